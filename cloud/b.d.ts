@@ -1,0 +1,2 @@
+export declare const b = 1;
+export declare const r: Request | null;
