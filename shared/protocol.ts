@@ -1,0 +1,152 @@
+// The messages between a hub (cloud) and a link (conductor) on one WebSocket, subprotocol ferrule.1 (ownership.md).
+// 1. A frame is one JSON message below 64 KiB. 2. Within a version only optional fields are added; unknown fields and unknown
+// types are ignored; a malformed known message closes the connection. 3. Every message keeps a fixture in fixtures/protocol.json.
+import { z } from 'zod'
+import { Fault } from './faults.ts'
+
+export const MAX_FRAME_BYTES = 64 * 1024
+
+const id = z.string().min(1).max(64)
+const rid = z.int().nonnegative()
+const epoch = z.int().nonnegative()
+const ms = z.number().int().nonnegative()
+const json = z.record(z.string(), z.unknown())
+
+/** One part of a task: `interface` and `step` are Ironic's names where it has them. */
+export const Step = z.object({
+  interface: z.string().max(40),
+  step: z.string().max(64),
+  args: json.default({}),
+  /** Triggers `wait` when the step starts and `resume` when it ends: the node waits for its agent. */
+  waits: z.boolean().optional(),
+  /** Up to the start of this step a cancel is honoured; from here on it is not. */
+  pointOfNoReturn: z.boolean().optional(),
+  timeoutMs: ms.optional(),
+})
+export type Step = z.infer<typeof Step>
+
+/** A node as its conductor knows it. Secret values in driverInfo are sealed to the site. */
+export const Grant = z.object({
+  node: id,
+  epoch,
+  specVersion: z.int(),
+  name: z.string().nullable(),
+  driver: z.string(),
+  interfaces: z.record(z.string(), z.string()),
+  driverInfo: json,
+  properties: json,
+  ports: z.array(z.object({ uuid: id, address: z.string(), pxeEnabled: z.boolean() })),
+  /** The node's boot address, allocated by the hub from the site's pool. */
+  address: z
+    .object({ ip: z.string(), prefixLength: z.int(), router: z.string().optional(), dns: z.array(z.string()).optional() })
+    .nullable(),
+  /** Does the conductor keep power in sync? Not in maintenance and not while nobody manages the node. */
+  powerSync: z.boolean(),
+})
+export type Grant = z.infer<typeof Grant>
+
+/** A driver as a conductor serves it: what `/v1/drivers` shows and what the ring's eligibility looks at. */
+export const DriverFacts = z.object({
+  name: z.string().max(60),
+  about: z.string().max(400),
+  interfaces: z.record(z.string(), z.array(z.string()).min(1)),
+  /** Field of driver_info → description. */
+  properties: z.record(z.string(), z.string()),
+  /** Fields of driver_info that are sealed before they are stored. */
+  secrets: z.array(z.string()),
+})
+export type DriverFacts = z.infer<typeof DriverFacts>
+
+/** What is known to the truth about one step; the runner of a successor starts from here. */
+export const StepEvent = z.object({
+  /** Counts up from 1 within a task: (task, n) makes an event idempotent. */
+  n: z.int().positive(),
+  at: ms,
+  step: z.int().nonnegative(),
+  kind: z.enum(['started', 'waiting', 'resumed', 'finished']),
+  /** Merged into task.context; a null removes a key. Secrets are sealed. */
+  context: json.optional(),
+  /** Fields of the node that changed with it (power_state, …). */
+  facts: json.optional(),
+})
+export type StepEvent = z.infer<typeof StepEvent>
+
+export const Outcome = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), value: z.unknown().optional() }),
+  z.object({ ok: z.literal(false), fault: Fault, step: z.int().nonnegative().optional() }),
+])
+export type Outcome = z.infer<typeof Outcome>
+
+/** A line of a node's timeline: boot stages, progress of a write. Bounded, may be dropped, never moves a state. */
+export const Note = z.object({
+  node: id,
+  task: id.optional(),
+  at: ms,
+  stage: z.string().max(64),
+  body: json.default({}),
+})
+export type Note = z.infer<typeof Note>
+
+// prettier-ignore
+export const FromConductor = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('hello'), incarnation: id, version: z.string().max(40), hostname: z.string().max(255), drivers: z.array(DriverFacts), capabilities: z.array(z.string()), grantsDigest: z.string().nullable(), inflight: z.array(z.object({ task: id, node: id, epoch })) }),
+  z.object({ type: z.literal('renew'), rid }),
+  z.object({ type: z.literal('released'), node: id, epoch }),
+  z.object({ type: z.literal('accepted'), id, epoch }),
+  z.object({ type: z.literal('rejected'), id, epoch, why: Fault }),
+  z.object({ type: z.literal('intent'), id, epoch, step: z.int().nonnegative(), rid, bmcSession: z.string().max(64).optional() }),
+  z.object({ type: z.literal('event'), id, epoch, events: z.array(StepEvent).max(200) }),
+  z.object({ type: z.literal('result'), id, epoch, outcome: Outcome }),
+  z.object({ type: z.literal('answer'), rid, result: z.unknown().optional(), fault: Fault.optional() }),
+  z.object({ type: z.literal('facts'), nodes: z.record(id, json) }),
+  z.object({ type: z.literal('notes'), notes: z.array(Note).max(500), dropped: z.int().nonnegative() }),
+])
+export type FromConductor = z.infer<typeof FromConductor>
+
+// prettier-ignore
+export const ToConductor = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('welcome'), session: z.int().positive(), ringVersion: z.int(), leaseMs: ms, conductor: id, site: id, organisation: id }),
+  z.object({ type: z.literal('lease'), rid, ms, tenures: z.record(id, ms) }),
+  z.object({ type: z.literal('grants'), session: z.int().positive(), ringVersion: z.int(), add: z.array(Grant), drop: z.array(id), last: z.boolean() }),
+  z.object({ type: z.literal('task'), id, node: id, epoch, nseq: z.int().positive(), kind: z.string().max(40), steps: z.array(Step).min(1).max(100), context: json, doneSteps: z.int().nonnegative(), lastEvent: z.int().nonnegative(), deadline: ms }),
+  z.object({ type: z.literal('proceed'), id, rid, tenureMs: ms }),
+  z.object({ type: z.literal('fenced'), id, rid: rid.optional() }),
+  z.object({ type: z.literal('done'), id, rid: rid.optional() }),
+  z.object({ type: z.literal('ack'), id, upTo: z.int().nonnegative() }),
+  z.object({ type: z.literal('settled'), id }),
+  z.object({ type: z.literal('cancel'), id }),
+  z.object({ type: z.literal('call'), rid, node: id, epoch, interface: z.string().max(40), method: z.string().max(64), args: json, timeoutMs: ms }),
+])
+export type ToConductor = z.infer<typeof ToConductor>
+
+/** What a frame turned out to be. `unknown`: a newer peer's message, to be ignored. */
+export type Decoded<M> = { kind: 'message'; message: M } | { kind: 'unknown'; type: string } | { kind: 'malformed'; why: string }
+
+const known = {
+  conductor: new Set<string>(FromConductor.options.map((option) => option.shape.type.value)),
+  hub: new Set<string>(ToConductor.options.map((option) => option.shape.type.value)),
+}
+
+export const decodeFromConductor = (frame: string): Decoded<FromConductor> => decode(FromConductor, known.conductor, frame)
+export const decodeToConductor = (frame: string): Decoded<ToConductor> => decode(ToConductor, known.hub, frame)
+
+export function encode(message: FromConductor | ToConductor): string {
+  return JSON.stringify(message)
+}
+
+function decode<M>(schema: z.ZodType<M>, types: Set<string>, frame: string): Decoded<M> {
+  if (frame.length > MAX_FRAME_BYTES) return { kind: 'malformed', why: `frame of ${frame.length} characters` }
+  let value: unknown
+  try {
+    value = JSON.parse(frame)
+  } catch {
+    return { kind: 'malformed', why: 'not JSON' }
+  }
+  const type = (value as { type?: unknown } | null)?.type
+  if (typeof type !== 'string') return { kind: 'malformed', why: 'no type' }
+  if (!types.has(type)) return { kind: 'unknown', type: type.slice(0, 64) }
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return { kind: 'message', message: parsed.data }
+  const issue = parsed.error.issues[0]
+  return { kind: 'malformed', why: `${type}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.slice(0, 300) }
+}
