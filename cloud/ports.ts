@@ -1,0 +1,68 @@
+// The four ports through which the cloud meets its platform, and nothing else differs between hosts (Workers, Node).
+// Core code imports neither node: nor cloudflare: and never asks where it runs.
+import type { Env } from '../shared/env.ts'
+import type { CommandResult, HubCommand } from './site-hub/commands.ts'
+
+export type SqlValue = string | number | null
+export type Row = SqlValue[]
+export interface Statement {
+  readonly sql: string
+  readonly args: readonly SqlValue[]
+}
+
+/** One libSQL database. */
+export interface Sql {
+  /** Rows as arrays in the order of the columns asked for. */
+  all(sql: string, args?: readonly SqlValue[]): Promise<Row[]>
+  /** All statements in one write transaction, or none. Answers the rows of each (of RETURNING). Durable when it resolves. */
+  batch(statements: readonly Statement[]): Promise<Row[][]>
+}
+
+/** store: one database per organisation, and a small directory of organisations, tokens and conductors' keys. */
+export interface Store {
+  readonly directory: Sql
+  organisation(id: string): Sql
+}
+
+export interface SiteRef {
+  readonly organisation: string
+  readonly site: string
+}
+
+/** hub: the way to the one writer of a site's rows. */
+export interface HubPort {
+  command(site: SiteRef, command: HubCommand): Promise<CommandResult>
+  /** Takes over a conductor's upgrade request, whose signature was checked. Node's host answers it outside of fetch. */
+  connect(site: SiteRef, conductor: string, incarnation: string, request: Request): Promise<Response>
+}
+
+/** blobs: config drives, inspection data, logs. Keys are paths without leading slash; values up to 64 MiB. */
+export interface Blobs {
+  put(key: string, value: Uint8Array): Promise<void>
+  get(key: string): Promise<Uint8Array | null>
+  delete(key: string): Promise<void>
+}
+
+/** alarm: wakes the hub of a site at the earliest due time (ms since 1970); null clears it. */
+export interface Alarm {
+  set(at: number | null): Promise<void>
+}
+
+/** What a request handler gets. Built per request on Workers, once on Node. */
+export interface Ports {
+  readonly env: Env
+  readonly store: Store
+  readonly hub: HubPort
+  readonly blobs: Blobs
+  /** Requests need no token (a server on loopback for development only). */
+  readonly noAuth: boolean
+  log(level: 'info' | 'warn' | 'error', event: string, fields?: Record<string, unknown>): void
+}
+
+/** A conductor's socket, as the hub sees it. `attachment` survives hibernation (≤ 2 KiB of JSON). */
+export interface Peer {
+  readonly conductor: string
+  attachment: unknown
+  send(frame: string): void
+  close(code: number, reason: string): void
+}

@@ -1,0 +1,61 @@
+// What the API (and an operator's tools) may ask of a site's hub. Plain data: it crosses to a Durable Object by RPC.
+import type { Fault } from '../../shared/faults.ts'
+import type { Verb } from '../../shared/states.ts'
+import type { PowerTarget } from '../plans.ts'
+
+/** Who asks, for events and the audit log. */
+export interface Caller {
+  readonly actor: string
+  readonly requestId: string
+}
+
+/** RFC 6902 operations as Ironic takes them; `value` is any JSON. Paths are validated by the API. */
+export interface PatchOperation {
+  readonly op: 'add' | 'replace' | 'remove'
+  readonly path: string
+  readonly value?: unknown
+}
+
+/** A node as given at creation, by wire names; validated by the API (shapes), completed by the hub (driver, interfaces, secrets). */
+export interface NewNode {
+  readonly uuid?: string
+  readonly driver: string
+  readonly [field: string]: unknown
+}
+
+export interface NewPort {
+  readonly uuid?: string
+  readonly node: string
+  readonly address: string
+  readonly [field: string]: unknown
+}
+
+export type HubCommand = Caller &
+  (
+    | { readonly kind: 'node.create'; readonly node: NewNode }
+    | { readonly kind: 'node.patch'; readonly node: string; readonly patch: readonly PatchOperation[]; readonly ifVersion?: number }
+    | { readonly kind: 'node.delete'; readonly node: string }
+    | { readonly kind: 'node.provision'; readonly node: string; readonly verb: Verb; readonly args: ProvisionArgs }
+    | { readonly kind: 'node.power'; readonly node: string; readonly target: PowerTarget; readonly timeoutMs?: number }
+    | { readonly kind: 'node.maintenance'; readonly node: string; readonly on: boolean; readonly reason: string | null }
+    | { readonly kind: 'port.create'; readonly port: NewPort }
+    | { readonly kind: 'port.patch'; readonly port: string; readonly patch: readonly PatchOperation[] }
+    | { readonly kind: 'port.delete'; readonly port: string }
+    /** Relayed to the node's conductor; answers its result. */
+    | {
+        readonly kind: 'call'
+        readonly node: string
+        readonly interface: string
+        readonly method: string
+        readonly args: Record<string, unknown>
+        readonly timeoutMs: number
+      }
+  )
+
+export interface ProvisionArgs {
+  /** Key of the blob that holds the config drive, sealed to the site by the API beforehand; the conductor fetches it. */
+  readonly configdrive?: string
+}
+
+/** `value`: {uuid} of what was made or changed, {task} of the task that was opened, or a call's result. */
+export type CommandResult = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly fault: Fault }
