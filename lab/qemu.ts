@@ -1,0 +1,141 @@
+// The qemu command line of one machine. Pure: everything that differs between two starts is an argument.
+import type { BootDevice } from './chassis.ts'
+
+export type DiskBus = 'virtio' | 'scsi' | 'nvme' | 'sata'
+
+/** One disk. `sizeGiB` is virtual: the file is sparse. */
+export interface DiskSpec {
+  readonly sizeGiB: number
+  /** Default `virtio`. Debian's cloud kernel has no driver for `sata` (ahci). */
+  readonly bus?: DiskBus
+}
+
+export interface MachineSpec {
+  readonly name: string
+  readonly firmware: 'bios' | 'uefi'
+  /** Default 1024. */
+  readonly memoryMiB?: number
+  /** Default one CPU. */
+  readonly cpus?: number
+  readonly disks?: readonly DiskSpec[]
+  /** A qemu network device. Default `virtio-net-pci`. */
+  readonly nic?: string
+  /** `ipxe` (default): the NIC's own ROM. `firmware`: UEFI's native PXE and HTTP boot. `none`: no network boot. */
+  readonly networkBoot?: 'ipxe' | 'firmware' | 'none'
+  /** What the firmware tries when the BMC asks for nothing. Default: disk, then net, as servers are delivered. */
+  readonly bootOrder?: readonly BootDevice[]
+  /** An ISO 9660 file in a CD drive. */
+  readonly cdrom?: string
+  /** The management controller in front of it. Default `ipmi_sim`; `none` leaves only this process in control. */
+  readonly bmc?: 'ipmi_sim' | 'pyghmi' | 'none'
+  /** More qemu arguments, last. */
+  readonly extra?: readonly string[]
+}
+
+/** Where the parts of one machine live. Ports are TCP on the loopback of the rack's network namespace. */
+export interface MachinePlaces {
+  readonly uuid: string
+  readonly serial: string
+  readonly mac: string
+  readonly tap: string
+  readonly disks: readonly string[]
+  readonly consoleLog: string
+  readonly consolePort: number
+  /** Where an ipmi_sim listens for the in-band (KCS) interface; null without one. */
+  readonly inBandPort: number | null
+  readonly ovmf: { readonly code: string; readonly variables: string }
+}
+
+// The serial number that udev and the agent's root device hints see.
+export const diskSerial = (machineSerial: string, index: number) => `${machineSerial}-D${index}`
+
+/** Arguments for qemu-system-x86_64. `order` becomes bootindex, so that BIOS and UEFI obey it alike. */
+export function qemuArguments(spec: MachineSpec, places: MachinePlaces, order: readonly BootDevice[]): string[] {
+  const bootindex = (device: BootDevice, unit = 0) => {
+    const place = order.indexOf(device)
+    return place < 0 ? '' : `,bootindex=${place * 10 + unit}`
+  }
+  const system = `manufacturer=Ferrule,product=VirtualRack,serial=${places.serial},uuid=${places.uuid}`
+  return [
+    ...['-name', spec.name, '-uuid', places.uuid, '-smbios', `type=1,${system}`],
+    // graphics=off sends SeaBIOS and iPXE to the serial port.
+    ...['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    ...['-smp', String(spec.cpus ?? 1), '-m', String(spec.memoryMiB ?? 1024), '-rtc', 'base=utc'],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'none', '-qmp', 'stdio'],
+    // A reset ends qemu: its owner starts it again with the boot order of that moment.
+    ...['-action', 'reboot=shutdown'],
+    ...['-object', 'rng-random,id=entropy,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=entropy'],
+    ...consoleArguments(places),
+    ...firmwareArguments(spec, places),
+    ...networkArguments(spec, places, spec.networkBoot === 'none' ? '' : bootindex('net')),
+    ...places.disks.flatMap((path, index) =>
+      diskArguments(path, index, spec.disks?.[index]?.bus ?? 'virtio', diskSerial(places.serial, index), (unit) =>
+        bootindex('disk', unit),
+      ),
+    ),
+    ...(spec.cdrom === undefined ? [] : cdromArguments(spec.cdrom, bootindex('cdrom'))),
+    ...inBandArguments(places),
+    ...(spec.extra ?? []),
+  ]
+}
+
+function consoleArguments({ consoleLog, consolePort }: MachinePlaces): string[] {
+  const socket = `socket,id=console,host=127.0.0.1,port=${consolePort},server=on,wait=off`
+  return ['-chardev', `${socket},logfile=${consoleLog},logappend=on`, '-serial', 'chardev:console']
+}
+
+function firmwareArguments({ firmware, networkBoot }: MachineSpec, { ovmf }: MachinePlaces): string[] {
+  if (firmware === 'bios') return []
+  return [
+    ...['-drive', `if=pflash,format=raw,readonly=on,file=${ovmf.code}`],
+    ...['-drive', `if=pflash,format=raw,file=${ovmf.variables}`],
+    ...(networkBoot === 'firmware' ? ['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n'] : []),
+  ]
+}
+
+function networkArguments({ nic, networkBoot }: MachineSpec, { tap, mac }: MachinePlaces, bootindex: string): string[] {
+  const rom = networkBoot === 'firmware' || networkBoot === 'none' ? ',romfile=' : ''
+  return [
+    ...['-netdev', `tap,id=prov,ifname=${tap},script=no,downscript=no`],
+    ...['-device', `${nic ?? 'virtio-net-pci'},netdev=prov,mac=${mac}${rom}${bootindex}`],
+  ]
+}
+
+function diskArguments(
+  path: string,
+  index: number,
+  bus: DiskBus,
+  serial: string,
+  bootindex: (unit: number) => string,
+): string[] {
+  const id = `disk${index}`
+  // cache=unsafe: guest flushes end in the host's page cache, which survives a killed qemu and that is all we need.
+  const drive = ['-drive', `file=${path},format=raw,if=none,id=${id},cache=unsafe,discard=unmap,detect-zeroes=unmap`]
+  const tail = `drive=${id},serial=${serial}${bootindex(index)}`
+  switch (bus) {
+    case 'virtio':
+      return [...drive, '-device', `virtio-blk-pci,${tail}`]
+    case 'nvme':
+      return [...drive, '-device', `nvme,${tail}`]
+    case 'sata':
+      return [...drive, '-device', `ide-hd,bus=ide.${index},${tail}`]
+    case 'scsi':
+      return [...drive, '-device', `virtio-scsi-pci,id=scsi${index}`, '-device', `scsi-hd,bus=scsi${index}.0,${tail}`]
+  }
+}
+
+function cdromArguments(path: string, bootindex: string): string[] {
+  return [
+    ...['-drive', `file=${path},format=raw,if=none,id=cdrom,media=cdrom,readonly=on`],
+    ...['-device', 'virtio-scsi-pci,id=cdbus', '-device', `scsi-cd,drive=cdrom,bus=cdbus.0${bootindex}`],
+  ]
+}
+
+// A KCS interface in the guest, answered by the same BMC that the network sees: ipmitool works in-band.
+function inBandArguments({ inBandPort }: MachinePlaces): string[] {
+  if (inBandPort === null) return []
+  return [
+    ...['-chardev', `socket,id=kcs,host=127.0.0.1,port=${inBandPort},reconnect=1`],
+    ...['-device', 'ipmi-bmc-extern,id=bmc,chardev=kcs', '-device', 'isa-ipmi-kcs,bmc=bmc'],
+  ]
+}

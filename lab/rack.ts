@@ -1,0 +1,165 @@
+// The virtual rack: machines with real firmware, a real third-party BMC each, and the network between them.
+// Everything lives in the namespaces and the temp directory of inRack(); see namespaces.ts for what survives (nothing).
+import { createSocket } from 'node:dgram'
+import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { accounts, startIpmiSim } from './bmc/ipmi-sim.ts'
+import { followConsole } from './console.ts'
+import type { Console } from './console.ts'
+import { Machine } from './machine.ts'
+import type { PowerEvent } from './machine.ts'
+import { rackDirectory } from './namespaces.ts'
+import { addresses, buildNetwork, tapName } from './network.ts'
+import type { MachinePlaces, MachineSpec } from './qemu.ts'
+
+const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd'
+const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd'
+const FIRST_CONSOLE_PORT = 18_100
+const FIRST_IN_BAND_PORT = 18_600
+const BMC_UP_WITHIN_MS = 15_000
+const GIB = 2 ** 30
+
+export interface RackOptions {
+  readonly machines: readonly MachineSpec[]
+  /** One line for each change of power. Default: silent. */
+  readonly log?: (line: string) => void
+}
+
+export interface RackMachine {
+  readonly name: string
+  readonly mac: string
+  readonly uuid: string
+  readonly serial: string
+  /** Administrator account; `accounts` in bmc/ipmi-sim.ts has the operator and the user. */
+  readonly bmc: {
+    readonly address: string
+    readonly port: number
+    readonly username: string
+    readonly password: string
+  }
+  readonly console: Console
+  /** Raw, sparse files in the order of the specification. */
+  readonly disks: readonly string[]
+  /** Every change of power, oldest first: the judge. */
+  readonly powerLog: readonly PowerEvent[]
+  /** Starts and resets so far. */
+  readonly starts: number
+  /** The BMC's own log of commands that change something: "<seconds> <command> <data> -> <answer>" in hex. */
+  readonly bmcLog: string
+  /** The machine itself, for what no BMC offers: qmp(), link(), a power cut. */
+  readonly machine: Machine
+}
+
+export class Rack {
+  readonly machines: readonly RackMachine[]
+  readonly conductorAddress = addresses.conductor
+  readonly cloudAddress = addresses.cloud
+  readonly provisioning = addresses.provisioning
+  readonly outOfBand = addresses.outOfBand
+  readonly directory: string
+  readonly #processes: readonly ChildProcess[]
+
+  constructor(machines: readonly RackMachine[], directory: string, processes: readonly ChildProcess[]) {
+    this.machines = machines
+    this.directory = directory
+    this.#processes = processes
+  }
+
+  /** Builds network, machines (off) and BMCs; resolves when every BMC answers. One rack for each inRack(). */
+  static async up({ machines: specs, log = () => {} }: RackOptions): Promise<Rack> {
+    const directory = rackDirectory()
+    await buildNetwork(specs.length)
+    const built = await Promise.all(specs.map((spec, index) => buildMachine(spec, index, directory, log)))
+    const processes = built.flatMap(({ bmc }) => (bmc === null ? [] : [bmc]))
+    await Promise.all(built.map(({ described, bmc }) => (bmc === null ? null : bmcAnswers(described, bmc))))
+    return new Rack(
+      built.map(({ described }) => described),
+      directory,
+      processes,
+    )
+  }
+
+  /** Cuts all power and ends the BMCs. The network goes with the namespaces. */
+  async down(): Promise<void> {
+    await Promise.all(this.machines.map(({ machine }) => machine.close()))
+    await Promise.all(this.#processes.map(endProcess))
+  }
+}
+
+async function buildMachine(spec: MachineSpec, index: number, root: string, log: (line: string) => void) {
+  if (!/^[a-z0-9-]{1,32}$/.test(spec.name)) throw new Error(`machine name "${spec.name}" must be of a-z, 0-9 and -`)
+  const directory = join(root, spec.name)
+  mkdirSync(directory)
+  const places = placesOf(spec, index, directory)
+  places.disks.forEach((path, unit) => {
+    writeFileSync(path, '')
+    truncateSync(path, (spec.disks?.[unit]?.sizeGiB ?? 0) * GIB)
+  })
+  if (spec.firmware === 'uefi') copyFileSync(OVMF_VARIABLES, places.ovmf.variables)
+  const machine = new Machine(spec, places, directory, log)
+  await machine.listen()
+  const address = addresses.bmc(index)
+  const { mac, uuid, serial, disks } = places
+  const described: RackMachine = {
+    ...{ name: spec.name, mac, uuid, serial, disks, machine },
+    bmc: { address, port: 623, ...accounts.administrator },
+    console: followConsole(places.consoleLog),
+    powerLog: machine.powerLog,
+    bmcLog: join(directory, 'bmc.log'),
+    get starts() {
+      return machine.starts
+    },
+  }
+  return { described, bmc: await startBmc(spec, places, directory, address) }
+}
+
+function placesOf(spec: MachineSpec, index: number, directory: string): MachinePlaces {
+  const unit = (index + 1).toString(16).padStart(2, '0')
+  const inBand = (spec.bmc ?? 'ipmi_sim') === 'ipmi_sim'
+  return {
+    uuid: `77000000-0000-4000-8000-5254007700${unit}`,
+    serial: `RACK${String(index + 1).padStart(4, '0')}`,
+    mac: `52:54:00:77:00:${unit}`,
+    tap: tapName(index),
+    disks: (spec.disks ?? []).map((_, disk) => join(directory, `disk${disk}.raw`)),
+    consoleLog: join(directory, 'console.log'),
+    consolePort: FIRST_CONSOLE_PORT + index,
+    inBandPort: inBand ? FIRST_IN_BAND_PORT + index : null,
+    ovmf: { code: OVMF_CODE, variables: join(directory, 'ovmf-variables.fd') },
+  }
+}
+
+async function startBmc(spec: MachineSpec, places: MachinePlaces, directory: string, address: string) {
+  if (spec.bmc === 'none') return null
+  const { uuid, consolePort, inBandPort } = places
+  return startIpmiSim({ name: spec.name, directory, address, uuid, consolePort, inBandPort: inBandPort ?? 0 })
+}
+
+// RMCP presence ping (IPMI 2.0 §13.2.3): answered without a session by whoever listens.
+const PRESENCE_PING = Uint8Array.of(0x06, 0x00, 0xff, 0x06, 0x00, 0x00, 0x11, 0xbe, 0x80, 0x00, 0x00, 0x00)
+
+async function bmcAnswers({ name, bmc }: RackMachine, child: ChildProcess): Promise<void> {
+  const socket = createSocket('udp4')
+  let answered = false
+  socket.on('message', () => (answered = true)).on('error', () => {})
+  try {
+    const giveUpAtMs = Date.now() + BMC_UP_WITHIN_MS
+    while (!answered) {
+      if (child.exitCode !== null) throw new Error(`the BMC of ${name} ended with ${child.exitCode}; see its log`)
+      if (Date.now() > giveUpAtMs) throw new Error(`the BMC of ${name} does not answer at ${bmc.address}`)
+      socket.send(PRESENCE_PING, bmc.port, bmc.address)
+      await sleep(50)
+    }
+  } finally {
+    socket.close()
+  }
+}
+
+async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+}
