@@ -1,0 +1,47 @@
+// What a route serves: bytes in memory (scripts, loaders) or a file on disk (kernels, ramdisks, images). A file is opened
+// for each answer, and its size and tag come from that one descriptor, so a file replaced meanwhile is never mixed.
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+
+export type Content =
+  | { kind: 'bytes'; bytes: Uint8Array; contentType: string }
+  /** `path` is absolute and chosen by the caller, never by a client. */
+  | { kind: 'file'; path: string; contentType: string }
+
+export interface OpenContent {
+  sizeBytes: number
+  /** Strong (RFC 9110 §8.8.3): differs whenever the bytes may differ. */
+  etag: string
+  contentType: string
+  source: { kind: 'bytes'; bytes: Uint8Array } | { kind: 'file'; handle: FileHandle }
+  close(): Promise<void>
+}
+
+/** Throws what opening throws; a directory, FIFO or device is an error too. */
+export async function openContent(content: Content): Promise<OpenContent> {
+  const { contentType } = content
+  if (content.kind === 'bytes') {
+    const { bytes } = content
+    const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
+    return { sizeBytes: bytes.length, etag, contentType, source: { kind: 'bytes', bytes }, close: async () => {} }
+  }
+  // O_NONBLOCK: a FIFO in the file's place would hang the open otherwise.
+  const handle = await open(content.path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const status = await handle.stat({ bigint: true })
+    if (!status.isFile()) throw new Error('not a regular file')
+    const etag = `"${[status.ino, status.size, status.mtimeNs].map((part) => part.toString(36)).join('-')}"`
+    return {
+      sizeBytes: Number(status.size),
+      etag,
+      contentType,
+      source: { kind: 'file', handle },
+      close: () => handle.close(),
+    }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}

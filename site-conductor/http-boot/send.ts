@@ -1,0 +1,84 @@
+// Writes part of a content to a response, no faster than the client takes it.
+// Memory per transfer is two chunks whatever the size: one being read, one being written.
+import type { ServerResponse } from 'node:http'
+import type { FileHandle } from 'node:fs/promises'
+import type { OpenContent } from './content.ts'
+
+/** Large enough that reads and writes do not dominate, small enough that 16 transfers leave the event loop responsive. */
+export const CHUNK_BYTES = 256 * 1024
+
+/** Resolves once the last byte is handed to the operating system; rejects when the client goes, stalls, or the file fails. */
+export async function sendContent(
+  response: ServerResponse,
+  content: OpenContent,
+  start: number,
+  lengthBytes: number,
+  onSent: (bytes: number) => void,
+): Promise<void> {
+  const { source } = content
+  if (source.kind === 'bytes') {
+    await write(response, source.bytes.subarray(start, start + lengthBytes))
+    onSent(lengthBytes)
+    return
+  }
+  await sendFile(response, source.handle, start, lengthBytes, onSent)
+}
+
+async function sendFile(
+  response: ServerResponse,
+  handle: FileHandle,
+  start: number,
+  lengthBytes: number,
+  onSent: (bytes: number) => void,
+): Promise<void> {
+  const end = start + lengthBytes
+  const buffers = [allocate(lengthBytes), allocate(lengthBytes)] as const
+  let turn = 0
+  let at = start
+  let reading = readFully(handle, buffers[0], at, end)
+  while (at < end) {
+    const chunk = await reading
+    at += chunk.length
+    turn = 1 - turn
+    // The other buffer was written to the end in the round before.
+    if (at < end) {
+      reading = readFully(handle, buffers[turn as 0 | 1], at, end)
+      // A failure is reported by the await above; until then it must not count as unhandled.
+      reading.catch(() => {})
+    }
+    await write(response, chunk)
+    onSent(chunk.length)
+  }
+}
+
+function allocate(lengthBytes: number): Buffer {
+  return Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, lengthBytes))
+}
+
+async function readFully(handle: FileHandle, buffer: Buffer, at: number, end: number): Promise<Buffer> {
+  const wanted = Math.min(buffer.length, end - at)
+  let have = 0
+  while (have < wanted) {
+    const { bytesRead } = await handle.read(buffer, have, wanted - have, at + have)
+    if (bytesRead === 0) throw new Error('the file became shorter while it was sent')
+    have += bytesRead
+  }
+  return buffer.subarray(0, wanted)
+}
+
+function write(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (response.destroyed) {
+      reject(new Error('the client closed the connection'))
+      return
+    }
+    const onClose = (): void => reject(new Error('the client closed the connection'))
+    response.once('close', onClose)
+    // The callback comes when the socket has taken the bytes: that is the backpressure.
+    response.write(bytes, (error) => {
+      response.off('close', onClose)
+      if (error) reject(error)
+      else resolve()
+    })
+  })
+}
