@@ -1,0 +1,82 @@
+// A simulated BMC on a UDP port. One process carries a thousand of them.
+import { randomBytes } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import type { AddressInfo } from 'node:net'
+import { memoryChassis, type Chassis } from './chassis.ts'
+import type { CommandLog } from './log.ts'
+import { badNetwork, type NetworkFaults } from './network.ts'
+import { createBmc, type BmcOptions, type FirmwareFaults } from './server.ts'
+import type { User } from './sessions.ts'
+
+export interface StartOptions extends BmcOptions {
+  /** Default 127.0.0.1. */
+  address?: string
+  /** Default 0: any. */
+  port?: number
+  /** Default: a chassis without a machine, switched off. */
+  chassis?: Chassis
+  /** Of the network faults; print it in tests. Default 1. */
+  seed?: number
+  network?: Partial<NetworkFaults>
+}
+
+export interface RunningBmc {
+  address: string
+  port: number
+  chassis: Chassis
+  log: CommandLog
+  /** May be changed at any time, as may `firmware` and `users`. */
+  network: NetworkFaults
+  firmware: FirmwareFaults
+  users: User[]
+  activeSessions(): number
+  /** As a restart of the BMC would. */
+  forgetSessions(): void
+  close(): Promise<void>
+}
+
+export async function startBmc(options: StartOptions = {}): Promise<RunningBmc> {
+  const { address = '127.0.0.1', chassis = memoryChassis(), seed = 1 } = options
+  const server = createBmc(chassis, options, { now: () => performance.now(), random: (length) => randomBytes(length) })
+  const network = badNetwork(seed, options.network ?? {}, (run, delayMs) => {
+    const timer = setTimeout(run, delayMs)
+    return () => clearTimeout(timer)
+  })
+  const socket = createSocket({
+    type: address.includes(':') ? 'udp6' : 'udp4',
+    // Replies go to numeric addresses: no lookup, and so no detour over the next tick.
+    lookup: (name, _options, found) => found(null, name, address.includes(':') ? 6 : 4),
+  })
+  let closed = false
+  socket.on('message', (request, from) => {
+    network.pass(request, (arrived) => {
+      const answer = server.receive(arrived)
+      if (answer) network.pass(answer, (sent) => closed || socket.send(sent, from.port, from.address, () => {}))
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject)
+    socket.bind(options.port ?? 0, address, () => {
+      socket.off('error', reject)
+      socket.on('error', () => {})
+      resolve()
+    })
+  })
+  return {
+    address,
+    port: (socket.address() as AddressInfo).port,
+    chassis,
+    log: server.log,
+    network: network.faults,
+    firmware: server.faults,
+    users: server.users,
+    activeSessions: () => server.sessions.active().length,
+    forgetSessions: () => server.sessions.forgetAll(),
+    async close() {
+      if (closed) return
+      closed = true
+      network.close()
+      await new Promise<void>((resolve) => socket.close(() => resolve()))
+    },
+  }
+}
