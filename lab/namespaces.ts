@@ -43,12 +43,11 @@ export function inRack(entry: URL | string, args: readonly string[], options: In
   const directory = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`))
   mkdirSync(join(directory, 'tmp'))
   const module = entry instanceof URL ? fileURLToPath(entry) : entry
-  const chain = [
-    // Without forking, flock leaves the lock to the process it becomes and to all that inherit the descriptor.
-    ...['--no-fork', directory, 'setpriv', '--pdeathsig', 'KILL', '--'],
-    ...['unshare', '--user', '--map-root-user', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'],
-    ...[process.execPath, '--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url), module, ...args],
-  ]
+  const node = [process.execPath, '--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url)]
+  const namespaces = ['--user', '--map-root-user', '--net', '--mount', '--pid', '--mount-proc']
+  // Without forking, flock leaves the lock to the process it becomes and to all that inherit the descriptor.
+  const locked = ['--no-fork', directory, 'setpriv', '--pdeathsig', 'KILL', '--']
+  const chain = [...locked, 'unshare', ...namespaces, '--fork', '--kill-child', ...node, module, ...args]
   const stdio = options.stdio ?? 'inherit'
   const child = spawn('flock', chain, {
     stdio: ['ignore', stdio, stdio, 'ipc'],

@@ -56,86 +56,93 @@ export function qemuArguments(spec: MachineSpec, places: MachinePlaces, order: r
     return place < 0 ? '' : `,bootindex=${place * 10 + unit}`
   }
   const system = `manufacturer=Ferrule,product=VirtualRack,serial=${places.serial},uuid=${places.uuid}`
-  return [
-    ...['-name', spec.name, '-uuid', places.uuid, '-smbios', `type=1,${system}`],
+  const options: Options = [
+    ['-name', spec.name],
+    ['-uuid', places.uuid],
+    ['-smbios', `type=1,${system}`],
     // graphics=off sends SeaBIOS and iPXE to the serial port.
-    ...['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
-    ...['-smp', String(spec.cpus ?? 1), '-m', String(spec.memoryMiB ?? 1024), '-rtc', 'base=utc'],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'none', '-qmp', 'stdio'],
+    ['-machine', 'q35,graphics=off'],
+    ['-accel', 'tcg,thread=multi'],
+    ['-cpu', 'max'],
+    ['-smp', String(spec.cpus ?? 1)],
+    ['-m', String(spec.memoryMiB ?? 1024)],
+    ['-rtc', 'base=utc'],
+    ['-display', 'none'],
+    ['-vga', 'none'],
+    ['-qmp', 'stdio'],
     // A reset ends qemu: its owner starts it again with the boot order of that moment.
-    ...['-action', 'reboot=shutdown'],
-    ...['-object', 'rng-random,id=entropy,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=entropy'],
-    ...consoleArguments(places),
-    ...firmwareArguments(spec, places),
-    ...networkArguments(spec, places, spec.networkBoot === 'none' ? '' : bootindex('net')),
-    ...places.disks.flatMap((path, index) =>
-      diskArguments(path, index, spec.disks?.[index]?.bus ?? 'virtio', diskSerial(places.serial, index), (unit) =>
-        bootindex('disk', unit),
-      ),
-    ),
-    ...(spec.cdrom === undefined ? [] : cdromArguments(spec.cdrom, bootindex('cdrom'))),
-    ...inBandArguments(places),
-    ...(spec.extra ?? []),
+    ['-action', 'reboot=shutdown'],
+    ['-object', 'rng-random,id=entropy,filename=/dev/urandom'],
+    ['-device', 'virtio-rng-pci,rng=entropy'],
+    ...serialConsole(places),
+    ...firmware(spec, places),
+    ...network(spec, places, spec.networkBoot === 'none' ? '' : bootindex('net')),
+    ...places.disks.flatMap((path, unit) => disk(spec, places, path, unit, bootindex('disk', unit))),
+    ...(spec.cdrom === undefined ? [] : cdrom(spec.cdrom, bootindex('cdrom'))),
+    ...inBand(places),
   ]
+  return ['-nodefaults', '-no-user-config', ...options.flat(), ...(spec.extra ?? [])]
 }
 
-function consoleArguments({ consoleLog, consolePort }: MachinePlaces): string[] {
+type Options = readonly (readonly [option: string, value: string])[]
+
+function serialConsole({ consoleLog, consolePort }: MachinePlaces): Options {
   const socket = `socket,id=console,host=127.0.0.1,port=${consolePort},server=on,wait=off`
-  return ['-chardev', `${socket},logfile=${consoleLog},logappend=on`, '-serial', 'chardev:console']
-}
-
-function firmwareArguments({ firmware, networkBoot }: MachineSpec, { ovmf }: MachinePlaces): string[] {
-  if (firmware === 'bios') return []
   return [
-    ...['-drive', `if=pflash,format=raw,readonly=on,file=${ovmf.code}`],
-    ...['-drive', `if=pflash,format=raw,file=${ovmf.variables}`],
-    ...(networkBoot === 'firmware' ? ['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n'] : []),
+    ['-chardev', `${socket},logfile=${consoleLog},logappend=on`],
+    ['-serial', 'chardev:console'],
   ]
 }
 
-function networkArguments({ nic, networkBoot }: MachineSpec, { tap, mac }: MachinePlaces, bootindex: string): string[] {
+function firmware(spec: MachineSpec, { ovmf }: MachinePlaces): Options {
+  if (spec.firmware === 'bios') return []
+  const flash: Options = [
+    ['-drive', `if=pflash,format=raw,readonly=on,file=${ovmf.code}`],
+    ['-drive', `if=pflash,format=raw,file=${ovmf.variables}`],
+  ]
+  if (spec.networkBoot !== 'firmware') return flash
+  return [...flash, ['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n']]
+}
+
+function network({ nic, networkBoot }: MachineSpec, { tap, mac }: MachinePlaces, bootindex: string): Options {
   const rom = networkBoot === 'firmware' || networkBoot === 'none' ? ',romfile=' : ''
   return [
-    ...['-netdev', `tap,id=prov,ifname=${tap},script=no,downscript=no`],
-    ...['-device', `${nic ?? 'virtio-net-pci'},netdev=prov,mac=${mac}${rom}${bootindex}`],
+    ['-netdev', `tap,id=prov,ifname=${tap},script=no,downscript=no`],
+    ['-device', `${nic ?? 'virtio-net-pci'},netdev=prov,mac=${mac}${rom}${bootindex}`],
   ]
 }
 
-function diskArguments(
-  path: string,
-  index: number,
-  bus: DiskBus,
-  serial: string,
-  bootindex: (unit: number) => string,
-): string[] {
-  const id = `disk${index}`
+function disk(spec: MachineSpec, places: MachinePlaces, path: string, unit: number, bootindex: string): Options {
+  const id = `disk${unit}`
   // cache=unsafe: guest flushes end in the host's page cache, which survives a killed qemu and that is all we need.
-  const drive = ['-drive', `file=${path},format=raw,if=none,id=${id},cache=unsafe,discard=unmap,detect-zeroes=unmap`]
-  const tail = `drive=${id},serial=${serial}${bootindex(index)}`
-  switch (bus) {
-    case 'virtio':
-      return [...drive, '-device', `virtio-blk-pci,${tail}`]
-    case 'nvme':
-      return [...drive, '-device', `nvme,${tail}`]
-    case 'sata':
-      return [...drive, '-device', `ide-hd,bus=ide.${index},${tail}`]
-    case 'scsi':
-      return [...drive, '-device', `virtio-scsi-pci,id=scsi${index}`, '-device', `scsi-hd,bus=scsi${index}.0,${tail}`]
+  const file = `file=${path},format=raw,if=none,id=${id},cache=unsafe,discard=unmap,detect-zeroes=unmap`
+  const device = `drive=${id},serial=${diskSerial(places.serial, unit)}${bootindex}`
+  const attach: Record<DiskBus, Options> = {
+    virtio: [['-device', `virtio-blk-pci,${device}`]],
+    nvme: [['-device', `nvme,${device}`]],
+    sata: [['-device', `ide-hd,bus=ide.${unit},${device}`]],
+    scsi: [
+      ['-device', `virtio-scsi-pci,id=scsi${unit}`],
+      ['-device', `scsi-hd,bus=scsi${unit}.0,${device}`],
+    ],
   }
+  return [['-drive', file], ...attach[spec.disks?.[unit]?.bus ?? 'virtio']]
 }
 
-function cdromArguments(path: string, bootindex: string): string[] {
+function cdrom(path: string, bootindex: string): Options {
   return [
-    ...['-drive', `file=${path},format=raw,if=none,id=cdrom,media=cdrom,readonly=on`],
-    ...['-device', 'virtio-scsi-pci,id=cdbus', '-device', `scsi-cd,drive=cdrom,bus=cdbus.0${bootindex}`],
+    ['-drive', `file=${path},format=raw,if=none,id=cdrom,media=cdrom,readonly=on`],
+    ['-device', 'virtio-scsi-pci,id=cdbus'],
+    ['-device', `scsi-cd,drive=cdrom,bus=cdbus.0${bootindex}`],
   ]
 }
 
 // A KCS interface in the guest, answered by the same BMC that the network sees: ipmitool works in-band.
-function inBandArguments({ inBandPort }: MachinePlaces): string[] {
+function inBand({ inBandPort }: MachinePlaces): Options {
   if (inBandPort === null) return []
   return [
-    ...['-chardev', `socket,id=kcs,host=127.0.0.1,port=${inBandPort},reconnect=1`],
-    ...['-device', 'ipmi-bmc-extern,id=bmc,chardev=kcs', '-device', 'isa-ipmi-kcs,bmc=bmc'],
+    ['-chardev', `socket,id=kcs,host=127.0.0.1,port=${inBandPort},reconnect=1`],
+    ['-device', 'ipmi-bmc-extern,id=bmc,chardev=kcs'],
+    ['-device', 'isa-ipmi-kcs,bmc=bmc'],
   ]
 }

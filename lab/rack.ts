@@ -104,7 +104,12 @@ async function buildMachine(spec: MachineSpec, index: number, root: string, log:
   const address = addresses.bmc(index)
   const { mac, uuid, serial, disks } = places
   const described: RackMachine = {
-    ...{ name: spec.name, mac, uuid, serial, disks, machine },
+    name: spec.name,
+    mac,
+    uuid,
+    serial,
+    disks,
+    machine,
     bmc: { address, port: 623, ...accounts.administrator },
     console: followConsole(places.consoleLog),
     powerLog: machine.powerLog,
@@ -143,16 +148,14 @@ const PRESENCE_PING = Uint8Array.of(0x06, 0x00, 0xff, 0x06, 0x00, 0x00, 0x11, 0x
 
 async function bmcAnswers({ name, bmc }: RackMachine, child: ChildProcess): Promise<void> {
   const socket = createSocket('udp4')
-  let answered = false
-  socket.on('message', () => (answered = true)).on('error', () => {})
+  const answer = once(socket, 'message').then(() => true)
+  const giveUpAtMs = Date.now() + BMC_UP_WITHIN_MS
   try {
-    const giveUpAtMs = Date.now() + BMC_UP_WITHIN_MS
-    while (!answered) {
+    do {
       if (child.exitCode !== null) throw new Error(`the BMC of ${name} ended with ${child.exitCode}; see its log`)
       if (Date.now() > giveUpAtMs) throw new Error(`the BMC of ${name} does not answer at ${bmc.address}`)
       socket.send(PRESENCE_PING, bmc.port, bmc.address)
-      await sleep(50)
-    }
+    } while (!(await Promise.race([answer, sleep(50, false)])))
   } finally {
     socket.close()
   }
