@@ -22,7 +22,11 @@ const bootRamdisk: readonly Step[] = [
 ]
 
 /** Ends the ramdisk and leaves the machine off. */
-const endRamdisk: readonly Step[] = [step('deploy.tear_down_agent'), step('power.power_off'), step('boot.clean_up_ramdisk')]
+const endRamdisk: readonly Step[] = [
+  step('deploy.tear_down_agent'),
+  step('power.power_off'),
+  step('boot.clean_up_ramdisk'),
+]
 
 const deploy: readonly Step[] = [
   ...bootRamdisk,

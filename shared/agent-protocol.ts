@@ -139,7 +139,10 @@ export type AgentStatus = z.output<typeof agentStatusSchema>
 export const imageInfoSchema = z
   .looseObject({
     id: text(1024),
-    urls: z.array(text(4096).regex(/^https?:\/\//, 'only http and https images are fetched')).min(1).max(16),
+    urls: z
+      .array(text(4096).regex(/^https?:\/\//, 'only http and https images are fetched'))
+      .min(1)
+      .max(16),
     checksum: text(4096).nullish(),
     os_hash_algo: text(32).nullish(),
     os_hash_value: text(256).nullish(),
@@ -185,7 +188,9 @@ export const listedStepSchema = z.looseObject({
   priority: z.number().int().min(0),
   reboot_requested: z.boolean(),
   abortable: z.boolean().optional(),
-  argsinfo: z.record(text(128), z.looseObject({ description: text(1024), required: z.boolean().optional() })).optional(),
+  argsinfo: z
+    .record(text(128), z.looseObject({ description: text(1024), required: z.boolean().optional() }))
+    .optional(),
 })
 export type ListedStep = z.output<typeof listedStepSchema>
 export const listedStepsSchema = z.record(text(128), z.array(listedStepSchema).max(256))

@@ -38,7 +38,12 @@ export const Grant = z.object({
   ports: z.array(z.object({ uuid: id, address: z.string(), pxeEnabled: z.boolean() })),
   /** The node's boot address, allocated by the hub from the site's pool. */
   address: z
-    .object({ ip: z.string(), prefixLength: z.int(), router: z.string().optional(), dns: z.array(z.string()).optional() })
+    .object({
+      ip: z.string(),
+      prefixLength: z.int(),
+      router: z.string().optional(),
+      dns: z.array(z.string()).optional(),
+    })
     .nullable(),
   /** Does the conductor keep power in sync? Not in maintenance and not while nobody manages the node. */
   powerSync: z.boolean(),
@@ -103,12 +108,14 @@ export const FromConductor = z.discriminatedUnion('type', [
 ])
 export type FromConductor = z.infer<typeof FromConductor>
 
+// welcome.grantsKept: the digest of hello was right, so every grant goes on with epoch = session; without it all grants are sent again.
+// task.since: the epoch from which this conductor has owned the node without a break; its unheard events since then still count.
 // prettier-ignore
 export const ToConductor = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('welcome'), session: z.int().positive(), ringVersion: z.int(), leaseMs: ms, conductor: id, site: id, organisation: id }),
+  z.object({ type: z.literal('welcome'), session: z.int().positive(), ringVersion: z.int(), leaseMs: ms, conductor: id, site: id, organisation: id, grantsKept: z.boolean().optional() }),
   z.object({ type: z.literal('lease'), rid, ms, tenures: z.record(id, ms) }),
   z.object({ type: z.literal('grants'), session: z.int().positive(), ringVersion: z.int(), add: z.array(Grant), drop: z.array(id), last: z.boolean() }),
-  z.object({ type: z.literal('task'), id, node: id, epoch, nseq: z.int().positive(), kind: z.string().max(40), steps: z.array(Step).min(1).max(100), context: json, doneSteps: z.int().nonnegative(), lastEvent: z.int().nonnegative(), deadline: ms }),
+  z.object({ type: z.literal('task'), id, node: id, epoch, nseq: z.int().positive(), kind: z.string().max(40), steps: z.array(Step).min(1).max(100), context: json, doneSteps: z.int().nonnegative(), lastEvent: z.int().nonnegative(), deadline: ms, since: epoch.optional() }),
   z.object({ type: z.literal('proceed'), id, rid, tenureMs: ms }),
   z.object({ type: z.literal('fenced'), id, rid: rid.optional() }),
   z.object({ type: z.literal('done'), id, rid: rid.optional() }),
@@ -120,14 +127,18 @@ export const ToConductor = z.discriminatedUnion('type', [
 export type ToConductor = z.infer<typeof ToConductor>
 
 /** What a frame turned out to be. `unknown`: a newer peer's message, to be ignored. */
-export type Decoded<M> = { kind: 'message'; message: M } | { kind: 'unknown'; type: string } | { kind: 'malformed'; why: string }
+export type Decoded<M> =
+  | { kind: 'message'; message: M }
+  | { kind: 'unknown'; type: string }
+  | { kind: 'malformed'; why: string }
 
 const known = {
   conductor: new Set<string>(FromConductor.options.map((option) => option.shape.type.value)),
   hub: new Set<string>(ToConductor.options.map((option) => option.shape.type.value)),
 }
 
-export const decodeFromConductor = (frame: string): Decoded<FromConductor> => decode(FromConductor, known.conductor, frame)
+export const decodeFromConductor = (frame: string): Decoded<FromConductor> =>
+  decode(FromConductor, known.conductor, frame)
 export const decodeToConductor = (frame: string): Decoded<ToConductor> => decode(ToConductor, known.hub, frame)
 
 export function encode(message: FromConductor | ToConductor): string {

@@ -9,7 +9,10 @@ const nodesOf = (count: number, driver = 'ipmi'): RingNode[] =>
 function apply(nodes: readonly RingNode[], members: readonly Member[]): { nodes: RingNode[]; moved: number } {
   const { moves } = plan(nodes, members)
   const to = new Map(moves.map((move) => [move.node, move.to]))
-  return { nodes: nodes.map((node) => ({ ...node, owner: to.has(node.id) ? to.get(node.id)! : node.owner })), moved: moves.length }
+  return {
+    nodes: nodes.map((node) => ({ ...node, owner: to.has(node.id) ? to.get(node.id)! : node.owner })),
+    moved: moves.length,
+  }
 }
 
 function loads(nodes: readonly RingNode[], members: readonly Member[]): number[] {
@@ -19,7 +22,9 @@ function loads(nodes: readonly RingNode[], members: readonly Member[]): number[]
 const membership = fc
   .uniqueArray(fc.integer({ min: 0, max: 11 }), { minLength: 1, maxLength: 8 })
   .chain((ids) =>
-    fc.tuple(...ids.map((n) => fc.integer({ min: 1, max: 4 }).map((weight) => ({ id: `c${n}`, weight, drivers: ['ipmi'] })))),
+    fc.tuple(
+      ...ids.map((n) => fc.integer({ min: 1, max: 4 }).map((weight) => ({ id: `c${n}`, weight, drivers: ['ipmi'] }))),
+    ),
   )
 
 /** Least moves from the held counts to any allowed loads (floor or ceil of each share, adding up to all nodes). */
@@ -41,19 +46,23 @@ function leastMoves(nodes: readonly RingNode[], members: readonly Member[]): num
 
 test('at most one node over quota, and as few moves as that needs, whatever the history', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 300 }), fc.array(membership, { minLength: 1, maxLength: 8 }), (count, history) => {
-      let nodes = nodesOf(count)
-      for (const members of history) {
-        const least = leastMoves(nodes, members)
-        const after = apply(nodes, members)
-        nodes = after.nodes
-        expect(after.moved).toBe(least)
-        const weights = members.reduce((sum, m) => sum + m.weight, 0)
-        loads(nodes, members).forEach((load, i) => {
-          expect(Math.abs(load - (count * members[i]!.weight) / weights)).toBeLessThan(1)
-        })
-      }
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: 300 }),
+      fc.array(membership, { minLength: 1, maxLength: 8 }),
+      (count, history) => {
+        let nodes = nodesOf(count)
+        for (const members of history) {
+          const least = leastMoves(nodes, members)
+          const after = apply(nodes, members)
+          nodes = after.nodes
+          expect(after.moved).toBe(least)
+          const weights = members.reduce((sum, m) => sum + m.weight, 0)
+          loads(nodes, members).forEach((load, i) => {
+            expect(Math.abs(load - (count * members[i]!.weight) / weights)).toBeLessThan(1)
+          })
+        }
+      },
+    ),
     { numRuns: 200 },
   )
 })
@@ -62,7 +71,10 @@ test('the order of members and nodes does not matter', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 100 }), membership, fc.infiniteStream(fc.nat()), (count, members, noise) => {
       const shuffle = <T>(list: readonly T[]): T[] =>
-        list.map((item) => [noise.next().value as number, item] as const).sort((a, b) => a[0] - b[0]).map(([, item]) => item)
+        list
+          .map((item) => [noise.next().value as number, item] as const)
+          .sort((a, b) => a[0] - b[0])
+          .map(([, item]) => item)
       const sorted = (moves: readonly { node: string }[]) => [...moves].sort((a, b) => (a.node < b.node ? -1 : 1))
       const nodes = nodesOf(count)
       expect(sorted(plan(shuffle(nodes), shuffle(members)).moves)).toEqual(sorted(plan(nodes, members).moves))

@@ -35,7 +35,8 @@ export function plan(nodes: readonly RingNode[], members: readonly Member[]): Pl
   for (const [drivers, group] of groupByDriver(nodes)) {
     const eligible = members.filter((member) => member.drivers.includes(drivers)).sort(byId)
     if (eligible.length === 0) {
-      const why = members.length === 0 ? 'no conductor of the site is connected' : `no live conductor serves driver ${drivers}`
+      const why =
+        members.length === 0 ? 'no conductor of the site is connected' : `no live conductor serves driver ${drivers}`
       for (const node of group) {
         unplaceable.push({ node: node.id, why })
         if (node.owner !== null) moves.push({ node: node.id, from: node.owner, to: null })
@@ -48,7 +49,12 @@ export function plan(nodes: readonly RingNode[], members: readonly Member[]): Pl
 }
 
 /** Moves `group` (one driver) so that each eligible member holds its quota; `total` counts all drivers, to spread the remainders. */
-function balance(group: readonly RingNode[], eligible: readonly Member[], total: Map<string, number>, moves: Move[]): void {
+function balance(
+  group: readonly RingNode[],
+  eligible: readonly Member[],
+  total: Map<string, number>,
+  moves: Move[],
+): void {
   const held = new Map<string, RingNode[]>(eligible.map((member) => [member.id, []]))
   const homeless: RingNode[] = []
   for (const node of group) (held.get(node.owner ?? '') ?? homeless).push(node)
@@ -58,7 +64,10 @@ function balance(group: readonly RingNode[], eligible: readonly Member[], total:
     const mine = held.get(member.id)!
     const surplus = mine.length - quota.get(member.id)!
     // What a member likes least leaves it: the rest of the ring will like it better.
-    if (surplus > 0) homeless.push(...mine.sort((a, b) => preference(a.id, member.id) - preference(b.id, member.id)).splice(0, surplus))
+    if (surplus > 0)
+      homeless.push(
+        ...mine.sort((a, b) => preference(a.id, member.id) - preference(b.id, member.id)).splice(0, surplus),
+      )
   }
   for (const node of homeless.sort(byId)) {
     let best: Member | undefined
@@ -73,7 +82,12 @@ function balance(group: readonly RingNode[], eligible: readonly Member[], total:
 }
 
 /** Whole-numbered quotas that add up to `count`: the floor of each share, and one more for those that hold most already. */
-function quotas(count: number, eligible: readonly Member[], held: Map<string, RingNode[]>, total: Map<string, number>): Map<string, number> {
+function quotas(
+  count: number,
+  eligible: readonly Member[],
+  held: Map<string, RingNode[]>,
+  total: Map<string, number>,
+): Map<string, number> {
   const weights = eligible.reduce((sum, member) => sum + member.weight, 0)
   const shares = eligible.map((member) => ({ member, exact: (count * member.weight) / weights }))
   const quota = new Map(shares.map(({ member, exact }) => [member.id, Math.floor(exact)]))
@@ -101,7 +115,8 @@ function wantsMore(share: { member: Member; exact: number }, held: Map<string, R
 /** Rendezvous score of a member for a node (32-bit FNV-1a, then a murmur3 finaliser so that near names differ). */
 function preference(node: string, member: string): number {
   let h = 0x811c9dc5
-  for (const text of [node, '|', member]) for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
+  for (const text of [node, '|', member])
+    for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return (h ^ (h >>> 16)) >>> 0

@@ -1,12 +1,23 @@
 // The table against Ironic's own figures and the properties that every reader of it relies on.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { choices, isResting, next, STATE_NAMES, STATES, targetOf, TRANSITIONS, VERBS, type State, type Trigger } from './states.ts'
+import {
+  choices,
+  isResting,
+  next,
+  STATE_NAMES,
+  STATES,
+  targetOf,
+  TRANSITIONS,
+  VERBS,
+  type State,
+  type Trigger,
+} from './states.ts'
 
 test('there are 30 states and no state is out of reach from enroll', () => {
   expect(STATE_NAMES).toHaveLength(30)
   const seen = new Set<State>(['enroll'])
-  for (let grew = true; grew; ) {
+  for (let grew = true; grew;) {
     grew = false
     for (const [from, , to] of TRANSITIONS) if (seen.has(from) && !seen.has(to)) grew = !!seen.add(to)
   }
@@ -34,7 +45,10 @@ test('a busy or waiting state can end well and can fail; a resting one is left b
     const rows = TRANSITIONS.filter((row) => row[0] === state)
     const { kind } = STATES[state]
     if (kind === 'busy' || kind === 'waiting') {
-      expect(rows.some((row) => row[1] === 'fail' && row[3] === 'task'), `${state} can fail`).toBe(true)
+      expect(
+        rows.some((row) => row[1] === 'fail' && row[3] === 'task'),
+        `${state} can fail`,
+      ).toBe(true)
     }
     if (kind === 'busy') expect(rows.some((row) => row[3] === 'task' && ['done', 'clean'].includes(row[1]))).toBe(true)
     if (kind === 'stable') expect(rows.every((row) => row[3] === 'user')).toBe(true)
@@ -47,5 +61,6 @@ test('choices() names each verb once, in the spelling that Ironic prefers', () =
   expect(choices('available')).toEqual(['active', 'manage'])
   expect(choices('manageable').sort()).toEqual(['adopt', 'clean', 'inspect', 'provide'])
   expect(choices('active').sort()).toEqual(['deleted', 'rebuild', 'rescue', 'service'])
-  for (const state of STATE_NAMES) for (const verb of choices(state)) expect(next(state, VERBS[verb], 'user')).toBeDefined()
+  for (const state of STATE_NAMES)
+    for (const verb of choices(state)) expect(next(state, VERBS[verb], 'user')).toBeDefined()
 })

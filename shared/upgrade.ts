@@ -7,7 +7,14 @@ export const CONNECT_PATH = '/v1/conductor/connect'
 export const ENROL_PATH = '/v1/conductor/enrol'
 
 /** WebSocket close codes (RFC 6455 §7.4.2, private range). Only `slowDown` and `superseded` are worth an automatic retry. */
-export const CLOSE = { identity: 4401, revoked: 4403, conflict: 4409, upgradeRequired: 4426, slowDown: 4429, malformed: 4400 } as const
+export const CLOSE = {
+  identity: 4401,
+  revoked: 4403,
+  conflict: 4409,
+  upgradeRequired: 4426,
+  slowDown: 4429,
+  malformed: 4400,
+} as const
 
 /** How far the conductor's clock may be off before its signature is refused. */
 export const MAX_CLOCK_SKEW_MS = 5 * 60_000
@@ -29,7 +36,11 @@ const HEADERS = {
 } as const
 
 /** Headers of the upgrade request to `url`, signed with the conductor's Ed25519 key (PKCS #8, base64url). */
-export async function signUpgrade(privateKey: string, url: string, identity: UpgradeIdentity): Promise<Record<string, string>> {
+export async function signUpgrade(
+  privateKey: string,
+  url: string,
+  identity: UpgradeIdentity,
+): Promise<Record<string, string>> {
   const key = await crypto.subtle.importKey('pkcs8', fromBase64Url(privateKey), 'Ed25519', false, ['sign'])
   const signature = await crypto.subtle.sign('Ed25519', key, signedText(url, identity))
   return {
@@ -42,9 +53,12 @@ export async function signUpgrade(privateKey: string, url: string, identity: Upg
 
 /** The identity that an upgrade request claims; undefined when headers are missing or misshapen. */
 export function claimedIdentity(headers: Headers): (UpgradeIdentity & { signature: string }) | undefined {
-  const [conductor, incarnation, at, signature] = [HEADERS.conductor, HEADERS.incarnation, HEADERS.at, HEADERS.signature].map(
-    (name) => headers.get(name) ?? '',
-  )
+  const [conductor, incarnation, at, signature] = [
+    HEADERS.conductor,
+    HEADERS.incarnation,
+    HEADERS.at,
+    HEADERS.signature,
+  ].map((name) => headers.get(name) ?? '')
   if (!conductor || !incarnation || !/^\d{1,15}$/.test(at ?? '') || !signature) return undefined
   return { conductor, incarnation, at: Number(at), signature }
 }
@@ -75,6 +89,13 @@ export async function newIdentity(): Promise<{ publicKey: string; privateKey: st
 // Host and path, not the scheme: a TLS terminator in front of the cloud turns wss into http.
 function signedText(url: string, identity: UpgradeIdentity): Uint8Array<ArrayBuffer> {
   const { host, pathname, search } = new URL(url)
-  const lines = [SUBPROTOCOL, 'GET', `${host}${pathname}${search}`, identity.conductor, identity.incarnation, identity.at]
+  const lines = [
+    SUBPROTOCOL,
+    'GET',
+    `${host}${pathname}${search}`,
+    identity.conductor,
+    identity.incarnation,
+    identity.at,
+  ]
   return new TextEncoder().encode(lines.join('\n'))
 }

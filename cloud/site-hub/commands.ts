@@ -33,7 +33,12 @@ export interface NewPort {
 export type HubCommand = Caller &
   (
     | { readonly kind: 'node.create'; readonly node: NewNode }
-    | { readonly kind: 'node.patch'; readonly node: string; readonly patch: readonly PatchOperation[]; readonly ifVersion?: number }
+    | {
+        readonly kind: 'node.patch'
+        readonly node: string
+        readonly patch: readonly PatchOperation[]
+        readonly ifVersion?: number
+      }
     | { readonly kind: 'node.delete'; readonly node: string }
     | { readonly kind: 'node.provision'; readonly node: string; readonly verb: Verb; readonly args: ProvisionArgs }
     | { readonly kind: 'node.power'; readonly node: string; readonly target: PowerTarget; readonly timeoutMs?: number }
@@ -58,4 +63,6 @@ export interface ProvisionArgs {
 }
 
 /** `value`: {uuid} of what was made or changed, {task} of the task that was opened, or a call's result. */
-export type CommandResult = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly fault: Fault }
+export type CommandResult =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly fault: Fault }

@@ -1,0 +1,36 @@
+// A person's power request: checks, the target that is shown meanwhile, and the task.
+import { FaultError } from '../../shared/faults.ts'
+import { POWER_PLANS, type PowerTarget } from '../plans.ts'
+import type { Caller } from '../site-hub/commands.ts'
+import type { Turn } from '../site-hub/turn.ts'
+import { openTask } from './open-task.ts'
+
+/** Opens a power task; `timeoutMs` bounds each wait for the machine to change. Answers the task's id. */
+export async function power(
+  turn: Turn,
+  uuid: string,
+  target: PowerTarget,
+  timeoutMs: number | undefined,
+  caller: Caller,
+): Promise<string> {
+  const node = await turn.node(uuid)
+  if (node.provision_state === 'cleaning' || node.provision_state === 'clean wait') {
+    throw new FaultError(
+      'state.invalid',
+      `The requested action "${target}" can not be performed on node "${uuid}" while it is in state "${node.provision_state}".`,
+    )
+  }
+  if (node.task) {
+    throw new FaultError(
+      'node.locked',
+      `Node ${uuid} is locked by host ${node.reservation ?? 'none yet'}, please retry after the current operation is completed.`,
+    )
+  }
+  if (!turn.state.nodes.get(uuid)?.owner) {
+    throw new FaultError('site.no_conductor', `No conductor of site ${turn.state.site.name} drives node ${uuid}.`)
+  }
+  const { steps, after } = POWER_PLANS[target]
+  turn.updateNode(uuid, { target_power_state: after, last_error: null, last_fault: null })
+  const timed = timeoutMs === undefined ? steps : steps.map((step) => ({ ...step, timeoutMs }))
+  return openTask(turn, node, 'power', timed, {}, caller)
+}

@@ -1,0 +1,189 @@
+// The only code that moves a node's provision state, and only along a row of shared/states. A verb or the end of a task comes in;
+// the new state, the task it needs and the row of the event log go into the turn's one batch.
+import { fault, FaultError, type Fault } from '../../shared/faults.ts'
+import {
+  choices,
+  isResting,
+  next,
+  STATES,
+  targetOf,
+  VERBS,
+  type Actor,
+  type State,
+  type Trigger,
+  type Verb,
+} from '../../shared/states.ts'
+import { PLANS, type TaskKind } from '../plans.ts'
+import type { NodeRow, TaskRow } from '../schema/rows.ts'
+import type { Caller, ProvisionArgs } from '../site-hub/commands.ts'
+import type { Turn } from '../site-hub/turn.ts'
+import { openTask } from './open-task.ts'
+
+/** The work that begins when a node enters a state. */
+const WORK: Partial<Record<State, Exclude<TaskKind, 'power'>>> = {
+  verifying: 'verify',
+  deploying: 'deploy',
+  deleting: 'tear-down',
+  cleaning: 'clean',
+}
+
+/** Verbs that are refused in maintenance. */
+const NOT_IN_MAINTENANCE: ReadonlySet<Verb> = new Set([
+  'active',
+  'deploy',
+  'rebuild',
+  'clean',
+  'rescue',
+  'unrescue',
+  'service',
+])
+
+/** Carries out a person's verb: checks it, moves the node, opens the task. Answers the task's id, null where none is needed. */
+export async function provision(
+  turn: Turn,
+  uuid: string,
+  verb: Verb,
+  args: ProvisionArgs,
+  caller: Caller,
+): Promise<string | null> {
+  const node = await turn.node(uuid)
+  const to = permitted(node, verb)
+  if (verb === 'abort') {
+    cancel(turn, node)
+    move(turn, node, 'abort', 'user', { last_error: `${node.provision_state} was aborted by ${caller.actor}` }, caller)
+    return null
+  }
+  const kind = WORK[to]
+  if (!isResting(to) && (!kind || verb === 'clean')) {
+    throw new FaultError('driver.unsupported', `${verb} is not supported for node ${uuid} by driver ${node.driver}.`)
+  }
+  if (kind && !turn.state.nodes.get(uuid)?.owner) {
+    throw new FaultError('site.no_conductor', `No conductor of site ${turn.state.site.name} drives node ${uuid}.`)
+  }
+  if (node.task) cancel(turn, node)
+  move(turn, node, VERBS[verb], 'user', { last_error: null, last_fault: null }, caller)
+  return kind ? begin(turn, uuid, kind, args, caller) : null
+}
+
+/** Takes the end of a node's task into its state. `null`: it ended well. */
+export async function finish(
+  turn: Turn,
+  task: TaskRow,
+  failure: Fault | null,
+  step: string | undefined,
+): Promise<void> {
+  const node = await turn.node(task.node)
+  if (task.kind === 'power') return endPowerTask(turn, node, failure)
+  if (isResting(node.provision_state as State) || task.cancel) return
+  if (failure) {
+    const last_error = `${task.kind}${step ? ` step ${step}` : ''} failed: ${failure.message} Next: ${failure.hint}`
+    return move(turn, node, 'fail', 'task', { last_error: last_error.slice(0, 4096), last_fault: failure, ...noSteps })
+  }
+  if (task.kind === 'tear-down') {
+    move(turn, node, 'clean', 'task', { instance_info: {}, instance_uuid: null, driver_internal_info: {}, ...noSteps })
+    await begin(turn, node.uuid, 'clean', {}, { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' })
+    return
+  }
+  const trigger = task.kind === 'clean' && node.retired ? 'manage' : 'done'
+  move(turn, node, trigger, 'task', { last_error: null, last_fault: null, ...noSteps })
+}
+
+/** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */
+export async function waiting(turn: Turn, task: TaskRow, trigger: 'wait' | 'resume'): Promise<void> {
+  const node = await turn.node(task.node)
+  if (next(node.provision_state as State, trigger, 'task')) move(turn, node, trigger, 'task')
+}
+
+async function begin(
+  turn: Turn,
+  uuid: string,
+  kind: Exclude<TaskKind, 'power'>,
+  args: ProvisionArgs,
+  caller: Caller,
+): Promise<string | null> {
+  const node = await turn.node(uuid)
+  if (kind === 'clean' && node.automated_clean === false) {
+    move(turn, node, node.retired ? 'manage' : 'done', 'task', {}, caller)
+    return null
+  }
+  const context = { instance_info: node.instance_info, ...(args.configdrive ? { configdrive: args.configdrive } : {}) }
+  return openTask(turn, node, kind, PLANS[kind], context, caller)
+}
+
+/** The state that the verb leads to, or the fault that says why not and what is possible instead. */
+function permitted(node: NodeRow, verb: Verb): State {
+  const state = node.provision_state as State
+  const to = next(state, VERBS[verb], 'user')
+  if (node.task && (!to || isResting(state))) {
+    throw new FaultError(
+      'node.locked',
+      `Node ${node.uuid} is locked by host ${node.reservation ?? 'none yet'}, please retry after the current operation is completed.`,
+    )
+  }
+  if (!to) {
+    const possible = choices(state)
+    throw new FaultError(
+      'state.invalid',
+      `The requested action "${verb}" can not be performed on node "${node.uuid}" while it is in state "${state}".`,
+      { hint: possible.length > 0 ? `from ${state}: ${possible.join(', ')}` : `wait until ${state} ends` },
+    )
+  }
+  if (node.maintenance && NOT_IN_MAINTENANCE.has(verb)) {
+    throw new FaultError('node.maintenance', `Node ${node.uuid} is in maintenance, so ${verb} is refused.`)
+  }
+  if (node.protected && ['deleted', 'undeploy', 'rebuild'].includes(verb)) {
+    throw new FaultError('node.protected', `Node ${node.uuid} is protected and cannot be undeployed or rebuilt.`)
+  }
+  if (node.retired && verb === 'provide') {
+    throw new FaultError('request.invalid', `Node ${node.uuid} is retired and cannot become available.`)
+  }
+  return to
+}
+
+function move(
+  turn: Turn,
+  node: NodeRow,
+  trigger: Trigger,
+  actor: Actor,
+  changes: Partial<NodeRow> = {},
+  caller?: Caller,
+): void {
+  const from = node.provision_state as State
+  const to = next(from, trigger, actor)
+  if (!to) throw new FaultError('internal', `no transition from ${from} by ${trigger} (${actor})`)
+  // A task keeps the aim that it was started with: manageable for a manual cleaning, for one.
+  const target =
+    actor === 'task' && STATES[to].kind !== 'stable' ? (node.target_provision_state ?? targetOf(to)) : targetOf(to)
+  turn.updateNode(node.uuid, {
+    ...changes,
+    provision_state: to,
+    target_provision_state: target,
+    provision_updated_at: turn.time,
+  })
+  turn.event(
+    'node.provision_state',
+    { node: node.uuid, task: node.task, body: { from, to, trigger, target, last_error: changes.last_error ?? null } },
+    caller,
+  )
+}
+
+function cancel(turn: Turn, node: NodeRow): void {
+  for (const task of turn.state.tasks.get(node.uuid) ?? []) {
+    turn.updateTask(task, { cancel: true })
+    turn.send(turn.state.conductors.get(task.conductor ?? '')?.peer, { type: 'cancel', id: task.id })
+  }
+}
+
+function endPowerTask(turn: Turn, node: NodeRow, failure: Fault | null): void {
+  if (!failure) return turn.updateNode(node.uuid, { target_power_state: null, last_error: null, last_fault: null })
+  const last_error = `power change to ${node.target_power_state ?? 'unknown'} failed: ${failure.message} Next: ${failure.hint}`
+  turn.updateNode(node.uuid, { target_power_state: null, last_error, last_fault: failure })
+}
+
+/** What a settled task leaves of its steps on the node. */
+const noSteps = { deploy_step: {}, clean_step: {} }
+
+/** A task that ran out of time, as its failure. */
+export function overdue(task: TaskRow): Fault {
+  return fault('timeout', `the ${task.kind} task did not end before its deadline`)
+}

@@ -1,0 +1,104 @@
+// Rows and statements straight from the drizzle tables: one source for names, order and encoding of columns, without a query builder
+// in the hub's way. Reads answer whole rows; writes are guarded by the caller.
+import { getTableColumns, getTableName, type InferInsertModel, type InferSelectModel } from 'drizzle-orm'
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { Row, Sql, SqlValue, Statement } from '../ports.ts'
+import type { audit, conductors, events, nodes, notes, ports, sites, tasks } from './organisation.ts'
+
+export type SiteRow = InferSelectModel<typeof sites>
+export type ConductorRow = InferSelectModel<typeof conductors>
+export type NodeRow = InferSelectModel<typeof nodes>
+export type PortRow = InferSelectModel<typeof ports>
+export type TaskRow = InferSelectModel<typeof tasks>
+export type EventInsert = InferInsertModel<typeof events>
+export type NoteInsert = InferInsertModel<typeof notes>
+export type AuditInsert = InferInsertModel<typeof audit>
+
+interface Layout {
+  readonly name: string
+  readonly columns: readonly {
+    key: string
+    name: string
+    from(value: unknown): unknown
+    to(value: unknown): SqlValue
+  }[]
+  readonly byKey: ReadonlyMap<string, { name: string; to(value: unknown): SqlValue }>
+  readonly list: string
+}
+const layouts = new WeakMap<SQLiteTable, Layout>()
+
+function layoutOf(table: SQLiteTable): Layout {
+  let layout = layouts.get(table)
+  if (!layout) {
+    const columns = Object.entries(getTableColumns(table)).map(([key, column]) => ({
+      key,
+      name: column.name,
+      from: (value: unknown) => (value === null ? null : column.mapFromDriverValue(value as never)),
+      to: (value: unknown) =>
+        value === null || value === undefined ? null : (column.mapToDriverValue(value as never) as SqlValue),
+    }))
+    layout = {
+      name: getTableName(table),
+      columns,
+      byKey: new Map(columns.map((column) => [column.key, column])),
+      list: columns.map((column) => column.name).join(', '),
+    }
+    layouts.set(table, layout)
+  }
+  return layout
+}
+
+/** All rows for `where` (SQL after WHERE, with ? for `args`). */
+export async function select<T extends SQLiteTable>(
+  sql: Sql,
+  table: T,
+  where: string,
+  args: readonly SqlValue[],
+): Promise<InferSelectModel<T>[]> {
+  const layout = layoutOf(table)
+  const rows = await sql.all(`SELECT ${layout.list} FROM ${layout.name} WHERE ${where}`, args)
+  return rows.map((row) => decode(layout, row) as InferSelectModel<T>)
+}
+
+export function insert<T extends SQLiteTable>(table: T, values: InferInsertModel<T>): Statement {
+  const layout = layoutOf(table)
+  const given = Object.entries(values).filter(([, value]) => value !== undefined)
+  const names = given.map(([key]) => layout.byKey.get(key)!.name)
+  return {
+    sql: `INSERT INTO ${layout.name} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+    args: given.map(([key, value]) => layout.byKey.get(key)!.to(value)),
+  }
+}
+
+/** UPDATE of the row whose `key` column equals `id`. */
+export function update<T extends SQLiteTable>(
+  table: T,
+  key: string,
+  id: SqlValue,
+  changes: Partial<InferSelectModel<T>>,
+): Statement {
+  const layout = layoutOf(table)
+  const given = Object.entries(changes)
+  return {
+    sql: `UPDATE ${layout.name} SET ${given.map(([k]) => `${layout.byKey.get(k)!.name} = ?`).join(', ')} WHERE ${key} = ?`,
+    args: [...given.map(([k, value]) => layout.byKey.get(k)!.to(value)), id],
+  }
+}
+
+export function remove(table: SQLiteTable, key: string, id: SqlValue): Statement {
+  return { sql: `DELETE FROM ${layoutOf(table).name} WHERE ${key} = ?`, args: [id] }
+}
+
+/** `?, ?, ?` for an IN list. */
+export function marks(count: number): string {
+  return Array.from({ length: count }, () => '?').join(', ')
+}
+
+/** A time as it is stored and shown: ISO 8601 with +00:00. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString().replace('Z', '+00:00')
+}
+
+function decode(layout: Layout, row: Row): Record<string, unknown> {
+  return Object.fromEntries(layout.columns.map((column, i) => [column.key, column.from(row[i] ?? null)]))
+}

@@ -1,0 +1,84 @@
+// Calls that a hub relays to a node's conductor: reads, or what a person may repeat. Held in memory only; a lost one times out.
+import { fault, FaultError, type Fault } from '../../shared/faults.ts'
+import type { Env } from '../../shared/env.ts'
+import type { HubCommand } from './commands.ts'
+import { epochOf } from './state.ts'
+import type { Turn } from './turn.ts'
+
+interface Pending {
+  readonly conductor: string
+  settle(result: unknown, failure?: Fault): void
+}
+
+/** More than this waiting at once is refused. */
+const MAX_PENDING = 1000
+
+export class Calls {
+  readonly #env: Env
+  readonly #pending = new Map<number, Pending>()
+  #last = 0
+
+  constructor(env: Env) {
+    this.#env = env
+  }
+
+  /** Sends the call after the turn; `result` resolves with the conductor's answer. */
+  async start(turn: Turn, call: HubCommand & { kind: 'call' }): Promise<{ result: Promise<unknown> }> {
+    const node = await turn.node(call.node)
+    const index = turn.state.nodes.get(call.node)!
+    const conductor = turn.state.conductors.get(index.owner ?? '')
+    if (!conductor?.peer) {
+      throw new FaultError(
+        'site.no_conductor',
+        `No connected conductor of site ${turn.state.site.name} drives node ${node.uuid}.`,
+      )
+    }
+    if (this.#pending.size >= MAX_PENDING)
+      throw new FaultError('unavailable', 'too many calls are under way at this site')
+    const rid = ++this.#last
+    const { interface: iface, method, args, timeoutMs } = call
+    const result = new Promise<unknown>((resolve, reject) => {
+      const cancel = this.#env.setTimer(timeoutMs + 1000, () =>
+        this.#settle(rid, undefined, fault('timeout', `${iface}.${method} was not answered in ${timeoutMs} ms`)),
+      )
+      this.#pending.set(rid, {
+        conductor: conductor.row.id,
+        settle: (value, failure) => {
+          cancel()
+          if (failure) reject(FaultError.of(failure))
+          else resolve(value)
+        },
+      })
+    })
+    result.catch(() => undefined) // its reader comes later; a rejection before that is not unhandled
+    turn.send(conductor.peer, {
+      type: 'call',
+      rid,
+      node: node.uuid,
+      epoch: epochOf(turn.state, index),
+      interface: iface,
+      method,
+      args,
+      timeoutMs,
+    })
+    return { result }
+  }
+
+  answer(message: { rid: number; result?: unknown; fault?: Fault | undefined }): void {
+    this.#settle(message.rid, message.result, message.fault)
+  }
+
+  /** The conductor's socket closed: what it was asked will not be answered. */
+  lost(conductor: string): void {
+    for (const [rid, pending] of this.#pending) {
+      if (pending.conductor === conductor)
+        this.#settle(rid, undefined, fault('site.no_conductor', 'the conductor was disconnected'))
+    }
+  }
+
+  #settle(rid: number, result: unknown, failure?: Fault): void {
+    const pending = this.#pending.get(rid)
+    this.#pending.delete(rid)
+    pending?.settle(result, failure)
+  }
+}

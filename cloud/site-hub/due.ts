@@ -1,0 +1,34 @@
+// What is due when a turn starts: leases that ended and tasks that ran out of time.
+import { finish, overdue } from '../provision/provision.ts'
+import { CLOSE } from '../../shared/upgrade.ts'
+import { rebalance } from './ownership.ts'
+import { activeTask } from './state.ts'
+import { settle } from './tasks.ts'
+import type { Turn } from './turn.ts'
+
+/** After a lease ends its conductor has this long to have noticed (clocks, packets under way) before anybody else acts. */
+export const MARGIN_MS = 2_000
+
+export async function passTime(turn: Turn): Promise<void> {
+  const { state, now } = turn
+  let lapsed = false
+  for (const conductor of state.conductors.values()) {
+    if (conductor.leaseUntil === 0 || conductor.leaseUntil + MARGIN_MS > now) continue
+    conductor.leaseUntil = 0
+    const { peer } = conductor
+    if (peer) turn.after(() => peer.close(CLOSE.conflict, 'the lease lapsed'))
+    conductor.peer = null
+    turn.updateConductor(conductor.row, { horizon_ms: null })
+    turn.event('conductor.lost', { body: { conductor: conductor.row.id, hostname: conductor.row.hostname } })
+    lapsed = true
+  }
+  if (lapsed && [...state.conductors.values()].every((c) => c.leaseUntil === 0))
+    turn.event('site.offline', { body: { site: state.site.name } })
+  if (lapsed) await rebalance(turn)
+  for (const node of [...state.tasks.keys()]) {
+    const task = activeTask(state, node)
+    if (!task || task.deadline_ms > now) continue
+    await finish(turn, task, overdue(task), undefined)
+    await settle(turn, task, 'failed', overdue(task))
+  }
+}

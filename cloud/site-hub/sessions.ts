@@ -1,0 +1,85 @@
+// Sessions and leases of conductors (ownership.md rules 1-3): hello takes the next number, renew extends, a lapse loses everything.
+import { FaultError } from '../../shared/faults.ts'
+import type { FromConductor } from '../../shared/protocol.ts'
+import { CLOSE } from '../../shared/upgrade.ts'
+import type { Peer, SiteRef } from '../ports.ts'
+import { conductors } from '../schema/organisation.ts'
+import { select } from '../schema/rows.ts'
+import { rebalance, sendGrants } from './ownership.ts'
+import { nextNumber, sessionOf, type Attachment, type ConductorState } from './state.ts'
+import type { Turn } from './turn.ts'
+
+type Message<T> = Extract<FromConductor, { type: T }>
+
+/** The lease may be renewed from memory up to the stored horizon, so a row is written once in 45 s at most. */
+const HORIZON_MS = 60_000
+const HORIZON_WRITE_MS = 45_000
+
+/** A socket whose upgrade was verified. It drives nothing before its hello. */
+export async function opened(turn: Turn, peer: Peer, _incarnation: string): Promise<void> {
+  if (turn.state.conductors.has(peer.conductor)) return
+  const [row] = await select(turn.sql, conductors, 'id = ? AND site = ?', [peer.conductor, turn.state.site.id])
+  if (!row || row.revoked_at)
+    return turn.after(() => peer.close(CLOSE.revoked, 'this conductor is not admitted to the site'))
+  turn.state.conductors.set(row.id, { row, peer: null, leaseUntil: 0 })
+}
+
+export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, site: SiteRef): Promise<void> {
+  const conductor = turn.state.conductors.get(peer.conductor)
+  if (!conductor) throw new FaultError('auth.denied', 'unknown conductor')
+  const before = conductor.peer
+  if (before && before !== peer) turn.after(() => before.close(CLOSE.conflict, 'the conductor connected again'))
+  const session = nextNumber(turn.state)
+  conductor.peer = peer
+  turn.updateConductor(conductor.row, {
+    session,
+    incarnation: message.incarnation,
+    hostname: message.hostname,
+    version: message.version,
+    drivers: message.drivers,
+  })
+  extend(turn, conductor, peer)
+  turn.event('conductor.connected', {
+    body: { conductor: conductor.row.id, hostname: message.hostname, session, version: message.version },
+  })
+  turn.send(peer, {
+    type: 'welcome',
+    session,
+    ringVersion: turn.state.site.ring_version,
+    leaseMs: turn.state.site.lease_ms,
+    conductor: conductor.row.id,
+    site: site.site,
+    organisation: site.organisation,
+  })
+  await rebalance(turn)
+  await sendGrants(turn, conductor)
+}
+
+export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
+  const conductor = sessionOf(turn.state, peer)
+  if (!conductor) return turn.after(() => peer.close(CLOSE.conflict, 'the session ended; say hello again'))
+  extend(turn, conductor, peer)
+  const tenures: Record<string, number> = {}
+  for (const [node, [task]] of turn.state.tasks) {
+    if (turn.state.nodes.get(node)?.owner === conductor.row.id && task?.tenure_ms && task.tenure_ms > turn.now)
+      tenures[task.id] = task.tenure_ms - turn.now
+  }
+  turn.send(peer, { type: 'lease', rid: message.rid, ms: turn.state.site.lease_ms, tenures })
+}
+
+export function closed(turn: Turn, peer: Peer): void {
+  const conductor = turn.state.conductors.get(peer.conductor)
+  // Its lease runs on: it may be back in a moment, and until the lease has ended nobody else may act.
+  if (conductor?.peer === peer) conductor.peer = null
+}
+
+function extend(turn: Turn, conductor: ConductorState, peer: Peer): void {
+  const until = turn.now + turn.state.site.lease_ms
+  conductor.leaseUntil = until
+  // At once, not after the commit: should that fail, the number is not in the row and the attachment means nothing.
+  const attachment: Attachment = { session: conductor.row.session, leaseUntil: until }
+  peer.attachment = attachment
+  const horizon = conductor.row.horizon_ms ?? 0
+  if (until > horizon || horizon - turn.now < HORIZON_MS - HORIZON_WRITE_MS)
+    turn.updateConductor(conductor.row, { horizon_ms: turn.now + HORIZON_MS })
+}

@@ -1,0 +1,114 @@
+// What a hub keeps in memory, all of it re-loadable: its number, the conductors, an index of its nodes, the open tasks.
+// A hub that starts takes the next number; every batch it commits fails when that number is no longer the site's (a second hub).
+import { conductors, sites, tasks } from '../schema/organisation.ts'
+import { select, type ConductorRow, type SiteRow, type TaskRow } from '../schema/rows.ts'
+import type { Peer, Sql, Statement } from '../ports.ts'
+import type { DriverFacts } from '../../shared/protocol.ts'
+
+/** A conductor; `leaseUntil` (ms, wall clock) is 0 while it has none. It is a member of the ring while it has a lease. */
+export interface ConductorState {
+  row: ConductorRow
+  peer: Peer | null
+  leaseUntil: number
+}
+
+/** The part of a node that ownership needs; whole rows are read when a turn touches the node. */
+export interface NodeIndex {
+  readonly id: string
+  driver: string
+  owner: string | null
+  moved: number
+  bootIp: string | null
+  /** Asked to be released by its owner, for another. */
+  dropping: boolean
+}
+
+export interface HubState {
+  readonly no: number
+  site: SiteRow
+  readonly conductors: Map<string, ConductorState>
+  readonly nodes: Map<string, NodeIndex>
+  /** Open tasks of a node in their order (nseq): the first is active. */
+  readonly tasks: Map<string, TaskRow[]>
+}
+
+/** What a socket's attachment keeps over hibernation. */
+export interface Attachment {
+  session: number
+  leaseUntil: number
+}
+
+export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[], now: number): Promise<HubState> {
+  await sql.batch([{ sql: 'UPDATE sites SET hub_no = hub_no + 1 WHERE id = ?', args: [siteId] }])
+  const [site] = await select(sql, sites, 'id = ?', [siteId])
+  if (!site) throw new Error(`site ${siteId} does not exist`)
+  const state: HubState = { no: site.hub_no, site, conductors: new Map(), nodes: new Map(), tasks: new Map() }
+
+  for (const row of await select(sql, conductors, 'site = ?', [siteId])) {
+    const peer = peers.find((p) => p.conductor === row.id) ?? null
+    const attachment = peer?.attachment as Attachment | undefined
+    // A hub that starts trusts the horizon (rule 1): the lease may have been renewed from memory up to it.
+    const leaseUntil = Math.max(row.horizon_ms ?? 0, attachment?.session === row.session ? attachment.leaseUntil : 0)
+    state.conductors.set(row.id, {
+      row,
+      peer: attachment?.session === row.session ? peer : null,
+      leaseUntil: leaseUntil > now ? leaseUntil : 0,
+    })
+  }
+  const index = await sql.all('SELECT uuid, driver, conductor, moved, boot_ip FROM nodes WHERE site = ?', [siteId])
+  for (const [id, driver, owner, moved, bootIp] of index as [string, string, string | null, number, string | null][]) {
+    state.nodes.set(id, { id, driver, owner, moved, bootIp, dropping: false })
+  }
+  for (const task of await select(sql, tasks, "site = ? AND state = 'open' ORDER BY nseq", [siteId])) {
+    state.tasks.set(task.node, [...(state.tasks.get(task.node) ?? []), task])
+  }
+  return state
+}
+
+/** First statement of every batch: violates NOT NULL when another hub has taken the site over. */
+export function guard(state: HubState): Statement {
+  return {
+    sql: 'UPDATE sites SET hub_no = CASE WHEN hub_no = ? THEN hub_no END, counter = ?, ring_version = ? WHERE id = ?',
+    args: [state.no, state.site.counter, state.site.ring_version, state.site.id],
+  }
+}
+
+/** The next number of the site's one counter (rule 3); stored by the guard of the same batch. */
+export function nextNumber(state: HubState): number {
+  state.site.counter += 1
+  return state.site.counter
+}
+
+/** max(node.moved, session of its owner): grows at every change of owner or session (rule 3). 0 while nobody owns it. */
+export function epochOf(state: HubState, node: NodeIndex): number {
+  const owner = node.owner === null ? undefined : state.conductors.get(node.owner)
+  return owner ? Math.max(node.moved, owner.row.session) : 0
+}
+
+export function activeTask(state: HubState, node: string): TaskRow | undefined {
+  return state.tasks.get(node)?.[0]
+}
+
+export function findTask(state: HubState, id: string): TaskRow | undefined {
+  for (const list of state.tasks.values()) for (const task of list) if (task.id === id) return task
+  return undefined
+}
+
+/** Drivers that the live conductors serve, by name; the first to say so describes it. */
+export function liveDrivers(state: HubState): Map<string, DriverFacts> {
+  const drivers = new Map<string, DriverFacts>()
+  for (const conductor of state.conductors.values()) {
+    if (conductor.leaseUntil === 0) continue
+    for (const driver of conductor.row.drivers as DriverFacts[])
+      if (!drivers.has(driver.name)) drivers.set(driver.name, driver)
+  }
+  return drivers
+}
+
+/** The conductor whose present session this socket carries; undefined for an old or unknown one. */
+export function sessionOf(state: HubState, peer: Peer): ConductorState | undefined {
+  const conductor = state.conductors.get(peer.conductor)
+  const attachment = peer.attachment as Attachment | undefined
+  if (!conductor || conductor.leaseUntil === 0 || attachment?.session !== conductor.row.session) return undefined
+  return conductor
+}

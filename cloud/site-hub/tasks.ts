@@ -1,0 +1,246 @@
+// A task's life between hub and conductor (ownership.md rules 8-10): sent, accepted, a write-ahead intent before each step,
+// numbered events, one result. 1. Only the owner with the right epoch is heard; anyone else is told `fenced` and goes to the audit log.
+// 2. Everything repeats safely: an event counts once by its number, a settled task answers `settled` or `done` again.
+import type { Fault } from '../../shared/faults.ts'
+import {
+  MAX_FRAME_BYTES,
+  type FromConductor,
+  type Step,
+  type StepEvent,
+  type ToConductor,
+} from '../../shared/protocol.ts'
+import { finish, waiting } from '../provision/provision.ts'
+import type { Peer } from '../ports.ts'
+import type { NodeRow, TaskRow } from '../schema/rows.ts'
+import { rebalance } from './ownership.ts'
+import { activeTask, epochOf, findTask, sessionOf, type ConductorState } from './state.ts'
+import type { Turn } from './turn.ts'
+
+type Message<T> = Extract<FromConductor, { type: T }>
+
+/** At a site with one live conductor a task may be finished during a cut of the WAN; nobody else would do it anyway (rule 10). */
+const TENURE_MS = 45 * 60_000
+
+/** Sends a node's active task to its owner. New task, new owner, reconnected owner: the same idempotent call. */
+export async function assign(turn: Turn, nodeId: string): Promise<void> {
+  const { state } = turn
+  const task = activeTask(state, nodeId)
+  const index = state.nodes.get(nodeId)
+  const owner = state.conductors.get(index?.owner ?? '')
+  if (!task || !index || !owner?.peer) return
+  if (task.cancel && task.conductor !== owner.row.id) return settle(turn, task, 'cancelled', null)
+  const node = await turn.node(nodeId)
+  if (node.task !== task.id || node.reservation !== owner.row.hostname)
+    turn.updateNode(nodeId, { task: task.id, reservation: owner.row.hostname })
+  turn.updateTask(task, { conductor: owner.row.id })
+  const message: ToConductor = {
+    type: 'task',
+    id: task.id,
+    node: nodeId,
+    epoch: epochOf(state, index),
+    nseq: task.nseq,
+    kind: task.kind,
+    steps: task.steps as Step[],
+    context: task.context as Record<string, unknown>,
+    doneSteps: task.done_steps,
+    lastEvent: task.last_event,
+    deadline: task.deadline_ms,
+  }
+  if (JSON.stringify(message).length > MAX_FRAME_BYTES) {
+    const tooLarge: Fault = {
+      code: 'request.too_large',
+      message: `the task's context does not fit into a frame of ${MAX_FRAME_BYTES} bytes`,
+      hint: 'make instance_info smaller',
+    }
+    await finish(turn, task, tooLarge, undefined)
+    return settle(turn, task, 'failed', tooLarge)
+  }
+  turn.send(owner.peer, message)
+}
+
+export function accepted(turn: Turn, peer: Peer, message: Message<'accepted'>): void {
+  const task = heard(turn, peer, message)
+  if (!task || task.started_at) return
+  turn.updateTask(task, { started_at: turn.time })
+  turn.event('task.started', { node: task.node, task: task.id, body: { kind: task.kind, conductor: task.conductor } })
+}
+
+export async function rejected(turn: Turn, peer: Peer, message: Message<'rejected'>): Promise<void> {
+  await result(turn, peer, {
+    type: 'result',
+    id: message.id,
+    epoch: message.epoch,
+    outcome: { ok: false, fault: message.why },
+  })
+}
+
+/** The permit for one step. The intent is durable before `proceed` goes out. */
+export function intent(turn: Turn, peer: Peer, message: Message<'intent'>): void {
+  const task = heard(turn, peer, message)
+  if (!task) return
+  if (task.cancel) return turn.send(peer, { type: 'cancel', id: task.id })
+  const { step, epoch, rid, bmcSession } = message
+  const alone = [...turn.state.conductors.values()].filter((conductor) => conductor.leaseUntil > 0).length === 1
+  const tenureMs = alone ? TENURE_MS : 0
+  turn.updateTask(task, {
+    intent: { step, epoch, rid, bmcSession: bmcSession ?? null },
+    tenure_ms: alone ? turn.now + TENURE_MS : null,
+  })
+  turn.send(peer, { type: 'proceed', id: task.id, rid, tenureMs })
+}
+
+export async function stepEvents(turn: Turn, peer: Peer, message: Message<'event'>): Promise<void> {
+  const task = heard(turn, peer, message)
+  if (!task) return
+  for (const event of message.events) {
+    if (event.n > task.last_event) await take(turn, task, event)
+  }
+  turn.send(peer, { type: 'ack', id: task.id, upTo: task.last_event })
+}
+
+async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> {
+  const step = (task.steps as Step[])[event.step]
+  const name = step ? `${step.interface}.${step.step}` : 'unknown'
+  const context = event.context ? merged(task.context as Record<string, unknown>, event.context) : task.context
+  const doneSteps = event.kind === 'finished' ? Math.max(task.done_steps, event.step + 1) : task.done_steps
+  turn.updateTask(task, { last_event: event.n, done_steps: doneSteps, context })
+  turn.event(`step.${event.kind}`, {
+    node: task.node,
+    task: task.id,
+    body: { step: name, index: event.step, of: (task.steps as Step[]).length, at: event.at },
+  })
+  if (event.kind === 'waiting') await waiting(turn, task, 'wait')
+  if (event.kind === 'resumed') await waiting(turn, task, 'resume')
+  if (event.kind === 'started' && step && (task.kind === 'deploy' || task.kind === 'clean')) {
+    await turn.node(task.node)
+    turn.updateNode(task.node, {
+      [task.kind === 'deploy' ? 'deploy_step' : 'clean_step']: {
+        interface: step.interface,
+        step: step.step,
+        args: step.args,
+      },
+    })
+  }
+  if (event.facts) await takeFacts(turn, task.node, event.facts)
+}
+
+export async function result(turn: Turn, peer: Peer, message: Message<'result'>): Promise<void> {
+  const task = heard(turn, peer, message)
+  if (!task) return
+  const { outcome } = message
+  const step = outcome.ok || outcome.step === undefined ? undefined : (task.steps as Step[])[outcome.step]
+  await finish(turn, task, outcome.ok ? null : outcome.fault, step && `${step.interface}.${step.step}`)
+  await settle(
+    turn,
+    task,
+    outcome.ok ? 'done' : task.cancel ? 'cancelled' : 'failed',
+    outcome.ok ? null : outcome.fault,
+  )
+  turn.send(peer, { type: 'settled', id: task.id })
+  await rebalance(turn) // a node that waited for its task to end may move now
+}
+
+/** Ends an open task; the node's next one becomes active. */
+export async function settle(
+  turn: Turn,
+  task: TaskRow,
+  state: 'done' | 'failed' | 'cancelled',
+  failure: Fault | null,
+): Promise<void> {
+  await turn.node(task.node)
+  turn.updateTask(task, { state, fault: failure, finished_at: turn.time, intent: null, tenure_ms: null })
+  turn.event(`task.${state}`, { node: task.node, task: task.id, body: { kind: task.kind, fault: failure } })
+  const rest = (turn.state.tasks.get(task.node) ?? []).filter((other) => other !== task)
+  if (rest.length > 0) turn.state.tasks.set(task.node, rest)
+  else turn.state.tasks.delete(task.node)
+  turn.updateNode(task.node, { task: rest[0]?.id ?? null, reservation: null })
+  if (rest.length > 0) turn.assign.add(task.node)
+}
+
+/** Facts of many nodes; only differences are written. */
+export async function facts(turn: Turn, peer: Peer, message: Message<'facts'>): Promise<void> {
+  const conductor = sessionOf(turn.state, peer)
+  if (!conductor) return
+  const mine = Object.entries(message.nodes).filter(([uuid]) => turn.state.nodes.get(uuid)?.owner === conductor.row.id)
+  await turn.prefetch(mine.map(([uuid]) => uuid))
+  for (const [uuid, changed] of mine) await takeFacts(turn, uuid, changed)
+}
+
+export function notes(turn: Turn, peer: Peer, message: Message<'notes'>): void {
+  const conductor = sessionOf(turn.state, peer)
+  if (!conductor) return
+  for (const note of message.notes) {
+    if (turn.state.nodes.get(note.node)?.owner === conductor.row.id)
+      turn.note(note.node, note.task ?? null, note.at, note.stage, note.body)
+  }
+}
+
+const FACTS: Record<string, keyof NodeRow> = {
+  power_state: 'power_state',
+  boot_mode: 'boot_mode',
+  secure_boot: 'secure_boot',
+}
+
+async function takeFacts(turn: Turn, uuid: string, changed: Record<string, unknown>): Promise<void> {
+  const node = await turn.node(uuid)
+  const changes: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(changed)) {
+    const column = FACTS[key]
+    if (column && node[column] !== value) changes[column] = value
+  }
+  const { driver_internal_info: more } = changed
+  if (more !== undefined && typeof more === 'object') {
+    const all = merged(node.driver_internal_info as Record<string, unknown>, more as Record<string, unknown>)
+    if (JSON.stringify(all) !== JSON.stringify(node.driver_internal_info)) changes.driver_internal_info = all
+  }
+  if (Object.keys(changes).length === 0) return
+  turn.updateNode(uuid, changes as Partial<NodeRow>)
+  if ('power_state' in changes)
+    turn.event('node.power_state', {
+      node: uuid,
+      task: node.task,
+      body: { from: node.power_state, to: changes.power_state },
+    })
+}
+
+/** The open task that a frame speaks of, when its sender may speak of it; else the sender is told why not. */
+function heard(
+  turn: Turn,
+  peer: Peer,
+  message: { type: string; id: string; epoch: number; rid?: number },
+): TaskRow | undefined {
+  const task = findTask(turn.state, message.id)
+  const rid = message.rid === undefined ? {} : { rid: message.rid }
+  if (!task) {
+    turn.send(
+      peer,
+      message.type === 'result' ? { type: 'settled', id: message.id } : { type: 'done', id: message.id, ...rid },
+    )
+    return undefined
+  }
+  const conductor: ConductorState | undefined = sessionOf(turn.state, peer)
+  const index = turn.state.nodes.get(task.node)
+  if (
+    conductor &&
+    index &&
+    index.owner === conductor.row.id &&
+    epochOf(turn.state, index) === message.epoch &&
+    activeTask(turn.state, task.node) === task
+  )
+    return task
+  turn.audit(
+    `conductor.${message.type}`,
+    task.node,
+    'fenced',
+    { task: task.id, epoch: message.epoch, now: index ? epochOf(turn.state, index) : null },
+    peer.conductor,
+  )
+  turn.send(peer, { type: 'fenced', id: task.id, ...rid })
+  return undefined
+}
+
+function merged(base: Record<string, unknown>, changes: Record<string, unknown>): Record<string, unknown> {
+  const all = { ...base, ...changes }
+  for (const [key, value] of Object.entries(changes)) if (value === null) delete all[key]
+  return all
+}

@@ -1,0 +1,144 @@
+// One turn of a hub: its inputs draft changes, one guarded batch commits them, then answers and frames go out.
+// 1. Nothing leaves the hub before the batch that it depends on is durable. 2. A node's changes in one turn are one UPDATE.
+import type { Caller } from './commands.ts'
+import { guard, type HubState } from './state.ts'
+import { audit, conductors, events, nodes, notes, tasks } from '../schema/organisation.ts'
+import {
+  insert,
+  isoTime,
+  marks,
+  select,
+  update,
+  type ConductorRow,
+  type EventInsert,
+  type NodeRow,
+  type PortRow,
+  type TaskRow,
+} from '../schema/rows.ts'
+import type { Peer, Sql, Statement } from '../ports.ts'
+import type { Env } from '../../shared/env.ts'
+import { FaultError } from '../../shared/faults.ts'
+import { encode, type ToConductor } from '../../shared/protocol.ts'
+
+export class Turn {
+  readonly state: HubState
+  readonly env: Env
+  readonly sql: Sql
+  /** The turn's time: every row it writes has the same. */
+  readonly now: number
+  /** Grows with every draft; an input that fails after drafting makes the hub throw the turn away. */
+  drafts = 0
+  /** Nodes whose active task may have to be sent to their owner, at the end of the turn. */
+  readonly assign = new Set<string>()
+  /** Ports made, changed or deleted (null) in this turn, over what can be read. */
+  readonly ports = new Map<string, PortRow | null>()
+  #statements: Statement[] = []
+  #effects: (() => void)[] = []
+  #rows = new Map<string, NodeRow | null>()
+  #nodeChanges = new Map<string, Partial<NodeRow>>()
+  #taskChanges = new Map<string, Partial<TaskRow>>()
+  #conductorChanges = new Map<string, Partial<ConductorRow>>()
+
+  constructor(state: HubState, env: Env, sql: Sql) {
+    this.state = state
+    this.env = env
+    this.sql = sql
+    this.now = env.now()
+  }
+
+  get time(): string {
+    return isoTime(this.now)
+  }
+
+  /** Reads rows ahead, in one statement. */
+  async prefetch(uuids: Iterable<string>): Promise<void> {
+    const missing = [...new Set(uuids)].filter((uuid) => !this.#rows.has(uuid))
+    if (missing.length === 0) return
+    for (const uuid of missing) this.#rows.set(uuid, null)
+    const where = `uuid IN (${marks(missing.length)}) AND site = ?`
+    for (const row of await select(this.sql, nodes, where, [...missing, this.state.site.id]))
+      this.#rows.set(row.uuid, row)
+  }
+
+  /** A node as it is after the drafts so far. Throws not_found. */
+  async node(uuid: string): Promise<NodeRow> {
+    await this.prefetch([uuid])
+    const row = this.#rows.get(uuid)
+    if (!row) throw new FaultError('not_found', `Node ${uuid} could not be found.`)
+    return row
+  }
+
+  insertNode(row: NodeRow): void {
+    const { id: _, ...values } = row
+    this.write(insert(nodes, values))
+    this.#rows.set(row.uuid, row)
+  }
+
+  updateNode(uuid: string, changes: Partial<NodeRow>): void {
+    const row = this.#rows.get(uuid)!
+    this.drafts++
+    const all = { ...this.#nodeChanges.get(uuid), ...changes, version: row.version + 1, updated_at: this.time }
+    this.#nodeChanges.set(uuid, all)
+    this.#rows.set(uuid, { ...row, ...changes, version: row.version + 1, updated_at: this.time })
+  }
+
+  /** Drafts changes of an open task; the hub's memory sees them at once. */
+  updateTask(task: TaskRow, changes: Partial<TaskRow>): void {
+    this.drafts++
+    Object.assign(task, changes)
+    this.#taskChanges.set(task.id, { ...this.#taskChanges.get(task.id), ...changes })
+  }
+
+  updateConductor(row: ConductorRow, changes: Partial<ConductorRow>): void {
+    this.drafts++
+    Object.assign(row, changes)
+    this.#conductorChanges.set(row.id, { ...this.#conductorChanges.get(row.id), ...changes, updated_at: this.time })
+  }
+
+  write(statement: Statement): void {
+    this.drafts++
+    this.#statements.push(statement)
+  }
+
+  event(type: string, about: Omit<EventInsert, 'at' | 'site' | 'type'>, caller?: Caller): void {
+    this.write(
+      insert(events, {
+        at: this.time,
+        site: this.state.site.id,
+        type,
+        actor: caller?.actor ?? null,
+        request_id: caller?.requestId ?? null,
+        ...about,
+      }),
+    )
+  }
+
+  note(node: string, task: string | null, at: number, stage: string, body: unknown): void {
+    this.write(insert(notes, { node, task, at: isoTime(at), stage, body }))
+  }
+
+  audit(action: string, target: string, outcome: string, body: unknown, actor: string): void {
+    this.write(insert(audit, { at: this.time, actor, action, target, outcome, body }))
+  }
+
+  /** Runs `effect` once the batch is durable. */
+  after(effect: () => void): void {
+    this.#effects.push(effect)
+  }
+
+  send(peer: Peer | null | undefined, message: ToConductor): void {
+    if (peer) this.after(() => peer.send(encode(message)))
+  }
+
+  async commit(): Promise<void> {
+    const statements = [
+      ...this.#statements,
+      ...[...this.#nodeChanges].map(([uuid, changes]) => update(nodes, 'uuid', uuid, changes)),
+      ...[...this.#taskChanges].map(([id, changes]) => update(tasks, 'id', id, changes)),
+      ...[...this.#conductorChanges].map(([id, changes]) => update(conductors, 'id', id, changes)),
+    ]
+    if (statements.length > 0) await this.sql.batch([guard(this.state), ...statements])
+    for (const effect of this.#effects) effect()
+    this.#effects = []
+  }
+}
