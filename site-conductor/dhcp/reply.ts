@@ -164,7 +164,8 @@ function setBoot(packet: DhcpPacket, request: DhcpRequest, answer: DhcpAnswer, p
   if (bootFile !== undefined && request.client.kind !== 'other') {
     const name = 'url' in bootFile ? bootFile.url : bootFile.name
     if (name.length <= LONGEST_FILE_FIELD_BYTES) packet.bootFile = name
-    setOption(options, texts.bootFileName, name)
+    // The closing NUL is for ROMs that read on without it; receivers must trim it (RFC 2132 §2). dnsmasq does the same.
+    options.set(texts.bootFileName.code, Buffer.from(`${name}\0`, 'latin1'))
     if ('tftpServer' in bootFile) {
       packet.siaddr = bootFile.tftpServer
       setOption(options, texts.tftpServerName, bootFile.tftpServer)

@@ -114,7 +114,13 @@ export class HttpBootServer {
     try {
       content = await openContent(route)
     } catch (error) {
-      this.#report(request, path, { sentBytes: 0, totalBytes: 0, durationMs: 0, outcome: 'failed', detail: String(error) })
+      this.#report(request, path, {
+        sentBytes: 0,
+        totalBytes: 0,
+        durationMs: 0,
+        outcome: 'failed',
+        detail: String(error),
+      })
       plain(response, 503, 'not available')
       return
     }

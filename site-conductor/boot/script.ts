@@ -1,0 +1,56 @@
+// The iPXE script of one boot. Made from a checked ticket and URLs of our own, so nothing in it needs escaping; it checks
+// the arguments again all the same, because here a slip would run commands in firmware.
+import { checkKernelArguments } from './kernel-arguments.ts'
+
+const ATTEMPTS = 10
+
+/**
+ * Loads kernel and ramdisk and starts them. A failed download is tried again, 1 s later, then 2 s, and so on: the server
+ * may be restarting. A machine that gives up switches itself off rather than boot whatever is on its disk.
+ */
+export function ramdiskScript(urls: { kernel: string; ramdisk: string }, kernelArguments: string): string {
+  checkKernelArguments(kernelArguments)
+  // iPXE hands a Linux EFI stub its initrd under this name; BOOTIF tells the ramdisk which card it came by.
+  const commandLine = [kernelArguments.trim(), 'initrd=ramdisk', 'BOOTIF=${mac}']
+    .filter((part) => part !== '')
+    .join(' ')
+  return lines([
+    '#!ipxe',
+    'set attempt:int32 0',
+    ':again',
+    'inc attempt',
+    'imgfree',
+    'echo Ferrule: loading the deploy ramdisk, attempt ${attempt}',
+    `kernel --name kernel ${plainUrl(urls.kernel)} ${commandLine} || goto failed`,
+    `initrd --name ramdisk ${plainUrl(urls.ramdisk)} || goto failed`,
+    'boot || goto failed',
+    ':failed',
+    `iseq \${attempt} ${ATTEMPTS} && goto give_up ||`,
+    'echo Ferrule: that failed, next attempt in ${attempt} s',
+    'sleep ${attempt}',
+    'goto again',
+    ':give_up',
+    'echo Ferrule: giving up, this machine switches off in 30 s',
+    'sleep 30',
+    'poweroff || reboot',
+  ])
+}
+
+/** Leaves the network: BIOS starts the first disk, UEFI goes on with the next entry of its boot order. */
+export function localBootScript(): string {
+  return lines([
+    '#!ipxe',
+    'echo Ferrule: nothing to deploy, booting from disk',
+    'iseq ${platform} pcbios && sanboot --no-describe --drive 0x80 ||',
+    'exit 0',
+  ])
+}
+
+function plainUrl(url: string): string {
+  if (!/^http:\/\/[A-Za-z0-9.:/_-]+$/.test(url)) throw new Error(`not a plain http URL: ${JSON.stringify(url)}`)
+  return url
+}
+
+function lines(all: string[]): string {
+  return `${all.join('\n')}\n`
+}

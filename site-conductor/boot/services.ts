@@ -1,0 +1,284 @@
+// Everything a machine meets between power-on and its ramdisk: DHCP (or proxyDHCP), TFTP and HTTP behind one door.
+// 1. Only machines with an admitted ticket are answered; `withdraw` ends that at once.
+// 2. A file leaves this host only under a path that holds a boot's token, or one made by serveFile.
+// 3. The servers hold no state of a boot: a conductor that takes a node over admits its ticket and goes on.
+// A router advertiser (which saves iPXE about 13 s where IPv6 is silent) would be started in start(), off by default.
+import { randomBytes } from 'node:crypto'
+import { SCRIPT_NAME, decide } from './decide.ts'
+import { readLoaders } from './loaders.ts'
+import { localBootScript, ramdiskScript } from './script.ts'
+import { TicketError, checkTicket } from './ticket.ts'
+import { Timeline } from './timeline.ts'
+import { DhcpServer } from '../dhcp/server.ts'
+import { HttpBootServer } from '../http-boot/server.ts'
+import { TftpServer } from '../tftp/server.ts'
+import type { BootSite } from './decide.ts'
+import type { LoaderFiles, LoaderName } from './loaders.ts'
+import type { BootTicket } from './ticket.ts'
+import type { Stage, StageEvent, TimelineClock } from './timeline.ts'
+import type { ClientKind } from '../dhcp/client-kind.ts'
+import type { DhcpAnswer } from '../dhcp/reply.ts'
+import type { DhcpEvent } from '../dhcp/server.ts'
+import type { DhcpRequest } from '../dhcp/request.ts'
+import type { TftpContent } from '../tftp/transfer.ts'
+
+export interface BootLog {
+  debug(message: string, fields: Record<string, unknown>): void
+  warn(message: string, fields: Record<string, unknown>): void
+}
+
+export interface BootServicesOptions {
+  onStage: (event: StageEvent) => void
+  log?: BootLog
+  /** A machine without a ticket asked to boot over the network. Admitting one here answers its next try. */
+  onStranger?: (stranger: { mac: string; uuid?: string; client: ClientKind }) => void
+  clock?: TimelineClock
+}
+
+export interface BootConfig {
+  /** This host's address on the provisioning network. */
+  address: string
+  /** Defaults 67, 4011, 69, 8088; 0 chooses a free port. dhcpClient and dhcpRelay (68, 67) are for tests. */
+  ports?: { dhcp?: number; proxyDhcp?: number; tftp?: number; http?: number; dhcpClient?: number; dhcpRelay?: number }
+  /** `reservations`: we give the addresses in the tickets. `proxy`: another server does, we add what to boot. */
+  mode: 'reservations' | 'proxy'
+  loaders: LoaderFiles
+}
+
+interface Running {
+  site: BootSite
+  dhcp: DhcpServer
+  tftp: TftpServer
+  http: HttpBootServer
+  loaders: Map<LoaderName, Uint8Array>
+}
+
+const systemClock: TimelineClock = {
+  nowMs: () => Date.now(),
+  after(delayMs, then) {
+    const timer = setTimeout(then, delayMs).unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+const silentLog: BootLog = { debug: () => {}, warn: () => {} }
+
+export class BootServices {
+  readonly #options: BootServicesOptions
+  readonly #log: BootLog
+  readonly #timeline: Timeline
+  readonly #byNode = new Map<string, BootTicket>()
+  readonly #byMac = new Map<string, BootTicket>()
+  readonly #byToken = new Map<string, BootTicket>()
+  /** HTTP path → whose timeline it belongs on, and as what. */
+  readonly #stages = new Map<string, { node: string; stage: Stage }>()
+  #running: Running | undefined
+
+  constructor(options: BootServicesOptions) {
+    this.#options = options
+    this.#log = options.log ?? silentLog
+    this.#timeline = new Timeline(options.onStage, options.clock ?? systemClock)
+  }
+
+  /** The ports in use. Throws before start(). */
+  get ports(): { dhcp: number; proxyDhcp: number; tftp: number; http: number } {
+    const { dhcp, tftp, http } = this.#started()
+    return { dhcp: dhcp.ports.server, proxyDhcp: dhcp.ports.proxy, tftp: tftp.port, http: http.port }
+  }
+
+  /** Reads the loaders and opens all ports; rejects, with nothing left open, when one cannot be had. */
+  async start(config: BootConfig): Promise<void> {
+    if (this.#running) throw new Error('already started')
+    const { address, mode, ports = {} } = config
+    const loaders = await readLoaders(config.loaders)
+    const http = new HttpBootServer({
+      address,
+      ...(ports.http !== undefined && { port: ports.http }),
+      onProgress: (transfer) => {
+        const known = this.#stages.get(transfer.path)
+        if (known) this.#timeline.http(known.node, known.stage, transfer)
+      },
+      onHead: (path) => {
+        const known = this.#stages.get(path)
+        if (known) this.#timeline.came(known.node)
+      },
+    })
+    const tftp = new TftpServer({
+      address,
+      ...(ports.tftp !== undefined && { port: ports.tftp }),
+      open: (file) => this.#openLoader(file),
+      onEnd: (stats) => {
+        const ticket = this.#byToken.get(parseLoaderPath(stats.file).token)
+        if (ticket) this.#timeline.tftp(ticket.node, stats)
+      },
+      onRefused: ({ client, why, detail }) => this.#log.debug('tftp request refused', { ...client, why, detail }),
+    })
+    const dhcp = new DhcpServer({
+      address,
+      proxy: mode === 'proxy',
+      ports: {
+        server: ports.dhcp ?? 67,
+        proxy: ports.proxyDhcp ?? 4011,
+        client: ports.dhcpClient ?? 68,
+        relay: ports.dhcpRelay ?? 67,
+      },
+      decide: (request) => this.#decide(request),
+      onEvent: (event) => this.#onDhcp(event),
+    })
+    try {
+      await http.start()
+      await tftp.start()
+      const site = { mode, address, origin: http.origin, loaders: new Set(loaders.keys()) }
+      this.#running = { site, dhcp, tftp, http, loaders }
+      for (const ticket of this.#byNode.values()) this.#publish(ticket)
+      // Last, so that whoever gets an answer finds the other two.
+      await dhcp.start()
+    } catch (error) {
+      this.#running = undefined
+      await Promise.all([http.close(), tftp.close(), dhcp.close()])
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    const running = this.#running
+    this.#running = undefined
+    this.#timeline.close()
+    if (running) await Promise.all([running.dhcp.close(), running.tftp.close(), running.http.close()])
+  }
+
+  /** Lets a node boot by this ticket from now on; replaces its earlier one. Throws TicketError and changes nothing then. */
+  admit(ticket: BootTicket): void {
+    const checked = checkTicket(ticket)
+    if (this.#running?.site.mode === 'reservations' && checked.address === undefined) {
+      throw new TicketError('address: needed, since this site gives addresses itself')
+    }
+    for (const mac of checked.macs) {
+      const other = this.#byMac.get(mac)
+      if (other && other.node !== checked.node) throw new TicketError(`macs: ${mac} is booting as node ${other.node}`)
+    }
+    const sameToken = this.#byToken.get(checked.token)
+    if (sameToken && sameToken.node !== checked.node) throw new TicketError('token: in use by another node')
+    this.withdraw(checked.node)
+    this.#byNode.set(checked.node, checked)
+    this.#byToken.set(checked.token, checked)
+    for (const mac of checked.macs) this.#byMac.set(mac, checked)
+    if (this.#running) this.#publish(checked)
+  }
+
+  /** Nobody boots this node any more: its machine gets no answers, its paths are gone. Unknown nodes are fine. */
+  withdraw(node: string): void {
+    const ticket = this.#byNode.get(node)
+    if (!ticket) return
+    this.#byNode.delete(node)
+    this.#byToken.delete(ticket.token)
+    for (const mac of ticket.macs) this.#byMac.delete(mac)
+    this.#running?.http.withdraw(`/${ticket.token}`)
+    for (const path of this.#stages.keys()) if (path.startsWith(`/${ticket.token}/`)) this.#stages.delete(path)
+    this.#timeline.forget(node)
+  }
+
+  /** Serves a file (an image, a config drive) under a new unguessable URL; its downloads go to the node's timeline. */
+  serveFile(path: string, forNode?: { node: string; stage?: Stage }): string {
+    const { http } = this.#started()
+    const route = `/${randomBytes(18).toString('base64url')}/image`
+    http.publish(route, { kind: 'file', path, contentType: 'application/octet-stream' })
+    if (forNode) this.#stages.set(route, { node: forNode.node, stage: forNode.stage ?? 'image' })
+    return `${http.origin}${route}`
+  }
+
+  /** Takes back a URL of serveFile. Unknown ones are fine. */
+  withdrawFile(url: string): void {
+    const running = this.#running
+    if (!running || !url.startsWith(`${running.site.origin}/`)) return
+    const route = url.slice(running.site.origin.length)
+    running.http.withdraw(route)
+    this.#stages.delete(route)
+  }
+
+  #decide(request: DhcpRequest): DhcpAnswer | null {
+    const ticket = this.#byMac.get(request.mac)
+    if (!this.#running) return null
+    if (ticket) return decide(ticket, request.client, this.#running.site)
+    const { mac, uuid, client } = request
+    if (client.kind !== 'other') this.#options.onStranger?.({ mac, client, ...(uuid !== undefined && { uuid }) })
+    return null
+  }
+
+  #onDhcp(event: DhcpEvent): void {
+    switch (event.kind) {
+      case 'sent': {
+        const { request, reply, answer } = event
+        const ticket = this.#byMac.get(request.mac)
+        if (!ticket) return
+        const bootable = answer.bootFile !== undefined && request.client.kind !== 'other'
+        this.#timeline.dhcp(ticket.node, request.mac, reply.type, bootable, describe(request.client, answer))
+        return
+      }
+      case 'declined': {
+        const { mac, wantedAddress = '' } = event.request
+        const node = this.#byMac.get(mac)?.node
+        const detail = `the machine found its address ${wantedAddress} in use by another`
+        if (node !== undefined) this.#timeline.tell({ node, mac, stage: 'dhcp-declined', warning: true, detail })
+        return
+      }
+      case 'malformed':
+        this.#log.debug('malformed DHCP packet', { from: event.from, why: event.why })
+        return
+      case 'failed':
+        this.#log.warn('DHCP reply not sent', { why: event.why })
+        return
+      default:
+        this.#log.debug(`DHCP: ${event.kind}`, { mac: event.request.mac, type: event.request.type })
+    }
+  }
+
+  /** Only loaders, and only below the token of a boot in progress. */
+  #openLoader(file: string): TftpContent | null {
+    const { token, name } = parseLoaderPath(file)
+    const ticket = this.#byToken.get(token)
+    const bytes = this.#running?.loaders.get(name as LoaderName)
+    if (!ticket || !bytes) return null
+    this.#timeline.came(ticket.node)
+    return { sizeBytes: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) }
+  }
+
+  #publish(ticket: BootTicket): void {
+    const { http, site, loaders } = this.#started()
+    const base = `/${ticket.token}`
+    const add = (name: string, stage: Stage, content: Parameters<HttpBootServer['publish']>[1]): void => {
+      http.publish(`${base}/${name}`, content)
+      this.#stages.set(`${base}/${name}`, { node: ticket.node, stage })
+    }
+    const { ramdisk } = ticket
+    const urls = { kernel: `${site.origin}${base}/kernel`, ramdisk: `${site.origin}${base}/ramdisk` }
+    const script = ramdisk ? ramdiskScript(urls, ramdisk.kernelArguments) : localBootScript()
+    add(SCRIPT_NAME, 'ipxe-script', { kind: 'bytes', bytes: Buffer.from(script), contentType: 'text/plain' })
+    if (!ramdisk) return
+    const binary = 'application/octet-stream'
+    add('kernel', 'kernel', { kind: 'file', path: ramdisk.kernel, contentType: binary })
+    add('ramdisk', 'ramdisk', { kind: 'file', path: ramdisk.initrd, contentType: binary })
+    // UEFI tells by the media type that this is a program (UEFI 2.10 §24.7.5).
+    for (const [name, bytes] of loaders)
+      add(name, 'http-loader', { kind: 'bytes', bytes, contentType: 'application/efi' })
+  }
+
+  #started(): Running {
+    if (!this.#running) throw new Error('not started')
+    return this.#running
+  }
+}
+
+/** '/token/snponly.efi' or without the first slash, which some firmware puts there. */
+function parseLoaderPath(file: string): { token: string; name: string } {
+  const [token = '', name = '', ...more] = file.replace(/^\//, '').split('/')
+  return more.length === 0 ? { token, name } : { token: '', name: '' }
+}
+
+function describe(client: ClientKind, answer: DhcpAnswer): string {
+  const firmware =
+    client.kind === 'other' ? 'an operating system' : `${client.kind} on ${client.firmware} ${client.cpu}`
+  // Not the path: its token is what keeps others from fetching it.
+  const file = answer.bootFile === undefined ? 'nothing to boot' : 'url' in answer.bootFile ? 'a URL' : 'a TFTP file'
+  return `${firmware}: ${answer.address?.ip ?? 'no address (proxy)'}, ${file}`
+}

@@ -1,0 +1,54 @@
+// The order to boot one node: who it is, what it gets. A ticket in hand is the only reason a machine is answered at all.
+// Everything in it is checked once, here, so that scripts and packets can be made from it without a second thought.
+import { checkKernelArguments } from './kernel-arguments.ts'
+import { ipv4Number, macBytes, macText, netmask } from '../dhcp/address.ts'
+
+export interface BootTicket {
+  node: string
+  /** Hardware addresses of the node's ports, any notation. */
+  macs: string[]
+  /** Needed where this conductor gives addresses; left out where another DHCP server does (proxy mode). */
+  address?: { ip: string; prefixLength: number; router?: string; dns?: string[] }
+  /** Absolute paths of files, and the kernel's command line. Absent: the machine is told to boot from its own disk. */
+  ramdisk?: { kernel: string; initrd: string; kernelArguments: string }
+  /** Unguessable part of this boot's paths: 22 or more characters of A-Z a-z 0-9 _ -, never used twice. */
+  token: string
+}
+
+/** A ticket that cannot be served as it is; the message names the field. */
+export class TicketError extends Error {
+  override readonly name = 'TicketError'
+}
+
+/** The ticket with its MACs in lower case with colons. Throws TicketError. */
+export function checkTicket(ticket: BootTicket): BootTicket {
+  if (ticket.node === '') throw new TicketError('node: empty')
+  // 22 characters of 6 bits hold 128 bits; 64 leave room for a file name in DHCP's 127 characters.
+  if (!/^[A-Za-z0-9_-]{22,64}$/.test(ticket.token))
+    throw new TicketError('token: 22 to 64 characters of A-Z a-z 0-9 _ -')
+  if (ticket.macs.length === 0) throw new TicketError('macs: at least one')
+  const macs = ticket.macs.map((mac) => checked('macs', () => macText(macBytes(mac))))
+  const { address, ramdisk } = ticket
+  if (address !== undefined) {
+    checked('address', () => {
+      netmask(address.prefixLength)
+      for (const each of [address.ip, ...(address.router ? [address.router] : []), ...(address.dns ?? [])])
+        ipv4Number(each)
+    })
+  }
+  if (ramdisk !== undefined) {
+    checked('ramdisk.kernelArguments', () => checkKernelArguments(ramdisk.kernelArguments))
+    for (const path of [ramdisk.kernel, ramdisk.initrd]) {
+      if (!path.startsWith('/')) throw new TicketError(`ramdisk: not an absolute path: ${JSON.stringify(path)}`)
+    }
+  }
+  return { ...ticket, macs }
+}
+
+function checked<T>(field: string, check: () => T): T {
+  try {
+    return check()
+  } catch (error) {
+    throw new TicketError(`${field}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

@@ -1,0 +1,153 @@
+// Turns what the servers saw into stages of a node's timeline, and notices boots that came to a halt.
+// Downloads report at their start, at most once a second, and at their end.
+import type { HttpTransfer } from '../http-boot/server.ts'
+import type { TransferStats } from '../tftp/transfer.ts'
+
+export type Stage =
+  | 'dhcp-offer'
+  | 'dhcp-ack'
+  | 'dhcp-nak'
+  | 'dhcp-declined'
+  | 'tftp'
+  | 'http-loader'
+  | 'ipxe-script'
+  | 'kernel'
+  | 'ramdisk'
+  | 'image'
+  | 'stalled'
+
+export interface StageEvent {
+  node: string
+  stage: Stage
+  /** Milliseconds since 1970. */
+  at: number
+  mac?: string
+  /** Of a download: how far it is, and how long it has taken. Its rate is bytes / durationMs. */
+  bytes?: number
+  totalBytes?: number
+  durationMs?: number
+  /** The download is over, and came to this end. */
+  outcome?: 'complete' | 'aborted' | 'timed-out' | 'failed'
+  /** Something a person should look at; `detail` says what. */
+  warning?: boolean
+  detail?: string
+}
+
+export interface TimelineClock {
+  /** Milliseconds since 1970. */
+  nowMs(): number
+  after(delayMs: number, then: () => void): () => void
+}
+
+interface Watch {
+  cancel: () => void
+  acknowledged: boolean
+}
+
+const HALT_MS = 40_000
+const PROGRESS_SPACING_MS = 1_000
+
+export class Timeline {
+  readonly #onStage: (event: StageEvent) => void
+  readonly #clock: TimelineClock
+  /** Nodes that were offered something to boot and have not come for it. */
+  readonly #watched = new Map<string, Watch>()
+  readonly #lastProgressMs = new Map<string, number>()
+
+  constructor(onStage: (event: StageEvent) => void, clock: TimelineClock) {
+    this.#onStage = onStage
+    this.#clock = clock
+  }
+
+  tell(event: Omit<StageEvent, 'at'>): void {
+    this.#onStage({ at: this.#clock.nowMs(), ...event })
+  }
+
+  /** A DHCP reply went out; `bootable` when it named something to load. */
+  dhcp(node: string, mac: string, type: 'offer' | 'ack' | 'nak', bootable: boolean, detail: string): void {
+    this.tell({ node, mac, stage: `dhcp-${type}`, detail, ...(type === 'nak' && { warning: true }) })
+    if (!bootable || type === 'nak') return
+    const watch = this.#watched.get(node)
+    if (watch) watch.acknowledged ||= type === 'ack'
+    else this.#watch(node, mac, type === 'ack')
+  }
+
+  tftp(node: string, stats: TransferStats): void {
+    this.#came(node)
+    this.tell({
+      node,
+      stage: 'tftp',
+      bytes: stats.sentBytes,
+      totalBytes: stats.sizeBytes,
+      durationMs: stats.durationMs,
+      outcome: stats.outcome,
+      ...((stats.outcome === 'timed-out' || stats.outcome === 'failed') && { warning: true }),
+      ...(stats.detail !== undefined && { detail: printable(stats.detail) }),
+    })
+  }
+
+  http(node: string, stage: Stage, transfer: HttpTransfer): void {
+    this.#came(node)
+    const { outcome, path, client } = transfer
+    const key = `${path} ${client}`
+    const nowMs = this.#clock.nowMs()
+    if (outcome !== undefined) this.#lastProgressMs.delete(key)
+    else {
+      const lastMs = this.#lastProgressMs.get(key)
+      if (lastMs !== undefined && nowMs - lastMs < PROGRESS_SPACING_MS) return
+      this.#lastProgressMs.set(key, nowMs)
+    }
+    this.tell({
+      node,
+      stage,
+      bytes: transfer.sentBytes,
+      totalBytes: transfer.totalBytes,
+      durationMs: transfer.durationMs,
+      ...(outcome && { outcome }),
+      ...(outcome === 'failed' && { warning: true }),
+      ...(transfer.detail !== undefined && { detail: transfer.detail }),
+    })
+  }
+
+  /** The machine has asked for a file: whatever was waited for has happened. */
+  came(node: string): void {
+    this.#came(node)
+  }
+
+  forget(node: string): void {
+    this.#came(node)
+  }
+
+  close(): void {
+    for (const { cancel } of this.#watched.values()) cancel()
+    this.#watched.clear()
+  }
+
+  #came(node: string): void {
+    this.#watched.get(node)?.cancel()
+    this.#watched.delete(node)
+  }
+
+  #watch(node: string, mac: string, acknowledged: boolean): void {
+    const cancel = this.#clock.after(HALT_MS, () => {
+      const watch = this.#watched.get(node)
+      this.#watched.delete(node)
+      this.tell({ node, mac, stage: 'stalled', warning: true, detail: diagnosis(watch?.acknowledged ?? false) })
+    })
+    this.#watched.set(node, { cancel, acknowledged })
+  }
+}
+
+function diagnosis(acknowledged: boolean): string {
+  const seconds = HALT_MS / 1000
+  return acknowledged
+    ? `the machine took its address but asked for no file over TFTP or HTTP in ${seconds} s: is its boot mode (BIOS or ` +
+        'UEFI) the one it should boot in, and may it reach this conductor on the TFTP and HTTP ports?'
+    : `the machine was offered an address and did not take it in ${seconds} s: does the relay pass replies back, and ` +
+        'does another DHCP server answer on this network?'
+}
+
+/** Text from a client, for people: control characters made visible as dots. */
+function printable(text: string): string {
+  return text.replace(/[^ -~]/g, '.').slice(0, 200)
+}
