@@ -1,0 +1,108 @@
+// Calls of the hub: reads, and what a person may repeat (ownership.md). One answer each, within the hub's time limit.
+import type { Env } from '../shared/env.ts'
+import { FaultError, toFault } from '../shared/faults.ts'
+import type { FromConductor, Grant, ToConductor } from '../shared/protocol.ts'
+import { type Context, type Driver, implementationOf } from './driver.ts'
+import { openDriverInfo } from './driver-info.ts'
+import type { Grants, Hold } from './grants.ts'
+import type { Log } from './log.ts'
+import type { Site } from './site.ts'
+import { bounded } from './timing.ts'
+
+export interface CallsOptions {
+  readonly env: Env
+  readonly log: Log
+  readonly grants: Grants
+  readonly drivers: ReadonlyMap<string, Driver>
+  readonly site: Site
+  readonly send: (message: FromConductor) => void
+  readonly note: (node: string, stage: string, body: Record<string, unknown>) => void
+}
+
+type Call = Extract<ToConductor, { type: 'call' }>
+
+export class Calls {
+  readonly #options: CallsOptions
+
+  constructor(options: CallsOptions) {
+    this.#options = options
+  }
+
+  /** Answers one call. Never throws. */
+  async answer(call: Call): Promise<void> {
+    const { env, log, grants, send } = this.#options
+    const what = `${call.interface}.${call.method}`
+    try {
+      const hold = grants.find(call.node, call.epoch)
+      const limit = { ms: call.timeoutMs, what }
+      const result = await bounded(env, limit, hold.signal, (signal) =>
+        this.invoke(hold, call.interface, call.method, call.args, signal),
+      )
+      send({ type: 'answer', rid: call.rid, result: result ?? null })
+    } catch (error) {
+      const fault = toFault(error)
+      log.info('call failed', { node: call.node, call: what, code: fault.code, error })
+      send({ type: 'answer', rid: call.rid, fault })
+    }
+  }
+
+  /** Calls a method of the node's driver; also what periodic tasks use. */
+  async invoke(
+    hold: Hold,
+    kind: string,
+    method: string,
+    args: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const driver = this.#options.drivers.get(hold.grant.driver)
+    if (driver === undefined)
+      throw new FaultError('driver.unknown', `this conductor has no driver ${hold.grant.driver}`)
+    if (kind === 'node' && method === 'validate') return await this.#validate(driver, hold, signal)
+    const run = implementationOf(driver, hold.grant, kind)?.methods?.[method]
+    if (run === undefined)
+      throw new FaultError('driver.unsupported', `driver ${driver.name} cannot do ${kind}.${method}`)
+    return await run(await this.#context(driver, hold, signal), args)
+  }
+
+  /** Ironic's answer to `GET /v1/nodes/{id}/validate`: interface → {result, reason}; an interface that the driver lacks is null. */
+  async #validate(
+    driver: Driver,
+    hold: Hold,
+    signal: AbortSignal,
+  ): Promise<Record<string, { result: boolean | null; reason?: string }>> {
+    const answers: Record<string, { result: boolean | null; reason?: string }> = {}
+    for (const kind of new Set([...Object.keys(driver.interfaces), ...Object.keys(hold.grant.interfaces)])) {
+      const implementation = implementationOf(driver, hold.grant, kind)
+      if (implementation === undefined) {
+        answers[kind] = {
+          result: null,
+          reason: `driver ${driver.name} has no ${kind} interface ${hold.grant.interfaces[kind] ?? ''}`,
+        }
+        continue
+      }
+      try {
+        await implementation.validate?.(await this.#context(driver, hold, signal))
+        if (implementation.validate === undefined) await openDriverInfo(driver, hold.grant, this.#options.site)
+        answers[kind] = { result: true }
+      } catch (error) {
+        answers[kind] = { result: false, reason: toFault(error).message }
+      }
+    }
+    return answers
+  }
+
+  async #context(driver: Driver, hold: Hold, signal: AbortSignal): Promise<Context> {
+    const { env, log, grants, site, note } = this.#options
+    const node: Grant = hold.grant
+    return {
+      node,
+      driverInfo: await openDriverInfo(driver, node, site),
+      before: () => grants.check(hold),
+      signal,
+      note: (stage, body = {}) => note(node.node, stage, body),
+      env,
+      log: log.with({ node: node.node, epoch: node.epoch }),
+      site,
+    }
+  }
+}

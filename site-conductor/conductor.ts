@@ -1,0 +1,171 @@
+// A whole conductor inside one process: what main runs, and what tests, the simulated site and `npm run dev` embed.
+import { hostname } from 'node:os'
+import { type Env, systemEnv } from '../shared/env.ts'
+import { uuidv7 } from '../shared/ids.ts'
+import type { ToConductor } from '../shared/protocol.ts'
+import { Agents } from './agents.ts'
+import { Calls } from './calls.ts'
+import type { Config } from './config.ts'
+import { type Dialer, webSocketDialer } from './dialer.ts'
+import { type Disk, folder } from './disk.ts'
+import { type Driver, driverFacts } from './driver.ts'
+import { Facts } from './facts.ts'
+import { Grants } from './grants.ts'
+import { readIdentity, readSite, siteKeyOf } from './identity.ts'
+import { Journal } from './journal.ts'
+import { Link, type LinkOutcome } from './link.ts'
+import { loadDrivers } from './load-drivers.ts'
+import { lockFolder } from './lock.ts'
+import type { Log } from './log.ts'
+import { Notes } from './notes.ts'
+import { PowerPoll } from './periodic.ts'
+import { Runner } from './runner.ts'
+import { type BootDoor, sealing, type Site } from './site.ts'
+
+export const VERSION = '0.1.0'
+
+/** What the simulator and tests put in place of the real thing. */
+export interface Services {
+  readonly dialer?: Dialer
+  readonly disk?: Disk
+  readonly drivers?: ReadonlyMap<string, Driver>
+  readonly boot?: BootDoor
+}
+
+export interface ConductorOptions {
+  readonly config: Config
+  readonly env?: Env
+  readonly log: Log
+  readonly services?: Services
+}
+
+export interface RunningConductor {
+  /** UUID that the cloud gave at enrolment. */
+  readonly id: string
+  readonly site: string
+  isConnected(): boolean
+  /** Settles when the link has ended for good: after close(), or with a fatal outcome. Rejects when the journal cannot be written. */
+  readonly ended: Promise<LinkOutcome>
+  close(): Promise<void>
+}
+
+export async function startConductor(options: ConductorOptions): Promise<RunningConductor> {
+  const { config, env = systemEnv, services = {} } = options
+  const disk = services.disk ?? (await folder(config.dataDir))
+  const identity = await readIdentity(disk)
+  if (identity === undefined)
+    throw new Error(`${config.dataDir} holds no identity: run "ferrule-conductor enroll" first`)
+  const stored = await readSite(disk)
+  const log = options.log.with({ site: identity.site, conductor: identity.conductor })
+  const lock = services.disk === undefined ? await lockFolder(config.dataDir) : undefined
+  const journal = await Journal.open(disk)
+  if (journal.cutBytes > 0) log.warn('the end of the journal was torn and is cut off', { bytes: journal.cutBytes })
+  const drivers = services.drivers ?? (await loadDrivers(config.drivers))
+
+  const grants = new Grants(env)
+  const site: Site = {
+    id: identity.site,
+    organisation: identity.organisation,
+    ...sealing(identity.organisation, identity.site, siteKeyOf(stored)),
+    agents: new Agents(),
+    ...(services.boot && { boot: services.boot }),
+  }
+  let fail: (error: unknown) => void = () => {}
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject
+  })
+  const send: Link['send'] = (message) => link.send(message)
+  const isConnected = () => link.connected
+  const facts = new Facts(env, send, isConnected)
+  const notes = new Notes(env, send, isConnected)
+  const shared = { env, log, grants, drivers, site, send }
+  const runner = new Runner({
+    ...shared,
+    journal,
+    note: (node, task, stage, body) => notes.add({ node, task, stage, body }),
+    broken: (error) => fail(error),
+  })
+  const calls = new Calls({ ...shared, note: (node, stage, body) => notes.add({ node, stage, body }) })
+  const link: Link = new Link({
+    env,
+    log,
+    grants,
+    dialer: services.dialer ?? webSocketDialer,
+    url: config.url ?? identity.url,
+    identity: { conductor: identity.conductor, privateKey: identity.privateKey, incarnation: uuidv7(env) },
+    handler: {
+      hello: () => ({
+        version: VERSION,
+        hostname: hostname().slice(0, 255),
+        drivers: [...drivers.values()].map(driverFacts),
+        capabilities: capabilities(site),
+        inflight: runner.inflight(),
+      }),
+      welcomed() {
+        runner.reconnected()
+        facts.reconnected()
+        notes.flush()
+      },
+      message: (message) => void dispatch(message).catch(fail),
+      tenures: (tenures, sent) => runner.extendTenures(tenures, sent),
+    },
+  })
+
+  async function dispatch(message: ToConductor): Promise<void> {
+    switch (message.type) {
+      case 'task':
+        return await runner.deliver(message)
+      case 'proceed':
+        return runner.proceed(message.id, message.rid, message.tenureMs)
+      case 'fenced':
+      case 'done':
+        return await runner.over(message.id, message.type, message.rid)
+      case 'cancel':
+        return runner.cancel(message.id)
+      case 'ack':
+        return await runner.acked(message.id, message.upTo)
+      case 'settled':
+        return await runner.settled(message.id)
+      case 'call':
+        return await calls.answer(message)
+      case 'welcome':
+      case 'lease':
+      case 'grants':
+        return
+    }
+  }
+
+  const poll = new PowerPoll({
+    env,
+    log,
+    grants,
+    calls,
+    facts,
+    intervalMs: config.powerPollS * 1000,
+    isBusy: (node) => runner.works(node),
+  })
+  const ended = Promise.race([link.run(), failed])
+  ended.catch((error) => log.error('the conductor cannot go on', { error }))
+
+  return {
+    id: identity.conductor,
+    site: identity.site,
+    isConnected,
+    ended,
+    async close() {
+      poll.close()
+      facts.flush()
+      notes.flush()
+      await runner.close()
+      link.stop()
+      await ended.catch(() => {})
+      grants.lapse()
+      await journal.close()
+      await lock?.release()
+    },
+  }
+}
+
+function capabilities(site: Site): string[] {
+  return [...(site.boot === undefined ? [] : ['boot']), ...(site.agentApi === undefined ? [] : ['agent-api'])]
+}

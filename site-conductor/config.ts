@@ -1,0 +1,125 @@
+// The conductor's configuration: one schema, parsed once. A flag wins over the environment, that over the file, that over the default.
+// Key `dataDir` is flag --data-dir, environment FERRULE_CONDUCTOR_DATA_DIR and "dataDir" in the JSON file. Unknown keys are errors.
+import { z } from 'zod'
+
+export const DEFAULT_FILE = '/etc/ferrule/conductor.json'
+const ENVIRONMENT_PREFIX = 'FERRULE_CONDUCTOR_'
+
+const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+const list = z.union([z.array(z.string()), z.string().transform((text) => text.split(',').map((part) => part.trim()))])
+const port = z.coerce.number().int().min(0).max(65_535)
+
+// prettier-ignore
+export const Config = z.strictObject({
+  dataDir:       z.string().default('/var/lib/ferrule-conductor').describe('Identity, keys and journal; keep it on a disk that survives a restart'),
+  url:           z.string().regex(/^https?:\/\//, 'must be an http or https URL').optional().describe('The cloud, where it moved since enrolment'),
+  drivers:       list.default(['ipmi']).describe('Drivers to serve, by name, package or path'),
+  powerPollS:    z.coerce.number().min(1).max(86_400).default(60).describe('Seconds between two reads of a node\'s power state'),
+  logLevel:      z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe lines that are written'),
+  logFormat:     z.enum(['json', 'text']).default('json').describe('json for machines, text for people'),
+  boot:          flag.default(true).describe('Serve DHCP, TFTP and HTTP boot, and the agent API'),
+  address:       z.string().optional().describe('This host\'s address on the provisioning network: where machines and agents find it'),
+  agentApiPort:  port.default(6384).describe('Port of the agent API (https, certificate of the site CA)'),
+})
+export type Config = z.output<typeof Config>
+type Key = keyof Config
+export const CONFIG_KEYS = Object.keys(Config.shape) as Key[]
+
+export type Source = 'flag' | 'environment' | 'file' | 'default'
+export interface Resolved {
+  readonly config: Config
+  readonly sources: Readonly<Record<Key, Source>>
+}
+
+export interface ConfigInput {
+  readonly flags?: Readonly<Record<string, unknown>>
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  /** Text of the JSON file; undefined when there is none. */
+  readonly file?: string | undefined
+}
+
+/** Throws an Error whose message lists every mistake, one per line. */
+export function resolveConfig(input: ConfigInput): Resolved {
+  const mistakes: string[] = []
+  const file = parseFile(input.file, mistakes)
+  const environment: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(input.environment ?? {})) {
+    if (!name.startsWith(ENVIRONMENT_PREFIX) || value === undefined) continue
+    const key = CONFIG_KEYS.find((each) => environmentName(each) === name)
+    if (key === undefined)
+      mistakes.push(`environment: ${name} is unknown${suggestion(name, CONFIG_KEYS.map(environmentName))}`)
+    else environment[key] = value
+  }
+  for (const key of Object.keys(file)) {
+    if (!(CONFIG_KEYS as string[]).includes(key))
+      mistakes.push(`file: ${key} is unknown${suggestion(key, CONFIG_KEYS)}`)
+  }
+  const layers: [Source, Readonly<Record<string, unknown>>][] = [
+    ['flag', input.flags ?? {}],
+    ['environment', environment],
+    ['file', file],
+  ]
+  const chosen: Record<string, unknown> = {}
+  const sources = {} as Record<Key, Source>
+  for (const key of CONFIG_KEYS) {
+    const layer = layers.find(([, values]) => values[key] !== undefined)
+    sources[key] = layer?.[0] ?? 'default'
+    if (layer !== undefined) chosen[key] = layer[1][key]
+  }
+  const parsed = Config.safeParse(chosen)
+  for (const issue of parsed.error?.issues ?? []) {
+    const key = issue.path[0] as Key
+    mistakes.push(`${sources[key]}: ${key}: ${issue.message}`)
+  }
+  if (!parsed.success || mistakes.length > 0) throw new Error(mistakes.join('\n'))
+  return { config: parsed.data, sources }
+}
+
+/** What `check` prints: each key, its value and where that came from. Credentials inside a URL are masked. */
+export function describeConfig({ config, sources }: Resolved): string {
+  return CONFIG_KEYS.map((key) => {
+    const value = config[key]
+    const text = value === undefined ? '(not set)' : JSON.stringify(value).replace(/(:\/\/)[^/@"]+@/g, '$1******@')
+    return `${key.padEnd(14)} ${text.padEnd(32)} ${sources[key]}`
+  }).join('\n')
+}
+
+export function flagName(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+export function environmentName(key: string): string {
+  return ENVIRONMENT_PREFIX + key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+}
+
+function parseFile(text: string | undefined, mistakes: string[]): Record<string, unknown> {
+  if (text === undefined) return {}
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+    mistakes.push('file: is not a JSON object')
+  } catch (error) {
+    mistakes.push(`file: is not JSON: ${(error as Error).message}`)
+  }
+  return {}
+}
+
+function suggestion(name: string, known: readonly string[]): string {
+  const near = known
+    .map((each) => [distance(name.toLowerCase(), each.toLowerCase()), each] as const)
+    .sort((a, b) => a[0] - b[0])[0]
+  return near !== undefined && near[0] <= 3 ? `: did you mean ${near[1]}?` : `; known are ${known.join(', ')}`
+}
+
+/** Levenshtein distance: how many letters differ. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

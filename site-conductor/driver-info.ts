@@ -1,0 +1,22 @@
+// Turns a grant's driver_info into what a driver works with: secrets opened in memory, then parsed by the driver's schema.
+// The text of a fault names fields, never values.
+import { FaultError } from '../shared/faults.ts'
+import type { Grant } from '../shared/protocol.ts'
+import { isSealed } from '../shared/sealing.ts'
+import type { Driver } from './driver.ts'
+import type { Site } from './site.ts'
+
+export async function openDriverInfo(driver: Driver, grant: Grant, site: Site): Promise<Record<string, unknown>> {
+  const info: Record<string, unknown> = { ...grant.driverInfo }
+  for (const field of driver.secrets) {
+    const value = info[field]
+    if (isSealed(value)) info[field] = await site.open(grant.node, `driver_info.${field}`, value)
+  }
+  const parsed = driver.info.safeParse(info)
+  if (parsed.success) return parsed.data
+  const reasons = parsed.error.issues.map((issue) => {
+    const field = issue.path.join('.') || 'driver_info'
+    return driver.secrets.includes(field) ? `${field} is missing or has the wrong form` : `${field}: ${issue.message}`
+  })
+  throw new FaultError('driver.invalid_info', `driver_info of node ${grant.name ?? grant.node}: ${reasons.join('; ')}`)
+}

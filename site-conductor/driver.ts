@@ -1,0 +1,117 @@
+// What a driver is: one file with one defineDriver(). Steps are what cloud/plans names; methods answer a person's call at once.
+// 1. A step reads, then acts, then reads: run twice, it changes nothing the second time. 2. `before` is called in the same turn as each
+// packet of a mutation. 3. Secrets of driver_info are open in a StepContext only, and never leave it.
+import type { z } from 'zod'
+import type { Env } from '../shared/env.ts'
+import type { DriverFacts, Grant } from '../shared/protocol.ts'
+import type { Log } from './log.ts'
+import type { Site } from './site.ts'
+
+/** What a step or method of a driver gets. */
+export interface Context<Info = Record<string, unknown>> {
+  readonly node: Grant
+  /** driver_info as the driver's schema parsed it, secrets opened. */
+  readonly driverInfo: Info
+  /** The last-moment check: throws when this conductor may not act on the node (any more). */
+  readonly before: () => void
+  /** Aborts at the time limit, at a cancel and when the node is lost. */
+  readonly signal: AbortSignal
+  /** A line on the node's timeline: bounded, may be dropped. */
+  note(stage: string, body?: Record<string, unknown>): void
+  readonly env: Env
+  readonly log: Log
+  readonly site: Site
+}
+
+export interface StepContext<Info = Record<string, unknown>> extends Context<Info> {
+  readonly task: {
+    readonly id: string
+    readonly kind: string
+    readonly epoch: number
+    /** What earlier steps, here or at another conductor, left for this one. */
+    readonly context: Readonly<Record<string, unknown>>
+  }
+  readonly args: Readonly<Record<string, unknown>>
+  /** Leaves something for a successor before the step has ended; a null removes a key. Resolves when it is safe on disk. */
+  keep(context: Record<string, unknown>): Promise<void>
+}
+
+/** `context` is merged into task.context (a null removes a key; secrets sealed by `site.seal`), `facts` are changed fields of the node. */
+export interface StepResult {
+  readonly context?: Record<string, unknown>
+  readonly facts?: Record<string, unknown>
+  /** Of the last step: the value of the whole task. */
+  readonly value?: unknown
+}
+
+export interface Implementation<Info = Record<string, unknown>> {
+  readonly steps?: Record<string, (context: StepContext<Info>) => Promise<StepResult | void>>
+  readonly methods?: Record<
+    string,
+    (context: Context<Info>, args: Readonly<Record<string, unknown>>) => Promise<unknown>
+  >
+  /** Throws a FaultError that says what is missing. Talks to nobody. */
+  readonly validate?: (context: Context<Info>) => Promise<void> | void
+  /** Called when a task goes on that another conductor, or an earlier run of this one, began: rebuild from task.context. */
+  readonly resume?: (context: StepContext<Info>) => Promise<void>
+  /** Called when a task has ended here, however: let go of what only this conductor holds. Must not touch the machine. */
+  readonly release?: (node: string, site: Site) => void
+}
+
+export const REQUIRED_INTERFACES = ['power', 'management'] as const
+export const INTERFACES = [
+  ...REQUIRED_INTERFACES,
+  'boot',
+  'deploy',
+  'console',
+  'inspect',
+  'bios',
+  'raid',
+  'vendor',
+] as const
+export type InterfaceKind = (typeof INTERFACES)[number]
+
+/** Per kind of interface the implementations by name; the first is the default. */
+export type Interfaces<Info> = Record<(typeof REQUIRED_INTERFACES)[number], Record<string, Implementation<Info>>> &
+  Partial<Record<InterfaceKind, Record<string, Implementation<Info>>>>
+
+export interface Driver<Info = Record<string, unknown>> {
+  /** Ironic calls it the hardware type. */
+  readonly name: string
+  readonly about: string
+  /** Schema of driver_info; descriptions of its fields are shown to users. Keys that it does not know pass through the cloud. */
+  readonly info: z.ZodObject
+  /** Fields of driver_info that are sealed before they are stored. */
+  readonly secrets: readonly string[]
+  readonly interfaces: Interfaces<Info>
+}
+
+/** Ties the schema's type to the interfaces' contexts. */
+export function defineDriver<Schema extends z.ZodObject>(
+  driver: Omit<Driver<z.output<Schema>>, 'info'> & { readonly info: Schema },
+): Driver {
+  // The runner parses driver_info with this very schema before it calls in, so the wider type is safe to hand around.
+  return driver as unknown as Driver
+}
+
+/** What the hub and `GET /v1/drivers` are told about a driver. */
+export function driverFacts(driver: Driver): DriverFacts {
+  const fields = Object.entries(driver.info.shape) as [string, z.ZodType][]
+  return {
+    name: driver.name,
+    about: driver.about,
+    interfaces: Object.fromEntries(
+      Object.entries(driver.interfaces).map(([kind, named]) => [kind, Object.keys(named)]),
+    ),
+    properties: Object.fromEntries(fields.map(([name, schema]) => [name, schema.description ?? ''])),
+    secrets: [...driver.secrets],
+  }
+}
+
+/** The implementation of `kind` that `node` uses: the one it names, else the default; undefined when the driver has none such. */
+export function implementationOf(driver: Driver, node: Grant, kind: string): Implementation | undefined {
+  const named = driver.interfaces[kind as InterfaceKind]
+  if (named === undefined) return undefined
+  const wanted = node.interfaces[kind]
+  return wanted === undefined ? Object.values(named)[0] : named[wanted]
+}

@@ -1,0 +1,116 @@
+// What this conductor may drive: the lease, and one hold per granted node.
+// 1. A lapse loses everything: all holds end, and no later answer revives them. 2. A hold's signal aborts when it ends.
+// 3. check() is the last-moment check: lease and hold in one synchronous turn, called as `before` by protocol clients.
+import type { Env } from '../shared/env.ts'
+import { FaultError } from '../shared/faults.ts'
+import { grantsDigest } from '../shared/grants-digest.ts'
+import type { Grant } from '../shared/protocol.ts'
+import { left, later, type Span } from './span.ts'
+
+/** The right to drive one node, from its grant to its end. `grant` changes while it lasts: a new spec, an epoch carried over. */
+export interface Hold {
+  grant: Grant
+  readonly signal: AbortSignal
+}
+
+type Held = Hold & { readonly end: (fault: FaultError) => void }
+
+export class Grants {
+  readonly #env: Env
+  readonly #held = new Map<string, Held>()
+  #lease: Span | undefined
+
+  constructor(env: Env) {
+    this.#env = env
+  }
+
+  /** What is left of the lease, in ms. */
+  leaseLeft(): number {
+    return left(this.#env, this.#lease)
+  }
+
+  /** A new session's lease. Only after `lapse()` or `carryOver()`. */
+  startLease(lease: Span): void {
+    this.#lease = lease
+  }
+
+  /** A renewal's answer. False when the lease had lapsed before it came: then everything is lost all the same. */
+  renewLease(lease: Span): boolean {
+    if (this.leaseLeft() === 0) {
+      this.lapse()
+      return false
+    }
+    this.#lease = later(this.#lease, lease)
+    return true
+  }
+
+  lapse(): void {
+    this.#lease = undefined
+    this.#dropAll(new FaultError('lease.lapsed', 'the lease lapsed before the hub renewed it'))
+  }
+
+  /** The hub did not take over what an earlier session held. */
+  forgetSession(): void {
+    this.#dropAll(new FaultError('fenced', 'a new session began without the old grants'))
+  }
+
+  /** The new session `session` goes on with what is held: each epoch is max(moved, session), and every session is newer than a move. */
+  carryOver(session: number): void {
+    for (const hold of this.#held.values()) hold.grant = { ...hold.grant, epoch: Math.max(hold.grant.epoch, session) }
+  }
+
+  add(grant: Grant): void {
+    const old = this.#held.get(grant.node)
+    if (old !== undefined && old.grant.epoch === grant.epoch) {
+      old.grant = grant
+      return
+    }
+    if (old !== undefined && old.grant.epoch > grant.epoch) return
+    old?.end(new FaultError('fenced', `node ${grant.node} was granted again with epoch ${grant.epoch}`))
+    const controller = new AbortController()
+    this.#held.set(grant.node, { grant, signal: controller.signal, end: (fault) => controller.abort(fault) })
+  }
+
+  drop(node: string): void {
+    const hold = this.#held.get(node)
+    this.#held.delete(node)
+    hold?.end(new FaultError('fenced', `node ${node} was given to another conductor`))
+  }
+
+  get(node: string): Hold | undefined {
+    return this.#held.get(node)
+  }
+
+  all(): Iterable<Hold> {
+    return this.#held.values()
+  }
+
+  /** The hold on `node` under exactly this epoch; throws `fenced` or `lease.lapsed`. */
+  find(node: string, epoch: number): Hold {
+    const hold = this.#held.get(node)
+    if (hold === undefined || hold.grant.epoch !== epoch) {
+      throw new FaultError('fenced', `node ${node} is not granted to this conductor with epoch ${epoch}`)
+    }
+    this.check(hold)
+    return hold
+  }
+
+  /** The last-moment check: throws unless the lease holds and `hold` is still what we have for its node. */
+  check(hold: Hold): void {
+    if (this.leaseLeft() === 0) throw new FaultError('lease.lapsed', 'this conductor has no lease')
+    if (this.#held.get(hold.grant.node) !== hold)
+      throw new FaultError('fenced', `node ${hold.grant.node} is no longer ours`)
+  }
+
+  /** For hello: null when nothing may be carried over. */
+  async digest(): Promise<string | null> {
+    if (this.leaseLeft() === 0 || this.#held.size === 0) return null
+    return await grantsDigest([...this.#held.values()].map((hold) => hold.grant))
+  }
+
+  #dropAll(fault: FaultError): void {
+    const all = [...this.#held.values()]
+    this.#held.clear()
+    for (const hold of all) hold.end(fault)
+  }
+}

@@ -1,0 +1,193 @@
+// What the truth has not heard yet: accepted tasks, unacknowledged events, unsettled results. An append-only file of checksummed lines.
+// 1. A promise of write() resolves when the record survives a loss of power; many records share one fsync. 2. A torn tail is cut off.
+// 3. Replaying twice gives the same state. 4. After a failed write nothing is accepted any more: the kernel may have dropped the pages.
+import { z } from 'zod'
+import { crc32 } from '../shared/ids.ts'
+import { Outcome, StepEvent, ToConductor } from '../shared/protocol.ts'
+import type { Disk } from './disk.ts'
+
+const FILE = 'journal'
+const COMPACT_ABOVE_BYTES = 1024 * 1024
+
+export type Task = Extract<ToConductor, { type: 'task' }>
+const Task = z.custom<Task>((value) => {
+  const parsed = ToConductor.safeParse(value)
+  return parsed.success && parsed.data.type === 'task'
+})
+
+const at = { id: z.string(), epoch: z.int() }
+const Record = z.discriminatedUnion('is', [
+  z.object({ is: z.literal('task'), task: Task }),
+  z.object({ is: z.literal('event'), ...at, event: StepEvent }),
+  z.object({ is: z.literal('result'), ...at, outcome: Outcome }),
+  z.object({ is: z.literal('acked'), id: z.string(), upTo: z.int() }),
+  z.object({ is: z.literal('forget'), id: z.string() }),
+])
+type Record = z.infer<typeof Record>
+
+/** What is known of one task. Events are in order of n; each has the epoch under which it happened. */
+export interface Entry {
+  task: Task
+  events: { epoch: number; event: StepEvent }[]
+  result?: { epoch: number; outcome: Outcome }
+}
+
+export class Journal {
+  readonly entries = new Map<string, Entry>()
+  /** Bytes of a torn or damaged tail that were cut off when the journal was opened. */
+  cutBytes = 0
+  readonly #disk: Disk
+  #size = 0
+  #waiting: { record: Record; resolve: () => void; reject: (error: unknown) => void }[] = []
+  #flushing: Promise<void> | undefined
+  #failed: Error | undefined
+
+  private constructor(disk: Disk) {
+    this.#disk = disk
+  }
+
+  static async open(disk: Disk): Promise<Journal> {
+    const journal = new Journal(disk)
+    const bytes = await disk.read(FILE)
+    if (bytes === undefined) return journal
+    const { records, end } = parse(bytes)
+    for (const record of records) apply(journal.entries, record)
+    journal.cutBytes = bytes.length - end
+    if (journal.cutBytes > 0) await disk.truncate(FILE, end)
+    journal.#size = end
+    return journal
+  }
+
+  accept(task: Task): Promise<void> {
+    return this.#write({ is: 'task', task })
+  }
+  event(id: string, epoch: number, event: StepEvent): Promise<void> {
+    return this.#write({ is: 'event', id, epoch, event })
+  }
+  result(id: string, epoch: number, outcome: Outcome): Promise<void> {
+    return this.#write({ is: 'result', id, epoch, outcome })
+  }
+  acked(id: string, upTo: number): Promise<void> {
+    return this.#write({ is: 'acked', id, upTo })
+  }
+  forget(id: string): Promise<void> {
+    return this.entries.has(id) ? this.#write({ is: 'forget', id }) : Promise.resolve()
+  }
+
+  /** Resolves when everything written so far is on disk. */
+  async close(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing
+  }
+
+  #write(record: Record): Promise<void> {
+    if (this.#failed !== undefined) return Promise.reject(this.#failed)
+    apply(this.entries, record)
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ record, resolve, reject })
+      this.#flushing ??= this.#flush()
+    })
+  }
+
+  // Group commit: whatever arrives during one fsync shares the next.
+  async #flush(): Promise<void> {
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting
+      this.#waiting = []
+      try {
+        const bytes = Buffer.concat(group.map(({ record }) => line(record)))
+        await this.#disk.append(FILE, bytes)
+        this.#size += bytes.length
+        for (const { resolve } of group) resolve()
+        if (this.#size > COMPACT_ABOVE_BYTES) await this.#compact()
+      } catch (error) {
+        this.#failed = new Error('the journal cannot be written', { cause: error })
+        for (const { reject } of [...group, ...this.#waiting]) reject(this.#failed)
+        this.#waiting = []
+      }
+    }
+    this.#flushing = undefined
+  }
+
+  async #compact(): Promise<void> {
+    // Records that wait for the next flush are in the snapshot already; written again they change nothing (invariant 3).
+    const bytes = Buffer.concat(snapshot(this.entries).map(line))
+    if (bytes.length > this.#size / 2) return
+    await this.#disk.replace(FILE, bytes)
+    this.#size = bytes.length
+  }
+}
+
+function snapshot(entries: Map<string, Entry>): Record[] {
+  return [...entries].flatMap(([id, { task, events, result }]) => [
+    { is: 'task' as const, task },
+    ...events.map((event) => ({ is: 'event' as const, id, ...event })),
+    ...(result === undefined ? [] : [{ is: 'result' as const, id, ...result }]),
+  ])
+}
+
+function apply(entries: Map<string, Entry>, record: Record): void {
+  if (record.is === 'task') {
+    const old = entries.get(record.task.id)
+    entries.set(record.task.id, { ...old, task: record.task, events: keptEvents(old, record.task) })
+    if (old?.result !== undefined && !isOurs(old.result.epoch, record.task)) delete entries.get(record.task.id)!.result
+    return
+  }
+  const entry = entries.get(record.id)
+  if (entry === undefined) return
+  if (record.is === 'event') {
+    entry.events = entry.events.filter(({ event }) => event.n !== record.event.n)
+    entry.events.push({ epoch: record.epoch, event: record.event })
+    entry.events.sort((a, b) => a.event.n - b.event.n)
+  } else if (record.is === 'result') entry.result = { epoch: record.epoch, outcome: record.outcome }
+  else if (record.is === 'acked') entry.events = entry.events.filter(({ event }) => event.n > record.upTo)
+  else entries.delete(record.id)
+}
+
+/**
+ * Of the events that an earlier delivery of this task left behind, those that the hub has not and that nobody else can have
+ * numbered differently: made since this conductor has owned the node without a break. The rest is dropped, which costs a
+ * repeated step at most: a step reads before it acts.
+ */
+function keptEvents(old: Entry | undefined, task: Task): Entry['events'] {
+  const kept: Entry['events'] = []
+  for (const made of old?.events ?? []) {
+    const expected = task.lastEvent + kept.length + 1
+    if (made.event.n === expected && isOurs(made.epoch, task)) kept.push(made)
+  }
+  return kept
+}
+
+function isOurs(epoch: number, task: Task): boolean {
+  return epoch === task.epoch || (task.since !== undefined && epoch >= task.since)
+}
+
+// "LENGTH CRC JSON\n": length of the JSON in bytes and its CRC-32, 8 hex digits each.
+function line(record: Record): Buffer {
+  const body = Buffer.from(JSON.stringify(record))
+  return Buffer.concat([Buffer.from(`${hex8(body.length)} ${hex8(crc32(body))} `), body, Buffer.from('\n')])
+}
+
+const HEAD_BYTES = 18
+
+function parse(bytes: Uint8Array): { records: Record[]; end: number } {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const records: Record[] = []
+  let end = 0
+  while (end + HEAD_BYTES <= all.length) {
+    const head = /^([0-9a-f]{8}) ([0-9a-f]{8}) $/.exec(all.toString('latin1', end, end + HEAD_BYTES))
+    if (head === null) break
+    const next = end + HEAD_BYTES + parseInt(head[1]!, 16) + 1
+    const body = all.subarray(end + HEAD_BYTES, next - 1)
+    if (next > all.length || all[next - 1] !== 0x0a || hex8(crc32(body)) !== head[2]) break
+    // A checksummed record of another version is skipped, not fatal: the hub knows how to go on without it.
+    const record = Record.safeParse(JSON.parse(body.toString()))
+    if (record.success) records.push(record.data)
+    end = next
+  }
+  return { records, end }
+}
+
+function hex8(value: number): string {
+  return value.toString(16).padStart(8, '0')
+}
