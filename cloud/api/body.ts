@@ -1,0 +1,65 @@
+// Request bodies: size and depth are bounded before anything looks at them, then one schema per body says what may be in it.
+import type { z } from 'zod'
+import { FaultError } from '../../shared/faults.ts'
+
+export const MAX_BODY_BYTES = 1024 * 1024
+const MAX_DEPTH = 25
+
+/** The body as its schema gives it. Throws request.invalid or request.too_large; an absent body is `{}`. */
+export async function readBody<T>(request: Request, schema: z.ZodType<T>, maxBytes = MAX_BODY_BYTES): Promise<T> {
+  const text = await readText(request, maxBytes)
+  return check(schema, text === '' ? {} : parse(text))
+}
+
+/** `value` as `schema` gives it; the fault names the first field that is wrong. */
+export function check<T>(schema: z.ZodType<T>, value: unknown, prefix = ''): T {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  const field = [prefix, ...(issue?.path ?? [])].filter((part) => part !== '').join('.')
+  throw new FaultError(
+    'request.invalid',
+    field ? `${field}: ${issue?.message}` : `${issue?.message ?? 'malformed body'}`,
+  )
+}
+
+function parse(text: string): unknown {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new FaultError('request.invalid', 'The body is not JSON.')
+  }
+  if (!within(value, MAX_DEPTH))
+    throw new FaultError('request.invalid', `The body is nested deeper than ${MAX_DEPTH} levels.`)
+  return value
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  const tooLarge = () => new FaultError('request.too_large', `The body is larger than ${maxBytes} bytes.`)
+  const length = request.headers.get('content-length')
+  if (length !== null) {
+    if (Number(length) > maxBytes) throw tooLarge()
+    return request.text()
+  }
+  if (!request.body) return ''
+  let size = 0
+  const decoder = new TextDecoder()
+  let text = ''
+  const reader = (request.body as ReadableStream<Uint8Array>).getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return text + decoder.decode()
+    size += value.length
+    if (size > maxBytes) {
+      await reader.cancel()
+      throw tooLarge()
+    }
+    text += decoder.decode(value, { stream: true })
+  }
+}
+
+function within(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== 'object') return true
+  return levels > 0 && Object.values(value).every((inner) => within(inner, levels - 1))
+}

@@ -1,0 +1,58 @@
+// What a handler is given and what it answers, both plain: the pipeline (app.ts) adds headers, and turns thrown faults into bodies.
+import type { Principal } from '../auth/principal.ts'
+import type { Ports, Sql } from '../ports.ts'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** One endpoint. `since`: the microversion (the N of 1.N) that shows it; below it the path does not exist. */
+export interface Route {
+  readonly method: Method
+  /** Canonical, with /v1; `:name` takes one segment and `:name{.+}` the rest. */
+  readonly path: string
+  readonly since?: number
+  /** Needs no token: it says nothing about anybody's things, or brings its own proof. */
+  readonly open?: true
+  /** HEAD is answered as well (discovery); everywhere else it is refused, as Ironic does. */
+  readonly head?: true
+  readonly run: (call: Call) => Promise<Answer | Response> | Answer | Response
+}
+
+export interface Call {
+  readonly request: Request
+  readonly ports: Ports
+  readonly params: Record<string, string>
+  /** The text after `?`, or ''. */
+  readonly search: string
+  /** Scheme and authority of the request: what links start with. */
+  readonly base: string
+  readonly requestId: string
+  /** The N of the effective microversion 1.N. */
+  readonly version: number
+  readonly principal: Principal
+  /** The caller's organisation's database. */
+  readonly sql: Sql
+}
+
+export interface Answer {
+  readonly status: number
+  /** JSON text; none: an empty body. */
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export function json(value: unknown, status = 200, headers?: Record<string, string>): Answer {
+  const body = typeof value === 'string' ? value : JSON.stringify(value)
+  return headers ? { status, body, headers } : { status, body }
+}
+
+export function empty(status: 202 | 204, headers?: Record<string, string>): Answer {
+  return headers ? { status, headers } : { status }
+}
+
+/** Ironic's two links of a resource; `path` such as `nodes/<uuid>`. */
+export function links(base: string, path: string): { href: string; rel: string }[] {
+  return [
+    { href: `${base}/v1/${path}`, rel: 'self' },
+    { href: `${base}/${path}`, rel: 'bookmark' },
+  ]
+}

@@ -1,0 +1,58 @@
+// From what a client calls a node (UUID or name) to its row, and from there to the one who may change it: the hub of its site.
+import { FaultError } from '../../../shared/faults.ts'
+import { isUuid } from '../../../shared/ids.ts'
+import type { HubCommand } from '../../site-hub/commands.ts'
+import { empty, type Answer, type Call } from '../call.ts'
+
+/** RFC 3986's unreserved characters; not like a UUID. */
+export const NODE_NAME = /^[A-Za-z0-9._~-]{1,255}$/
+
+export interface FoundNode {
+  readonly uuid: string
+  readonly site: string
+}
+
+/** Which column a client's identifier is compared with. Throws 400 on what can be neither (names came with 1.5). */
+export function identColumn(ident: string, version: number): 'uuid' | 'name' {
+  if (isUuid(ident)) return 'uuid'
+  if (version < 5 || !NODE_NAME.test(ident))
+    throw new FaultError('request.invalid', `Expected a UUID or a name, not "${ident}".`)
+  return 'name'
+}
+
+export function noNode(ident: string): FaultError {
+  return new FaultError('not_found', `Node ${ident} could not be found.`)
+}
+
+export async function findNode(call: Call, ident: string): Promise<FoundNode> {
+  const column = identColumn(ident, call.version)
+  const [row] = await call.sql.all(`SELECT uuid, site FROM nodes WHERE ${column} = ?`, [
+    column === 'uuid' ? ident.toLowerCase() : ident,
+  ])
+  if (!row) throw noNode(ident)
+  return { uuid: String(row[0]), site: String(row[1]) }
+}
+
+/** What a command is without its caller. */
+export type Wanted = HubCommand extends infer C
+  ? C extends HubCommand
+    ? Omit<C, 'actor' | 'requestId'>
+    : never
+  : never
+
+/** Sends a command to the hub of `site`; answers its value or throws its fault. */
+export async function command(call: Call, site: string, wanted: Wanted): Promise<unknown> {
+  const { organisation, actor } = call.principal
+  const result = await call.ports.hub.command({ organisation, site }, {
+    ...wanted,
+    actor,
+    requestId: call.requestId,
+  } as HubCommand)
+  if (!result.ok) throw FaultError.of(result.fault)
+  return result.value
+}
+
+/** 202 of work that goes on: where to watch it. */
+export function underWay(call: Call, ident: string): Answer {
+  return empty(202, { Location: `${call.base}/v1/nodes/${ident}/states` })
+}

@@ -1,0 +1,207 @@
+// Query arguments, lists and their paging: Ironic's limit, marker, sort and fields; filters are kept in `next` (upstream loses them).
+import { FaultError } from '../../shared/faults.ts'
+import type { Sql, SqlValue } from '../ports.ts'
+import { cached, objectSql, visible, type Field } from '../store/json-sql.ts'
+import type { Answer, Call } from './call.ts'
+import { need } from './microversion.ts'
+
+export const MAX_LIMIT = 1000
+
+/** The query arguments, each at most once. Throws 400 naming one that is not in `allowed`. */
+export function readQuery(search: string, allowed: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>()
+  if (search === '') return found
+  for (const [name, value] of new URLSearchParams(search)) {
+    if (!allowed.includes(name)) throw invalid(`Unknown query argument "${name}"`)
+    found.set(name, value)
+  }
+  return found
+}
+
+export function boolean(text: string, name: string): boolean {
+  if (/^(true|yes|on|t|y|1)$/i.test(text)) return true
+  if (/^(false|no|off|f|n|0)$/i.test(text)) return false
+  throw invalid(`Invalid value for ${name}: a boolean is needed`)
+}
+
+export function limitOf(query: Map<string, string>): number {
+  const text = query.get('limit')
+  if (text === undefined) return MAX_LIMIT
+  if (!/^\d{1,9}$/.test(text) || Number(text) === 0)
+    throw invalid('Invalid value for limit: a positive integer is needed')
+  return Math.min(Number(text), MAX_LIMIT)
+}
+
+/** The names of a comma list: trimmed, lower-cased, each once. */
+export function names(text: string): string[] {
+  return [
+    ...new Set(
+      text
+        .split(',')
+        .map((part) => part.trim().toLowerCase())
+        .filter(Boolean),
+    ),
+  ]
+}
+
+export function invalid(message: string): FaultError {
+  return new FaultError('request.invalid', `${message}.`)
+}
+
+/** A kind of list: its table, fields and filters. SQL in it may not use parameters of its own. */
+export interface ListKind {
+  /** Key of the array, such as `nodes`. */
+  readonly key: string
+  readonly from: string
+  /** Columns of the unique external identifier (the marker) and of insertion order. */
+  readonly uuid: string
+  readonly id: string
+  readonly fields: readonly Field[]
+  readonly brief: readonly string[]
+  /** sort_key → column. */
+  readonly sort: Readonly<Record<string, string>>
+  /** Since when `fields` and `detail` may be asked for. */
+  readonly fieldsSince: number
+  readonly detailSince: number
+  readonly filters: Readonly<Record<string, Filter>>
+  /** For a marker that was not found. */
+  readonly noun: string
+}
+
+export interface Filter {
+  readonly since: number
+  /** The condition with its values; `@` stands for each in turn. */
+  where(
+    text: string,
+    call: Call,
+  ): { sql: string; args: readonly SqlValue[] } | Promise<{ sql: string; args: readonly SqlValue[] }>
+}
+
+/** Equality with a column. */
+export const equals = (column: string, since: number): Filter => ({
+  since,
+  where: (text) => ({ sql: `${column} = @`, args: [text] }),
+})
+
+export const isTrue = (column: string, name: string, since: number): Filter => ({
+  since,
+  where: (text) => ({ sql: `${column} = ${boolean(text, name) ? 1 : 0}`, args: [] }),
+})
+
+interface Condition {
+  readonly sql: string
+  readonly args: readonly SqlValue[]
+}
+
+const PAGING = ['limit', 'marker', 'sort_key', 'sort_dir', 'fields', 'detail']
+
+// The object expressions, by list, version and the text of `fields`.
+const expressions = new WeakMap<readonly Field[], (key: string) => string>()
+
+/** One statement answers a page as text, how many items it has, and the last one's identifier. `fixed` conditions are the path's. */
+export async function list(
+  kind: ListKind,
+  call: Call,
+  options: { detail?: true; fixed?: Condition; path?: string } = {},
+): Promise<Answer> {
+  const query = readQuery(call.search, [...PAGING, ...Object.keys(kind.filters)])
+  const chosen = fieldsOf(kind, call, query, options.detail === true)
+  const limit = limitOf(query)
+
+  const conditions: Condition[] = options.fixed ? [options.fixed] : []
+  for (const [name, text] of query) {
+    const filter = kind.filters[name]
+    if (!filter) continue
+    need(call.version, filter.since, `The filter ${name}`)
+    conditions.push(await filter.where(text, call))
+  }
+  const order = await orderOf(kind, call.sql, query)
+  if (order.after) conditions.push(order.after)
+
+  const args: SqlValue[] = [call.base]
+  const where = conditions.map(({ sql, args: values }) => {
+    let next = 0
+    return `(${sql.replaceAll('@', () => `?${args.push(values[next++]!)}`)})`
+  })
+  const text =
+    `SELECT count(*), group_concat(j, ','), substr(group_concat(u), -36) FROM (SELECT ${expression(kind, call.version, chosen)} AS j, ${kind.uuid} AS u` +
+    ` FROM ${kind.from}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ORDER BY ${order.by} LIMIT ?${args.push(limit)})`
+  const [row] = await call.sql.all(text, args)
+  const [count, items, last] = row as [number, string | null, string | null]
+  let body = `{"${kind.key}":[${items ?? ''}]`
+  if (count === limit && last !== null && !query.has('instance_uuid')) {
+    const next = nextLink(`${call.base}${options.path ?? `/v1/${kind.key}`}`, query, limit, last)
+    // gophercloud follows `<key>_links` and nothing else.
+    body += `,"next":${JSON.stringify(next)},"${kind.key}_links":[{"rel":"next","href":${JSON.stringify(next)}}]`
+  }
+  return { status: 200, body: `${body}}` }
+}
+
+/** SQL of one object, kept per (version, fields). */
+export function expression(kind: Pick<ListKind, 'fields'>, version: number, names?: string): string {
+  let build = expressions.get(kind.fields)
+  if (!build) {
+    build = cached((key) => {
+      const [version, names] = key.split('|') as [string, string]
+      return objectSql(
+        visible(kind.fields, Number(version), names === '' ? undefined : names.split(',')),
+        Number(version),
+      )
+    })
+    expressions.set(kind.fields, build)
+  }
+  return build(`${version}|${names ?? ''}`)
+}
+
+function fieldsOf(kind: ListKind, call: Call, query: Map<string, string>, detailPath: boolean): string | undefined {
+  const fields = query.get('fields')
+  const detail = query.get('detail')
+  if (fields !== undefined) need(call.version, kind.fieldsSince, 'The argument fields')
+  if (detail !== undefined) need(call.version, kind.detailSince, 'The argument detail')
+  const wantsDetail = detailPath || (detail !== undefined && boolean(detail, 'detail'))
+  if (wantsDetail && fields !== undefined) throw invalid('Either detail or fields may be given, not both')
+  if (fields !== undefined) return names(fields).sort().join(',')
+  return wantsDetail
+    ? undefined
+    : kind.brief.filter((name) => kind.fields.some((f) => f.name === name && f.since <= call.version)).join(',')
+}
+
+async function orderOf(
+  kind: ListKind,
+  sql: Sql,
+  query: Map<string, string>,
+): Promise<{ by: string; after?: Condition }> {
+  const key = query.get('sort_key') ?? 'id'
+  const column = kind.sort[key]
+  if (column === undefined) throw invalid(`The sort_key "${key}" cannot be sorted by`)
+  const direction = query.get('sort_dir') ?? 'asc'
+  if (direction !== 'asc' && direction !== 'desc') throw invalid('Invalid value for sort_dir: asc or desc')
+  const compare = direction === 'asc' ? '>' : '<'
+  // A null sorts as the empty text, so that it can be compared with; ties keep the order of insertion.
+  const value = column === kind.id ? kind.id : `coalesce(${column}, '')`
+  const by = column === kind.id ? `${kind.id} ${direction}` : `${value} ${direction}, ${kind.id} ${direction}`
+  const marker = query.get('marker')
+  if (marker === undefined) return { by }
+  const [row] = await sql.all(`SELECT ${kind.id}, ${value} FROM ${kind.from} WHERE ${kind.uuid} = ?`, [
+    checkedMarker(marker),
+  ])
+  if (!row) throw new FaultError('not_found', `${kind.noun} ${marker} could not be found.`)
+  if (column === kind.id) return { by, after: { sql: `${kind.id} ${compare} @`, args: [row[0]!] } }
+  return { by, after: { sql: `(${value}, ${kind.id}) ${compare} (@, @)`, args: [row[1]!, row[0]!] } }
+}
+
+function checkedMarker(text: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
+    throw invalid(`Expected a UUID as marker, not "${text}"`)
+  return text.toLowerCase()
+}
+
+function nextLink(path: string, query: Map<string, string>, limit: number, last: string): string {
+  const next = new URLSearchParams()
+  next.set('sort_key', query.get('sort_key') ?? 'id')
+  next.set('sort_dir', query.get('sort_dir') ?? 'asc')
+  for (const [name, value] of query) if (name !== 'limit' && name !== 'marker') next.set(name, value)
+  next.set('limit', String(limit))
+  next.set('marker', last)
+  return `${path}?${next.toString()}`
+}

@@ -1,0 +1,38 @@
+// What a server without any data makes: an organisation, its site `default`, and the token of its first person, shown once.
+import { hashToken, newToken, uuidv7 } from '../../../shared/ids.ts'
+import type { Env } from '../../../shared/env.ts'
+import { organisations, tokens } from '../../schema/directory.ts'
+import { sites } from '../../schema/organisation.ts'
+import { insert, isoTime } from '../../schema/rows.ts'
+import { migrate } from '../../store/migrate.ts'
+import type { FileStore } from './database.ts'
+import { readMigrations } from './migrations.ts'
+
+/** Brings every database up to date. Answers the token when there was no organisation yet. */
+export async function prepare(store: FileStore, env: Env): Promise<string | undefined> {
+  await migrate(store.directory, 'migrations_directory', readMigrations('directory'))
+  const existing = (await store.directory.all('SELECT id FROM organisations')).map(([id]) => String(id))
+  const migrations = readMigrations('organisation')
+  for (const id of existing) await migrate(store.organisation(id), 'migrations_organisation', migrations)
+  if (existing.length > 0) return undefined
+
+  const [organisation, created_at] = [uuidv7(env), isoTime(env.now())]
+  const token = newToken('frp', env)
+  // The directory comes last: a start that was cut short is a first start again.
+  const database = store.organisation(organisation)
+  await migrate(database, 'migrations_organisation', migrations)
+  await database.batch([insert(sites, { id: uuidv7(env), name: 'default', created_at })])
+  await store.directory.batch([
+    insert(organisations, { id: organisation, name: 'default', created_at }),
+    insert(tokens, {
+      hash: await hashToken(token),
+      id: uuidv7(env),
+      organisation,
+      name: 'first',
+      prefix: 'frp',
+      last_four: token.slice(-4),
+      created_at,
+    }),
+  ])
+  return token
+}

@@ -1,0 +1,150 @@
+// The hubs of a server, one object per site, made when first needed; their sockets and timers.
+// A conductor's socket reaches its hub after the API verified the upgrade: `offer` keeps the raw socket until then.
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer, type WebSocket } from 'ws'
+import { MAX_FRAME_BYTES } from '../../../shared/protocol.ts'
+import { SUBPROTOCOL } from '../../../shared/upgrade.ts'
+import type { Alarm, HubPort, Peer, Ports, SiteRef, Store } from '../../ports.ts'
+import { SiteHub } from '../../site-hub/hub.ts'
+import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
+import type { Env } from '../../../shared/env.ts'
+
+interface Offer {
+  readonly message: IncomingMessage
+  readonly socket: Duplex
+  readonly head: Buffer
+}
+
+interface Site {
+  readonly hub: SiteHub
+  readonly peers: Set<Peer>
+  readonly alarm: TimerAlarm
+}
+
+/** The answer to an upgrade request that was taken: its socket is a WebSocket now, nothing more is to be written as HTTP. */
+export const UPGRADED = 'ferrule-upgraded'
+
+/** setTimeout takes no more than this; an alarm farther away is looked at again then. */
+const MAX_DELAY_MS = 2 ** 31 - 1
+
+class TimerAlarm implements Alarm {
+  #env: Env
+  #ring: () => void
+  #cancel: () => void = () => undefined
+
+  constructor(env: Env, ring: () => void) {
+    this.#env = env
+    this.#ring = ring
+  }
+
+  async set(at: number | null): Promise<void> {
+    this.#cancel()
+    if (at === null) return
+    const delay = at - this.#env.now()
+    this.#cancel = this.#env.setTimer(Math.min(delay, MAX_DELAY_MS), () =>
+      delay > MAX_DELAY_MS ? void this.set(at) : this.#ring(),
+    )
+  }
+}
+
+export class Hubs implements HubPort {
+  readonly #store: Store
+  readonly #env: Env
+  readonly #log: Ports['log']
+  readonly #sites = new Map<string, Site>()
+  readonly #offers = new WeakMap<Request, Offer>()
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    // Compression costs three to five times the CPU for frames as small as these.
+    perMessageDeflate: false,
+    maxPayload: MAX_FRAME_BYTES,
+    handleProtocols: (protocols) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  })
+  #closed = false
+
+  constructor(store: Store, env: Env, log: Ports['log']) {
+    this.#store = store
+    this.#env = env
+    this.#log = log
+  }
+
+  async command(site: SiteRef, command: HubCommand): Promise<CommandResult> {
+    return this.#site(site).hub.command(command)
+  }
+
+  /** Lets a hub look at what it left open: leases and deadlines that passed while no server ran. */
+  async wake(site: SiteRef): Promise<void> {
+    await this.#site(site).hub.onAlarm()
+  }
+
+  offer(request: Request, offer: Offer): void {
+    this.#offers.set(request, offer)
+  }
+
+  async connect(site: SiteRef, conductor: string, incarnation: string, request: Request): Promise<Response> {
+    const offer = this.#offers.get(request)
+    if (!offer) return new Response(null, { status: 426, headers: { Upgrade: 'websocket' } })
+    this.#sockets.handleUpgrade(offer.message, offer.socket, offer.head, (socket) => {
+      this.#attach(this.#site(site), socket, conductor, incarnation)
+    })
+    return new Response(null, { headers: { [UPGRADED]: 'yes' } })
+  }
+
+  /** Ends all sockets, then waits for the turns under way. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const { peers } of this.#sites.values()) for (const peer of peers) peer.close(1001, 'the server stops')
+    for (const socket of this.#sockets.clients) socket.terminate()
+    for (const { hub, alarm } of this.#sites.values()) {
+      await hub.close()
+      await alarm.set(null)
+    }
+  }
+
+  #site(site: SiteRef): Site {
+    const key = `${site.organisation}/${site.site}`
+    let entry = this.#sites.get(key)
+    if (!entry) {
+      const peers = new Set<Peer>()
+      const alarm = new TimerAlarm(this.#env, () => void hub.onAlarm())
+      const hub = new SiteHub({
+        site,
+        sql: this.#store.organisation(site.organisation),
+        env: this.#env,
+        alarm,
+        peers: () => [...peers],
+        log: this.#log,
+      })
+      entry = { hub, peers, alarm }
+      this.#sites.set(key, entry)
+    }
+    return entry
+  }
+
+  #attach({ hub, peers }: Site, socket: WebSocket, conductor: string, incarnation: string): void {
+    const peer: Peer = {
+      conductor,
+      attachment: undefined,
+      send: (frame) => socket.send(frame),
+      close: (code, reason) => socket.close(code, reason),
+    }
+    const failed = (error: unknown): void => {
+      this.#log('error', 'hub.socket_failed', { conductor, error: String(error) })
+      socket.close(1011, 'the hub failed')
+    }
+    peers.add(peer)
+    socket.on('error', () => socket.terminate())
+    socket.on('message', (data, binary) => {
+      if (binary) return socket.close(1003, 'text frames only')
+      hub.onMessage(peer, (data as Buffer).toString('utf8')).catch(failed)
+      return undefined
+    })
+    socket.on('close', () => {
+      peers.delete(peer)
+      // A server that stops forgets nothing that a restart does not find: sessions and horizons are rows.
+      if (!this.#closed) hub.onClose(peer).catch(failed)
+    })
+    hub.onOpen(peer, incarnation).catch(failed)
+  }
+}
