@@ -1,0 +1,156 @@
+// A rack of one machine for tests, without root: run as a program inside fresh user, network, mount and pid namespaces
+// (see rackCommand). It lays a bridge, starts the real BootServices on it, lets one client boot, and prints what
+// happened as JSON lines on stdout: {stage: ...} from the services, {serial: "..."} from the client.
+import { spawn, spawnSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BootServices } from '../services.ts'
+import { DEBIAN_LOADERS } from '../loaders.ts'
+import type { ChildProcess } from 'node:child_process'
+
+export type RackClient = 'bios-ipxe' | 'uefi-pxe' | 'uefi-http' | 'udhcpc'
+
+export interface RackOrder {
+  client: RackClient
+  mode: 'reservations' | 'proxy'
+  /** Admit a ticket for the client's MAC; otherwise it is a stranger. */
+  known: boolean
+  /** Ends when a stage (and outcome) or a serial text like this was seen, or after `timeoutMs`. */
+  until: { stage?: string; serial?: string }
+  timeoutMs: number
+}
+
+export const RACK = { server: '10.77.0.1', client: '10.77.0.50', mac: '52:54:00:77:00:01' }
+
+/** The command line that carries out `order`; killing it ends everything inside. */
+export function rackCommand(node: string, order: RackOrder): { file: string; args: string[] } {
+  const namespaces = ['--user', '--map-root-user', '--net', '--mount', '--pid', '--mount-proc']
+  const args = [...namespaces, '--fork', '--kill-child', node, import.meta.filename, JSON.stringify(order)]
+  return { file: 'unshare', args }
+}
+
+function say(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`)
+}
+
+function ip(...args: string[]): void {
+  const { status, stderr } = spawnSync('ip', args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`ip ${args.join(' ')}: ${stderr}`)
+}
+
+/** br0 with our address; a tap for qemu; a veth whose other end is in a network namespace of its own for udhcpc. */
+function layNetwork(): { holder: ChildProcess } {
+  ip('link', 'set', 'lo', 'up')
+  ip('link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0')
+  ip('addr', 'add', `${RACK.server}/24`, 'dev', 'br0')
+  // A second network, so that a reply that leaves by the wrong interface is noticed as missing.
+  ip('link', 'add', 'other0', 'type', 'bridge')
+  ip('addr', 'add', '10.66.0.1/24', 'dev', 'other0')
+  ip('link', 'set', 'other0', 'up')
+  ip('tuntap', 'add', 'dev', 'tap0', 'mode', 'tap')
+  ip('link', 'add', 'veth0', 'type', 'veth', 'peer', 'name', 'veth1')
+  for (const port of ['tap0', 'veth0']) {
+    ip('link', 'set', port, 'master', 'br0')
+    ip('link', 'set', port, 'up')
+  }
+  ip('link', 'set', 'br0', 'up')
+  const holder = spawn('unshare', ['--net', 'sleep', '600'], { stdio: 'ignore' })
+  return { holder }
+}
+
+/** The address server that proxy mode stands beside: somebody else's, with nothing to boot. */
+function startDnsmasq(folder: string): ChildProcess {
+  const range = `--dhcp-range=${RACK.client},${RACK.client},255.255.255.0,1h`
+  const args = ['--keep-in-foreground', '--port=0', '--no-resolv', '--no-hosts', '--no-ping', '--user=root', range]
+  const files = [`--dhcp-leasefile=${join(folder, 'leases')}`, '--log-facility=-', '--conf-file=/dev/null']
+  return spawn('dnsmasq', [...args, ...files, '--interface=br0', '--dhcp-authoritative'], { stdio: 'ignore' })
+}
+
+function startUdhcpc(holder: ChildProcess, folder: string): ChildProcess {
+  const script = join(folder, 'udhcpc.sh')
+  const body = '#!/bin/sh\necho "udhcpc: $1 ip=$ip mask=$mask router=$router dns=$dns boot=$boot_file siaddr=$siaddr"\n'
+  writeFileSync(script, body, { mode: 0o755 })
+  spawnSync('sleep', ['0.3'])
+  ip('link', 'set', 'veth1', 'address', RACK.mac)
+  ip('link', 'set', 'veth1', 'netns', String(holder.pid))
+  const inside = ['-t', String(holder.pid), '-n']
+  spawnSync('nsenter', [...inside, 'ip', 'link', 'set', 'veth1', 'up'])
+  const udhcpc = ['busybox', 'udhcpc', '-f', '-q', '-n', '-t', '4', '-T', '1', '-i', 'veth1', '-s', script]
+  return spawn('nsenter', [...inside, ...udhcpc], { stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+function startMachine(client: RackClient, folder: string): ChildProcess {
+  const nic = `virtio-net-pci,netdev=n0,mac=${RACK.mac}`
+  const common = ['-accel', 'tcg,thread=multi', '-nodefaults', '-nographic', '-serial', 'stdio', '-m', '512']
+  const net = ['-netdev', 'tap,id=n0,ifname=tap0,script=no,downscript=no']
+  if (client === 'bios-ipxe') {
+    const args = [...common, ...net, '-machine', 'pc,graphics=off', '-device', `${nic},bootindex=1`]
+    return spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  }
+  const variables = join(folder, 'vars.fd')
+  copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', variables)
+  // No option ROM: the firmware's own network stack. Without its IPv4 and IPv6 PXE it has only HTTP boot left.
+  const noPxe = ['IPv4', 'IPv6'].flatMap((family) => [
+    '-fw_cfg',
+    `name=opt/org.tianocore/${family}PXESupport,string=n`,
+  ])
+  const args = [
+    ...common,
+    ...net,
+    ...['-machine', 'q35', '-device', `${nic},romfile=,bootindex=1`],
+    ...['-drive', 'if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd'],
+    ...['-drive', `if=pflash,format=raw,unit=1,file=${variables}`],
+    ...(client === 'uefi-http' ? noPxe : []),
+  ]
+  return spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+async function run(order: RackOrder): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'ferrule-rack-'))
+  const { holder } = layNetwork()
+  let over = (_why: string): void => {}
+  const ended = new Promise<string>((resolve) => (over = resolve))
+  const services = new BootServices({
+    onStage: (stage) => {
+      say({ stage })
+      const { until } = order
+      if (stage.stage === until.stage && (stage.outcome === undefined || stage.outcome === 'complete')) over('stage')
+    },
+    onStranger: (stranger) => say({ stranger }),
+    log: { debug: (text, fields) => say({ log: text, ...fields }), warn: (text, fields) => say({ log: text, ...fields }) },
+  })
+  await services.start({ address: RACK.server, mode: order.mode, loaders: DEBIAN_LOADERS })
+  const other = order.mode === 'proxy' ? startDnsmasq(folder) : undefined
+  if (order.known) {
+    services.admit({
+      node: 'node-1',
+      macs: [RACK.mac],
+      address: { ip: RACK.client, prefixLength: 24, router: RACK.server, dns: ['10.77.0.53'] },
+      // iPXE packed as a Linux kernel: a kernel that shows it runs by booting from the network once more.
+      ramdisk: { kernel: '/usr/lib/ipxe/ipxe.lkrn', initrd: '/usr/lib/ipxe/undionly.kpxe', kernelArguments: 'console=ttyS0' },
+      token: 'rack-token-0123456789abcdef',
+    })
+  }
+  const child = order.client === 'udhcpc' ? startUdhcpc(holder, folder) : startMachine(order.client, folder)
+  let serial = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (bytes: Buffer) => {
+      const text = bytes.toString('latin1')
+      serial = (serial + text).slice(-4000)
+      say({ serial: text })
+      if (order.until.serial !== undefined && serial.includes(order.until.serial)) over('serial')
+    })
+  }
+  child.on('exit', (code) => over(`client exit ${code}`))
+  const timer = setTimeout(() => over('timeout'), order.timeoutMs)
+  say({ end: await ended })
+  clearTimeout(timer)
+  child.kill('SIGKILL')
+  holder.kill('SIGKILL')
+  other?.kill('SIGKILL')
+  await services.close()
+  rmSync(folder, { recursive: true, force: true })
+}
+
+if (import.meta.main) await run(JSON.parse(process.argv[2] ?? '{}') as RackOrder)
