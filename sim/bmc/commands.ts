@@ -151,6 +151,12 @@ function channelAuth({ namedUsers, kgSet }: Machine, data: Uint8Array): Answer {
   return { data: [0x01, extended, (kgSet ? 0x20 : 0) | (namedUsers ? 0x04 : 0x01), extended ? 0x02 : 0, 0, 0, 0, 0] }
 }
 
+/** There is channel 1, a LAN; 0Eh is the one that a request arrived on. */
+function channelInfo(_machine: Machine, data: Uint8Array): Answer {
+  if (data[0] !== 0x01 && data[0] !== 0x0e) return invalidField
+  return { data: [0x01, 0x04, 0x01, 0x80, 0xf2, 0x1b, 0, 0, 0] }
+}
+
 function cipherSuites({ suiteRecords }: Machine, data: Uint8Array): Answer {
   if (data.length < 3) return tooShort
   const from = ((data[2] ?? 0) & 0x3f) * 16
@@ -180,7 +186,7 @@ export const commands: ReadonlyMap<number, BmcCommand> = new Map(
     0x063b: { name: 'Set Session Privilege Level', level: 1, run: setPrivilege },
     0x063c: { name: 'Close Session', level: 1, mutation: true, run: closeSession },
     0x063d: { name: 'Get Session Info', level: 2, run: sessionInfo },
-    0x0642: { name: 'Get Channel Info', level: 2, run: () => ({ data: [1, 4, 1, 0x80, 0xf2, 0x1b, 0, 0, 0] }) },
+    0x0642: { name: 'Get Channel Info', level: 2, run: channelInfo },
     0x0654: { name: 'Get Channel Cipher Suites', level: 0, run: cipherSuites },
   } satisfies { [code: number]: BmcCommand }).map(([code, command]): [number, BmcCommand] => [Number(code), command]),
 )

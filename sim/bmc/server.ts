@@ -88,10 +88,12 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
   function openSession(payload: Uint8Array): Buffer {
     const request = decodeOpenSessionRequest(payload)
     const suite = suiteOf(request)
+    // 0 asks for the highest level; freeipmi wants to be told which one that is.
+    const privilege = request.privilege || 4
     const answer = (status: number, managedId = 0) =>
-      encodeOpenSessionResponse({ ...request, status, managedId, privilege: request.privilege })
+      encodeOpenSessionResponse({ ...request, status, managedId, privilege })
     if (!suite || !offered.includes(suite.id)) return answer(rakpStatus.noSuite)
-    const session = sessions.open(request.consoleId, suite, request.privilege || 4)
+    const session = sessions.open(request.consoleId, suite, privilege)
     return session ? answer(0, session.id) : answer(rakpStatus.noSessionLeft)
   }
 

@@ -67,7 +67,11 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
 
   function open(bmc: Bmc, privilege: Privilege): Promise<Session> {
     const { signal } = closed
-    return handshakes.run(() => openSession({ ...bmc, privilege, signal, transport, env }), signal)
+    const opened = handshakes.run(() => openSession({ ...bmc, privilege, signal, transport, env }), signal)
+    return opened.catch((error: unknown) => {
+      checkOpen()
+      throw error
+    })
   }
 
   function enter(bmc: Bmc, privilege: Privilege): Entry {
