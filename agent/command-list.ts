@@ -1,0 +1,27 @@
+// Every command of this agent. A new one is a file in commands/ and a line here; the contract suite runs on all of them.
+import type { Command } from './command.ts'
+import { collectSystemLogs } from './commands/collect-system-logs.ts'
+import { executeCleanStep } from './commands/execute-clean-step.ts'
+import { executeDeployStep } from './commands/execute-deploy-step.ts'
+import { getCleanSteps } from './commands/get-clean-steps.ts'
+import { getDeploySteps } from './commands/get-deploy-steps.ts'
+import { getHardwareInfo } from './commands/get-hardware-info.ts'
+import { getPartitionUuids } from './commands/get-partition-uuids.ts'
+import { powerOff } from './commands/power-off.ts'
+import { prepareImage } from './commands/prepare-image.ts'
+import { runImage } from './commands/run-image.ts'
+import { sync } from './commands/sync.ts'
+
+export const commands: readonly Command[] = [
+  getHardwareInfo,
+  getDeploySteps,
+  executeDeployStep,
+  getCleanSteps,
+  executeCleanStep,
+  prepareImage,
+  getPartitionUuids,
+  powerOff,
+  runImage,
+  sync,
+  collectSystemLogs,
+]

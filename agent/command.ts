@@ -1,0 +1,65 @@
+// An agent command is one file: name, what it is about, the schema of its parameters, and run(). Everything it may touch comes in its context.
+import type { z } from 'zod'
+import type { AgentConfig, AgentNode } from '../shared/agent-protocol.ts'
+import type { Machine } from './machine.ts'
+
+export interface CommandContext {
+  /** Fires when the command is to stop; run() then rejects soon and leaves the disk in a state that does not boot by halves. */
+  readonly signal: AbortSignal
+  readonly machine: Machine
+  /** The node as the conductor last showed it: by the lookup, or in the command's own parameters. */
+  readonly node: AgentNode
+  readonly config: AgentConfig
+  log(message: string): void
+  /** Bytes done so far in a named part of the work; shown while the command runs. */
+  progress(step: string, bytes: number, total?: number): void
+  /** Runs after the result has been stored and its answer had time to leave: for power off and reboot. */
+  afterwards(action: () => Promise<void>): void
+}
+
+export type CommandOutcome = Record<string, unknown> | string | undefined
+
+export interface Command {
+  /** extension.command, as on the wire. */
+  readonly name: string
+  readonly about: string
+  /** sync: the answer to the POST is the result. async: the answer is RUNNING unless the caller waits. */
+  readonly kind: 'sync' | 'async'
+  readonly params: z.ZodType
+  /** A text becomes `{result: "<command>: <text>"}`. `params` went through the schema. */
+  run(context: CommandContext, params: unknown): Promise<CommandOutcome>
+}
+
+/** Gives `run` the parsed type of its own schema. */
+export function defineCommand<Params extends z.ZodType>(command: {
+  name: string
+  about: string
+  kind: 'sync' | 'async'
+  params: Params
+  run(context: CommandContext, params: z.output<Params>): Promise<CommandOutcome>
+}): Command {
+  return command as unknown as Command
+}
+
+/** A step that the conductor may order through deploy.execute_deploy_step or clean.execute_clean_step; one file each, in steps/. */
+export interface Step {
+  /** Which execute command runs it. On the wire the interface of both is `deploy`, as in Ironic. */
+  readonly phase: 'deploy' | 'clean'
+  readonly step: string
+  readonly about: string
+  /** 0: runs only when asked for; higher runs earlier in automated cleaning. */
+  readonly priority: number
+  readonly args: z.ZodType
+  run(context: CommandContext, args: unknown): Promise<CommandOutcome>
+}
+
+export function defineStep<Args extends z.ZodType>(step: {
+  phase: 'deploy' | 'clean'
+  step: string
+  about: string
+  priority: number
+  args: Args
+  run(context: CommandContext, args: z.output<Args>): Promise<CommandOutcome>
+}): Step {
+  return step as unknown as Step
+}

@@ -1,0 +1,70 @@
+// The machine under the agent as commands see it: disks, memory, power. Tests give one made of files.
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { BlockDevice } from './disk/block-devices.ts'
+import { listBlockDevices } from './disk/block-devices.ts'
+import { openBlockTarget } from './disk/block-target.ts'
+import type { BlockTarget } from './disk/block-target.ts'
+import { runTool } from './tool.ts'
+
+export interface Machine {
+  /** Where /sys, /proc and /dev are found; `/` on a real machine. */
+  readonly root: string
+  /** PEM of the site's certificate authority, once pinned; image servers are verified against it and the public roots. */
+  caPem: string | undefined
+  listDisks(): Promise<BlockDevice[]>
+  openDisk(device: BlockDevice): Promise<BlockTarget>
+  /** Makes the kernel read the partition table again; says why not instead of failing. */
+  rereadPartitions(device: BlockDevice): Promise<string | undefined>
+  memAvailableBytes(): Promise<number>
+  /** 0 ≤ x < 1. */
+  random(): number
+  /** Milliseconds of a clock that never goes back. */
+  mono(): number
+  sync(): Promise<void>
+  powerOff(): Promise<void>
+  reboot(): Promise<void>
+  /** The agent's own recent lines and the kernel's, for log.collect_system_logs. */
+  logs(): Promise<Record<string, string>>
+}
+
+/** MemAvailable of /proc/meminfo, in bytes; 0 when it cannot be read. */
+export async function readMemAvailable(root: string): Promise<number> {
+  const text = await readFile(join(root, 'proc/meminfo'), 'utf8').catch(() => '')
+  return Number(/^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024
+}
+
+/** The machine that this process runs on. `recentLog` gives the agent's own lines. */
+export function realMachine(recentLog: () => string): Machine {
+  const root = '/'
+  /** The programs come from busybox; the SysRq key works even when the root file system is in pieces. */
+  const stop = async (program: 'poweroff' | 'reboot', key: 'o' | 'b') => {
+    await runTool('sync', [])
+    await runTool(program, ['-f'], { timeoutMs: 10_000 })
+    await sleep(2000)
+    await writeFile('/proc/sysrq-trigger', key)
+  }
+  return {
+    root,
+    caPem: undefined,
+    listDisks: () => listBlockDevices(root),
+    openDisk: (device) => openBlockTarget(device),
+    async rereadPartitions(device) {
+      const { code, stderr } = await runTool('blockdev', ['--rereadpt', device.path])
+      if (code === 0) return undefined
+      const partx = await runTool('partx', ['--update', device.path])
+      return partx.code === 0 ? undefined : `${stderr.trim()}; ${partx.stderr.trim()}`
+    },
+    memAvailableBytes: () => readMemAvailable(root),
+    random: Math.random,
+    mono: () => performance.now(),
+    sync: async () => void (await runTool('sync', [])),
+    powerOff: () => stop('poweroff', 'o'),
+    reboot: () => stop('reboot', 'b'),
+    async logs() {
+      const dmesg = await runTool('dmesg', [], { maxBytes: 512 * 1024 })
+      return { 'agent.log': recentLog(), 'dmesg.txt': dmesg.stdout }
+    },
+  }
+}

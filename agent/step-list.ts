@@ -1,0 +1,73 @@
+// The steps this ramdisk knows, and the two things one does with steps: list them, run one.
+import { z } from 'zod'
+import type { ListedStep } from '../shared/agent-protocol.ts'
+import { stepParamsSchema } from '../shared/agent-protocol.ts'
+import type { CommandContext, CommandOutcome, Step } from './command.ts'
+import { AgentFault } from './fault.ts'
+import { eraseDevicesMetadataStep } from './steps/erase-devices-metadata.ts'
+import { writeConfigDriveStep } from './steps/write-configdrive.ts'
+import { writeImageStep } from './steps/write-image.ts'
+
+export const steps: readonly Step[] = [writeImageStep, writeConfigDriveStep, eraseDevicesMetadataStep]
+
+/** Sent back by the conductor with each step; a difference means that it planned with another ramdisk. */
+export const MANAGER = 'FerruleHardwareManager'
+export const MANAGER_VERSION = { ferrule_hardware_manager: '1' }
+
+export function listSteps(phase: Step['phase']): { [manager: string]: ListedStep[] } {
+  const listed = steps
+    .filter((step) => step.phase === phase)
+    .map((step) => ({
+      step: step.step,
+      interface: 'deploy',
+      priority: step.priority,
+      reboot_requested: false,
+      abortable: true,
+      argsinfo: argsInfo(step.args),
+    }))
+  return { [MANAGER]: listed }
+}
+
+/** Ironic's description of arguments, from the schema. */
+function argsInfo(args: z.ZodType): NonNullable<ListedStep['argsinfo']> {
+  const schema = z.toJSONSchema(args, { io: 'input', unrepresentable: 'any' })
+  const required = new Set(schema.required ?? [])
+  return Object.fromEntries(
+    Object.entries(schema.properties ?? {}).map(([name, about]) => [
+      name,
+      { description: (typeof about === 'object' && about.description) || name, required: required.has(name) },
+    ]),
+  )
+}
+
+/** Thrown when clean_version or deploy_version is of another ramdisk; becomes the status CLEAN_VERSION_MISMATCH. */
+function checkVersion(version: Record<string, unknown> | null | undefined): void {
+  if (!version) return
+  const ours = Object.entries(MANAGER_VERSION)
+  const same = ours.every(([name, value]) => version[name] === value) && Object.keys(version).length === ours.length
+  if (!same)
+    throw new AgentFault(
+      'VersionMismatch',
+      'steps were planned with another ramdisk',
+      `${JSON.stringify(version)} is not ${JSON.stringify(MANAGER_VERSION)}`,
+    )
+}
+
+export const executeParams = stepParamsSchema
+
+/** Runs the step that the conductor sent, with its arguments checked against the step's own schema. */
+export async function executeStep(
+  phase: Step['phase'],
+  context: CommandContext,
+  params: z.output<typeof executeParams>,
+): Promise<CommandOutcome> {
+  checkVersion(phase === 'clean' ? params.clean_version : params.deploy_version)
+  const step = steps.find((candidate) => candidate.phase === phase && candidate.step === params.step.step)
+  if (!step) throw new AgentFault('InvalidCommandParamsError', `there is no ${phase} step ${params.step.step}`)
+  const args = step.args.safeParse(params.step.args ?? {})
+  if (!args.success)
+    throw new AgentFault('InvalidCommandParamsError', `arguments of ${step.step}: ${z.prettifyError(args.error)}`)
+  const outcome = await step.run({ ...context, node: params.node }, args.data)
+  const result = typeof outcome === 'string' ? { result: `${step.step}: ${outcome}` } : (outcome ?? null)
+  return { [`${phase}_result`]: result, [`${phase}_step`]: params.step }
+}
