@@ -1,0 +1,33 @@
+// The parts of `npm run check` and `npm test`, in one place.
+import type { Part } from './steps.ts'
+
+export const UNIT_REPORT = '.cache/reports/unit.json'
+
+const vitest = (project: string, report: string, ...more: string[]): Part['command'] => [
+  'vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...more,
+] // prettier-ignore
+
+export const quickParts: readonly Part[] = [
+  { name: 'types', command: ['tsc', '-b', '--pretty', 'false'] },
+  { name: 'import rules', command: [process.execPath, 'scripts/imports.ts'] },
+  { name: 'lint', command: ['oxlint', '--type-aware'] },
+  { name: 'format', command: ['oxfmt', '--check'] },
+  { name: 'generated docs', command: [process.execPath, 'scripts/tasks/docs.ts', '--check'] },
+  { name: 'unit tests', command: vitest('unit', UNIT_REPORT) },
+]
+
+/** The rest of `npm test`, in this order: cheap before dear. */
+export const fullParts: readonly (Part & { report: string })[] = [
+  { name: 'stories on simulated hardware', report: '.cache/reports/story.json', command: vitest('story', '.cache/reports/story.json'), live: true },
+  {
+    name: 'tests inside workerd',
+    report: '.cache/reports/workers.json',
+    command: [
+      'vitest', 'run', '--config', 'cloud/hosts/workers/vitest.config.ts', '--reporter=default', '--reporter=json',
+      '--outputFile.json=.cache/reports/workers.json',
+    ], // prettier-ignore
+    live: true,
+  },
+  { name: 'tests against real tools', report: '.cache/reports/tools.json', command: vitest('tools', '.cache/reports/tools.json'), live: true },
+  { name: 'tests on the virtual rack', report: '.cache/reports/lab.json', command: vitest('lab', '.cache/reports/lab.json'), live: true },
+]
