@@ -186,15 +186,18 @@ test('closing ends what is under way and leaves no session behind', async () => 
   await expect(power(pool, reach(bmc))).rejects.toMatchObject({ kind: 'closed' })
 })
 
-test.each([1, 2, 3, 4])('30 %% loss, doubled and swapped packets: no power action too many (seed %i)', async (seed) => {
-  const network = { drop: 0.3, duplicate: 0.3, reorder: 0.2 }
-  const bmc = await bmcWith({ seed, sessionLimit: 32, network })
-  const pool = poolWith()
-  const place = reach(bmc, { timeoutMs: 20, retries: 12, cipherSuite: seed % 2 ? 17 : 3 })
-  for (let round = 1; round <= 3; round++)
-    for (const state of ['on', 'off'] as const) {
-      await pool.mutate(place, (session) => controlChassis(session, state))
-      expect(await power(pool, place)).toBe(state)
-    }
-  expect(bmc.log.offToOn).toBe(3)
-})
+test.each([1, 2, 3])(
+  'a third of all packets lost, others doubled or swapped: no power action too many (seed %i)',
+  async (seed) => {
+    const network = { drop: 0.3, duplicate: 0.3, reorder: 0.2 }
+    const bmc = await bmcWith({ seed, sessionLimit: 32, network })
+    const pool = poolWith()
+    const place = reach(bmc, { timeoutMs: 8, retries: 12, cipherSuite: seed % 2 ? 17 : 3 })
+    for (let round = 1; round <= 3; round++)
+      for (const state of ['on', 'off'] as const) {
+        await pool.mutate(place, (session) => controlChassis(session, state))
+        expect(await power(pool, place)).toBe(state)
+      }
+    expect(bmc.log.offToOn).toBe(3)
+  },
+)
