@@ -177,14 +177,16 @@ function placeOptions(packet: DhcpPacket, maximumBytes: number): Placed {
     { name: 'options', bit: 0, room: room - 4, pieces: [] },
     ...spare.map((area) => ({ ...area, pieces: [] })),
   ]
-  let at = 0
+  // The pieces of a split option must stay in order (RFC 3396 §7); different options need not.
+  const lastArea = new Map<number | undefined, number>()
   for (const piece of pieces) {
-    // Order matters for split options, so an area that was left is not filled up later.
-    while (at < areas.length && piece.length > (areas[at]?.room ?? 0)) at++
+    const code = piece[0]
+    const at = areas.findIndex((area, at) => at >= (lastArea.get(code) ?? 0) && piece.length <= area.room)
     const area = areas[at]
     if (area === undefined) throw new CodecError(`options of ${all.length} bytes do not fit in ${maximumBytes}`)
     area.pieces.push(piece)
     area.room -= piece.length
+    lastArea.set(code, at)
   }
   const used = areas.filter((area) => area.bit > 0 && area.pieces.length > 0)
   const bits = used.reduce((sum, area) => sum | area.bit, 0)

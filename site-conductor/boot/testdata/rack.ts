@@ -98,9 +98,14 @@ function startMachine(client: RackClient, folder: string): ChildProcess {
   const args = [
     ...common,
     ...net,
-    ...['-machine', 'q35', '-device', `${nic},romfile=,bootindex=1`],
-    ...['-drive', 'if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd'],
-    ...['-drive', `if=pflash,format=raw,unit=1,file=${variables}`],
+    '-machine',
+    'q35',
+    '-device',
+    `${nic},romfile=,bootindex=1`,
+    '-drive',
+    'if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd',
+    '-drive',
+    `if=pflash,format=raw,unit=1,file=${variables}`,
     ...(client === 'uefi-http' ? noPxe : []),
   ]
   return spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] })
