@@ -32,7 +32,8 @@ export function ensureDebianPackages(purpose: Purpose, log: (line: string) => vo
   run('apt-get update -q')
   const result = run(install)
   const still = missing.filter((name) => !isInstalled(name))
-  if (still.length > 0) throw new Error(`apt-get could not install ${still.join(' ')}:\n${result.stderr.trim()}\nTry: ${install}`)
+  if (still.length > 0)
+    throw new Error(`apt-get could not install ${still.join(' ')}:\n${result.stderr.trim()}\nTry: ${install}`)
   log(`Debian packages installed in ${((Date.now() - started) / 1000).toFixed(1)} s`)
 }
 

@@ -23,7 +23,11 @@ const RULES: readonly Rule[] = [
     why: `${protocol} is a protocol of its own and could be published alone`,
   })),
   { files: /^cloud\/(?!site-hub\/|provision\/)/, deny: /^cloud\/provision\//, why: 'only the hub moves states' },
-  { files: /^cloud\/(?!site-hub\/|provision\/|hosts\/)/, deny: /^cloud\/site-hub\/(?!commands\.ts$)/, why: 'the API reaches the hub through its port' },
+  {
+    files: /^cloud\/(?!site-hub\/|provision\/|hosts\/)/,
+    deny: /^cloud\/site-hub\/(?!commands\.ts$)/,
+    why: 'the API reaches the hub through its port',
+  },
   { files: /^cloud\/(?!hosts\/)/, deny: /^cloud\/hosts\//, why: 'core code knows no host' },
   { files: /^cloud\/(site-hub|provision)\//, deny: /^cloud\/api\//, why: 'the hub knows no HTTP' },
 ]
@@ -32,17 +36,21 @@ const RULES: readonly Rule[] = [
 const RUNTIME_FREE = /^(shared\/|cloud\/(?!hosts\/|drizzle\.|bench))/
 
 const complaints: string[] = []
-const files = globSync('{shared,cloud,site-conductor,agent,sim,lab,e2e,scripts}/**/*.ts', { exclude: (path) => path.includes('node_modules') })
+const files = globSync('{shared,cloud,site-conductor,agent,sim,lab,e2e,scripts}/**/*.ts', {
+  exclude: (path) => path.includes('node_modules'),
+})
 for (const file of files) {
   if (test.test(file)) continue
   const text = readFileSync(file, 'utf8')
   for (const [, specifier = ''] of text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
-    if (RUNTIME_FREE.test(file) && /^(node|cloudflare|bun):/.test(specifier)) complaints.push(`${file}: imports ${specifier}, but it runs everywhere`)
+    if (RUNTIME_FREE.test(file) && /^(node|cloudflare|bun):/.test(specifier))
+      complaints.push(`${file}: imports ${specifier}, but it runs everywhere`)
     if (!specifier.startsWith('.')) continue
     const target = normalize(join(dirname(file), specifier))
     for (const rule of RULES) {
       if (!rule.files.test(file)) continue
-      if ((rule.allow && !rule.allow.test(target)) || rule.deny?.test(target)) complaints.push(`${file}: imports ${target}, but ${rule.why}`)
+      if ((rule.allow && !rule.allow.test(target)) || rule.deny?.test(target))
+        complaints.push(`${file}: imports ${target}, but ${rule.why}`)
     }
   }
 }

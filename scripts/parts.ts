@@ -18,7 +18,12 @@ export const quickParts: readonly Part[] = [
 
 /** The rest of `npm test`, in this order: cheap before dear. */
 export const fullParts: readonly (Part & { report: string })[] = [
-  { name: 'stories on simulated hardware', report: '.cache/reports/story.json', command: vitest('story', '.cache/reports/story.json'), live: true },
+  {
+    name: 'stories on simulated hardware',
+    report: '.cache/reports/story.json',
+    command: vitest('story', '.cache/reports/story.json'),
+    live: true,
+  },
   {
     name: 'tests inside workerd',
     report: '.cache/reports/workers.json',
@@ -28,6 +33,16 @@ export const fullParts: readonly (Part & { report: string })[] = [
     ], // prettier-ignore
     live: true,
   },
-  { name: 'tests against real tools', report: '.cache/reports/tools.json', command: vitest('tools', '.cache/reports/tools.json'), live: true },
-  { name: 'tests on the virtual rack', report: '.cache/reports/lab.json', command: vitest('lab', '.cache/reports/lab.json'), live: true },
+  {
+    name: 'tests against real tools',
+    report: '.cache/reports/tools.json',
+    command: vitest('tools', '.cache/reports/tools.json'),
+    live: true,
+  },
+  {
+    name: 'tests on the virtual rack',
+    report: '.cache/reports/lab.json',
+    command: vitest('lab', '.cache/reports/lab.json'),
+    live: true,
+  },
 ]

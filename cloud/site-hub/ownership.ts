@@ -21,8 +21,10 @@ import type { Turn } from './turn.ts'
 /** Brings owners in line with the ring after its members or nodes changed. */
 export async function rebalance(turn: Turn): Promise<void> {
   const { state } = turn
-  const movable = [...state.nodes.values()].filter((node) => !heldByTenure(turn, node))
-  const { moves } = plan(movable, membersOf(state))
+  const placed = [...state.nodes.values()]
+    .filter((node) => !heldByTenure(turn, node))
+    .map(({ id, driver, owner }) => ({ id, driver, owner, pinned: activeTask(state, id) !== undefined }))
+  const { moves } = plan(placed, membersOf(state))
   if (moves.length === 0) return
   state.site.ring_version += 1
   const gained = new Map<string, string[]>()
@@ -185,7 +187,9 @@ function membersOf(state: HubState): Member[] {
     }))
 }
 
+/** Its owner is away, and may still finish the task that it has there: nobody else may have it before that time is over. */
 function heldByTenure(turn: Turn, node: NodeIndex): boolean {
+  const owner = turn.state.conductors.get(node.owner ?? '')
   const task = activeTask(turn.state, node.id)
-  return node.owner !== null && !!task?.tenure_ms && task.tenure_ms > turn.now
+  return owner?.leaseUntil === 0 && !!task?.tenure_ms && task.tenure_ms > turn.now
 }

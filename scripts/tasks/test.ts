@@ -20,7 +20,9 @@ mkdirSync('.cache/reports', { recursive: true })
 for (const report of [UNIT_REPORT, ...fullParts.map((part) => part.report)]) rmSync(report, { force: true })
 
 for (const result of await Promise.all(quickParts.map(runPart))) {
-  if (result.name !== 'unit tests') result.ok ? counts.passed++ : counts.failed++
+  if (result.name === 'unit tests') continue
+  if (result.ok) counts.passed++
+  else counts.failed++
 }
 readReport(UNIT_REPORT, counts, files)
 for (const part of fullParts) {
@@ -31,6 +33,9 @@ for (const part of fullParts) {
 }
 
 console.log('\nSeconds per test file (above 1 s):')
-for (const { name, seconds } of files.sort((a, b) => b.seconds - a.seconds)) if (seconds > 1) console.log(`${seconds.toFixed(1).padStart(7)}  ${name}`)
-console.log(`\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`)
+for (const { name, seconds } of files.sort((a, b) => b.seconds - a.seconds))
+  if (seconds > 1) console.log(`${seconds.toFixed(1).padStart(7)}  ${name}`)
+console.log(
+  `\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`,
+)
 process.exit(counts.failed > 0 || counts.skipped > 1 ? 1 : 0)

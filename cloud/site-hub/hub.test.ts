@@ -1,0 +1,258 @@
+// The hub over a real database, against conductors that a test plays frame by frame.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { open } from '../../shared/sealing.ts'
+import { STATE_NAMES, TRANSITIONS } from '../../shared/states.ts'
+import { caller, HubBench, SITE } from './testdata/hub-bench.ts'
+
+let bench: HubBench
+beforeEach(async () => void (bench = await HubBench.make()))
+afterEach(() => bench.close())
+
+const provision = (node: string, verb: string, args = {}) =>
+  bench.command('node.provision', { node, verb: verb as 'manage', args })
+
+async function toAvailable(): Promise<{ peer: Awaited<ReturnType<HubBench['connect']>>; node: string }> {
+  const peer = await bench.connect('a')
+  const node = await bench.newNode({ name: 'n1', automated_clean: false })
+  await provision(node, 'manage')
+  await bench.work(peer)
+  await provision(node, 'provide')
+  return { peer, node }
+}
+
+test('a node goes from enroll to active, each state along an edge of the table, each step in the log', async () => {
+  const { peer, node } = await toAvailable()
+  expect(await bench.node(node)).toMatchObject({ provision_state: 'available', target_provision_state: null })
+  expect((await provision(node, 'active')).ok).toBe(true)
+  expect(await bench.node(node)).toMatchObject({
+    provision_state: 'deploying',
+    target_provision_state: 'active',
+    reservation: 'conductor-a',
+  })
+  const steps = await bench.work(peer)
+  expect(steps).toContain('deploy.write_image')
+  expect(await bench.node(node)).toMatchObject({
+    provision_state: 'active',
+    target_provision_state: null,
+    reservation: null,
+    task: null,
+  })
+  const moves = await bench.sql.all(
+    "SELECT json_extract(body,'$.from'), json_extract(body,'$.trigger'), json_extract(body,'$.to') FROM events WHERE type = 'node.provision_state' ORDER BY id",
+  )
+  for (const [from, trigger, to] of moves)
+    expect(
+      TRANSITIONS.some((row) => row[0] === from && row[1] === trigger && row[2] === to),
+      `${from} ${trigger} ${to}`,
+    ).toBe(true)
+  expect(moves.map((row) => row[2])).toEqual([
+    'verifying',
+    'manageable',
+    'cleaning',
+    'available',
+    'deploying',
+    'wait call-back',
+    'deploying',
+    'active',
+  ])
+  const finished = await bench.sql.all(
+    "SELECT json_extract(body,'$.step') FROM events WHERE type = 'step.finished' ORDER BY id",
+  )
+  expect(finished.map((row) => row[0])).toEqual(['power.verify', ...steps])
+})
+
+test('undeploy clears the instance and cleans; a failed step ends in a last_error with cause and next action', async () => {
+  const { peer, node } = await toAvailable()
+  await bench.command('node.patch', {
+    node,
+    patch: [{ op: 'add', path: '/instance_info/image_source', value: 'http://x/y' }],
+  })
+  await provision(node, 'active')
+  await bench.work(peer, { failAt: 'deploy.write_image' })
+  const failed = await bench.node(node)
+  expect(failed).toMatchObject({ provision_state: 'deploy failed', target_provision_state: 'active', task: null })
+  expect(failed.last_error).toBe('deploy step deploy.write_image failed: sha256 differs Next: correct it')
+  await provision(node, 'deleted')
+  await bench.work(peer)
+  expect(await bench.node(node)).toMatchObject({ provision_state: 'available', instance_info: '{}', last_error: null })
+})
+
+test('a secret is sealed before it is stored, shown as ******, and opens at the site only', async () => {
+  const peer = await bench.connect('a')
+  const node = await bench.newNode({ driver_info: { secret_field: 'hunter2', plain: 1 } })
+  const row = await bench.node(node)
+  expect(row.driver_info).toBe('{"secret_field":"******","plain":1}')
+  const sealed = JSON.parse(row.secrets as string)['driver_info.secret_field'] as string
+  expect(peer.grant(node)!.driverInfo).toEqual({ secret_field: sealed, plain: 1 })
+  expect(await open(bench.siteKey.privateKey, { ...SITE, node, field: 'driver_info.secret_field' }, sealed)).toBe(
+    'hunter2',
+  )
+  // A client that writes back what it read keeps the secret; removing the field removes it.
+  await bench.command('node.patch', {
+    node,
+    patch: [{ op: 'replace', path: '/driver_info', value: { secret_field: '******', plain: 2 } }],
+  })
+  expect(JSON.parse((await bench.node(node)).secrets as string)).toEqual({ 'driver_info.secret_field': sealed })
+  await bench.command('node.patch', { node, patch: [{ op: 'remove', path: '/driver_info/secret_field' }] })
+  expect((await bench.node(node)).secrets).toBe('{}')
+  await bench.sql.batch([{ sql: 'PRAGMA wal_checkpoint(TRUNCATE)', args: [] }]).catch(() => undefined)
+  expect(
+    JSON.stringify([await bench.sql.all('SELECT * FROM events'), await bench.sql.all('SELECT * FROM nodes')]),
+  ).not.toContain('hunter2')
+})
+
+test('a site without a key refuses secrets', async () => {
+  await bench.sql.batch([{ sql: 'UPDATE sites SET public_key = NULL', args: [] }])
+  await bench.connect('a')
+  const result = await bench.command('node.create', {
+    node: { driver: 'fake-hardware', driver_info: { secret_field: 'x' } },
+  })
+  expect(result).toMatchObject({ ok: false, fault: { code: 'site.no_key' } })
+  expect((await bench.sql.all('SELECT count(*) FROM nodes'))[0]).toEqual([0])
+})
+
+test('a second hub woken by mistake takes over, and the first changes nothing any more', async () => {
+  await bench.connect('a')
+  await bench.newNode({ name: 'before' })
+  const other = bench.anotherHub()
+  expect((await other.command({ ...caller, kind: 'node.maintenance', node: 'none', on: true, reason: null })).ok).toBe(
+    false,
+  )
+  const late = await bench.hub.command({
+    ...caller,
+    kind: 'node.create',
+    node: { driver: 'fake-hardware', name: 'late' },
+  })
+  expect(late).toMatchObject({ ok: false, fault: { code: 'hub.superseded' } })
+  expect(await bench.sql.all('SELECT name FROM nodes')).toEqual([['before']])
+})
+
+test('one bad input does not take the others of its turn along', async () => {
+  await bench.connect('a')
+  await bench.newNode({ name: 'taken' })
+  const create = (name: string) => bench.command('node.create', { node: { driver: 'fake-hardware', name } })
+  const [good, bad, alsoGood] = await Promise.all([create('one'), create('taken'), create('two')])
+  expect([good.ok, alsoGood.ok]).toEqual([true, true])
+  expect(bad).toMatchObject({
+    ok: false,
+    fault: { code: 'conflict', message: 'A node with this name already exists.' },
+  })
+  expect((await bench.sql.all('SELECT name FROM nodes ORDER BY name')).flat()).toEqual(['one', 'taken', 'two'])
+})
+
+test('verbs out of place are refused with what is possible, busy nodes with 409', async () => {
+  const { node } = await toAvailable()
+  expect(await provision(node, 'provide')).toMatchObject({
+    ok: false,
+    fault: { code: 'state.invalid', hint: 'from available: active, manage' },
+  })
+  await provision(node, 'active')
+  for (const verb of ['manage', 'active', 'provide'])
+    expect(await provision(node, verb)).toMatchObject({ ok: false, fault: { code: 'node.locked' } })
+  expect(await bench.command('node.power', { node, target: 'power on' })).toMatchObject({
+    ok: false,
+    fault: { code: 'node.locked' },
+  })
+  expect(await bench.command('node.patch', { node, patch: [{ op: 'add', path: '/extra/a', value: 1 }] })).toMatchObject(
+    { ok: false, fault: { code: 'node.locked' } },
+  )
+  await bench.command('node.maintenance', { node, on: true, reason: 'look' })
+  expect((await bench.node(node)).provision_state).toBe('deploying')
+})
+
+test('unknown driver: no node, and the error names the drivers that are served', async () => {
+  const none = await bench.command('node.create', { node: { driver: 'ipmi' } })
+  expect(none).toMatchObject({
+    ok: false,
+    fault: { code: 'driver.unknown', message: expect.stringContaining('none is connected') },
+  })
+  await bench.connect('a')
+  const unknown = await bench.command('node.create', { node: { driver: 'ipmi' } })
+  expect(unknown).toMatchObject({ ok: false, fault: { message: expect.stringContaining('they serve: fake-hardware') } })
+})
+
+test('abort while the agent is awaited: the state moves at once, the conductor is told, its late result changes nothing', async () => {
+  const { peer, node } = await toAvailable()
+  await provision(node, 'active')
+  const task = peer.last('task')
+  await bench.say(peer, {
+    type: 'event',
+    id: task.id,
+    epoch: task.epoch,
+    events: [{ n: 1, at: bench.now, step: 4, kind: 'waiting' }],
+  })
+  expect((await bench.node(node)).provision_state).toBe('wait call-back')
+  expect((await provision(node, 'abort')).ok).toBe(true)
+  expect(await bench.node(node)).toMatchObject({
+    provision_state: 'deploy failed',
+    last_error: expect.stringContaining('aborted'),
+  })
+  expect(peer.last('cancel')).toEqual({ type: 'cancel', id: task.id })
+  expect(await provision(node, 'deleted'), 'the task has not ended yet').toMatchObject({
+    ok: false,
+    fault: { code: 'node.locked' },
+  })
+  await bench.say(peer, {
+    type: 'result',
+    id: task.id,
+    epoch: task.epoch,
+    outcome: { ok: false, fault: { code: 'task.cancelled', message: 'cancelled', hint: '' } },
+  })
+  expect(peer.last('settled').id).toBe(task.id)
+  expect(await bench.node(node)).toMatchObject({ provision_state: 'deploy failed', task: null })
+  expect((await provision(node, 'deleted')).ok).toBe(true)
+})
+
+test('undeploy while the agent is awaited: the tear-down follows the cancelled deployment', async () => {
+  const { peer, node } = await toAvailable()
+  await provision(node, 'active')
+  const deploy = peer.last('task')
+  await bench.say(peer, {
+    type: 'event',
+    id: deploy.id,
+    epoch: deploy.epoch,
+    events: [{ n: 1, at: bench.now, step: 4, kind: 'waiting' }],
+  })
+  expect((await provision(node, 'deleted')).ok).toBe(true)
+  expect(peer.last('task').id).toBe(deploy.id)
+  await bench.say(peer, {
+    type: 'result',
+    id: deploy.id,
+    epoch: deploy.epoch,
+    outcome: { ok: false, fault: { code: 'task.cancelled', message: 'cancelled', hint: '' } },
+  })
+  expect(peer.last('task')).toMatchObject({ kind: 'tear-down' })
+  await bench.work(peer)
+  expect((await bench.node(node)).provision_state).toBe('available')
+})
+
+test('a call is relayed and answered; one that is lost with its conductor is a fault', async () => {
+  const peer = await bench.connect('a')
+  const node = await bench.newNode()
+  const call = () =>
+    bench.command('call', { node, interface: 'management', method: 'get_boot_device', args: {}, timeoutMs: 1000 })
+  const answered = call()
+  await expect.poll(() => peer.of('call').length).toBe(1)
+  await bench.say(peer, { type: 'answer', rid: peer.last('call').rid, result: { boot_device: 'pxe' } })
+  expect(await answered).toEqual({ ok: true, value: { boot_device: 'pxe' } })
+  const lost = call()
+  await expect.poll(() => peer.of('call').length).toBe(2)
+  await bench.disconnect(peer)
+  expect(await lost).toMatchObject({ ok: false, fault: { code: 'site.no_conductor' } })
+})
+
+test('facts are written only when they differ', async () => {
+  const peer = await bench.connect('a')
+  const node = await bench.newNode()
+  await bench.say(peer, {
+    type: 'facts',
+    nodes: { [node]: { power_state: 'power on' }, unknown: { power_state: 'power on' } },
+  })
+  const { version } = await bench.node(node)
+  await bench.say(peer, { type: 'facts', nodes: { [node]: { power_state: 'power on' } } })
+  expect(await bench.node(node)).toMatchObject({ power_state: 'power on', version })
+})
+
+test('every state that a plan can end in is known', () => {
+  expect(STATE_NAMES).toContain('active')
+})

@@ -1,0 +1,162 @@
+// Who may drive a node, when conductors come, go and return: epochs, take-over, tenure, fencing.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { HubBench } from './testdata/hub-bench.ts'
+
+let bench: HubBench
+beforeEach(async () => void (bench = await HubBench.make()))
+afterEach(() => bench.close())
+
+const LEASE_MS = 15_000
+
+async function deploying() {
+  const a = await bench.connect('a')
+  const node = await bench.newNode({ automated_clean: false })
+  await bench.command('node.provision', { node, verb: 'manage', args: {} })
+  await bench.work(a)
+  await bench.command('node.provision', { node, verb: 'provide', args: {} })
+  await bench.command('node.provision', { node, verb: 'active', args: {} })
+  return { a, node }
+}
+
+test('nodes spread over conductors as they join; a node with an open task stays until it ends', async () => {
+  const { a, node } = await deploying()
+  const more = await bench.newNode()
+  const b = await bench.connect('b')
+  expect(a.last('grants').drop).toEqual([more])
+  await bench.say(a, { type: 'released', node: more, epoch: a.grant(more)?.epoch ?? bench_epoch(a, more) })
+  expect(b.grant(more)!.epoch).toBeGreaterThan(bench_epoch(a, more))
+  expect(b.grant(node)).toBeUndefined()
+})
+
+test('a killed conductor that comes back resumes its task at the step under way, with a higher epoch', async () => {
+  const { a, node } = await deploying()
+  const before = a.last('task')
+  await bench.work(a, { stopAt: 'deploy.write_image' })
+  await bench.disconnect(a)
+  const again = await bench.connect('a')
+  const task = again.last('task')
+  expect(task).toMatchObject({ id: before.id, doneSteps: 5 })
+  expect(task.epoch).toBeGreaterThan(before.epoch)
+  expect(task.context).toMatchObject({ last: 'deploy.wait_agent' })
+  await bench.work(again)
+  expect((await bench.node(node)).provision_state).toBe('active')
+})
+
+test('a lost conductor’s task goes to another after lease and margin, not before; the lost one is fenced', async () => {
+  const b = await bench.connect('b', [])
+  const { a, node } = await deploying()
+  await bench.work(a, { stopAt: 'deploy.write_image' })
+  const old = a.last('task')
+  await bench.disconnect(b)
+  const helper = await bench.connect('b')
+  await bench.disconnect(a)
+  await renewing(helper, LEASE_MS)
+  expect(helper.of('task')).toEqual([])
+  await renewing(helper, 5000)
+  const task = helper.last('task')
+  expect(task).toMatchObject({ id: old.id, doneSteps: 5 })
+  expect(task.epoch).toBeGreaterThan(old.epoch)
+
+  const back = await bench.connect('a')
+  await bench.say(back, {
+    type: 'result',
+    id: old.id,
+    epoch: old.epoch,
+    outcome: { ok: false, fault: { code: 'internal', message: 'late', hint: '' } },
+  })
+  expect(back.last('fenced').id).toBe(old.id)
+  expect(await bench.sql.all('SELECT action, outcome FROM audit')).toEqual([['conductor.result', 'fenced']])
+  expect((await bench.node(node)).provision_state).toBe('deploying')
+  await bench.work(helper)
+  expect((await bench.node(node)).provision_state).toBe('active')
+})
+
+test('at a site with one conductor the task keeps its tenure: a conductor that joins during a cut does not get it', async () => {
+  const { a, node } = await deploying()
+  await bench.work(a, { stopAt: 'deploy.write_image' })
+  expect(a.last('proceed').tenureMs).toBe(45 * 60_000)
+  await bench.disconnect(a)
+  await bench.pass(LEASE_MS * 3)
+  const b = await bench.connect('b')
+  expect(b.grant(node)).toBeUndefined()
+  const back = await bench.connect('a')
+  expect(back.grant(node)).toBeDefined()
+  await bench.work(back)
+  expect((await bench.node(node)).provision_state).toBe('active')
+})
+
+test('frames of an old session, an old epoch or a settled task change nothing', async () => {
+  const { a, node } = await deploying()
+  const task = a.last('task')
+  const about = { id: task.id, epoch: task.epoch }
+  await bench.say(a, {
+    type: 'event',
+    ...about,
+    epoch: task.epoch - 1,
+    events: [{ n: 1, at: 0, step: 0, kind: 'finished' }],
+  })
+  expect(a.last('fenced').id).toBe(task.id)
+  await bench.say(a, { type: 'event', ...about, events: [{ n: 1, at: 0, step: 0, kind: 'finished' }] })
+  await bench.say(a, { type: 'event', ...about, events: [{ n: 1, at: 0, step: 7, kind: 'finished' }] })
+  expect(await bench.sql.all('SELECT done_steps, last_event FROM tasks WHERE id = ?', [task.id])).toEqual([[1, 1]])
+  await bench.work(a)
+  await bench.say(a, {
+    type: 'result',
+    ...about,
+    outcome: { ok: false, fault: { code: 'internal', message: 'again', hint: '' } },
+  })
+  expect(a.last('settled').id).toBe(task.id)
+  await bench.say(a, { type: 'intent', ...about, step: 3, rid: 99 })
+  expect(a.last('done')).toEqual({ type: 'done', id: task.id, rid: 99 })
+  expect((await bench.node(node)).provision_state).toBe('active')
+})
+
+test('a lapse: everything is dropped, the socket is closed, the site is said to be offline, nodes are not failed', async () => {
+  const { a, node } = await deploying()
+  await bench.pass(LEASE_MS * 2)
+  expect(a.closed?.code).toBe(4409)
+  expect(
+    (
+      await bench.sql.all("SELECT type FROM events WHERE type IN ('conductor.lost', 'site.offline') ORDER BY id")
+    ).flat(),
+  ).toEqual(['conductor.lost', 'site.offline'])
+  expect(await bench.node(node)).toMatchObject({ provision_state: 'deploying', conductor: null })
+})
+
+test('an unchanged lease writes no row: renewals come from memory until the horizon nears', async () => {
+  const a = await bench.connect('a')
+  const rows = async () => (await bench.sql.all('SELECT horizon_ms, updated_at FROM conductors WHERE id = ?', ['a']))[0]
+  const first = await rows()
+  for (let i = 0; i < 3; i++) {
+    bench.now += 4000
+    await bench.say(a, { type: 'renew', rid: i })
+    expect(a.last('lease')).toMatchObject({ rid: i, ms: LEASE_MS })
+  }
+  expect(await rows()).toEqual(first)
+  await renewing(a, 40_000)
+  expect(await rows()).not.toEqual(first)
+})
+
+test('a hub that starts in mid-deploy reads what is open and goes on', async () => {
+  const { a, node } = await deploying()
+  await bench.work(a, { stopAt: 'deploy.write_image' })
+  bench.hub = bench.anotherHub()
+  const again = await bench.connect('a')
+  expect(again.last('task')).toMatchObject({ doneSteps: 5 })
+  await bench.work(again)
+  expect((await bench.node(node)).provision_state).toBe('active')
+})
+
+async function renewing(peer: Awaited<ReturnType<HubBench['connect']>>, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 2500) {
+    await bench.say(peer, { type: 'renew', rid: passed })
+    await bench.pass(2500)
+  }
+}
+
+function bench_epoch(peer: Awaited<ReturnType<HubBench['connect']>>, node: string): number {
+  return Math.max(
+    0,
+    ...peer.of('grants').flatMap(({ add }) => add.filter((grant) => grant.node === node).map((grant) => grant.epoch)),
+  )
+}

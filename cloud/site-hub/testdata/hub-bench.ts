@@ -1,0 +1,202 @@
+// A hub over a real libSQL file with a clock that a test moves, and conductors whose every frame a test writes.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Env } from '../../../shared/env.ts'
+import type { DriverFacts, FromConductor, Grant, Step, ToConductor } from '../../../shared/protocol.ts'
+import { newSiteKey } from '../../../shared/sealing.ts'
+import { FileDatabase } from '../../hosts/node/database.ts'
+import { readMigrations } from '../../hosts/node/migrations.ts'
+import type { Peer } from '../../ports.ts'
+import { conductors, sites } from '../../schema/organisation.ts'
+import { insert, isoTime } from '../../schema/rows.ts'
+import { migrate } from '../../store/migrate.ts'
+import type { CommandResult, HubCommand } from '../commands.ts'
+import { SiteHub } from '../hub.ts'
+
+export const SITE = { organisation: 'org', site: 'site' }
+export const caller = { actor: 'tester', requestId: 'req-1' }
+
+export const fakeDriver: DriverFacts = {
+  name: 'fake-hardware',
+  about: 'for tests',
+  interfaces: { power: ['fake'], management: ['fake'], boot: ['fake'], deploy: ['fake'] },
+  properties: { secret_field: 'a secret' },
+  secrets: ['secret_field'],
+}
+
+type Sent<T> = Extract<ToConductor, { type: T }>
+
+/** A conductor's end of a socket. */
+export class TestPeer implements Peer {
+  readonly conductor: string
+  attachment: unknown = undefined
+  readonly frames: ToConductor[] = []
+  closed: { code: number; reason: string } | null = null
+  constructor(conductor: string) {
+    this.conductor = conductor
+  }
+  send(frame: string): void {
+    this.frames.push(JSON.parse(frame) as ToConductor)
+  }
+  close(code: number, reason: string): void {
+    this.closed ??= { code, reason }
+  }
+  of<T extends ToConductor['type']>(type: T): Sent<T>[] {
+    return this.frames.filter((frame) => frame.type === type) as Sent<T>[]
+  }
+  last<T extends ToConductor['type']>(type: T): Sent<T> {
+    const frame = this.of(type).at(-1)
+    if (!frame) throw new Error(`no ${type} frame; got ${this.frames.map((f) => f.type).join(', ')}`)
+    return frame
+  }
+  /** The newest grant of a node, if it was not dropped since. */
+  grant(node: string): Grant | undefined {
+    let found: Grant | undefined
+    for (const { add, drop } of this.of('grants')) {
+      if (drop.includes(node)) found = undefined
+      found = add.find((grant) => grant.node === node) ?? found
+    }
+    return found
+  }
+}
+
+export class HubBench {
+  readonly sql: FileDatabase
+  readonly siteKey: { publicKey: string; privateKey: string }
+  now = 1_795_000_000_000
+  alarmAt: number | null = null
+  readonly peers = new Set<Peer>()
+  hub: SiteHub
+  readonly #folder: string
+  readonly #timers = new Map<number, () => void>()
+  #timer = 0
+
+  private constructor(folder: string, sql: FileDatabase, siteKey: { publicKey: string; privateKey: string }) {
+    this.#folder = folder
+    this.sql = sql
+    this.siteKey = siteKey
+    this.hub = this.anotherHub()
+  }
+
+  static async make(): Promise<HubBench> {
+    const folder = mkdtempSync(join(tmpdir(), 'ferrule-hub-'))
+    const sql = new FileDatabase(join(folder, 'organisation.db'))
+    await migrate(sql, 'migrations', readMigrations('organisation'))
+    const siteKey = await newSiteKey()
+    const created_at = isoTime(0)
+    const pool = { cidr: '10.77.0.0/24', first: '10.77.0.50', last: '10.77.0.59', router: '10.77.0.1' }
+    const base = { site: SITE.site, identity_key: 'k', box_key: 'b', created_at }
+    await sql.batch([
+      insert(sites, { id: SITE.site, name: 'default', public_key: siteKey.publicKey, pool, created_at }),
+      insert(conductors, { ...base, id: 'a', hostname: 'conductor-a' }),
+      insert(conductors, { ...base, id: 'b', hostname: 'conductor-b' }),
+    ])
+    return new HubBench(folder, sql, siteKey)
+  }
+
+  /** A second hub over the same database, as when a platform wakes one by mistake. */
+  anotherHub(): SiteHub {
+    const env: Env = {
+      now: () => this.now,
+      mono: () => this.now,
+      setTimer: (_delay, run) => {
+        const id = ++this.#timer
+        this.#timers.set(id, run)
+        return () => this.#timers.delete(id)
+      },
+      random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    }
+    return new SiteHub({
+      site: SITE,
+      sql: this.sql,
+      env,
+      alarm: { set: async (at) => void (this.alarmAt = at) },
+      peers: () => [...this.peers],
+      log: () => undefined,
+    })
+  }
+
+  fireTimers(): void {
+    for (const run of [...this.#timers.values()]) run()
+    this.#timers.clear()
+  }
+
+  /** Moves the clock to the alarm if it is due within `ms`, rings it, and so on until `ms` have passed. */
+  async pass(ms: number): Promise<void> {
+    const end = this.now + ms
+    for (let rings = 0; this.alarmAt !== null && this.alarmAt <= end && rings < 100; rings++) {
+      this.now = Math.max(this.now, this.alarmAt)
+      await this.hub.onAlarm()
+    }
+    this.now = end
+  }
+
+  async connect(conductor: string, drivers: DriverFacts[] = [fakeDriver]): Promise<TestPeer> {
+    const peer = new TestPeer(conductor)
+    this.peers.add(peer)
+    await this.hub.onOpen(peer, `run-${conductor}`)
+    const hello: FromConductor = { type: 'hello', incarnation: `run-${conductor}`, version: '0', hostname: `conductor-${conductor}`, drivers, capabilities: [], grantsDigest: null, inflight: [] }
+    await this.say(peer, hello)
+    return peer
+  }
+
+  async disconnect(peer: TestPeer): Promise<void> {
+    this.peers.delete(peer)
+    await this.hub.onClose(peer)
+  }
+
+  async say(peer: TestPeer, message: FromConductor): Promise<void> {
+    await this.hub.onMessage(peer, JSON.stringify(message))
+  }
+
+  async command<K extends HubCommand['kind']>(kind: K, more: Omit<Extract<HubCommand, { kind: K }>, 'kind' | 'actor' | 'requestId'>): Promise<CommandResult> {
+    return this.hub.command({ ...caller, kind, ...more } as unknown as HubCommand)
+  }
+
+  async newNode(fields: Record<string, unknown> = {}): Promise<string> {
+    const result = await this.command('node.create', { node: { driver: 'fake-hardware', ...fields } })
+    if (!result.ok) throw new Error(JSON.stringify(result.fault))
+    return (result.value as { uuid: string }).uuid
+  }
+
+  async node(uuid: string): Promise<Record<string, unknown>> {
+    const names = ['provision_state', 'target_provision_state', 'power_state', 'target_power_state', 'last_error', 'task', 'reservation', 'conductor', 'moved', 'secrets', 'driver_info', 'boot_ip', 'version', 'instance_info', 'deploy_step']
+    const [row] = await this.sql.all(`SELECT ${names.join(', ')} FROM nodes WHERE uuid = ?`, [uuid])
+    return Object.fromEntries(names.map((name, i) => [name, row?.[i]]))
+  }
+
+  /** Does the node's open task as a well-behaved conductor would: intent, events and a result for each step. Answers its steps. */
+  async work(peer: TestPeer, options: { failAt?: string; stopAt?: string } = {}): Promise<string[]> {
+    const task = peer.last('task')
+    const about = { id: task.id, epoch: task.epoch }
+    const done: string[] = []
+    let n = task.lastEvent
+    await this.say(peer, { type: 'accepted', ...about })
+    for (let i = task.doneSteps; i < task.steps.length; i++) {
+      const step = task.steps[i] as Step
+      const name = `${step.interface}.${step.step}`
+      await this.say(peer, { type: 'intent', ...about, step: i, rid: i })
+      if (peer.frames.at(-1)?.type !== 'proceed') return done
+      if (options.stopAt === name) return done
+      if (options.failAt === name) {
+        const fault = { code: 'image.digest' as const, message: 'sha256 differs', hint: 'correct it' }
+        await this.say(peer, { type: 'result', ...about, outcome: { ok: false, fault, step: i } })
+        return done
+      }
+      const at = this.now
+      const events = [{ n: ++n, at, step: i, kind: 'started' as const }]
+      if (step.waits) await this.say(peer, { type: 'event', ...about, events: [...events.splice(0), { n: ++n, at, step: i, kind: 'waiting' }] })
+      if (step.waits) await this.say(peer, { type: 'event', ...about, events: [{ n: ++n, at, step: i, kind: 'resumed' }] })
+      await this.say(peer, { type: 'event', ...about, events: [...events, { n: ++n, at, step: i, kind: 'finished', context: { last: name } }] })
+      done.push(name)
+    }
+    await this.say(peer, { type: 'result', ...about, outcome: { ok: true } })
+    return done
+  }
+
+  close(): void {
+    this.sql.close()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
