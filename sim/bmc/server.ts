@@ -66,7 +66,8 @@ export const defaultUsers: User[] = [
 ]
 
 export function createBmc(chassis: Chassis, options: BmcOptions, world: World): BmcServer {
-  const { users = [...defaultUsers], kg, sessionLimit = 4, sessionIdleMs = 60_000, logReads = true } = options
+  const { kg, sessionLimit = 4, sessionIdleMs = 60_000, logReads = true } = options
+  const users = (options.users ?? defaultUsers).map((user) => ({ ...user }))
   const offered = options.suites ?? [3, 17]
   const guid = options.guid ?? Uint8Array.from(world.random(16))
   const newId = () => Buffer.from(world.random(4)).readUInt32LE()

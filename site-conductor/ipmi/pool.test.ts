@@ -151,6 +151,38 @@ test('a fresh session is new and gone afterwards', async () => {
   expect(bmc.activeSessions()).toBe(0)
 })
 
+test('BMCs that do not answer keep no others from theirs', async () => {
+  const [dead, alive] = [await bmcWith({ network: { silent: true } }), await bmcWith()]
+  const pool = poolWith({ opening: 1 })
+  const never = Promise.allSettled([1, 2].map((user) => power(pool, reach(dead, { username: `user${user}` }))))
+  expect(await power(pool, reach(alive))).toBe('off')
+  await pool.close()
+  expect(await never).toMatchObject([{ reason: { kind: 'closed' } }, { reason: { kind: 'closed' } }])
+})
+
+test('closing ends a mutation in a session of its own, too', async () => {
+  const bmc = await bmcWith()
+  const pool = poolWith()
+  const begun = Promise.withResolvers<void>()
+  const hold = Promise.withResolvers<void>()
+  const mutation = pool.mutate(
+    reach(bmc),
+    async (session) => {
+      begun.resolve()
+      await hold.promise
+      await controlChassis(session, 'on')
+    },
+    { fresh: true },
+  )
+  await begun.promise
+  expect(bmc.activeSessions()).toBe(1)
+  await pool.close()
+  expect(bmc.activeSessions()).toBe(0)
+  hold.resolve()
+  await expect(mutation).rejects.toMatchObject({ kind: 'closed' })
+  expect(bmc.log.offToOn).toBe(0)
+})
+
 test('a new password opens a new session, the old one is not used for it', async () => {
   const bmc = await bmcWith()
   const pool = poolWith()

@@ -40,7 +40,7 @@ export interface PoolOptions {
   env?: Env
   /** Default 20,000: well under the 60 s after which BMCs drop a session. */
   idleMs?: number
-  /** Handshakes under way at once, default 128. */
+  /** Handshakes begun at once, default 128; the next ones begin when these end, or 100 ms later. */
   opening?: number
 }
 
@@ -53,9 +53,14 @@ interface Entry {
   stopTimer(): void
 }
 
+const handshakeTurnMs = 100
+
 export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: PoolOptions = {}): Pool {
   const transport = openTransport(env)
+  /** The shared ones. */
   const entries = new Map<string, Entry>()
+  /** Those and the fresh ones that mutations use alone. */
+  const all = new Set<Entry>()
   const closings = new Set<Promise<void>>()
   const mutations = new Map<string, Gate>()
   const handshakes = new Gate(opening)
@@ -67,10 +72,24 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
 
   function open(bmc: Bmc, privilege: Privilege): Promise<Session> {
     const { signal } = closed
-    const opened = handshakes.run(() => openSession({ ...bmc, privilege, signal, transport, env }), signal)
-    return opened.catch((error: unknown) => {
-      checkOpen()
-      throw error
+    const opened = handshakes.run(() => {
+      const session = openSession({ ...bmc, privilege, signal, transport, env })
+      return patienceFor(session)
+    }, signal)
+    return opened
+      .then(({ session }) => session)
+      .catch((error: unknown) => {
+        checkOpen()
+        throw error
+      })
+  }
+
+  /** Resolves with the handshake or after a moment: BMCs that are dead must not keep the others from theirs. */
+  function patienceFor(session: Promise<Session>): Promise<{ session: Promise<Session> }> {
+    return new Promise((resolve) => {
+      const go = () => resolve({ session })
+      const stop = env.setTimer(go, handshakeTurnMs)
+      session.then(go, go).finally(stop)
     })
   }
 
@@ -84,15 +103,21 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
       return known
     }
     if (known) retire(known)
-    const entry: Entry = { bmc, session: open(bmc, privilege), users: 1, retired: false, stopTimer() {} }
-    entry.session.catch(() => retire(entry))
+    const entry = newEntry(bmc, privilege)
     entries.set(key, entry)
+    return entry
+  }
+
+  function newEntry(bmc: Bmc, privilege: Privilege): Entry {
+    const entry: Entry = { bmc, session: open(bmc, privilege), users: 1, retired: false, stopTimer() {} }
+    all.add(entry)
+    entry.session.catch(() => retire(entry))
     return entry
   }
 
   function leave(entry: Entry): void {
     if (--entry.users > 0) return
-    if (entry.retired || closed.signal.aborted) shut(entry.session)
+    if (entry.retired) shut(entry)
     else entry.stopTimer = env.setTimer(() => retire(entry), idleMs)
   }
 
@@ -101,11 +126,12 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
     entry.retired = true
     entry.stopTimer()
     for (const [key, other] of entries) if (other === entry) entries.delete(key)
-    if (entry.users === 0) shut(entry.session)
+    if (entry.users === 0) shut(entry)
   }
 
-  function shut(session: Promise<Session>): void {
-    const closing = session.then(
+  function shut(entry: Entry): void {
+    all.delete(entry)
+    const closing = entry.session.then(
       (opened) => opened.close(),
       () => {},
     )
@@ -165,9 +191,7 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
     { privilege = 'operator', fresh = false, signal }: MutateOptions,
   ): Promise<Value> {
     checkOpen()
-    const entry = fresh
-      ? { bmc, session: open(bmc, privilege), users: 1, retired: true, stopTimer() {} }
-      : await lively(bmc, privilege, signal)
+    const entry = fresh ? newEntry(bmc, privilege) : await lively(bmc, privilege, signal)
     try {
       return await within(entry, signal, use)
     } finally {
@@ -194,12 +218,11 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
     },
     async close() {
       closed.abort()
-      for (const entry of entries.values()) {
-        entry.stopTimer()
-        entry.retired = true
-        shut(entry.session)
+      for (const entry of all) {
+        retire(entry)
+        // Not only when its last user leaves.
+        shut(entry)
       }
-      entries.clear()
       while (closings.size > 0) await Promise.all(closings)
       transport.close()
     },

@@ -1,4 +1,5 @@
 // One property for all decoders: any bytes give a value or a CodecError. fast-check prints seed and counterexample.
+// FUZZ_RUNS=1000000 digs deeper.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CodecError } from './cursor.ts'
@@ -61,6 +62,8 @@ const bytes = fc.oneof(
     }),
 )
 
+const numRuns = Number(process.env['FUZZ_RUNS'] ?? 2_000)
+
 test.each(Object.entries(decoders))('%s: a value or a CodecError', (_name, decode) => {
   const property = fc.property(bytes, (input) => {
     try {
@@ -69,5 +72,5 @@ test.each(Object.entries(decoders))('%s: a value or a CodecError', (_name, decod
       if (!(error instanceof CodecError)) throw error
     }
   })
-  expect(() => fc.assert(property, { numRuns: 2_000 })).not.toThrow()
+  expect(() => fc.assert(property, { numRuns })).not.toThrow()
 })
