@@ -1,5 +1,6 @@
 // The deploy agent: look up who this machine is, serve the API, say so by heartbeat, do what it is told. Started by the ramdisk's init.
 import { readFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LookupAnswer } from '../shared/agent-protocol.ts'
 import { MASKED } from '../shared/agent-protocol.ts'
@@ -19,12 +20,15 @@ import { runTool } from './tool.ts'
 
 export const VERSION = 'ferrule-0.1.0'
 const COMMAND_FOLDER = '/opt/ferrule/commands'
+const MAX_ADDRESS_WAIT_MS = 60_000
+/** Tells init that a restart would not help. */
+const EXIT_LOCKED = 3
 const MAX_CLOCK_ERROR_MS = 60_000
 const lines: string[] = []
 
 /** One short line on the console: who speaks, the machine's uptime, what happened. */
 function log(message: string): void {
-  const line = `ferrule-agent: [${process.hrtime.bigint() / 1_000_000_000n} s] ${message}`
+  const line = `ferrule-agent: [${(Number(process.hrtime.bigint() / 10_000_000n) / 100).toFixed(2)} s] ${message}`
   lines.push(line)
   if (lines.length > 2000) lines.shift()
   console.log(line)
@@ -35,6 +39,16 @@ async function setClock(serverTime: Date | undefined): Promise<void> {
   if (!serverTime || Math.abs(Date.now() - serverTime.getTime()) < MAX_CLOCK_ERROR_MS) return
   const { code, stderr } = await runTool('date', ['-u', '-s', `@${Math.floor(serverTime.getTime() / 1000)}`])
   log(code === 0 ? `clock set to ${serverTime.toISOString()}` : `clock is wrong and could not be set: ${stderr.trim()}`)
+}
+
+/** The DHCP client runs beside us; without an address there is nobody to ask. */
+async function waitForAddress(): Promise<void> {
+  for (let waitedMs = 0; waitedMs < MAX_ADDRESS_WAIT_MS; waitedMs += 100) {
+    const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+    if (all.some((address) => !address.internal && !address.address.startsWith('fe80:'))) return
+    await sleep(100)
+  }
+  log('no address after a minute; asking anyway')
 }
 
 async function lookUp(client: ConductorClient, parameters: KernelParameters) {
@@ -54,12 +68,14 @@ async function lookUp(client: ConductorClient, parameters: KernelParameters) {
   }
 }
 
+class Locked extends Error {}
+
 /** The lookup's token, or the one of the boot medium. A token that somebody else was given before us means: do nothing at all. */
 function ownToken(answer: LookupAnswer, parameters: KernelParameters): string {
   const shown = answer.config.agent_token
   const token = shown && shown !== MASKED ? shown : parameters.agentToken
   if (token && token.length >= 32) return token
-  throw new Error('the conductor gave this node’s token to another agent (or none); this agent stays locked')
+  throw new Locked('the conductor gave this node’s token to another agent (or none); this agent stays locked')
 }
 
 async function main(): Promise<void> {
@@ -75,6 +91,7 @@ async function main(): Promise<void> {
     },
   })
   log(`lookup at ${parameters.apiUrls.join(', ') || 'nowhere: ipa-api-url is missing'}`)
+  await waitForAddress()
   const { answer, localAddress } = await lookUp(client, parameters)
   const { node, config } = answer
   const token = ownToken(answer, parameters)
@@ -119,5 +136,5 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   log(`stopped: ${error instanceof Error ? error.message : String(error)}`)
-  process.exitCode = 1
+  process.exit(error instanceof Locked ? EXIT_LOCKED : 1)
 })

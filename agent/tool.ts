@@ -11,10 +11,15 @@ export interface ToolResult {
 export function runTool(
   file: string,
   args: string[],
-  { timeoutMs = 60_000, maxBytes = 1 << 20 }: { timeoutMs?: number; maxBytes?: number } = {},
+  { timeoutMs = 60_000, maxBytes = 1 << 20, cwd }: { timeoutMs?: number; maxBytes?: number; cwd?: string } = {},
 ): Promise<ToolResult> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, killSignal: 'SIGKILL' })
+    const child = spawn(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+      ...(cwd && { cwd }),
+    })
     const out = { stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (text: string) => {

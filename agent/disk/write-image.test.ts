@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import type { ImageInfo } from '../../shared/agent-protocol.ts'
 import { AgentFault } from '../fault.ts'
@@ -244,7 +245,7 @@ describe('named by their symptoms', () => {
   it('credentials follow a redirect to another origin', async () => {
     await using folder = await temporaryFolder()
     const image = noise(1000)
-    const seen: import('node:http').IncomingHttpHeaders[] = []
+    const seen: IncomingHttpHeaders[] = []
     await using other = await serveHttp(serveBytes(image, seen))
     await using first = await serveHttp((request, response) => {
       seen.push(request.headers)

@@ -1,0 +1,47 @@
+#!/bin/busybox sh
+# First process of the deploy ramdisk: file systems, drivers, network, agent. Its lines on the console carry the uptime in seconds.
+# (busybox runs its own applets before anything in PATH, so programs of other packages are called by their full path.)
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C
+say() { read -r up _ < /proc/uptime; echo "ferrule-init: [$up s] $*"; }
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev 2>/dev/null
+mkdir -p /run /tmp
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /tmp
+echo 3 > /proc/sys/kernel/printk
+say "up, $(sed -n 's/^MemAvailable: *//p' /proc/meminfo) available"
+
+# One modprobe for all devices; a second round for those behind the drivers of the first (a disk behind its controller).
+for round in 1 2; do
+  find /sys/devices -name modalias -exec cat {} + 2>/dev/null | sort -u > /tmp/aliases
+  xargs -r /usr/sbin/modprobe -a -b -q < /tmp/aliases 2>/dev/null
+done
+/usr/sbin/modprobe -a -q sd_mod efivarfs 2>/dev/null
+[ -d /sys/firmware/efi/efivars ] && mount -t efivarfs efivarfs /sys/firmware/efi/efivars 2>/dev/null
+say "drivers loaded, disks: $(ls /sys/block | grep -v -e loop -e ram -e sr | tr '\n' ' ')"
+
+# The interface that the firmware booted from, or all that there are. udhcpc stays and renews; the agent waits for an address by itself.
+ip link set lo up
+bootif=$(sed -n 's/.*BOOTIF=\(01-\)\?\([^ ]*\).*/\2/p' /proc/cmdline | tr 'A-F-' 'a-f:')
+chosen=
+for nic in /sys/class/net/*; do
+  [ -e "$nic/device" ] || continue
+  ip link set "${nic##*/}" up
+  [ "$(cat "$nic/address")" = "$bootif" ] && chosen=${nic##*/}
+done
+for nic in ${chosen:-$(ls /sys/class/net)}; do
+  [ -e "/sys/class/net/$nic/device" ] || continue
+  say "DHCP on $nic"
+  udhcpc -i "$nic" -f -t 5 -T 1 -A 2 -s /usr/share/ferrule/udhcpc.sh > /dev/null 2>&1 &
+done
+
+# Exit code 3: the agent must stay silent (its token belongs to another). Otherwise it is started again.
+while :; do
+  /opt/ferrule/node /opt/ferrule/agent.cjs
+  code=$?
+  say "agent ended with $code"
+  [ $code = 3 ] && while :; do sleep 3600; done
+  sleep 10
+done

@@ -1,0 +1,238 @@
+// The real ramdisk boots in a real (emulated) machine, trusts a conductor it has never seen by the pinned digest only, and does everything that it
+// is ordered to; its disks are then read by other programs. One boot for all of it.
+import { spawn } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import http from 'node:http'
+import net from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { expect, it } from 'vitest'
+import { inventorySchema } from '../../shared/agent-protocol.ts'
+import { startFakeConductor } from '../fake-conductor.ts'
+import { MIB, noise, serveBytes, sha256, temporaryFolder, testNode } from '../testing.ts'
+import { runTool } from '../tool.ts'
+import { buildRamdisk } from './build.ts'
+
+const MAC = '52:54:00:12:34:56'
+
+async function tool(file: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runTool(file, args)
+  if (code === 127) throw new Error(`${file} is missing: apt-get install qemu-system-x86 qemu-utils gdisk xorriso`)
+  if (code !== 0) throw new Error(`${file} ${args.join(' ')}: ${stderr}`)
+  return stdout
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+it('boots, is looked up, writes images, erases metadata, powers off', { timeout: 300_000 }, async () => {
+  await using folder = await temporaryFolder()
+  const at = (name: string) => join(folder.path, name)
+  const ramdisk = await buildRamdisk({ flavour: 'cloud', log: console.log })
+
+  // A GPT image of 48 MiB: noise, a hole, noise; and the same as a compressed qcow2.
+  await writeFile(at('image.raw'), Buffer.concat([noise(20 * MIB), Buffer.alloc(17 * MIB), noise(11 * MIB, 5)]))
+  await tool('sgdisk', '--zap-all', '--new=1:2048:+16M', '--change-name=1:root', '--new=2:0:+8M', at('image.raw'))
+  await tool(
+    'qemu-img',
+    'convert',
+    '-f',
+    'raw',
+    '-O',
+    'qcow2',
+    '-c',
+    '-o',
+    'compression_type=zstd',
+    at('image.raw'),
+    at('image.qcow2'),
+  )
+  const [raw, qcow2] = [await readFile(at('image.raw')), await readFile(at('image.qcow2'))]
+  await writeFile(at('meta_data.json'), '{"uuid": "u", "hostname": "node-1"}')
+  await tool(
+    'xorriso',
+    '-as',
+    'mkisofs',
+    '-quiet',
+    '-V',
+    'config-2',
+    '-J',
+    '-r',
+    '-o',
+    at('config.iso'),
+    at('meta_data.json'),
+  )
+  const iso = await readFile(at('config.iso'))
+  await tool('qemu-img', 'create', '-q', '-f', 'qcow2', at('vda.qcow2'), '5G')
+  await tool('qemu-img', 'create', '-q', '-f', 'qcow2', at('vdb.qcow2'), '64M')
+
+  const files: Record<string, Buffer> = { '/image.raw': raw, '/image.qcow2': qcow2, '/large.raw': noise(65 * MIB) }
+  const images: http.RequestListener = (request, response) => {
+    const bytes = files[request.url ?? '']
+    if (bytes) serveBytes(bytes)(request, response)
+    else response.writeHead(404).end()
+  }
+  const conductor = await startFakeConductor({ node: testNode, names: ['10.0.2.2'], fallback: images })
+  const agentPort = await freePort()
+  const parameters = [
+    'console=ttyS0',
+    `ipa-api-url=https://10.0.2.2:${conductor.port}`,
+    `ferrule.ca=sha256:${conductor.ca.digest}`,
+    `BOOTIF=01-${MAC.replaceAll(':', '-')}`,
+    `ipa-advertise-host=127.0.0.1 ipa-advertise-port=${agentPort}`,
+  ]
+  const disk = (name: string, serial: string) => [
+    '-drive',
+    `if=none,id=${serial},file=${at(name)},format=qcow2,discard=unmap`,
+    '-device',
+    `virtio-blk-pci,drive=${serial},serial=${serial}`,
+  ]
+  const machine = spawn('qemu-system-x86_64', [
+    ...[
+      '-accel',
+      'tcg,thread=multi',
+      '-m',
+      '1024',
+      '-display',
+      'none',
+      '-no-reboot',
+      '-serial',
+      'stdio',
+      '-monitor',
+      'none',
+    ],
+    ...['-nic', `user,model=virtio-net-pci,mac=${MAC},hostfwd=tcp:127.0.0.1:${agentPort}-:9999`],
+    ...disk('vda.qcow2', 'ROOT'),
+    ...disk('vdb.qcow2', 'SMALL'),
+    ...['-kernel', ramdisk.kernel, '-initrd', ramdisk.initrd, '-append', parameters.join(' ')],
+  ])
+  let serial = ''
+  machine.stdout.setEncoding('utf8').on('data', (text: string) => {
+    serial += text
+  })
+  machine.stderr.setEncoding('utf8').on('data', (text: string) => {
+    serial += text
+  })
+  const ended = new Promise<void>((resolve) => machine.once('close', () => resolve()))
+  const died = ended.then(() => {
+    throw new Error(`the machine ended:\n${serial}`)
+  })
+  died.catch(() => {})
+
+  const small = { ...testNode, instance_info: { root_device: { serial: 's== small' } } }
+  const source = (path: string, format: string, digest: string) => ({
+    id: path,
+    urls: [`https://10.0.2.2:${conductor.port}${path}`],
+    disk_format: format,
+    os_hash_algo: 'sha256',
+    os_hash_value: digest,
+  })
+  const step = (name: string, args: Record<string, unknown>, node = testNode) =>
+    conductor.command('deploy.execute_deploy_step', {
+      step: { interface: 'deploy', step: name, args },
+      node,
+      ports: [],
+    })
+
+  try {
+    const first = await Promise.race([conductor.heartbeat(1), died])
+    expect(conductor.lookups).toEqual([[MAC]])
+    expect(first.callback_url).toBe(`https://127.0.0.1:${agentPort}`)
+
+    const inventory = inventorySchema.parse((await conductor.command('poll.get_hardware_info')).command_result)
+    expect(inventory.disks.map(({ name, size, serial, tran }) => ({ name, size, serial, tran }))).toEqual([
+      { name: '/dev/vda', size: 5 * 1024 * MIB, serial: 'ROOT', tran: 'virtio' },
+      { name: '/dev/vdb', size: 64 * MIB, serial: 'SMALL', tran: 'virtio' },
+    ])
+    expect(inventory.interfaces).toMatchObject([{ mac_address: MAC, ipv4_address: '10.0.2.15', driver: 'virtio_net' }])
+    expect(inventory.boot).toEqual({ current_boot_mode: 'bios', pxe_interface: MAC })
+    expect(inventory.cpu.count).toBe(1)
+
+    const wrong = await step('write_image', { image_info: source('/image.raw', 'raw', 'ab'.repeat(32)) })
+    expect(wrong.command_error).toMatchObject({ type: 'ImageChecksumError', code: 500 })
+    expect(wrong.command_error?.details).toContain(sha256(raw))
+
+    const large = await step('write_image', { image_info: source('/large.raw', 'raw', 'ab'.repeat(32)) }, small)
+    expect(large.command_error).toMatchObject({ type: 'DiskTooSmall' })
+
+    // The asynchronous way: RUNNING at once, and a heartbeat as soon as it has ended.
+    await conductor.heartbeat(3) // one at the start, one after each asynchronous command
+    const configdrive = gzipSync(iso).toString('base64')
+    const params = {
+      step: {
+        interface: 'deploy',
+        step: 'write_image',
+        args: { image_info: source('/image.raw', 'raw', sha256(raw)), configdrive },
+      },
+      node: testNode,
+      ports: [],
+    }
+    const running = await conductor.command('deploy.execute_deploy_step', params, { wait: false, epoch: 7 })
+    expect(running.command_status).toBe('RUNNING')
+    await conductor.heartbeat(4)
+    expect(await conductor.result(running.id, false)).toMatchObject({
+      command_status: 'SUCCEEDED',
+      command_error: null,
+    })
+    await expect(conductor.command('standby.sync', {}, { epoch: 6 })).rejects.toThrow(/409 .*stale epoch/)
+
+    const uuids = await conductor.command('standby.get_partition_uuids')
+    expect(uuids.command_result).toMatchObject({ partitions: { root: '/dev/vda1', 'config-2': '/dev/vda3' } })
+
+    const converted = await step('write_image', { image_info: source('/image.qcow2', 'qcow2', sha256(qcow2)) }, small)
+    expect(converted).toMatchObject({ command_status: 'SUCCEEDED', command_error: null })
+
+    const node = { ...testNode, properties: { skip_block_devices: [{ serial: 's== root' }] } }
+    const erased = await conductor.command('clean.execute_clean_step', {
+      step: { step: 'erase_devices_metadata' },
+      node,
+      ports: [],
+    })
+    expect(erased).toMatchObject({ command_status: 'SUCCEEDED', command_error: null })
+
+    const logs = await conductor.command('log.collect_system_logs')
+    const tar = gunzipSync(Buffer.from(String(logs.command_result?.['system_logs']), 'base64')).toString('latin1')
+    expect(tar).toContain('standby.get_partition_uuids succeeded')
+    expect(tar).toContain('virtio_blk')
+
+    expect((await conductor.command('standby.power_off')).command_status).toBe('SUCCEEDED')
+    await ended
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\nconsole:\n${serial.slice(-6000)}`, { cause: error })
+  } finally {
+    machine.kill('SIGKILL')
+    await ended
+    await conductor.close()
+  }
+  console.log(
+    serial
+      .replaceAll(/\r/g, '')
+      .split('\n')
+      .filter((line) => line.startsWith('ferrule-'))
+      .join('\n'),
+  )
+
+  // Now other programs look at the disks.
+  await tool('qemu-img', 'convert', '-f', 'qcow2', '-O', 'raw', at('vda.qcow2'), at('vda.raw'))
+  expect(await tool('sgdisk', '--verify', at('vda.raw'))).toContain('No problems found')
+  const table = await tool('sgdisk', '--print', at('vda.raw'))
+  const partition = /^\s+3\s+(\d+)\s+(\d+)\s.*config-2/m.exec(table)
+  const start = Number(partition?.[1]) * 512
+  expect(Number(partition?.[2]) * 512 + 512 - start).toBe(64 * MIB)
+  const vda = await readFile(at('vda.raw'))
+  expect(vda.subarray(start, start + iso.length).equals(iso)).toBe(true)
+  // Between the two tables of the image everything is as it was served.
+  expect(sha256(vda.subarray(MIB, raw.length - 33 * 512))).toBe(sha256(raw.subarray(MIB, raw.length - 33 * 512)))
+  await tool('qemu-img', 'convert', '-f', 'qcow2', '-O', 'raw', at('vdb.qcow2'), at('vdb.raw'))
+  const vdb = await readFile(at('vdb.raw'))
+  expect(vdb.subarray(0, 4 * MIB).every((byte) => byte === 0)).toBe(true)
+  expect(vdb.subarray(60 * MIB).every((byte) => byte === 0)).toBe(true)
+  // Partition 1 (1–17 MiB) and 2 (17–25 MiB) lost their edges, too; what is between them came out of the qcow2.
+  expect(vdb.subarray(6 * MIB, 12 * MIB).equals(raw.subarray(6 * MIB, 12 * MIB))).toBe(true)
+  expect(vdb.subarray(38 * MIB, 47 * MIB).equals(raw.subarray(38 * MIB, 47 * MIB))).toBe(true)
+})
