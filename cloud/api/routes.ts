@@ -1,6 +1,32 @@
 // Every endpoint, in the order in which paths are tried: a fixed word goes before a parameter.
+import { agentRoutes } from './agent.ts'
 import type { Route } from './call.ts'
+import { connectRoutes } from './conductor/connect.ts'
+import { enrolRoutes } from './conductor/enrol.ts'
+import { conductorRoutes } from './conductors.ts'
+import { logRoutes } from './nodes/log.ts'
+import { operateRoutes, validateRoute } from './nodes/operate.ts'
+import { provisionRoutes } from './nodes/provision.ts'
 import { readRoutes } from './nodes/read.ts'
+import { writeRoutes } from './nodes/write.ts'
+import { portRoutes } from './ports/ports.ts'
 import { rootRoutes } from './root.ts'
+import { enrolTokenRoutes } from './sites/enrol-tokens.ts'
+import { siteRoutes } from './sites/sites.ts'
 
-export const ROUTES: readonly Route[] = [...rootRoutes, ...readRoutes]
+export const ROUTES: readonly Route[] = [
+  ...rootRoutes,
+  validateRoute,
+  ...readRoutes,
+  ...writeRoutes,
+  ...provisionRoutes,
+  ...operateRoutes,
+  ...logRoutes,
+  ...portRoutes,
+  ...conductorRoutes,
+  ...siteRoutes,
+  ...enrolTokenRoutes,
+  ...enrolRoutes,
+  ...connectRoutes,
+  ...agentRoutes,
+]

@@ -1,0 +1,167 @@
+// Conductors, and the drivers that the live ones serve. A conductor is alive while its lease may run.
+import { FaultError } from '../../shared/faults.ts'
+import type { DriverFacts } from '../../shared/protocol.ts'
+import { isUuid } from '../../shared/ids.ts'
+import { flag, json as jsonColumn, links, objectSql, visible, type Field } from '../store/json-sql.ts'
+import { json, links as linksTo, type Answer, type Call, type Route } from './call.ts'
+import { need } from './microversion.ts'
+import { INTERFACES } from './nodes/fields.ts'
+import { boolean, invalid, limitOf, MAX_LIMIT, names, readQuery } from './query.ts'
+
+const FROM = 'conductors c JOIN sites s ON s.id = c.site JOIN (SELECT ?2 AS now_ms) clock'
+const ALIVE = '(c.revoked_at IS NULL AND coalesce(c.horizon_ms, 0) > clock.now_ms)'
+const SINCE = 49
+
+const field = (name: string, sql: string): Field => ({ name, since: SINCE, sql })
+
+/** hostname to links are Ironic's; the rest is ours. */
+const CONDUCTOR_FIELDS: readonly Field[] = [
+  field('hostname', 'c.hostname'),
+  field('conductor_group', 's.name'),
+  field('alive', flag(ALIVE)),
+  field('drivers', `(SELECT json_group_array(value ->> '$.name') FROM json_each(c.drivers))`),
+  field('created_at', 'c.created_at'),
+  field('updated_at', 'c.updated_at'),
+  field('links', links('conductors', 'c.hostname')),
+  field('uuid', 'c.id'),
+  field('site_uuid', 'c.site'),
+  field('version', 'c.version'),
+  field('labels', jsonColumn('c.labels')),
+  field('weight', 'c.weight'),
+  field('session', 'c.session'),
+  field('nodes', '(SELECT count(*) FROM nodes n WHERE n.conductor = c.id)'),
+  field('revoked_at', 'c.revoked_at'),
+]
+const BRIEF = ['hostname', 'conductor_group', 'alive', 'links']
+
+async function listConductors(call: Call): Promise<Answer> {
+  const query = readQuery(call.search, ['limit', 'marker', 'sort_key', 'sort_dir', 'fields', 'detail'])
+  const fields = query.get('fields')
+  const detail = boolean(query.get('detail') ?? 'false', 'detail')
+  if (fields !== undefined && detail) throw invalid('Either detail or fields may be given, not both')
+  if (!['id', 'hostname', 'created_at'].includes(query.get('sort_key') ?? 'id'))
+    throw invalid(`The sort_key "${query.get('sort_key')}" cannot be sorted by`)
+  const direction = query.get('sort_dir') ?? 'asc'
+  if (direction !== 'asc' && direction !== 'desc') throw invalid('Invalid value for sort_dir: asc or desc')
+  const [limit, marker] = [limitOf(query), query.get('marker')]
+  const wanted = detail
+    ? visible(CONDUCTOR_FIELDS, call.version)
+    : visible(CONDUCTOR_FIELDS, call.version, fields === undefined ? BRIEF : names(fields))
+  if (
+    marker !== undefined &&
+    (await call.sql.all('SELECT 1 FROM conductors WHERE hostname = ?', [marker])).length === 0
+  ) {
+    throw new FaultError('not_found', `Conductor ${marker} could not be found.`)
+  }
+  const after = marker === undefined ? '' : `WHERE c.hostname ${direction === 'asc' ? '>' : '<'} ?3`
+  // A site and a hostname name one conductor; without a group in the marker, hostnames should differ between sites.
+  const sql = `SELECT c.hostname, ${objectSql(wanted, call.version)} FROM ${FROM} ${after} ORDER BY c.hostname ${direction} LIMIT ${limit}`
+  const rows = await call.sql.all(sql, [call.base, call.ports.env.now(), ...(marker === undefined ? [] : [marker])])
+  let body = `{"conductors":[${rows.map((row) => row[1]).join(',')}]`
+  if (rows.length === limit) {
+    for (const [name, value] of [
+      ['limit', String(limit)],
+      ['marker', String(rows.at(-1)![0])],
+    ] as const)
+      query.set(name, value)
+    body += `,"next":${JSON.stringify(`${call.base}/v1/conductors?${new URLSearchParams([...query])}`)}`
+  }
+  return json(`${body}}`)
+}
+
+/** By hostname, or by UUID. */
+async function getConductor(call: Call): Promise<Answer> {
+  const fields = readQuery(call.search, ['fields']).get('fields')
+  const ident = call.params['ident']!
+  const wanted = visible(CONDUCTOR_FIELDS, call.version, fields === undefined ? undefined : names(fields))
+  const sql = `SELECT ${objectSql(wanted, call.version)} FROM ${FROM} WHERE ${isUuid(ident) ? 'c.id' : 'c.hostname'} = ?3`
+  const [row] = await call.sql.all(sql, [call.base, call.ports.env.now(), ident])
+  if (!row) throw new FaultError('not_found', `Conductor ${ident} could not be found.`)
+  return json(String(row[0]))
+}
+
+interface Served {
+  readonly facts: DriverFacts
+  readonly hosts: string[]
+}
+
+/** The drivers of the live conductors; the first to describe one describes it. */
+async function served(call: Call): Promise<Map<string, Served>> {
+  const rows = await call.sql.all(
+    'SELECT hostname, drivers FROM conductors WHERE revoked_at IS NULL AND horizon_ms > ? ORDER BY hostname',
+    [call.ports.env.now()],
+  )
+  const found = new Map<string, Served>()
+  for (const [hostname, drivers] of rows) {
+    for (const facts of JSON.parse(String(drivers)) as DriverFacts[]) {
+      const known = found.get(facts.name)
+      if (known) known.hosts.push(String(hostname))
+      else found.set(facts.name, { facts, hosts: [String(hostname)] })
+    }
+  }
+  return found
+}
+
+function driverObject(call: Call, { facts, hosts }: Served, detail: boolean) {
+  const { name } = facts
+  const shown: Record<string, unknown> = { name, hosts, links: linksTo(call.base, `drivers/${name}`) }
+  if (call.version >= 14) shown['properties'] = linksTo(call.base, `drivers/${name}/properties`)
+  if (call.version < 30) return shown
+  shown['type'] = 'dynamic'
+  for (const [iface, since] of Object.entries(detail ? INTERFACES : {})) {
+    if (call.version < Math.max(since, 30)) continue
+    const offered = facts.interfaces[iface] ?? []
+    shown[`default_${iface}_interface`] = offered[0] ?? null
+    shown[`enabled_${iface}_interfaces`] = offered
+  }
+  return shown
+}
+
+async function listDrivers(call: Call): Promise<Answer> {
+  const query = readQuery(call.search, ['type', 'detail', 'fields'])
+  const [type, fields] = [query.get('type'), query.get('fields')]
+  if (type !== undefined || query.has('detail')) need(call.version, 30, 'The arguments type and detail')
+  if (fields !== undefined) need(call.version, 77, 'The argument fields')
+  if (type !== undefined && type !== 'classic' && type !== 'dynamic') throw invalid(`"${type}" is not a type of driver`)
+  const detail = boolean(query.get('detail') ?? 'false', 'detail')
+  if (detail && fields !== undefined) throw invalid('Either detail or fields may be given, not both')
+  const found = type === 'classic' ? [] : [...(await served(call)).values()]
+  const drivers = found.map((driver) => picked(driverObject(call, driver, detail || fields !== undefined), fields))
+  return json({ drivers: drivers.slice(0, MAX_LIMIT) })
+}
+
+function picked(driver: Record<string, unknown>, fields: string | undefined): Record<string, unknown> {
+  if (fields === undefined) return driver
+  const wanted = [...names(fields), 'links']
+  for (const name of wanted) if (!(name in driver)) throw invalid(`Field "${name}" does not exist`)
+  return Object.fromEntries(Object.entries(driver).filter(([name]) => wanted.includes(name)))
+}
+
+async function findDriver(call: Call): Promise<Served> {
+  const name = call.params['name']!
+  const driver = (await served(call)).get(name)
+  if (!driver)
+    throw new FaultError('not_found', `Driver ${name} could not be found.`, {
+      hint: 'GET /v1/drivers lists the drivers of the live conductors',
+    })
+  return driver
+}
+
+async function getDriver(call: Call): Promise<Answer> {
+  const fields = readQuery(call.search, ['fields']).get('fields')
+  if (fields !== undefined) need(call.version, 77, 'The argument fields')
+  return json(picked(driverObject(call, await findDriver(call), true), fields))
+}
+
+async function driverProperties(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  return json((await findDriver(call)).facts.properties)
+}
+
+export const conductorRoutes: readonly Route[] = [
+  { method: 'GET', path: '/v1/conductors', since: SINCE, run: listConductors },
+  { method: 'GET', path: '/v1/conductors/:ident', since: SINCE, run: getConductor },
+  { method: 'GET', path: '/v1/drivers', run: listDrivers },
+  { method: 'GET', path: '/v1/drivers/:name', run: getDriver },
+  { method: 'GET', path: '/v1/drivers/:name/properties', run: driverProperties },
+]

@@ -1,0 +1,100 @@
+// Power, maintenance, boot device and validation of a node. Reads of the machine itself are relayed to its conductor.
+import { z } from 'zod'
+import { POWER_PLANS, type PowerTarget } from '../../plans.ts'
+import { readBody } from '../body.ts'
+import { empty, json, type Answer, type Call, type Route } from '../call.ts'
+import { need } from '../microversion.ts'
+import { invalid, readQuery } from '../query.ts'
+import { command, findNode, underWay } from './find.ts'
+
+/** How long a machine may take to answer a question that a person waits for. */
+const CALL_TIMEOUT_MS = 30_000
+
+const PowerBody = z.strictObject({
+  target: z.string({ error: 'the power state is needed' }),
+  timeout: z.int().min(1).max(86_400).nullable().optional(),
+})
+const MaintenanceBody = z.strictObject({ reason: z.string().max(4096).nullable().optional() })
+const BootDeviceBody = z.strictObject({
+  boot_device: z.string().min(1).max(64),
+  persistent: z.boolean().default(false),
+})
+
+async function setPower(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  const { target, timeout } = await readBody(call.request, PowerBody)
+  if (!Object.hasOwn(POWER_PLANS, target)) throw invalid(`"${target}" is not a valid power state`)
+  if (target.startsWith('soft')) need(call.version, 27, `The target "${target}"`)
+  if (timeout) need(call.version, 27, 'A timeout')
+  const ident = call.params['ident']!
+  const node = await findNode(call, ident)
+  const wanted = { kind: 'node.power', node: node.uuid, target: target as PowerTarget } as const
+  await command(call, node.site, timeout ? { ...wanted, timeoutMs: timeout * 1000 } : wanted)
+  return underWay(call, ident)
+}
+
+function maintenance(on: boolean) {
+  return async (call: Call): Promise<Answer> => {
+    readQuery(call.search, [])
+    const { reason } = on ? await readBody(call.request, MaintenanceBody) : {}
+    const node = await findNode(call, call.params['ident']!)
+    await command(call, node.site, { kind: 'node.maintenance', node: node.uuid, on, reason: reason ?? null })
+    return empty(202)
+  }
+}
+
+/** Asks the node's conductor. Throws its fault, or 503 while no conductor drives the node. */
+async function ask(
+  call: Call,
+  ident: string,
+  iface: string,
+  method: string,
+  args: Record<string, unknown> = {},
+): Promise<unknown> {
+  const node = await findNode(call, ident)
+  return command(call, node.site, {
+    kind: 'call',
+    node: node.uuid,
+    interface: iface,
+    method,
+    args,
+    timeoutMs: CALL_TIMEOUT_MS,
+  })
+}
+
+async function bootDevice(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  return json(await ask(call, call.params['ident']!, 'management', 'get_boot_device'))
+}
+
+async function setBootDevice(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  await ask(call, call.params['ident']!, 'management', 'set_boot_device', await readBody(call.request, BootDeviceBody))
+  return empty(204)
+}
+
+async function bootDevices(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  return json({
+    supported_boot_devices: await ask(call, call.params['ident']!, 'management', 'get_supported_boot_devices'),
+  })
+}
+
+async function validate(call: Call): Promise<Answer> {
+  const ident = call.params['ident'] ?? readQuery(call.search, ['node', 'node_uuid']).get('node')
+  if (!ident) throw invalid('The query argument node is needed')
+  return json(await ask(call, ident, 'node', 'validate'))
+}
+
+/** Before /v1/nodes/:ident, whose name it would be. */
+export const validateRoute: Route = { method: 'GET', path: '/v1/nodes/validate', run: validate }
+
+export const operateRoutes: readonly Route[] = [
+  { method: 'GET', path: '/v1/nodes/:ident/validate', run: validate },
+  { method: 'PUT', path: '/v1/nodes/:ident/states/power', run: setPower },
+  { method: 'PUT', path: '/v1/nodes/:ident/maintenance', run: maintenance(true) },
+  { method: 'DELETE', path: '/v1/nodes/:ident/maintenance', run: maintenance(false) },
+  { method: 'GET', path: '/v1/nodes/:ident/management/boot_device', run: bootDevice },
+  { method: 'PUT', path: '/v1/nodes/:ident/management/boot_device', run: setBootDevice },
+  { method: 'GET', path: '/v1/nodes/:ident/management/boot_device/supported', run: bootDevices },
+]

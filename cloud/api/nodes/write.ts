@@ -1,0 +1,47 @@
+// Creating, changing and deleting nodes: shapes are checked here, everything else is the hub's word.
+import type { NewNode } from '../../site-hub/commands.ts'
+import { readBody } from '../body.ts'
+import { empty, json, type Answer, type Call, type Route } from '../call.ts'
+import { need } from '../microversion.ts'
+import { checkPatch, PatchBody } from '../patch.ts'
+import { readQuery } from '../query.ts'
+import { siteForNode } from '../sites/find.ts'
+import { NODE_PATCHABLE, NODE_SINCE, NodeBody } from './attributes.ts'
+import { command, findNode } from './find.ts'
+import { nodeText } from './read.ts'
+
+/** Throws 406 when the body sets something newer than the request's version. */
+export function needFields(call: Call, body: object, since: Readonly<Record<string, { since: number }>>): void {
+  for (const name of Object.keys(body)) need(call.version, since[name]!.since, `The field ${name}`)
+}
+
+async function createNode(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  const body: Record<string, unknown> = await readBody(call.request, NodeBody)
+  needFields(call, body, NODE_SINCE)
+  const { conductor_group: group, ...node } = body
+  const site = await siteForNode(call.sql, group as string | undefined)
+  const { uuid } = (await command(call, site, { kind: 'node.create', node: node as NewNode })) as { uuid: string }
+  return json(await nodeText(call, uuid), 201, { Location: `${call.base}/v1/nodes/${uuid}` })
+}
+
+async function patchNode(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  const patch = checkPatch(await readBody(call.request, PatchBody), NODE_PATCHABLE, call.version)
+  const node = await findNode(call, call.params['ident']!)
+  await command(call, node.site, { kind: 'node.patch', node: node.uuid, patch })
+  return json(await nodeText(call, node.uuid))
+}
+
+async function deleteNode(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  const node = await findNode(call, call.params['ident']!)
+  await command(call, node.site, { kind: 'node.delete', node: node.uuid })
+  return empty(204)
+}
+
+export const writeRoutes: readonly Route[] = [
+  { method: 'POST', path: '/v1/nodes', run: createNode },
+  { method: 'PATCH', path: '/v1/nodes/:ident', run: patchNode },
+  { method: 'DELETE', path: '/v1/nodes/:ident', run: deleteNode },
+]

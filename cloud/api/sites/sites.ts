@@ -1,0 +1,100 @@
+// Sites (ours): places with conductors. A site's name is what Ironic's clients see as conductor group.
+import { z } from 'zod'
+import { FaultError } from '../../../shared/faults.ts'
+import { uuidv7 } from '../../../shared/ids.ts'
+import { fingerprint } from '../../../shared/sealing.ts'
+import { sites } from '../../schema/organisation.ts'
+import { insert, isoTime, select, update, type SiteRow } from '../../schema/rows.ts'
+import { readBody } from '../body.ts'
+import { json, links, type Answer, type Call, type Route } from '../call.ts'
+import { checkPatch, PatchBody, type Patchable } from '../patch.ts'
+import { invalid, limitOf, readQuery } from '../query.ts'
+import { findSite } from './find.ts'
+
+const Address = z.union([z.ipv4(), z.ipv6()])
+/** Boot addresses that the hub gives to nodes, first to last. */
+const Pool = z.strictObject({
+  cidr: z.union([z.cidrv4(), z.cidrv6()]),
+  first: Address,
+  last: Address,
+  router: Address.optional(),
+  dns: z.array(Address).max(8).optional(),
+})
+/** As a conductor group may be called, but never like a UUID. */
+const Name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/, 'a name has 1 to 63 of the characters a-z 0-9 _ . -')
+  .refine((name) => !/^[0-9a-f]{8}-/.test(name), 'a name must not look like a UUID')
+const Description = z.string().max(4096).nullable()
+
+const SiteBody = z.strictObject({ name: Name, description: Description.optional(), pool: Pool.nullable().optional() })
+const PATCHABLE: Readonly<Record<string, Patchable>> = {
+  description: { since: 1, schema: Description },
+  pool: { since: 1, schema: Pool.nullable() },
+}
+
+async function shown(call: Call, site: SiteRow) {
+  return {
+    uuid: site.id,
+    name: site.name,
+    description: site.description,
+    pool: site.pool,
+    public_key: site.public_key,
+    fingerprint: site.public_key === null ? null : await fingerprint(site.public_key),
+    ca: site.ca,
+    lease_ms: site.lease_ms,
+    created_at: site.created_at,
+    updated_at: site.updated_at,
+    links: links(call.base, `sites/${site.id}`),
+  }
+}
+
+async function createSite(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  const body = await readBody(call.request, SiteBody)
+  const [taken] = await select(call.sql, sites, 'name = ?', [body.name])
+  if (taken) throw new FaultError('conflict', `A site called ${body.name} already exists.`)
+  const id = uuidv7(call.ports.env)
+  const created_at = isoTime(call.ports.env.now())
+  await call.sql.batch([
+    insert(sites, { id, name: body.name, description: body.description ?? null, pool: body.pool ?? null, created_at }),
+  ])
+  return json(await shown(call, await findSite(call.sql, id)), 201, { Location: `${call.base}/v1/sites/${id}` })
+}
+
+async function listSites(call: Call): Promise<Answer> {
+  const query = readQuery(call.search, ['limit', 'marker'])
+  const limit = limitOf(query)
+  const marker = query.get('marker')
+  const after = marker === undefined ? '' : (await findSite(call.sql, marker)).id
+  // UUIDv7 sorts by time of making.
+  const found = await select(call.sql, sites, 'id > ? ORDER BY id LIMIT ?', [after, limit])
+  const next = found.length === limit ? { next: `${call.base}/v1/sites?limit=${limit}&marker=${found.at(-1)!.id}` } : {}
+  return json({ sites: await Promise.all(found.map((site) => shown(call, site))), ...next })
+}
+
+async function getSite(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  return json(await shown(call, await findSite(call.sql, call.params['ident']!)))
+}
+
+async function patchSite(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  const patch = checkPatch(await readBody(call.request, PatchBody), PATCHABLE, call.version)
+  const site = await findSite(call.sql, call.params['ident']!)
+  const changes: Partial<SiteRow> = { updated_at: isoTime(call.ports.env.now()) }
+  for (const { op, path, value } of patch) {
+    const root = path.slice(1)
+    if (root !== 'description' && root !== 'pool') throw invalid(`"${path}" cannot be changed by itself`)
+    Object.assign(changes, { [root]: op === 'remove' ? null : value })
+  }
+  await call.sql.batch([update(sites, 'id', site.id, changes)])
+  return json(await shown(call, await findSite(call.sql, site.id)))
+}
+
+export const siteRoutes: readonly Route[] = [
+  { method: 'GET', path: '/v1/sites', run: listSites },
+  { method: 'POST', path: '/v1/sites', run: createSite },
+  { method: 'GET', path: '/v1/sites/:ident', run: getSite },
+  { method: 'PATCH', path: '/v1/sites/:ident', run: patchSite },
+]

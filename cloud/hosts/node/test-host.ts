@@ -1,0 +1,61 @@
+// A server on a free loopback port in a folder of its own, as suites want it; `stop` leaves nothing behind.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { WebSocket } from 'ws'
+import { SUBPROTOCOL } from '../../../shared/upgrade.ts'
+import type { HostUnderTest, Socket, SocketHandler } from '../test-conductor.ts'
+import { startCloud, type Cloud, type CloudOptions } from './start.ts'
+
+export interface TestHost extends HostUnderTest {
+  readonly cloud: Cloud
+  readonly dataDir: string
+  stop(): Promise<void>
+}
+
+export async function startTestHost(options: Partial<CloudOptions> = {}): Promise<TestHost> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'ferrule-cloud-'))
+  const cloud = await startCloud({ dataDir, port: 0, ...options })
+  const { url } = cloud
+  return {
+    url,
+    cloud,
+    dataDir,
+    token: cloud.token!,
+    fetch: (path, init) => fetch(`${url}${path}`, init),
+    connect: (path, headers, handler) => connect(url, path, headers, handler),
+    async stop() {
+      await cloud.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+function connect(
+  url: string,
+  path: string,
+  headers: Record<string, string>,
+  handler: SocketHandler,
+): Promise<Socket | Response> {
+  return new Promise((done, failed) => {
+    const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, SUBPROTOCOL, {
+      headers,
+      perMessageDeflate: false,
+    })
+    socket.on('error', failed)
+    socket.on('unexpected-response', (_request, response) => {
+      response.resume()
+      socket.terminate()
+      done(new Response(null, { status: response.statusCode ?? 500 }))
+    })
+    socket.on('message', (data) => handler.onMessage(String(data)))
+    socket.on('close', (code) => handler.onClose(code))
+    socket.on('open', () => {
+      done({
+        protocol: socket.protocol,
+        send: (frame) => socket.send(frame),
+        close: (code, reason) => socket.close(code, reason),
+      })
+    })
+  })
+}
