@@ -15,7 +15,7 @@ import { TftpServer } from '../tftp/server.ts'
 import type { BootSite } from './decide.ts'
 import type { LoaderFiles, LoaderName } from './loaders.ts'
 import type { BootTicket } from './ticket.ts'
-import type { Stage, StageEvent, TimelineClock } from './timeline.ts'
+import type { Reached, Stage, StageEvent, TimelineClock } from './timeline.ts'
 import type { ClientKind } from '../dhcp/client-kind.ts'
 import type { DhcpAnswer } from '../dhcp/reply.ts'
 import type { DhcpEvent } from '../dhcp/server.ts'
@@ -211,8 +211,8 @@ export class BootServices {
         const { request, reply, answer } = event
         const ticket = this.#byMac.get(request.mac)
         if (!ticket) return
-        const bootable = answer.bootFile !== undefined && request.client.kind !== 'other'
-        this.#timeline.dhcp(ticket.node, request.mac, reply.type, bootable, describe(request.client, answer))
+        const { type } = reply
+        this.#timeline.dhcp(ticket.node, request.mac, type, describe(request.client, answer), reached(event))
         return
       }
       case 'declined': {
@@ -267,6 +267,13 @@ export class BootServices {
     if (!this.#running) throw new Error('not started')
     return this.#running
   }
+}
+
+/** How far a reply that names something to load has brought the machine. */
+function reached({ reply, request, answer }: Extract<DhcpEvent, { kind: 'sent' }>): Reached | undefined {
+  if (answer.bootFile === undefined || request.client.kind === 'other' || reply.type === 'nak') return undefined
+  if (answer.address === undefined) return 'proxy-offered'
+  return reply.type === 'ack' ? 'acknowledged' : 'offered'
 }
 
 /** '/token/snponly.efi' or without the first slash, which some firmware puts there. */

@@ -39,9 +39,12 @@ export interface TimelineClock {
   after(delayMs: number, then: () => void): () => void
 }
 
+/** How far a boot had come when it was last heard of. */
+export type Reached = 'offered' | 'acknowledged' | 'proxy-offered'
+
 interface Watch {
   cancel: () => void
-  acknowledged: boolean
+  reached: Reached
 }
 
 const HALT_MS = 40_000
@@ -63,13 +66,13 @@ export class Timeline {
     this.#onStage({ at: this.#clock.nowMs(), ...event })
   }
 
-  /** A DHCP reply went out; `bootable` when it named something to load. */
-  dhcp(node: string, mac: string, type: 'offer' | 'ack' | 'nak', bootable: boolean, detail: string): void {
+  /** A DHCP reply went out; `reached` when it named something to load. */
+  dhcp(node: string, mac: string, type: 'offer' | 'ack' | 'nak', detail: string, reached?: Reached): void {
     this.tell({ node, mac, stage: `dhcp-${type}`, detail, ...(type === 'nak' && { warning: true }) })
-    if (!bootable || type === 'nak') return
+    if (reached === undefined) return
     const watch = this.#watched.get(node)
-    if (watch) watch.acknowledged ||= type === 'ack'
-    else this.#watch(node, mac, type === 'ack')
+    if (watch === undefined) this.#watch(node, mac, reached)
+    else if (reached === 'acknowledged') watch.reached = reached
   }
 
   tftp(node: string, stats: TransferStats): void {
@@ -128,23 +131,27 @@ export class Timeline {
     this.#watched.delete(node)
   }
 
-  #watch(node: string, mac: string, acknowledged: boolean): void {
+  #watch(node: string, mac: string, reached: Reached): void {
     const cancel = this.#clock.after(HALT_MS, () => {
       const watch = this.#watched.get(node)
       this.#watched.delete(node)
-      this.tell({ node, mac, stage: 'stalled', warning: true, detail: diagnosis(watch?.acknowledged ?? false) })
+      this.tell({ node, mac, stage: 'stalled', warning: true, detail: DIAGNOSES[watch?.reached ?? reached] })
     })
-    this.#watched.set(node, { cancel, acknowledged })
+    this.#watched.set(node, { cancel, reached })
   }
 }
 
-function diagnosis(acknowledged: boolean): string {
-  const seconds = HALT_MS / 1000
-  return acknowledged
-    ? `the machine took its address but asked for no file over TFTP or HTTP in ${seconds} s: is its boot mode (BIOS or ` +
-        'UEFI) the one it should boot in, and may it reach this conductor on the TFTP and HTTP ports?'
-    : `the machine was offered an address and did not take it in ${seconds} s: does the relay pass replies back, and ` +
-        'does another DHCP server answer on this network?'
+const CHECK_BOOT_MODE =
+  'Is its boot mode (BIOS or UEFI) the one it should boot in, and may it reach this conductor on the TFTP and HTTP ports?'
+
+const DIAGNOSES: Record<Reached, string> = {
+  acknowledged: `The machine took its address but asked for no file over TFTP or HTTP in 40 s. ${CHECK_BOOT_MODE}`,
+  offered:
+    'The machine was offered an address and did not take it in 40 s. Does the relay pass replies back, and does another ' +
+    'DHCP server answer on this network?',
+  'proxy-offered':
+    'The machine was told what to boot but asked for no file over TFTP or HTTP in 40 s. Does the other DHCP server give ' +
+    `it an address? ${CHECK_BOOT_MODE}`,
 }
 
 /** Text from a client, for people: control characters made visible as dots. */

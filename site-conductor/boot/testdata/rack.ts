@@ -62,8 +62,9 @@ function layNetwork(): { holder: ChildProcess } {
 /** The address server that proxy mode stands beside: somebody else's, with nothing to boot. */
 function startDnsmasq(folder: string): ChildProcess {
   const range = `--dhcp-range=${RACK.client},${RACK.client},255.255.255.0,1h`
-  const args = ['--keep-in-foreground', '--port=0', '--no-resolv', '--no-hosts', '--no-ping', '--user=root', range]
-  const files = [`--dhcp-leasefile=${join(folder, 'leases')}`, '--log-facility=-', '--conf-file=/dev/null']
+  // --no-daemon is dnsmasq's only mode that leaves groups alone, which a user namespace does not let it change.
+  const args = ['--no-daemon', '--port=0', '--no-resolv', '--no-hosts', '--no-ping', range]
+  const files = [`--dhcp-leasefile=${join(folder, 'leases')}`, '--conf-file=/dev/null']
   return spawn('dnsmasq', [...args, ...files, '--interface=br0', '--dhcp-authoritative'], { stdio: 'ignore' })
 }
 
@@ -132,7 +133,7 @@ async function run(order: RackOrder): Promise<void> {
       node: 'node-1',
       macs: [RACK.mac],
       address: { ip: RACK.client, prefixLength: 24, router: RACK.server, dns: ['10.77.0.53'] },
-      // iPXE packed as a Linux kernel: a kernel that shows it runs by booting from the network once more.
+      // iPXE packed as a Linux kernel (BIOS) or as an EFI program: the smallest "kernels" that firmware really starts.
       ramdisk: { kernel: '/usr/lib/ipxe/ipxe.lkrn', initrd: '/usr/lib/ipxe/undionly.kpxe', kernelArguments: 'console=ttyS0' },
       token: 'rack-token-0123456789abcdef',
     })
