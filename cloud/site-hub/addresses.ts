@@ -1,5 +1,7 @@
 // Boot addresses of a site: the lowest free one of its pool.
-import type { HubState } from './state.ts'
+import { regrant } from './ownership.ts'
+import { refreshSite, type HubState } from './state.ts'
+import type { Turn } from './turn.ts'
 
 /** `first` and `last` bound the addresses that the hub gives out, both inclusive; all are inside `cidr`. */
 export interface Pool {
@@ -23,7 +25,21 @@ export function freeAddress(state: HubState): string | null {
   return null
 }
 
-export function toNumber(ip: string): number {
+/** After a change of the pool: every node without an address gets one while there are any. */
+export async function refreshAddresses(turn: Turn): Promise<null> {
+  await refreshSite(turn.sql, turn.state)
+  for (const index of turn.state.nodes.values()) {
+    if (index.bootIp !== null) continue
+    index.bootIp = freeAddress(turn.state)
+    if (index.bootIp === null) break
+    const node = await turn.node(index.id)
+    turn.updateNode(index.id, { boot_ip: index.bootIp, spec_version: node.spec_version + 1 })
+    await regrant(turn, index.id)
+  }
+  return null
+}
+
+function toNumber(ip: string): number {
   return ip.split('.').reduce((n, part) => n * 256 + Number(part), 0)
 }
 

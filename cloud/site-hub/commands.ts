@@ -46,6 +46,8 @@ export type HubCommand = Caller &
     | { readonly kind: 'port.create'; readonly port: NewPort }
     | { readonly kind: 'port.patch'; readonly port: string; readonly patch: readonly PatchOperation[] }
     | { readonly kind: 'port.delete'; readonly port: string }
+    /** The site's own row was changed by the API (address pool): the hub reads it again and gives addresses to nodes without. */
+    | { readonly kind: 'site.refresh' }
     /** Relayed to the node's conductor; answers its result. */
     | {
         readonly kind: 'call'

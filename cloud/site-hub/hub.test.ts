@@ -1,7 +1,7 @@
 // The hub over a real database, against conductors that a test plays frame by frame.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { open } from '../../shared/sealing.ts'
-import { STATE_NAMES, TRANSITIONS } from '../../shared/states.ts'
+import { TRANSITIONS } from '../../shared/states.ts'
 import { caller, HubBench, SITE } from './testdata/hub-bench.ts'
 
 let bench: HubBench
@@ -253,6 +253,20 @@ test('facts are written only when they differ', async () => {
   expect(await bench.node(node)).toMatchObject({ power_state: 'power on', version })
 })
 
-test('every state that a plan can end in is known', () => {
-  expect(STATE_NAMES).toContain('active')
+test('nodes get the lowest free boot address; a pool that is set later reaches nodes and their conductor', async () => {
+  await bench.sql.batch([{ sql: 'UPDATE sites SET pool = NULL', args: [] }])
+  const peer = await bench.connect('a')
+  const [first, second] = [await bench.newNode(), await bench.newNode()]
+  expect(peer.grant(first)!.address).toBeNull()
+  const pool = { cidr: '10.1.0.0/16', first: '10.1.0.9', last: '10.1.0.10', router: '10.1.0.1' }
+  await bench.sql.batch([{ sql: 'UPDATE sites SET pool = ?', args: [JSON.stringify(pool)] }])
+  await bench.command('site.refresh', {})
+  expect([peer.grant(first)!.address, peer.grant(second)!.address]).toEqual([
+    { ip: '10.1.0.9', prefixLength: 16, router: '10.1.0.1' },
+    { ip: '10.1.0.10', prefixLength: 16, router: '10.1.0.1' },
+  ])
+  const third = await bench.newNode()
+  expect(peer.grant(third)!.address, 'the pool is empty').toBeNull()
+  await bench.command('node.delete', { node: first })
+  expect(peer.grant(await bench.newNode())!.address?.ip).toBe('10.1.0.9')
 })

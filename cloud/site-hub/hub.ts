@@ -9,6 +9,7 @@ import { power } from '../provision/power.ts'
 import { provision } from '../provision/provision.ts'
 import type { Env } from '../../shared/env.ts'
 import type { Alarm, Peer, Ports, SiteRef, Sql } from '../ports.ts'
+import { refreshAddresses } from './addresses.ts'
 import { Calls } from './calls.ts'
 import type { CommandResult, HubCommand } from './commands.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
@@ -230,6 +231,8 @@ async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise
       return { uuid: await patchPort(turn, command) }
     case 'port.delete':
       return deletePort(turn, command)
+    case 'site.refresh':
+      return refreshAddresses(turn)
     case 'call':
       throw new FaultError('internal', 'a call is not a turn')
   }

@@ -6,7 +6,7 @@ import type { Peer, SiteRef } from '../ports.ts'
 import { conductors } from '../schema/organisation.ts'
 import { select } from '../schema/rows.ts'
 import { rebalance, sendGrants } from './ownership.ts'
-import { nextNumber, sessionOf, type Attachment, type ConductorState } from './state.ts'
+import { nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
@@ -27,6 +27,7 @@ export async function opened(turn: Turn, peer: Peer, _incarnation: string): Prom
 export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, site: SiteRef): Promise<void> {
   const conductor = turn.state.conductors.get(peer.conductor)
   if (!conductor) throw new FaultError('auth.denied', 'unknown conductor')
+  await refreshSite(turn.sql, turn.state) // its enrolment may have brought the site key
   const before = conductor.peer
   if (before && before !== peer) turn.after(() => before.close(CLOSE.conflict, 'the conductor connected again'))
   const session = nextNumber(turn.state)

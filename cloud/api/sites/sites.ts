@@ -89,6 +89,9 @@ async function patchSite(call: Call): Promise<Answer> {
     Object.assign(changes, { [root]: op === 'remove' ? null : value })
   }
   await call.sql.batch([update(sites, 'id', site.id, changes)])
+  const ref = { organisation: call.principal.organisation, site: site.id }
+  const told = await call.ports.hub.command(ref, { kind: 'site.refresh', actor: call.principal.actor, requestId: call.requestId })
+  if (!told.ok) throw FaultError.of(told.fault)
   return json(await shown(call, await findSite(call.sql, site.id)))
 }
 
