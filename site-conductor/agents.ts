@@ -7,42 +7,53 @@ export interface AgentCall {
   readonly url: string
   readonly version: string
   /** PEM of the agent's own certificate. */
-  readonly certificate?: string
+  readonly certificate: string
 }
 
 export interface Expected {
   readonly node: string
+  /** Lower case with colons. */
   readonly macs: readonly string[]
   readonly token: string
-  /** Part of the lookup's answer: properties and instance_info without secrets. */
-  readonly facts: { properties: Record<string, unknown>; instanceInfo: Record<string, unknown> }
-  /** True when the token was given out before. */
+  /** Part of the lookup's answer, without secrets. */
+  readonly properties: Record<string, unknown>
+  readonly instanceInfo: Record<string, unknown>
+  /** The token was given out before. */
   readonly shown: boolean
-  /** Resolves when it is on record that the token was shown; only then it is. */
+  /** Resolves when it is on record that the token was shown; it is shown only then. */
   readonly onShown: () => Promise<void>
-  readonly onCall: (call: AgentCall) => void
+  /** What an earlier run heard of this agent. */
+  readonly call?: AgentCall | undefined
 }
 
-type Entry = { expected: Expected; shown: boolean; call?: AgentCall }
+interface Entry extends Expected {
+  shown: boolean
+  call?: AgentCall | undefined
+  readonly listeners: Set<(call: AgentCall) => void>
+}
+
 export type Heard = 'unknown' | 'wrong token' | 'changed' | 'heard'
 
 export class Agents {
   readonly #byNode = new Map<string, Entry>()
 
+  /** Expecting the same boot again changes nothing. */
   expect(expected: Expected): void {
-    this.#byNode.set(expected.node, { expected, shown: expected.shown })
+    if (this.#byNode.get(expected.node)?.token === expected.token) return
+    this.#byNode.set(expected.node, { ...expected, listeners: new Set() })
   }
 
   forget(node: string): void {
     this.#byNode.delete(node)
   }
 
-  /** The node that `macs` or `node` belong to, when it is booting; MACs of two nodes belong to none. */
+  /** The node that asks: by its id with one of its MACs, or by MACs alone; MACs of two nodes are nobody's. */
   find(query: { addresses: readonly string[]; node_uuid?: string | undefined }): Expected | undefined {
-    const entries = [...this.#byNode.values()]
-    if (query.node_uuid !== undefined) return this.#byNode.get(query.node_uuid)?.expected
-    const matches = entries.filter(({ expected }) => expected.macs.some((mac) => query.addresses.includes(mac)))
-    return matches.length === 1 ? matches[0]!.expected : undefined
+    const { addresses, node_uuid: id } = query
+    const matches = [...this.#byNode.values()].filter(({ macs }) => macs.some((mac) => addresses.includes(mac)))
+    if (id === undefined) return matches.length === 1 ? matches[0] : undefined
+    const entry = this.#byNode.get(id)
+    return entry !== undefined && (addresses.length === 0 || matches.includes(entry)) ? entry : undefined
   }
 
   /** The token, the first time; undefined afterwards. */
@@ -50,20 +61,44 @@ export class Agents {
     const entry = this.#byNode.get(node)
     if (entry === undefined || entry.shown) return undefined
     entry.shown = true
-    await entry.expected.onShown()
-    return entry.expected.token
+    await entry.onShown()
+    return entry.token
   }
 
   /** A heartbeat. The address and certificate of an agent do not change during a boot. */
   heard(node: string, token: string, call: AgentCall): Heard {
     const entry = this.#byNode.get(node)
     if (entry === undefined) return 'unknown'
-    if (!same(token, entry.expected.token)) return 'wrong token'
-    const before = entry.call
-    if (before !== undefined && (before.url !== call.url || before.certificate !== call.certificate)) return 'changed'
+    if (!same(token, entry.token)) return 'wrong token'
+    if (entry.call !== undefined && (entry.call.url !== call.url || entry.call.certificate !== call.certificate))
+      return 'changed'
     entry.call = call
-    entry.expected.onCall(call)
+    for (const tell of entry.listeners) tell(call)
     return 'heard'
+  }
+
+  /** The first heartbeat of `node`'s boot, also when it has been already. Rejects with the signal's reason. */
+  async firstCall(node: string, signal: AbortSignal): Promise<AgentCall> {
+    const entry = this.#byNode.get(node)
+    if (entry === undefined) throw new Error(`no agent is expected at node ${node}`)
+    if (entry.call !== undefined) return entry.call
+    signal.throwIfAborted()
+    return await new Promise((resolve, reject) => {
+      const end = () => {
+        entry.listeners.delete(tell)
+        signal.removeEventListener('abort', abort)
+      }
+      const tell = (call: AgentCall) => {
+        end()
+        resolve(call)
+      }
+      const abort = () => {
+        end()
+        reject(signal.reason as Error)
+      }
+      entry.listeners.add(tell)
+      signal.addEventListener('abort', abort, { once: true })
+    })
   }
 }
 

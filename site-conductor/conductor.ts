@@ -4,6 +4,7 @@ import { type Env, systemEnv } from '../shared/env.ts'
 import { uuidv7 } from '../shared/ids.ts'
 import type { ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
+import type { StageEvent } from './boot/timeline.ts'
 import { Calls } from './calls.ts'
 import type { Config } from './config.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
@@ -20,16 +21,16 @@ import type { Log } from './log.ts'
 import { Notes } from './notes.ts'
 import { PowerPoll } from './periodic.ts'
 import { Runner } from './runner.ts'
-import { type BootDoor, sealing, type Site } from './site.ts'
-
-export const VERSION = '0.1.0'
+import { VERSION } from './version.ts'
+import { resources, sealing, type Site, type SiteBoot } from './site.ts'
+import { startSiteBoot } from './site-boot.ts'
 
 /** What the simulator and tests put in place of the real thing. */
 export interface Services {
   readonly dialer?: Dialer
   readonly disk?: Disk
   readonly drivers?: ReadonlyMap<string, Driver>
-  readonly boot?: BootDoor
+  readonly boot?: SiteBoot
 }
 
 export interface ConductorOptions {
@@ -57,23 +58,40 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     throw new Error(`${config.dataDir} holds no identity: run "ferrule-conductor enroll" first`)
   const stored = await readSite(disk)
   const log = options.log.with({ site: identity.site, conductor: identity.conductor })
-  const lock = services.disk === undefined ? await lockFolder(config.dataDir) : undefined
+  await using opened = new AsyncDisposableStack()
+  if (services.disk === undefined) {
+    const lock = await lockFolder(config.dataDir)
+    opened.defer(() => lock.release())
+  }
   const journal = await Journal.open(disk)
+  opened.defer(() => journal.close())
   if (journal.cutBytes > 0) log.warn('the end of the journal was torn and is cut off', { bytes: journal.cutBytes })
   const drivers = services.drivers ?? (await loadDrivers(config.drivers))
 
   const grants = new Grants(env)
+  const agents = new Agents()
+  const kept = resources()
+  opened.defer(() => kept.close())
+  let { boot } = services
+  if (boot === undefined && config.boot) {
+    const running = await startSiteBoot(config, stored, agents, log, onBootStage)
+    opened.defer(() => running.close())
+    boot = running.site
+  }
   const site: Site = {
     id: identity.site,
     organisation: identity.organisation,
     ...sealing(identity.organisation, identity.site, siteKeyOf(stored)),
-    agents: new Agents(),
-    ...(services.boot && { boot: services.boot }),
+    agents,
+    boot,
+    resource: kept.resource,
   }
-  let fail: (error: unknown) => void = () => {}
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject
-  })
+  const failure = Promise.withResolvers<never>()
+  function fail(error: unknown): void {
+    grants.lapse()
+    link.stop()
+    failure.reject(error)
+  }
   const send: Link['send'] = (message) => link.send(message)
   const isConnected = () => link.connected
   const facts = new Facts(env, send, isConnected)
@@ -83,8 +101,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     ...shared,
     journal,
     note: (node, task, stage, body) => notes.add({ node, task, stage, body }),
-    broken: (error) => fail(error),
+    broken: fail,
   })
+  function onBootStage({ node, stage, ...body }: StageEvent): void {
+    if (grants.get(node) !== undefined) notes.add({ node, stage: `boot.${stage}`, body })
+  }
   const calls = new Calls({ ...shared, note: (node, stage, body) => notes.add({ node, stage, body }) })
   const link: Link = new Link({
     env,
@@ -142,11 +163,12 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     calls,
     facts,
     intervalMs: config.powerPollS * 1000,
-    isBusy: (node) => runner.works(node),
+    isBusy: (node) => runner.isBusy(node),
   })
-  const ended = Promise.race([link.run(), failed])
+  const ended = Promise.race([failure.promise, link.run()])
   ended.catch((error) => log.error('the conductor cannot go on', { error }))
 
+  const closing = opened.move()
   return {
     id: identity.conductor,
     site: identity.site,
@@ -160,12 +182,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       link.stop()
       await ended.catch(() => {})
       grants.lapse()
-      await journal.close()
-      await lock?.release()
+      await closing.disposeAsync()
     },
   }
 }
 
 function capabilities(site: Site): string[] {
-  return [...(site.boot === undefined ? [] : ['boot']), ...(site.agentApi === undefined ? [] : ['agent-api'])]
+  return site.boot === undefined ? [] : ['boot']
 }

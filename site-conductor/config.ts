@@ -18,8 +18,18 @@ export const Config = z.strictObject({
   logLevel:      z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe lines that are written'),
   logFormat:     z.enum(['json', 'text']).default('json').describe('json for machines, text for people'),
   boot:          flag.default(true).describe('Serve DHCP, TFTP and HTTP boot, and the agent API'),
-  address:       z.string().optional().describe('This host\'s address on the provisioning network: where machines and agents find it'),
+  address:       z.string().optional().describe('This host\'s address on the provisioning network: where machines and agents find it. Needed for boot'),
+  bootMode:      z.enum(['reservations', 'proxy']).default('reservations').describe('reservations: give nodes their addresses; proxy: another DHCP server does, this one adds what to boot'),
   agentApiPort:  port.default(6384).describe('Port of the agent API (https, certificate of the site CA)'),
+  httpBootPort:  port.default(8088).describe('Port that kernels, ramdisks and loaders are served on'),
+  dhcpPort:      port.default(67).describe('DHCP port; another one is for tests'),
+  proxyDhcpPort: port.default(4011).describe('Proxy DHCP port; another one is for tests'),
+  tftpPort:      port.default(69).describe('TFTP port; another one is for tests'),
+  loaderBios:    z.string().default('/usr/lib/ipxe/undionly.kpxe').describe('iPXE for BIOS machines; absolute path'),
+  loaderUefi:    z.string().default('/usr/lib/ipxe/snponly.efi').describe('iPXE for UEFI x86-64 machines; absolute path'),
+  deployKernel:  z.string().default('/var/lib/ferrule-conductor/ramdisk/kernel').describe('Kernel of the deploy ramdisk; absolute path'),
+  deployRamdisk: z.string().default('/var/lib/ferrule-conductor/ramdisk/initrd').describe('Initrd of the deploy ramdisk; absolute path'),
+  kernelArguments: z.string().default('').describe('More arguments for the deploy kernel, such as console=ttyS0,115200'),
 })
 export type Config = z.output<typeof Config>
 type Key = keyof Config
@@ -80,7 +90,7 @@ export function describeConfig({ config, sources }: Resolved): string {
   return CONFIG_KEYS.map((key) => {
     const value = config[key]
     const text = value === undefined ? '(not set)' : JSON.stringify(value).replace(/(:\/\/)[^/@"]+@/g, '$1******@')
-    return `${key.padEnd(14)} ${text.padEnd(32)} ${sources[key]}`
+    return `${key.padEnd(16)} ${text.padEnd(32)} ${sources[key]}`
   }).join('\n')
 }
 

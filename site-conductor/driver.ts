@@ -27,8 +27,9 @@ export interface StepContext<Info = Record<string, unknown>> extends Context<Inf
   readonly task: {
     readonly id: string
     readonly kind: string
+    /** As it is now: it may grow while a step runs. */
     readonly epoch: number
-    /** What earlier steps, here or at another conductor, left for this one. */
+    /** What earlier steps, here or at another conductor, left for this one, and what `keep` added. */
     readonly context: Readonly<Record<string, unknown>>
   }
   readonly args: Readonly<Record<string, unknown>>
@@ -114,4 +115,9 @@ export function implementationOf(driver: Driver, node: Grant, kind: string): Imp
   if (named === undefined) return undefined
   const wanted = node.interfaces[kind]
   return wanted === undefined ? Object.values(named)[0] : named[wanted]
+}
+
+/** Every implementation of every interface. */
+export function implementationsOf(driver: Driver): Implementation[] {
+  return Object.values(driver.interfaces).flatMap((named) => Object.values(named))
 }

@@ -1,22 +1,22 @@
 // Runs tasks: accept, then for each step ask the hub, do it, report it; at the end report the outcome until the hub has settled it.
-// 1. No step without a `proceed` to the question that is outstanding; after a reconnect the question is asked again.
-// 2. Everything is in the journal before it is sent. 3. A lost node ends the run silently: whoever has it now goes on at the step
-// that was under way, and a step reads before it acts. 4. One run per node.
+// 1. No step without the hub's `proceed` (questions.ts). 2. Everything is in the journal before it is said (reports.ts). 3. A lost node
+// ends the run silently: whoever has it now goes on at the step that was under way, and a step reads before it acts. 4. One run per node.
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
-import type { FromConductor, Outcome, Step, StepEvent, ToConductor } from '../shared/protocol.ts'
+import type { FromConductor, Outcome, Step, StepEvent } from '../shared/protocol.ts'
 import { Authority } from './authority.ts'
-import { type Driver, implementationOf, type StepContext, type StepResult } from './driver.ts'
+import { type Driver, implementationOf, implementationsOf, type StepContext, type StepResult } from './driver.ts'
 import { openDriverInfo } from './driver-info.ts'
 import type { Grants } from './grants.ts'
 import type { Journal, Task } from './journal.ts'
 import type { Log } from './log.ts'
+import { Questions } from './questions.ts'
+import { Reports } from './reports.ts'
 import type { Site } from './site.ts'
-import { moment, type Moment } from './span.ts'
+import type { Moment } from './span.ts'
 import { bounded } from './timing.ts'
 
 const STEP_TIMEOUT_MS = 10 * 60_000
-const EVENTS_PER_FRAME = 20
 
 export interface RunnerOptions {
   readonly env: Env
@@ -25,7 +25,7 @@ export interface RunnerOptions {
   readonly journal: Journal
   readonly drivers: ReadonlyMap<string, Driver>
   readonly site: Site
-  /** Sends a frame, or drops it while there is no link: everything that matters is sent again by `reconnected`. */
+  /** Sends a frame, or drops it while there is no link: everything that matters is said again by `reconnected`. */
   readonly send: (message: FromConductor) => void
   readonly note: (node: string, task: string, stage: string, body: Record<string, unknown>) => void
   /** The journal cannot be written: nothing may go on. */
@@ -37,198 +37,104 @@ interface Run {
   readonly task: Task
   readonly authority: Authority
   readonly driver: Driver
+  readonly log: Log
   context: Record<string, unknown>
   /** Index of the step under way or next. */
   index: number
   /** Number of the last event. */
   n: number
-  value?: unknown
+  value: unknown
   cancelled: boolean
-  /** The question that the hub has not answered yet. */
-  asked?: { rid: number; sent: Moment; answer: (refusal?: FaultError) => void }
-  /** Ends a step that only waits. */
-  endWait?: (reason: FaultError) => void
+  /** Ends the step under way when that only waits. */
+  endWait: ((reason: FaultError) => void) | undefined
   ended: Promise<void>
 }
 
 export class Runner {
   readonly #options: RunnerOptions
+  readonly #questions: Questions
+  readonly #reports: Reports
   readonly #runs = new Map<string, Run>()
-  readonly #starting = new Map<string, Promise<void>>()
-  #lastRid = 0
+  /** Per node the last delivery that is being dealt with: one after another. */
+  readonly #deliveries = new Map<string, Promise<void>>()
+  #closed = false
 
   constructor(options: RunnerOptions) {
     this.#options = options
-  }
-
-  /** What the hub hears in hello: everything that it has not settled. */
-  inflight(): { task: string; node: string; epoch: number }[] {
-    return [...this.#options.journal.entries.values()].map(({ task }) => ({
-      task: task.id,
-      node: task.node,
-      epoch: this.#runs.get(task.id)?.authority.epoch ?? task.epoch,
-    }))
-  }
-
-  /** Is this node being worked on? */
-  works(node: string): boolean {
-    return [...this.#runs.values()].some(({ task }) => task.node === node)
+    this.#questions = new Questions(options.env, options.send)
+    this.#reports = new Reports(options.journal, options.grants, options.send)
   }
 
   /** The hub delivers a task, perhaps not for the first time. */
   async deliver(task: Task): Promise<void> {
-    const { grants, journal, drivers, send } = this.#options
     const going = this.#runs.get(task.id)
     if (going !== undefined && !going.authority.signal.aborted && going.authority.epoch === task.epoch) {
-      send({ type: 'accepted', id: task.id, epoch: task.epoch })
+      this.#reports.accepted(task)
       return this.#repeat(task.id)
     }
-    // One after another per node: an older run must have left before its successor begins.
     going?.authority.end(new FaultError('fenced', `task ${task.id} was delivered again with epoch ${task.epoch}`))
-    const previous = this.#starting.get(task.node)
-    const start = (async () => {
-      await previous
-      await Promise.all([...this.#runs.values()].filter((run) => run.task.node === task.node).map((run) => run.ended))
-      try {
-        const hold = grants.find(task.node, task.epoch)
-        const driver = drivers.get(hold.grant.driver)
-        if (driver === undefined)
-          throw new FaultError('driver.unknown', `this conductor has no driver ${hold.grant.driver}`)
-        await journal.accept(task)
-        send({ type: 'accepted', id: task.id, epoch: task.epoch })
-        if (journal.entries.get(task.id)?.result === undefined)
-          this.#start(task, driver, new Authority(this.#options.env, grants, hold))
-        else this.#repeat(task.id)
-      } catch (error) {
-        if (!(error instanceof FaultError)) return this.#options.broken(error)
-        send({ type: 'rejected', id: task.id, epoch: task.epoch, why: error.fault })
+    const delivery = (this.#deliveries.get(task.node) ?? Promise.resolve()).then(() => this.#begin(task))
+    this.#deliveries.set(task.node, delivery)
+    await delivery
+    if (this.#deliveries.get(task.node) === delivery) this.#deliveries.delete(task.node)
+  }
+
+  async #begin(task: Task): Promise<void> {
+    const { env, grants, journal, drivers, send, broken, log } = this.#options
+    await Promise.all([...this.#runs.values()].filter((run) => run.task.node === task.node).map((run) => run.ended))
+    if (this.#closed) return
+    try {
+      const hold = grants.find(task.node, task.epoch)
+      const driver = drivers.get(hold.grant.driver)
+      if (driver === undefined)
+        throw new FaultError('driver.unknown', `this conductor has no driver ${hold.grant.driver}`)
+      await this.#reports.accept(task, hold)
+      const { events = [], result } = journal.entries.get(task.id) ?? {}
+      this.#repeat(task.id)
+      if (result !== undefined) return
+      const run: Run = {
+        task,
+        authority: new Authority(env, grants, hold),
+        driver,
+        log: log.with({ node: task.node, task: task.id, kind: task.kind, epoch: task.epoch }),
+        context: events.reduce((context, { event }) => merged(context, event.context), task.context),
+        index: Math.max(task.doneSteps, ...events.map(({ event }) => event.step + (event.kind === 'finished' ? 1 : 0))),
+        n: task.lastEvent + events.length,
+        value: undefined,
+        cancelled: false,
+        endWait: undefined,
+        ended: Promise.resolve(),
       }
-    })()
-    this.#starting.set(task.node, start)
-    await start
-    if (this.#starting.get(task.node) === start) this.#starting.delete(task.node)
-  }
-
-  /** An answer to an intent. */
-  proceed(id: string, rid: number, tenureMs: number): void {
-    const run = this.#runs.get(id)
-    if (run?.asked?.rid !== rid) return
-    run.authority.extendTenure({ from: run.asked.sent, ms: tenureMs })
-    run.asked.answer()
-  }
-
-  /** `fenced`: somebody else has it. `done`: it has ended. Either way nothing more is to be said about it. */
-  async over(id: string, why: 'fenced' | 'done', rid: number | undefined): Promise<void> {
-    const run = this.#runs.get(id)
-    if (rid !== undefined && run !== undefined && run.asked?.rid !== rid) return
-    run?.authority.end(new FaultError('fenced', `the hub says that task ${id} is ${why}`))
-    await run?.ended
-    await this.#options.journal.forget(id)
-  }
-
-  cancel(id: string): void {
-    const run = this.#runs.get(id)
-    if (run === undefined) return
-    if (run.asked === undefined && pastPointOfNoReturn(run.task, run.index)) {
-      return this.#options.note(run.task.node, id, 'cancel.refused', { step: nameOf(run.task.steps[run.index]) })
+      this.#runs.set(task.id, run)
+      run.ended = this.#work(run).finally(() => this.#runs.delete(task.id))
+    } catch (error) {
+      if (!(error instanceof FaultError)) return broken(error)
+      send({ type: 'rejected', id: task.id, epoch: task.epoch, why: error.fault })
     }
-    run.cancelled = true
-    const reason = new FaultError('task.cancelled', 'the task was cancelled')
-    if (run.asked !== undefined) run.asked.answer(reason)
-    else run.endWait?.(reason)
-  }
-
-  async acked(id: string, upTo: number): Promise<void> {
-    await this.#options.journal.acked(id, upTo)
-  }
-
-  async settled(id: string): Promise<void> {
-    await this.#options.journal.forget(id)
-  }
-
-  extendTenures(tenures: Record<string, number>, sent: Moment): void {
-    for (const [id, ms] of Object.entries(tenures)) this.#runs.get(id)?.authority.extendTenure({ from: sent, ms })
-  }
-
-  /** There is a link again: say again whatever may not have been heard. */
-  reconnected(): void {
-    for (const id of this.#options.journal.entries.keys()) this.#repeat(id)
-  }
-
-  /** Ends all runs without a word; the journal keeps what the hub has not heard. */
-  async close(): Promise<void> {
-    for (const run of this.#runs.values()) run.authority.end(new FaultError('unavailable', 'the conductor is stopping'))
-    await Promise.all([...this.#runs.values()].map((run) => run.ended))
-  }
-
-  #start(task: Task, driver: Driver, authority: Authority): void {
-    const unheard = this.#options.journal.entries.get(task.id)?.events ?? []
-    const run: Run = {
-      task,
-      authority,
-      driver,
-      context: unheard.reduce((context, { event }) => merged(context, event.context), task.context),
-      index: Math.max(task.doneSteps, ...unheard.map(({ event }) => event.step + (event.kind === 'finished' ? 1 : 0))),
-      n: task.lastEvent + unheard.length,
-      cancelled: false,
-      ended: Promise.resolve(),
-    }
-    this.#runs.set(task.id, run)
-    run.ended = this.#work(run).finally(() => this.#runs.delete(task.id))
-    this.#repeat(task.id)
   }
 
   async #work(run: Run): Promise<void> {
-    const { task, authority } = run
-    const log = this.#options.log.with({ node: task.node, task: task.id, epoch: authority.epoch, kind: task.kind })
+    const { task, authority, log } = run
     try {
       if (run.index > 0) await this.#resume(run)
       for (; run.index < task.steps.length; run.index++) {
-        await this.#ask(run)
-        await this.#perform(run, task.steps[run.index]!, log)
+        if (run.cancelled) throw new FaultError('task.cancelled', 'the task was cancelled')
+        await this.#questions.ask(task.id, run.index, authority)
+        await this.#perform(run, task.steps[run.index]!)
       }
       await this.#finish(run, run.value === undefined ? { ok: true } : { ok: true, value: run.value })
-      log.info('task done')
     } catch (error) {
-      if (isLost(error) || authority.signal.aborted)
-        return log.info('task left', { why: toFault(authority.signal.reason ?? error).message })
-      log.warn('task failed', { step: nameOf(task.steps[run.index]), error })
-      await this.#finish(run, { ok: false, fault: toFault(error), step: run.index }).catch(this.#options.broken)
+      if (authority.signal.aborted || isLost(error))
+        log.info('task left', { why: toFault(authority.signal.reason ?? error).message })
+      else await this.#finish(run, { ok: false, fault: toFault(error), step: run.index }, error)
     } finally {
       authority.end(new FaultError('task.cancelled', 'the task has ended'))
-      for (const named of Object.values(run.driver.interfaces)) {
-        for (const implementation of Object.values(named)) implementation.release?.(task.node, this.#options.site)
-      }
+      for (const implementation of implementationsOf(run.driver))
+        implementation.release?.(task.node, this.#options.site)
     }
   }
 
-  /** Waits for the hub's permission to begin the step at `run.index`. The hub is also the judge of the deadline. */
-  async #ask(run: Run): Promise<void> {
-    if (run.cancelled) throw new FaultError('task.cancelled', 'the task was cancelled')
-    const { signal } = run.authority
-    signal.throwIfAborted()
-    await new Promise<void>((resolve, reject) => {
-      const lost = () => answer(signal.reason as FaultError)
-      const answer = (refusal?: FaultError) => {
-        signal.removeEventListener('abort', lost)
-        delete run.asked
-        if (refusal === undefined) resolve()
-        else reject(refusal)
-      }
-      signal.addEventListener('abort', lost, { once: true })
-      run.asked = { rid: 0, sent: moment(this.#options.env), answer }
-      this.#sendIntent(run)
-    })
-  }
-
-  #sendIntent(run: Run): void {
-    const { env, send } = this.#options
-    run.asked = { ...run.asked!, rid: ++this.#lastRid, sent: moment(env) }
-    send({ type: 'intent', id: run.task.id, step: run.index, epoch: run.authority.epoch, rid: run.asked.rid })
-  }
-
-  async #perform(run: Run, step: Step, log: Log): Promise<void> {
-    const { env } = this.#options
+  async #perform(run: Run, step: Step): Promise<void> {
     await this.#report(run, 'started')
     if (step.waits) await this.#report(run, 'waiting')
     const wait = new AbortController()
@@ -239,26 +145,26 @@ export class Runner {
       const act = implementationOf(run.driver, run.authority.hold.grant, step.interface)?.steps?.[step.step]
       if (act === undefined)
         throw new FaultError('driver.unsupported', `driver ${run.driver.name} has no step ${nameOf(step)}`)
-      const done =
-        (await bounded(env, limit, outer, async (signal) => act(await this.#context(run, step, signal, log)))) ?? {}
+      const work = async (signal: AbortSignal) => act(await this.#context(run, step, signal))
+      const done = (await bounded(this.#options.env, limit, outer, work)) ?? {}
       if (done.value !== undefined) run.value = done.value
       if (step.waits) await this.#report(run, 'resumed')
       await this.#report(run, 'finished', done)
     } finally {
-      delete run.endWait
+      run.endWait = undefined
     }
   }
 
   /** Lets every interface rebuild, from task.context, what an earlier run had in memory. */
   async #resume(run: Run): Promise<void> {
     const step = run.task.steps[Math.min(run.index, run.task.steps.length - 1)]!
-    const context = await this.#context(run, step, run.authority.signal, this.#options.log)
+    const context = await this.#context(run, step, run.authority.signal)
     for (const kind of Object.keys(run.driver.interfaces)) {
       await implementationOf(run.driver, run.authority.hold.grant, kind)?.resume?.(context)
     }
   }
 
-  async #context(run: Run, step: Step, signal: AbortSignal, log: Log): Promise<StepContext> {
+  async #context(run: Run, step: Step, signal: AbortSignal): Promise<StepContext> {
     const { env, site, note } = this.#options
     const node = run.authority.hold.grant
     return {
@@ -268,65 +174,114 @@ export class Runner {
       signal,
       note: (stage, body = {}) => note(node.node, run.task.id, stage, body),
       env,
-      log: log.with({ step: nameOf(step) }),
+      log: run.log.with({ step: nameOf(step) }),
       site,
-      task: { id: run.task.id, kind: run.task.kind, epoch: run.authority.epoch, context: run.context },
+      task: {
+        id: run.task.id,
+        kind: run.task.kind,
+        get epoch() {
+          return run.authority.epoch
+        },
+        get context() {
+          return run.context
+        },
+      },
       args: step.args,
       keep: (context) => this.#report(run, 'started', { context }),
     }
   }
 
-  async #report(run: Run, kind: StepEvent['kind'], done: Pick<StepResult, 'context' | 'facts'> = {}): Promise<void> {
-    const { env, journal, send } = this.#options
-    const { context, facts } = done
+  async #report(run: Run, kind: StepEvent['kind'], { context, facts }: StepResult = {}): Promise<void> {
     const event: StepEvent = {
       n: ++run.n,
-      at: env.now(),
+      at: this.#options.env.now(),
       step: run.index,
       kind,
       ...(context && { context }),
       ...(facts && { facts }),
     }
     run.context = merged(run.context, context)
-    await journal.event(run.task.id, run.authority.epoch, event)
-    send({ type: 'event', id: run.task.id, epoch: run.authority.epoch, events: [event] })
+    await this.#reports.event(run.task.id, run.authority.hold, event).catch(this.#options.broken)
   }
 
-  async #finish(run: Run, outcome: Outcome): Promise<void> {
-    const { journal, send } = this.#options
-    await journal.result(run.task.id, run.authority.epoch, outcome)
-    send({ type: 'result', id: run.task.id, epoch: run.authority.epoch, outcome })
+  async #finish(run: Run, outcome: Outcome, error?: unknown): Promise<void> {
+    if (outcome.ok) run.log.info('task done')
+    else run.log.warn('task failed', { step: nameOf(run.task.steps[run.index]), code: outcome.fault.code, error })
+    await this.#reports.result(run.task.id, run.authority.hold, outcome).catch(this.#options.broken)
   }
 
-  /** Sends again what the hub has not acknowledged of one task, under the epoch that its node has now. */
-  #repeat(id: string): void {
-    const { journal, grants, send } = this.#options
-    const entry = journal.entries.get(id)
-    if (entry === undefined) return
-    // Without the node nothing of it would count; the hub hears of the task by hello's inflight, and says what becomes of it.
-    const epoch = grants.get(entry.task.node)?.grant.epoch
-    if (epoch === undefined || epoch < entry.task.epoch) return
-    for (let i = 0; i < entry.events.length; i += EVENTS_PER_FRAME) {
-      send({ type: 'event', id, epoch, events: entry.events.slice(i, i + EVENTS_PER_FRAME).map(({ event }) => event) })
-    }
-    if (entry.result !== undefined) send({ type: 'result', id, epoch, outcome: entry.result.outcome })
+  // From here on: what the hub says about a task, and what it hears on a new connection.
+
+  proceed(id: string, rid: number, tenureMs: number): void {
+    this.#questions.proceed(id, rid, tenureMs)
+  }
+
+  /** `fenced`: somebody else has it. `done`: it has ended. Either way nothing more is to be said about it. */
+  async over(id: string, why: 'fenced' | 'done', rid?: number): Promise<void> {
+    if (rid !== undefined && this.#runs.has(id) && !this.#questions.isOpen(id, rid)) return
     const run = this.#runs.get(id)
-    if (run?.asked !== undefined) this.#sendIntent(run)
+    run?.authority.end(new FaultError('fenced', `the hub says that task ${id} is ${why}`))
+    await run?.ended
+    await this.#reports.forget(id)
+  }
+
+  /** Honoured while the hub is asked and in waits, otherwise at the end of the step; not from the point of no return on. */
+  cancel(id: string): void {
+    const run = this.#runs.get(id)
+    if (run === undefined) return
+    const isAsking = this.#questions.isOpen(id)
+    if (!isAsking && run.task.steps.slice(0, run.index + 1).some((step) => step.pointOfNoReturn)) {
+      return this.#options.note(run.task.node, id, 'cancel.refused', { step: nameOf(run.task.steps[run.index]) })
+    }
+    run.cancelled = true
+    const reason = new FaultError('task.cancelled', 'the task was cancelled')
+    if (isAsking) this.#questions.refuse(id, reason)
+    else run.endWait?.(reason)
+  }
+
+  async acked(id: string, upTo: number): Promise<void> {
+    await this.#options.journal.acked(id, upTo)
+  }
+
+  async settled(id: string): Promise<void> {
+    await this.#reports.forget(id)
+  }
+
+  extendTenures(tenures: Record<string, number>, sent: Moment): void {
+    for (const [id, ms] of Object.entries(tenures)) this.#runs.get(id)?.authority.extendTenure({ from: sent, ms })
+  }
+
+  /** Everything that the hub has not settled; it answers each with the task again, `settled`, `done` or `fenced`. */
+  inflight(): { task: string; node: string; epoch: number }[] {
+    return [...this.#options.journal.entries.values()].map(({ task }) => {
+      return { task: task.id, node: task.node, epoch: this.#runs.get(task.id)?.authority.epoch ?? task.epoch }
+    })
+  }
+
+  isBusy(node: string): boolean {
+    return [...this.#runs.values()].some(({ task }) => task.node === node)
+  }
+
+  reconnected(): void {
+    for (const id of this.#options.journal.entries.keys()) this.#repeat(id)
+  }
+
+  #repeat(id: string): void {
+    this.#reports.repeat(id)
+    this.#questions.repeat(id)
+  }
+
+  /** Ends all runs without a word; the journal keeps what the hub has not heard. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const run of this.#runs.values()) run.authority.end(new FaultError('unavailable', 'the conductor is stopping'))
+    await Promise.all([...this.#runs.values()].map((run) => run.ended))
+    await Promise.all(this.#deliveries.values())
   }
 }
-
-export type RunnerMessage = Extract<
-  ToConductor,
-  { type: 'task' | 'proceed' | 'fenced' | 'done' | 'ack' | 'settled' | 'cancel' }
->
 
 function merged(context: Record<string, unknown>, patch: Record<string, unknown> | undefined): Record<string, unknown> {
   return Object.fromEntries(Object.entries({ ...context, ...patch }).filter(([, value]) => value !== null))
-}
-
-/** A cancel is honoured up to the start of the first such step. */
-function pastPointOfNoReturn(task: Task, index: number): boolean {
-  return task.steps.slice(0, index + 1).some((step) => step.pointOfNoReturn)
 }
 
 function isLost(error: unknown): boolean {

@@ -1,21 +1,26 @@
-// What a driver may use of its site: sealing, the boot services, the agents that are expected.
+// What a driver may use of its site: sealing, the boot services, the agents that are expected, and what it keeps open between steps.
 import { FaultError } from '../shared/faults.ts'
 import { open, seal, type SealedFor } from '../shared/sealing.ts'
 import type { Agents } from './agents.ts'
+import type { BootTicket } from './boot/ticket.ts'
 
-/** Lets a node boot: implemented by site-conductor/boot. */
+/** Lets a node boot: BootServices of site-conductor/boot. */
 export interface BootDoor {
   admit(ticket: BootTicket): void
+  /** Unknown nodes are fine. */
   withdraw(node: string): void
 }
 
-/** The permission of one node to boot the ramdisk, for one power-on window. */
-export interface BootTicket {
-  readonly node: string
-  readonly macs: readonly string[]
-  readonly address: { ip: string; prefixLength: number; router?: string; dns?: string[] } | null
-  readonly kernelArgs: readonly string[]
-  readonly note: (stage: string, body?: Record<string, unknown>) => void
+/** How machines boot here and where their agents call. */
+export interface SiteBoot {
+  readonly door: BootDoor
+  /** Absolute paths of the deploy ramdisk's kernel and initrd. */
+  readonly ramdisk: { readonly kernel: string; readonly initrd: string }
+  /** More arguments for its kernel, such as console=ttyS0. */
+  readonly kernelArguments: string
+  readonly agentApiUrl: string
+  /** SHA-256 (hex) of the site CA certificate (DER). */
+  readonly caSha256: string
 }
 
 export interface Site {
@@ -27,9 +32,13 @@ export interface Site {
   open(node: string, field: string, sealed: string): Promise<string>
   readonly agents: Agents
   /** Undefined where boot services are switched off. */
-  readonly boot?: BootDoor
-  /** Where agents find this conductor, and the SHA-256 (hex) of the site's CA certificate (DER). Undefined without agent API. */
-  readonly agentApi?: { readonly url: string; readonly caSha256: string }
+  readonly boot?: SiteBoot | undefined
+  /** The one `make()` of this conductor, made at first use and closed when the conductor ends: a driver's connections. */
+  resource<T extends Closable>(make: () => T): T
+}
+
+export interface Closable {
+  close(): Promise<void>
 }
 
 export interface SiteKey {
@@ -59,6 +68,24 @@ export function sealing(organisation: string, site: string, key: SiteKey | undef
           hint: `set ${field} again, so that it is sealed to this site`,
         })
       }
+    },
+  }
+}
+
+export function resources(): { resource: Site['resource']; close(): Promise<void> } {
+  const made = new Map<() => Closable, Closable>()
+  return {
+    resource<T extends Closable>(make: () => T): T {
+      const known = made.get(make) as T | undefined
+      if (known !== undefined) return known
+      const fresh = make()
+      made.set(make, fresh)
+      return fresh
+    },
+    async close() {
+      const all = [...made.values()]
+      made.clear()
+      await Promise.all(all.map((each) => each.close()))
     },
   }
 }

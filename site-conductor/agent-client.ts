@@ -1,0 +1,199 @@
+// Commands to the agent in a deploy ramdisk, over TLS with the certificate of its heartbeat pinned (reference: ironic agent API).
+// 1. `before` runs in the turn in which a command leaves. 2. Each command carries the epoch: the agent refuses an older one.
+// 3. A command whose answer was lost is looked for before it is sent again. 4. A command under way is picked up, not restarted.
+import { X509Certificate } from 'node:crypto'
+import https from 'node:https'
+import type { TLSSocket } from 'node:tls'
+import {
+  type AgentErrorBody,
+  agentErrorBodySchema,
+  commandListSchema,
+  type CommandProgress,
+  type CommandResult,
+  commandResultSchema,
+  MAX_ANSWER_BYTES,
+} from '../shared/agent-protocol.ts'
+import type { Env } from '../shared/env.ts'
+import { FaultError, type FaultCode } from '../shared/faults.ts'
+import { sleep } from './timing.ts'
+
+const REQUEST_TIMEOUT_MS = 60_000
+const TRIES = 3
+const RETRY_PAUSE_MS = 2_000
+const POLL_MS = 1_000
+/** A machine that writes at full speed may be slow to answer; that long a silence is a lost agent. */
+const MAX_SILENCE_MS = 120_000
+
+export interface AgentConnection {
+  /** https://address:port */
+  readonly url: string
+  readonly token: string
+  /** PEM; nothing else is trusted. */
+  readonly certificate: string
+  readonly epoch: () => number
+  readonly before: () => void
+  readonly env: Env
+  readonly signal: AbortSignal
+}
+
+/** No TCP or TLS connection, or one that broke: it may come back. */
+class Unreachable extends Error {}
+
+/** Starts `name` and returns the agent's entry of it; for synchronous commands that is the end of it. */
+export async function startCommand(
+  agent: AgentConnection,
+  name: string,
+  params: Record<string, unknown>,
+): Promise<CommandResult> {
+  const body = () => JSON.stringify({ name, params, epoch: agent.epoch() })
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return commandResultSchema.parse(await request(agent, 'POST', '/v1/commands/', body))
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error
+      if (attempt === TRIES) throw lost(agent, error)
+      await sleep(agent.env, RETRY_PAUSE_MS, agent.signal)
+      const running = await runningCommand(agent, name).catch(() => undefined)
+      if (running !== undefined) return running
+    }
+  }
+}
+
+/** The agent's last command, when it is `name` and runs. */
+export async function runningCommand(agent: AgentConnection, name: string): Promise<CommandResult | undefined> {
+  const { commands } = commandListSchema.parse(await request(agent, 'GET', '/v1/commands/'))
+  const last = commands.at(-1)
+  return last?.command_name === shortName(name) && last.command_status === 'RUNNING' ? last : undefined
+}
+
+/** The command `id`; undefined when the agent does not know it (it was restarted, say). */
+export async function findCommand(agent: AgentConnection, id: string): Promise<CommandResult | undefined> {
+  try {
+    return commandResultSchema.parse(await request(agent, 'GET', `/v1/commands/${encodeURIComponent(id)}`))
+  } catch (error) {
+    if (error instanceof AgentRefusal && error.status === 404) return undefined
+    throw error
+  }
+}
+
+/** Waits until a command has ended and returns its result; a failed one becomes a fault. */
+export async function waitForCommand(
+  agent: AgentConnection,
+  command: CommandResult,
+  onProgress: (progress: CommandProgress) => void = () => {},
+): Promise<Record<string, unknown>> {
+  let current = command
+  let heardAt = agent.env.mono()
+  while (current.command_status === 'RUNNING') {
+    if (current.command_progress !== undefined) onProgress(current.command_progress)
+    await sleep(agent.env, POLL_MS, agent.signal)
+    try {
+      const found = await findCommand(agent, current.id)
+      if (found === undefined) throw new FaultError('agent.lost', 'the agent was restarted in the middle of a command')
+      current = found
+      heardAt = agent.env.mono()
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error
+      if (agent.env.mono() - heardAt > MAX_SILENCE_MS) throw lost(agent, error)
+    }
+  }
+  if (current.command_status === 'SUCCEEDED') return current.command_result ?? {}
+  const { type = 'unknown', message = current.command_status, details = '' } = current.command_error ?? {}
+  throw faultOf(type, message, details)
+}
+
+/** What the agent's kinds of errors mean to an operator. */
+const FAULT_OF: Readonly<Record<string, FaultCode>> = {
+  StaleEpoch: 'fenced',
+  ImageChecksumError: 'image.digest',
+  ImageDownloadError: 'image.unreachable',
+  ImageDownloadTimeout: 'image.unreachable',
+  InvalidImage: 'image.format',
+  DiskTooSmall: 'image.too_large',
+  DeviceNotFound: 'disk.not_found',
+  DiskReadError: 'disk.io',
+  DiskWriteError: 'disk.io',
+  ImageWriteError: 'disk.io',
+  InvalidConfigDrive: 'config_drive.invalid',
+}
+
+function faultOf(type: string, message: string, details: string): FaultError {
+  const missing = type === 'ImageDownloadError' && /\b(404|410)\b/.test(`${message} ${details}`)
+  const code = missing ? 'image.not_found' : (FAULT_OF[type] ?? 'agent.command')
+  const more = details === '' || details === message ? '' : `: ${details.split('\n')[0]}`
+  return new FaultError(code, `the agent reports ${type}: ${message}${more}`)
+}
+
+/** The agent answered, with something else than success. */
+class AgentRefusal extends FaultError {
+  readonly status: number
+  constructor(status: number, body: AgentErrorBody) {
+    const { fault } = faultOf(body.type ?? `HTTP ${status}`, body.message ?? body.faultstring ?? '', body.details ?? '')
+    super(fault.code, fault.message)
+    this.status = status
+  }
+}
+
+function lost(agent: AgentConnection, cause: Error): FaultError {
+  return new FaultError('agent.lost', `the agent at ${agent.url} does not answer: ${cause.message}`, { cause })
+}
+
+/** `standby.prepare_image` is listed as `prepare_image`. */
+function shortName(name: string): string {
+  return name.slice(name.indexOf('.') + 1)
+}
+
+/** One request on a connection of its own. A body is made, and `before` asked, when the secured connection is there. */
+function request(agent: AgentConnection, method: 'GET' | 'POST', path: string, body?: () => string): Promise<unknown> {
+  const url = new URL(path, agent.url)
+  url.searchParams.set('agent_token', agent.token)
+  const pinned = new X509Certificate(agent.certificate)
+  return new Promise((resolve, reject) => {
+    const outgoing = https.request(url, {
+      method,
+      agent: false,
+      ca: [agent.certificate],
+      // The name in the certificate is the agent's own claim; being the very one that came with the token is what counts.
+      checkServerIdentity: (_, shown) =>
+        pinned.raw.equals(shown.raw) ? undefined : new Error('another certificate than at the heartbeat'),
+      minVersion: 'TLSv1.2',
+      timeout: REQUEST_TIMEOUT_MS,
+      signal: agent.signal,
+      headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
+    })
+    outgoing.on('socket', (socket) => {
+      ;(socket as TLSSocket).once('secureConnect', () => {
+        try {
+          if (body !== undefined) agent.before()
+          outgoing.end(body?.())
+        } catch (error) {
+          reject(error as Error)
+          outgoing.destroy()
+        }
+      })
+    })
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${REQUEST_TIMEOUT_MS / 1000} s`)))
+    outgoing.on('error', (error) => reject(agent.signal.aborted ? agent.signal.reason : new Unreachable(error.message)))
+    outgoing.on('response', (response) => {
+      const parts: Buffer[] = []
+      let bytes = 0
+      response.on('data', (part: Buffer) => {
+        parts.push(part)
+        bytes += part.length
+        if (bytes > MAX_ANSWER_BYTES) outgoing.destroy(new Error('the answer is too long'))
+      })
+      response.on('error', (error) => reject(new Unreachable(error.message)))
+      response.on('end', () => {
+        const text = Buffer.concat(parts).toString()
+        const status = response.statusCode ?? 0
+        try {
+          const value: unknown = JSON.parse(text)
+          if (status === 200) resolve(value)
+          else reject(new AgentRefusal(status, agentErrorBodySchema.catch({}).parse(value)))
+        } catch {
+          reject(new FaultError('agent.command', `the agent answered ${status} with something that is not JSON`))
+        }
+      })
+    })
+  })
+}

@@ -1,0 +1,139 @@
+// The deploy interface "direct": the agent in the ramdisk fetches the image itself and writes it to the root disk.
+import { gzipSync } from 'node:zlib'
+import type { CommandProgress } from '../../shared/agent-protocol.ts'
+import { FaultError } from '../../shared/faults.ts'
+import { type AgentConnection, findCommand, runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
+import { buildConfigDrive, type ConfigDriveContent } from '../config-drive/config-drive.ts'
+import type { Context, Implementation, StepContext } from '../driver.ts'
+import { imageInfoOf } from './image-info.ts'
+import { deployContext, openSecret } from './task-context.ts'
+
+/** A step of a minute tells about twenty times how far it is. */
+const PROGRESS_SPACING_MS = 3_000
+
+async function agentOf(context: StepContext<unknown>): Promise<AgentConnection> {
+  const { agent_url: url, agent_token: sealed, agent_certificate: certificate } = deployContext(context)
+  if (url === undefined || sealed === undefined || certificate === undefined) {
+    throw new FaultError('agent.no_call', 'no agent has called during this boot')
+  }
+  const { before, env, signal, task } = context
+  return {
+    url,
+    certificate,
+    token: await openSecret(context, 'task.agent_token', sealed),
+    before,
+    env,
+    signal,
+    epoch: () => task.epoch,
+  }
+}
+
+/** Runs an asynchronous command to its end; one that an earlier run of this step began is picked up, running or done. */
+async function perform(
+  context: StepContext<unknown>,
+  step: string,
+  name: string,
+  params: Record<string, unknown>,
+): Promise<void> {
+  const agent = await agentOf(context)
+  const { agent_command: begun } = deployContext(context)
+  const known = begun?.step === step ? await findCommand(agent, begun.id) : await runningCommand(agent, name)
+  const command = known ?? (await startCommand(agent, name, params))
+  if (begun?.id !== command.id) await context.keep({ agent_command: { step, id: command.id } })
+  if (known !== undefined) context.note(`${step}.resumed`, { command: command.id })
+  await waitForCommand(agent, command, progressNotes(context, step))
+}
+
+function progressNotes({ env, note }: StepContext<unknown>, step: string): (progress: CommandProgress) => void {
+  let saidAt = -Infinity
+  return ({ step: part, bytes, total, ratePerS }) => {
+    if (env.mono() - saidAt < PROGRESS_SPACING_MS) return
+    saidAt = env.mono()
+    const percent = total !== undefined && total > 0 ? { percent: Math.floor((bytes / total) * 100) } : {}
+    note(step, { part, bytes, ...(total !== undefined && { total }), ratePerS, ...percent })
+  }
+}
+
+/** The node and its ports as agents want them in every step. */
+function nodeParams({ node, ...context }: StepContext<unknown>): Record<string, unknown> {
+  const { instance_info: instanceInfo } = deployContext({ node, ...context })
+  return {
+    node: { uuid: node.node, properties: node.properties, instance_info: instanceInfo, driver_internal_info: {} },
+    ports: node.ports.map(({ address }) => ({ address })),
+  }
+}
+
+/** As base64 of a gzipped ISO, or a URL; undefined when the instance has none. */
+async function configDriveOf(context: StepContext<unknown>): Promise<string | undefined> {
+  const { configdrive, instance_info: instanceInfo } = deployContext(context)
+  const given = configdrive ?? instanceInfo['configdrive']
+  const plain = typeof given === 'string' ? await openSecret(context, 'instance_info.configdrive', given) : given
+  if (plain === undefined || plain === null || plain === '') return undefined
+  const content = typeof plain === 'string' && plain.startsWith('{') ? (JSON.parse(plain) as unknown) : plain
+  if (typeof content === 'string') return content
+  const { node, env } = context
+  try {
+    const iso = buildConfigDrive(content as ConfigDriveContent, {
+      node: { uuid: node.node, name: node.name },
+      time: new Date(env.now()),
+    })
+    return gzipSync(iso).toString('base64')
+  } catch (cause) {
+    throw new FaultError('config_drive.invalid', `the config drive cannot be made: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+}
+
+export interface DirectDeployOptions<Info> {
+  readonly setBootDevice: (context: Context<Info>, args: { boot_device: 'disk'; persistent: true }) => Promise<void>
+}
+
+export function directDeploy<Info>({ setBootDevice }: DirectDeployOptions<Info>): Implementation<Info> {
+  return {
+    steps: {
+      async wait_agent(context) {
+        const { node, site, signal } = context
+        const known = deployContext(context)
+        // An earlier run of this step may have heard it already.
+        if (known.agent_url !== undefined && known.agent_certificate !== undefined) return {}
+        const call = await site.agents.firstCall(node.node, signal).catch((error: unknown) => {
+          if (!(error instanceof FaultError) || error.fault.code !== 'timeout') throw error
+          throw new FaultError('agent.no_call', 'the machine was switched on, but no agent called in time')
+        })
+        context.note('agent.call', { version: call.version })
+        return { context: { agent_url: call.url, agent_version: call.version, agent_certificate: call.certificate } }
+      },
+      async write_image(context) {
+        const image = imageInfoOf(context.node.node, deployContext(context).instance_info)
+        await perform(context, 'write_image', 'standby.prepare_image', { image_info: image, ...nodeParams(context) })
+      },
+      async write_configdrive(context) {
+        const configdrive = await configDriveOf(context)
+        if (configdrive === undefined) return
+        const step = { interface: 'deploy', step: 'write_configdrive', args: { configdrive } }
+        await perform(context, 'write_configdrive', 'deploy.execute_deploy_step', { step, ...nodeParams(context) })
+      },
+      prepare_instance_boot: (context) => setBootDevice(context, { boot_device: 'disk', persistent: true }),
+      async erase_devices_metadata(context) {
+        const step = { interface: 'deploy', step: 'erase_devices_metadata', args: {} }
+        await perform(context, 'erase_devices_metadata', 'clean.execute_clean_step', { step, ...nodeParams(context) })
+      },
+      /** The power goes off in the next step whatever happens here, so an agent that is gone already is no failure. */
+      async tear_down_agent(context) {
+        try {
+          const agent = await agentOf(context)
+          await startCommand(agent, 'standby.sync', {})
+          await startCommand(agent, 'standby.power_off', {})
+        } catch (error) {
+          if (
+            !(error instanceof FaultError) ||
+            !['agent.lost', 'agent.no_call', 'agent.command'].includes(error.fault.code)
+          )
+            throw error
+          context.note('agent.gone', { why: error.fault.message })
+        }
+      },
+    },
+  }
+}

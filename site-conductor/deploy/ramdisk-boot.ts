@@ -1,0 +1,128 @@
+// The boot interface "ipxe": lets a node boot the deploy ramdisk over the network, once, with a token of its own for this boot.
+import { FaultError } from '../../shared/faults.ts'
+import { toBase64Url } from '../../shared/sealing.ts'
+import type { Implementation, StepContext } from '../driver.ts'
+import type { Site, SiteBoot } from '../site.ts'
+import { deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
+
+const BOOT_TOKEN_BYTES = 18
+/** 43 characters: agents accept a token of at least 32. */
+const AGENT_TOKEN_BYTES = 32
+
+function bootOf(site: Site): SiteBoot {
+  if (site.boot !== undefined) return site.boot
+  throw new FaultError('driver.unsupported', 'boot services are switched off at this conductor', {
+    hint: 'set "boot": true in the conductor\'s configuration, or give the node a driver that needs none',
+  })
+}
+
+function macsOf({ node }: Pick<StepContext, 'node'>): string[] {
+  const enabled = node.ports.filter((port) => port.pxeEnabled)
+  const macs = (enabled.length > 0 ? enabled : node.ports).map((port) => port.address.toLowerCase())
+  if (macs.length > 0) return macs
+  throw new FaultError(
+    'driver.invalid_info',
+    `node ${node.name ?? node.node} has no port, so its network boot cannot be recognised`,
+    {
+      hint: 'POST /v1/ports with the MAC address of the NIC that boots',
+    },
+  )
+}
+
+/** Opens the door for the node and expects its agent. Doing it twice for the same boot changes nothing. */
+async function letIn(context: StepContext<unknown>, tokens: { boot: string; agent: string }): Promise<void> {
+  const { node, site, keep, driverInfo } = context as StepContext
+  const boot = bootOf(site)
+  const { instance_info: instanceInfo, agent_token_shown: shown, ...known } = deployContext(context)
+  const { agent_url: url, agent_certificate: certificate, agent_version: version } = known
+  const macs = macsOf(context as StepContext)
+  site.agents.expect({
+    node: node.node,
+    macs,
+    token: tokens.agent,
+    properties: node.properties,
+    instanceInfo: withoutSecrets(instanceInfo),
+    shown,
+    onShown: () => keep({ agent_token_shown: true }),
+    call: url !== undefined && certificate !== undefined ? { url, certificate, version } : undefined,
+  })
+  const more = driverInfo['kernel_append_params']
+  const kernelArguments = [
+    `ipa-api-url=${boot.agentApiUrl}`,
+    `ferrule.ca=sha256:${boot.caSha256}`,
+    `ferrule.node=${node.node}`,
+    boot.kernelArguments,
+    typeof more === 'string' ? more : '',
+  ].filter(Boolean)
+  try {
+    boot.door.admit({
+      node: node.node,
+      macs,
+      token: tokens.boot,
+      ramdisk: { ...boot.ramdisk, kernelArguments: kernelArguments.join(' ') },
+      ...(node.address !== null && { address: withoutUndefined(node.address) }),
+    })
+  } catch (cause) {
+    throw new FaultError('driver.invalid_info', `the node cannot be booted: ${(cause as Error).message}`, { cause })
+  }
+}
+
+function letOut(node: string, site: Site): void {
+  site.boot?.door.withdraw(node)
+  site.agents.forget(node)
+}
+
+export function ramdiskBoot<Info>(): Implementation<Info> {
+  return {
+    validate(context) {
+      bootOf(context.site)
+      macsOf(context)
+    },
+    steps: {
+      async prepare_ramdisk(context) {
+        const { node, site, env } = context
+        const boot = toBase64Url(env.random(BOOT_TOKEN_BYTES))
+        const agent = toBase64Url(env.random(AGENT_TOKEN_BYTES))
+        const sealed = {
+          boot_token: await site.seal(node.node, 'task.boot_token', boot),
+          agent_token: await site.seal(node.node, 'task.agent_token', agent),
+        }
+        // On record before anybody can see them: a successor must know the tokens that the machine may have got.
+        await context.keep({ ...Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])), ...sealed })
+        letOut(node.node, site)
+        await letIn(context, { boot, agent })
+      },
+      async clean_up_ramdisk({ node, site }) {
+        letOut(node.node, site)
+        return { context: Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])) }
+      },
+      async clean_up_instance({ node, site }) {
+        letOut(node.node, site)
+      },
+    },
+    async resume(context) {
+      const { boot_token: boot, agent_token: agent } = deployContext(context)
+      if (boot === undefined || agent === undefined) return
+      await letIn(context, {
+        boot: await openSecret(context, 'task.boot_token', boot),
+        agent: await openSecret(context, 'task.agent_token', agent),
+      })
+    },
+    release: letOut,
+  }
+}
+
+/** Lookup answers go to whoever boots; nothing sealed or named like a secret is in them. */
+function withoutSecrets(info: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(info).filter(([name]) => !/password|secret|configdrive|token/i.test(name)))
+}
+
+function withoutUndefined(address: NonNullable<StepContext['node']['address']>): {
+  ip: string
+  prefixLength: number
+  router?: string
+  dns?: string[]
+} {
+  const { ip, prefixLength, router, dns } = address
+  return { ip, prefixLength, ...(router !== undefined && { router }), ...(dns !== undefined && { dns }) }
+}

@@ -1,0 +1,46 @@
+// What the steps of a deployment leave in task.context for the next one, at this conductor or at another. Secrets are sealed to the site.
+import { z } from 'zod'
+import { FaultError } from '../../shared/faults.ts'
+import { isSealed } from '../../shared/sealing.ts'
+import type { StepContext } from '../driver.ts'
+
+const json = z.record(z.string(), z.unknown())
+
+const DeployContext = z.looseObject({
+  instance_info: json.default({}),
+  /** JSON content, base64 of a gzipped ISO, or a URL. */
+  configdrive: z.union([z.string(), json]).nullish(),
+  /** Sealed: the unguessable part of this boot's paths, and the token of its agent. */
+  boot_token: z.string().optional(),
+  agent_token: z.string().optional(),
+  agent_token_shown: z.boolean().default(false),
+  agent_url: z.string().optional(),
+  agent_version: z.string().default('unknown'),
+  /** PEM of the agent's own certificate. */
+  agent_certificate: z.string().optional(),
+  /** The command that was started last, and the step that wanted it. */
+  agent_command: z.object({ step: z.string(), id: z.string() }).optional(),
+})
+export type DeployContext = z.output<typeof DeployContext>
+
+/** Removed when the ramdisk is done with. */
+export const RAMDISK_KEYS = [
+  'boot_token',
+  'agent_token',
+  'agent_token_shown',
+  'agent_url',
+  'agent_version',
+  'agent_certificate',
+  'agent_command',
+] as const
+
+export function deployContext(context: StepContext<unknown>): DeployContext {
+  const parsed = DeployContext.safeParse(context.task.context)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new FaultError('internal', `task.context: ${issue?.path.join('.')} ${issue?.message}`)
+}
+
+export async function openSecret(context: StepContext<unknown>, field: string, value: string): Promise<string> {
+  return isSealed(value) ? await context.site.open(context.node.node, field, value) : value
+}

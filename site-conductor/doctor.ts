@@ -1,0 +1,82 @@
+// `ferrule-conductor doctor`: looks for what keeps a conductor from working. Each finding says what to do. Changes nothing.
+import { access, constants, stat } from 'node:fs/promises'
+import { MAX_CLOCK_SKEW_MS } from '../shared/upgrade.ts'
+import type { Config } from './config.ts'
+import { folder } from './disk.ts'
+import { readIdentity, readSite } from './identity.ts'
+import { loadDrivers } from './load-drivers.ts'
+
+const CLOUD_TIMEOUT_MS = 10_000
+
+interface Finding {
+  readonly what: string
+  /** undefined: well. */
+  readonly wrong?: string
+}
+
+/** Prints one line per check; true when all is well. */
+export async function examine(config: Config, out: (text: string) => void): Promise<boolean> {
+  const findings = [
+    await dataFolder(config),
+    await identity(config),
+    await cloud(config),
+    await drivers(config),
+    ...(await boot(config)),
+  ]
+  for (const { what, wrong } of findings) out(wrong === undefined ? `ok     ${what}` : `WRONG  ${what}: ${wrong}`)
+  return findings.every(({ wrong }) => wrong === undefined)
+}
+
+async function check(what: string, run: () => Promise<string | undefined>): Promise<Finding> {
+  const wrong = await run().catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
+  return wrong === undefined ? { what } : { what, wrong }
+}
+
+function dataFolder({ dataDir }: Config): Promise<Finding> {
+  return check(`data folder ${dataDir}`, async () => {
+    await access(dataDir, constants.R_OK | constants.W_OK)
+    const { mode } = await stat(dataDir)
+    return (mode & 0o077) === 0 ? undefined : `others may read it: chmod 700 ${dataDir}`
+  })
+}
+
+function identity({ dataDir }: Config): Promise<Finding> {
+  return check('enrolment and site key', async () => {
+    const disk = await folder(dataDir)
+    if ((await readIdentity(disk)) === undefined) return 'not enrolled: run "ferrule-conductor enroll"'
+    const site = await readSite(disk)
+    if (site?.privateKey !== undefined) return undefined
+    return 'this conductor cannot open BMC passwords: run "ferrule-conductor request-key" and have it admitted'
+  })
+}
+
+function cloud({ dataDir, url }: Config): Promise<Finding> {
+  return check('the cloud, and this clock', async () => {
+    const target = url ?? (await readIdentity(await folder(dataDir)))?.url
+    if (target === undefined) return 'not enrolled'
+    const sent = Date.now()
+    const response = await fetch(`${target}/v1`, { signal: AbortSignal.timeout(CLOUD_TIMEOUT_MS) })
+    const date = Date.parse(response.headers.get('date') ?? '')
+    if (Number.isNaN(date)) return undefined
+    const offMs = Math.abs((sent + Date.now()) / 2 - date)
+    return offMs < MAX_CLOCK_SKEW_MS / 2 ? undefined : `this clock is ${Math.round(offMs / 1000)} s off: set up NTP`
+  })
+}
+
+function drivers(config: Config): Promise<Finding> {
+  return check(`drivers ${config.drivers.join(', ')}`, async () => {
+    await loadDrivers(config.drivers)
+    return undefined
+  })
+}
+
+async function boot(config: Config): Promise<Finding[]> {
+  if (!config.boot) return []
+  const files = [config.deployKernel, config.deployRamdisk, config.loaderBios, config.loaderUefi]
+  return [
+    await check('address on the provisioning network', async () =>
+      config.address === undefined ? 'set "address"' : undefined,
+    ),
+    ...(await Promise.all(files.map((file) => check(file, async () => void (await access(file, constants.R_OK)))))),
+  ]
+}

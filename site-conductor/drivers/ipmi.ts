@@ -1,0 +1,20 @@
+// The driver for machines with an IPMI 2.0 BMC: power and boot device by IPMI, deployment over the network.
+import { directDeploy } from '../deploy/direct.ts'
+import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
+import { defineDriver } from '../driver.ts'
+import { ipmiManagement, setBootDevice } from './ipmi/boot-device.ts'
+import { ipmiInfo, type IpmiInfo } from './ipmi/info.ts'
+import { ipmiPower } from './ipmi/power.ts'
+
+export default defineDriver({
+  name: 'ipmi',
+  about: 'Machines with an IPMI 2.0 BMC, deployed by an agent that is booted over the network',
+  info: ipmiInfo,
+  secrets: ['ipmi_password', 'ipmi_hex_kg_key'],
+  interfaces: {
+    power: { ipmitool: ipmiPower },
+    management: { ipmitool: ipmiManagement },
+    boot: { ipxe: ramdiskBoot<IpmiInfo>() },
+    deploy: { direct: directDeploy<IpmiInfo>({ setBootDevice }) },
+  },
+})

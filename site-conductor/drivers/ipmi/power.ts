@@ -1,0 +1,67 @@
+// Power by IPMI: read, act, then look until it is so. 1. Only on, off and soft; a cycle is off, seen off, on (ownership.md, rule 7).
+// 2. A machine that is already as wanted gets no command.
+import { FaultError } from '../../../shared/faults.ts'
+import type { Implementation, StepResult } from '../../driver.ts'
+import { controlChassis } from '../../ipmi/commands/chassis-control.ts'
+import { getChassisStatus } from '../../ipmi/commands/chassis-status.ts'
+import { getDeviceId } from '../../ipmi/commands/device-id.ts'
+import { sleep } from '../../timing.ts'
+import { type IpmiContext, mutate, read } from './bmc.ts'
+import type { IpmiInfo } from './info.ts'
+
+const SWITCH_TIMEOUT_MS = 60_000
+/** An operating system may take minutes to stop; Ironic waits 600 s. The step's own limit is longer than this. */
+const SOFT_TIMEOUT_MS = 9 * 60_000
+const FIRST_LOOK_MS = 250
+const LONGEST_PAUSE_MS = 8_000
+
+type Power = 'on' | 'off'
+
+async function powerOf(context: IpmiContext): Promise<Power> {
+  return (await read(context, getChassisStatus)).power
+}
+
+async function bring(
+  context: IpmiContext,
+  wanted: Power,
+  action: 'on' | 'off' | 'soft',
+  timeoutMs: number,
+): Promise<StepResult> {
+  const { env, signal } = context
+  if ((await powerOf(context)) !== wanted) {
+    await mutate(context, (session, options) => controlChassis(session, action, options))
+    const until = env.mono() + timeoutMs
+    for (
+      let pauseMs = FIRST_LOOK_MS;
+      (await powerOf(context)) !== wanted;
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+    ) {
+      const leftMs = until - env.mono()
+      if (leftMs <= 0) {
+        throw new FaultError(
+          'power.timeout',
+          `the BMC accepted "${action}", but the machine was not ${wanted} after ${timeoutMs / 1000} s`,
+        )
+      }
+      await sleep(env, Math.min(pauseMs, leftMs), signal)
+    }
+  }
+  return { facts: { power_state: `power ${wanted}` } }
+}
+
+export const ipmiPower: Implementation<IpmiInfo> = {
+  steps: {
+    /** Can we log in, and may we act? Asks for a session of the privilege that a mutation needs. */
+    async verify(context) {
+      const { manufacturer } = await read(context, getDeviceId, 'operator')
+      context.note('bmc.verified', { manufacturer })
+      return { facts: { power_state: `power ${await powerOf(context)}` } }
+    },
+    power_on: (context) => bring(context, 'on', 'on', SWITCH_TIMEOUT_MS),
+    power_off: (context) => bring(context, 'off', 'off', SWITCH_TIMEOUT_MS),
+    soft_power_off: (context) => bring(context, 'off', 'soft', SOFT_TIMEOUT_MS),
+  },
+  methods: {
+    get_power_state: async (context) => `power ${await powerOf(context)}`,
+  },
+}

@@ -1,0 +1,70 @@
+// Asking the hub for permission to begin a step: intent, then proceed or a refusal.
+// 1. Only the answer to the outstanding number counts. 2. Asking again takes a new number, so an answer to the old one is nothing.
+import type { Env } from '../shared/env.ts'
+import type { FaultError } from '../shared/faults.ts'
+import type { FromConductor } from '../shared/protocol.ts'
+import type { Authority } from './authority.ts'
+import { moment, type Moment } from './span.ts'
+
+interface Question {
+  readonly step: number
+  readonly authority: Authority
+  readonly answer: (refusal?: FaultError) => void
+  rid: number
+  sent: Moment
+}
+
+export class Questions {
+  readonly #env: Env
+  readonly #send: (message: FromConductor) => void
+  readonly #open = new Map<string, Question>()
+  #lastRid = 0
+
+  constructor(env: Env, send: (message: FromConductor) => void) {
+    this.#env = env
+    this.#send = send
+  }
+
+  /** Resolves at the hub's `proceed`; rejects with the refusal, or with the authority's reason when that ends. */
+  async ask(task: string, step: number, authority: Authority): Promise<void> {
+    const { signal } = authority
+    signal.throwIfAborted()
+    await new Promise<void>((resolve, reject) => {
+      const lost = () => answer(signal.reason as FaultError)
+      const answer = (refusal?: FaultError) => {
+        signal.removeEventListener('abort', lost)
+        this.#open.delete(task)
+        if (refusal === undefined) resolve()
+        else reject(refusal)
+      }
+      signal.addEventListener('abort', lost, { once: true })
+      this.#open.set(task, { step, authority, answer, rid: 0, sent: moment(this.#env) })
+      this.repeat(task)
+    })
+  }
+
+  /** Asks again, where a question is open. */
+  repeat(task: string): void {
+    const question = this.#open.get(task)
+    if (question === undefined) return
+    question.rid = ++this.#lastRid
+    question.sent = moment(this.#env)
+    this.#send({ type: 'intent', id: task, step: question.step, epoch: question.authority.epoch, rid: question.rid })
+  }
+
+  proceed(task: string, rid: number, tenureMs: number): void {
+    const question = this.#open.get(task)
+    if (question?.rid !== rid) return
+    question.authority.extendTenure({ from: question.sent, ms: tenureMs })
+    question.answer()
+  }
+
+  isOpen(task: string, rid?: number): boolean {
+    const question = this.#open.get(task)
+    return question !== undefined && (rid === undefined || question.rid === rid)
+  }
+
+  refuse(task: string, reason: FaultError): void {
+    this.#open.get(task)?.answer(reason)
+  }
+}

@@ -1,0 +1,63 @@
+// What the hub is told about tasks: each event and outcome is in the journal before it is sent, and is sent again until it is answered.
+// 1. Nothing is said about a node under a hold that has ended: whoever has the node now speaks for it.
+import { type Outcome, type FromConductor, type StepEvent } from '../shared/protocol.ts'
+import type { Grants, Hold } from './grants.ts'
+import type { Journal, Task } from './journal.ts'
+
+const EVENTS_PER_FRAME = 20
+
+export class Reports {
+  readonly #journal: Journal
+  readonly #grants: Grants
+  readonly #send: (message: FromConductor) => void
+  /** The hold under which a task was last accepted. After a restart there is none until the hub delivers the task again. */
+  readonly #holds = new Map<string, Hold>()
+
+  constructor(journal: Journal, grants: Grants, send: (message: FromConductor) => void) {
+    this.#journal = journal
+    this.#grants = grants
+    this.#send = send
+  }
+
+  async accept(task: Task, hold: Hold): Promise<void> {
+    await this.#journal.accept(task)
+    this.#holds.set(task.id, hold)
+    this.accepted(task)
+  }
+
+  accepted(task: Task): void {
+    this.#send({ type: 'accepted', id: task.id, epoch: task.epoch })
+  }
+
+  async event(id: string, hold: Hold, event: StepEvent): Promise<void> {
+    await this.#journal.event(id, hold.grant.epoch, event)
+    this.#send({ type: 'event', id, epoch: hold.grant.epoch, events: [event] })
+  }
+
+  async result(id: string, hold: Hold, outcome: Outcome): Promise<void> {
+    await this.#journal.result(id, hold.grant.epoch, outcome)
+    this.#send({ type: 'result', id, epoch: hold.grant.epoch, outcome })
+  }
+
+  async forget(id: string): Promise<void> {
+    this.#holds.delete(id)
+    await this.#journal.forget(id)
+  }
+
+  /** Sends again what the hub has not answered, under the epoch that the node has now. */
+  repeat(id: string): void {
+    const entry = this.#journal.entries.get(id)
+    const hold = this.#holds.get(id)
+    if (entry === undefined || hold === undefined || this.#grants.get(entry.task.node) !== hold) return
+    const { epoch } = hold.grant
+    for (let i = 0; i < entry.events.length; i += EVENTS_PER_FRAME) {
+      this.#send({
+        type: 'event',
+        id,
+        epoch,
+        events: entry.events.slice(i, i + EVENTS_PER_FRAME).map(({ event }) => event),
+      })
+    }
+    if (entry.result !== undefined) this.#send({ type: 'result', id, epoch, outcome: entry.result.outcome })
+  }
+}
