@@ -64,7 +64,7 @@ function tail(path: string, onLine: (line: string) => void): () => void {
       }
     }
   }
-  const timer = setInterval(poll, POLL_MS)
+  const timer = setInterval(poll, POLL_MS).unref() // a follower alone is no reason to go on
   return () => {
     if (stopped) return
     stopped = true

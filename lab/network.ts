@@ -18,8 +18,11 @@ export const addresses = {
 
 export const tapName = (index: number) => `machine${index + 1}`
 
+const MOST_MACHINES = 240 // BMC addresses in one /24
+
 /** Lines for `ip -batch`, for a network namespace that has nothing in it yet. */
 export function networkCommands(machines: number): string[] {
+  if (machines > MOST_MACHINES) throw new Error(`a rack holds at most ${MOST_MACHINES} machines`)
   const bridge = (name: string, address: string) => [
     `link add ${name} type bridge forward_delay 0 stp_state 0 mcast_snooping 0`,
     `link set ${name} addrgenmode none up`,

@@ -7,13 +7,18 @@ import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { accounts, startIpmiSim } from './bmc/ipmi-sim.ts'
+import { startPyghmi } from './bmc/pyghmi.ts'
 import { followConsole } from './console.ts'
 import type { Console } from './console.ts'
+import { requirePackages } from './debian-packages.ts'
 import { Machine } from './machine.ts'
 import type { PowerEvent } from './machine.ts'
-import { rackDirectory } from './namespaces.ts'
+import { inRack, rackDirectory } from './namespaces.ts'
 import { addresses, buildNetwork, tapName } from './network.ts'
 import type { MachinePlaces, MachineSpec } from './qemu.ts'
+import { answerRouterSolicitations } from './router-advertisement.ts'
+import type { RouterAdvertisement } from './router-advertisement.ts'
+import { requestedMachines, upUsage } from './up-options.ts'
 
 const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd'
 const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd'
@@ -26,6 +31,8 @@ export interface RackOptions {
   readonly machines: readonly MachineSpec[]
   /** One line for each change of power. Default: silent. */
   readonly log?: (line: string) => void
+  /** Tell machines at once that there is no IPv6 router, see router-advertisement.ts. Default true. */
+  readonly routerAdvertisement?: boolean
 }
 
 export interface RackMachine {
@@ -60,18 +67,28 @@ export class Rack {
   readonly provisioning = addresses.provisioning
   readonly outOfBand = addresses.outOfBand
   readonly directory: string
+  /** How many router solicitations were answered, null when nobody answers. */
+  readonly router: RouterAdvertisement | null
   readonly #processes: readonly ChildProcess[]
 
-  constructor(machines: readonly RackMachine[], directory: string, processes: readonly ChildProcess[]) {
+  constructor(
+    machines: readonly RackMachine[],
+    directory: string,
+    processes: readonly ChildProcess[],
+    router: RouterAdvertisement | null,
+  ) {
+    this.router = router
     this.machines = machines
     this.directory = directory
     this.#processes = processes
   }
 
   /** Builds network, machines (off) and BMCs; resolves when every BMC answers. One rack for each inRack(). */
-  static async up({ machines: specs, log = () => {} }: RackOptions): Promise<Rack> {
+  static async up({ machines: specs, log = () => {}, routerAdvertisement = true }: RackOptions): Promise<Rack> {
+    requirePackages()
     const directory = rackDirectory()
     await buildNetwork(specs.length)
+    const router = routerAdvertisement ? await answerRouterSolicitations(addresses.provisioning.interface) : null
     const built = await Promise.all(specs.map((spec, index) => buildMachine(spec, index, directory, log)))
     const processes = built.flatMap(({ bmc }) => (bmc === null ? [] : [bmc]))
     await Promise.all(built.map(({ described, bmc }) => (bmc === null ? null : bmcAnswers(described, bmc))))
@@ -79,6 +96,7 @@ export class Rack {
       built.map(({ described }) => described),
       directory,
       processes,
+      router,
     )
   }
 
@@ -86,6 +104,7 @@ export class Rack {
   async down(): Promise<void> {
     await Promise.all(this.machines.map(({ machine }) => machine.close()))
     await Promise.all(this.#processes.map(endProcess))
+    this.router?.stop()
   }
 }
 
@@ -139,12 +158,13 @@ function placesOf(spec: MachineSpec, index: number, directory: string): MachineP
 
 async function startBmc(spec: MachineSpec, places: MachinePlaces, directory: string, address: string) {
   if (spec.bmc === 'none') return null
+  if (spec.bmc === 'pyghmi') return startPyghmi({ directory, address })
   const { uuid, consolePort, inBandPort } = places
   return startIpmiSim({ name: spec.name, directory, address, uuid, consolePort, inBandPort: inBandPort ?? 0 })
 }
 
-// RMCP presence ping (IPMI 2.0 §13.2.3): answered without a session by whoever listens.
-const PRESENCE_PING = Uint8Array.of(0x06, 0x00, 0xff, 0x06, 0x00, 0x00, 0x11, 0xbe, 0x80, 0x00, 0x00, 0x00)
+// Get Channel Authentication Capabilities outside a session (IPMI 2.0 §13.6, §22.13): every BMC answers it to anybody.
+const ARE_YOU_THERE = Buffer.from('0600ff07000000000000000000092018c88100388e04b5', 'hex')
 
 async function bmcAnswers({ name, bmc }: RackMachine, child: ChildProcess): Promise<void> {
   const socket = createSocket('udp4')
@@ -154,7 +174,7 @@ async function bmcAnswers({ name, bmc }: RackMachine, child: ChildProcess): Prom
     do {
       if (child.exitCode !== null) throw new Error(`the BMC of ${name} ended with ${child.exitCode}; see its log`)
       if (Date.now() > giveUpAtMs) throw new Error(`the BMC of ${name} does not answer at ${bmc.address}`)
-      socket.send(PRESENCE_PING, bmc.port, bmc.address)
+      socket.send(ARE_YOU_THERE, bmc.port, bmc.address)
     } while (!(await Promise.race([answer, sleep(50, false)])))
   } finally {
     socket.close()
@@ -165,4 +185,26 @@ async function endProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGKILL')
   await once(child, 'exit')
+}
+
+// node lab/rack.ts up …
+function command([verb, ...options]: readonly string[]): void {
+  if (verb !== 'up') throw new Error(upUsage)
+  requestedMachines(options) // complains before anything is built
+  const run = inRack(new URL('up.ts', import.meta.url), options, {
+    onMessage: () => {
+      const enter = `nsenter --target ${run.pid} --user --net --mount --preserve-credentials`
+      console.log(`inside: ${enter} bash\nCtrl-C takes everything down`)
+    },
+    onExit: (code) => (process.exitCode = code ?? 1),
+  })
+}
+
+if (import.meta.main) {
+  try {
+    command(process.argv.slice(2))
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    process.exitCode = 2
+  }
 }
