@@ -7,6 +7,8 @@ export interface LogEntry {
   user: string
   /** Level the session worked at: 1 callback … 4 administrator. */
   privilege: number
+  /** Request number (rqSeq, 0–63): a repetition of a mutation has that of the original. */
+  number: number
   /** As in the specification: "Chassis Control". */
   command: string
   /** Arguments in words, and what came of it when it was refused. */

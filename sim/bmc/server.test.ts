@@ -3,47 +3,8 @@ import { expect, test } from 'vitest'
 import * as boot from '../../site-conductor/ipmi/commands/boot-options.ts'
 import { controlChassis } from '../../site-conductor/ipmi/commands/chassis-control.ts'
 import { getChassisStatus } from '../../site-conductor/ipmi/commands/chassis-status.ts'
-import type { Env } from '../../site-conductor/ipmi/env.ts'
-import { openSession } from '../../site-conductor/ipmi/session.ts'
-import { memoryChassis } from './chassis.ts'
-import { badNetwork, mulberry32 } from './network.ts'
-import { createBmc, type BmcOptions } from './server.ts'
-
-function virtualSite(options: BmcOptions = {}) {
-  let nowMs = 1_000
-  const next = mulberry32(7)
-  const random = (length: number) => Uint8Array.from({ length }, () => next() * 256)
-  const chassis = memoryChassis()
-  const bmc = createBmc(chassis, options, { now: () => nowMs, random })
-  const sent: Uint8Array[] = []
-  const from = { address: '192.0.2.1', port: 623 }
-  const env: Env = {
-    mono: () => nowMs,
-    random,
-    lookup: async () => from.address,
-    // Silence is over at once: the clock jumps to the timer that is due, unless an answer came first.
-    setTimer(run, delayMs) {
-      let on = true
-      setImmediate(() => {
-        if (!on) return
-        nowMs += delayMs
-        run()
-      })
-      return () => void (on = false)
-    },
-    udp: async (_family, onPacket) => ({
-      send(packet) {
-        sent.push(packet)
-        const answer = bmc.receive(packet)
-        if (answer) queueMicrotask(() => onPacket(answer, from))
-      },
-      close() {},
-    }),
-  }
-  const login = () =>
-    openSession({ host: 'bmc', username: 'admin', password: 'secret', privilege: 'operator', retries: 1, env })
-  return { bmc, chassis, sent, login, pass: (ms: number) => void (nowMs += ms) }
-}
+import { badNetwork } from './network.ts'
+import { virtualSite } from './virtual-site.ts'
 
 test('a session that rests longer than a minute is gone', async () => {
   const { login, pass } = virtualSite()
@@ -137,4 +98,15 @@ test('one seed, one fate of every packet', () => {
   expect(fate(3)).toEqual(fate(3))
   expect(fate(3)).not.toEqual(fate(4))
   expect(new Set(fate(3)).size).toBeLessThan(50)
+})
+
+test('a console that does not know the password gets no session', async () => {
+  const { bmc, wire, login } = virtualSite()
+  wire.toBmc = (packet) => {
+    // The last byte of RAKP 3 belongs to the console's proof.
+    if (packet[5] === 0x14) packet[packet.length - 1] = (packet.at(-1) ?? 0) ^ 1
+    return packet
+  }
+  await expect(login()).rejects.toMatchObject({ kind: 'authentication', message: expect.stringContaining('RAKP 4') })
+  expect(bmc.sessions.active()).toEqual([])
 })

@@ -154,6 +154,7 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
         session: session?.id ?? 0,
         user: session?.proof?.user.name ?? '',
         privilege: session?.level ?? 0,
+        number: request.sequence,
         command: command?.name ?? `${request.netFn.toString(16).padStart(2, '0')}h ${hex}h`,
         detail: code === 0 ? detail : `${detail} refused 0x${code.toString(16)}`.trim(),
       },
