@@ -126,6 +126,15 @@ describe('DHCP reply', () => {
     expect([...answered.packet.options].at(-1)).toEqual([82, Buffer.from('0104000a0102', 'hex')])
   })
 
+  it('through a relay that may not use port 67 goes to the port that it sent from (RFC 8357 §6)', () => {
+    const packet = clientPacket('discover', { packet: { giaddr: '10.88.0.1', hops: 1 } })
+    packet.options.set(82, Buffer.from('0104000a01021300', 'hex'))
+    const source = { address: '10.88.0.1', port: 40_000 }
+    expect(reply(packet, loader, { source }).to).toEqual({ address: '10.88.0.1', port: 40_000 })
+    packet.options.set(82, Buffer.from('13', 'hex'))
+    expect(reply(packet, loader, { source }).to).toEqual({ address: '10.88.0.1', port: 67 })
+  })
+
   it('NAK through a relay asks it to broadcast (RFC 2131 §4.3.2)', () => {
     const relayed = { requested: '10.9.9.9', packet: { giaddr: '10.88.0.1' } }
     const { type, to, packet } = reply(clientPacket('request', relayed), loader)

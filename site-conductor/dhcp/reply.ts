@@ -7,7 +7,7 @@ import { ipxe } from './options/ipxe.ts'
 import { machineIdentifier } from './options/machine-identifier.ts'
 import { messageType } from './options/message-type.ts'
 import { leaseSeconds, rebindingSeconds, renewalSeconds } from './options/numbers.ts'
-import { setOption } from './options/option.ts'
+import { getOption, setOption } from './options/option.ts'
 import { BOOT_FILE_IN_THIS_PACKET, pxeVendor } from './options/pxe-vendor.ts'
 import { relayAgent } from './options/relay-agent.ts'
 import * as texts from './options/texts.ts'
@@ -202,7 +202,16 @@ function destination(request: DhcpRequest, context: ReplyContext): { address: st
 }
 
 function relay(packet: DhcpPacket, context: ReplyContext): { address: string; port: number } {
-  return { address: packet.giaddr, port: context.relayPort }
+  return { address: packet.giaddr, port: wantsSourcePort(packet.options) ? context.source.port : context.relayPort }
+}
+
+/** RFC 8357 §6: a relay that may not use port 67 says so in option 82. One whose option is malformed does not. */
+function wantsSourcePort(options: OptionMap): boolean {
+  try {
+    return getOption(options, relayAgent)?.sourcePort === true
+  } catch {
+    return false
+  }
 }
 
 function everyone(context: ReplyContext): { address: string; port: number } {

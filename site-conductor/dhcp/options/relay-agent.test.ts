@@ -11,6 +11,14 @@ describe('option 82, relay agent information', () => {
     })
   })
 
+  it('says that replies go to the source port (RFC 8357 §5)', () => {
+    assert.holds(relayAgent, '0104000a0102 1300', {
+      circuitId: Buffer.from('000a0102', 'hex'),
+      sourcePort: true,
+      other: new Map(),
+    })
+  })
+
   it('has no pad: code 0 is an option like any other', () => {
     assert.holds(relayAgent, '000155', { other: new Map([[0, Buffer.of(0x55)]]) })
   })

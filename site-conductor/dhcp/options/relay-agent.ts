@@ -5,10 +5,14 @@ import type { OptionCodec, OptionMap } from './option.ts'
 
 const CIRCUIT_ID = 1
 const REMOTE_ID = 2
+/** RFC 8357 §5: "answer to the port that I sent from", for relays that may not use port 67. */
+const SOURCE_PORT = 19
 
 export interface RelayAgentInformation {
   circuitId?: Uint8Array
   remoteId?: Uint8Array
+  /** Replies go to the relay's source port instead of port 67 (RFC 8357 §5). */
+  sourcePort?: true
   other: OptionMap
 }
 
@@ -21,12 +25,19 @@ export const relayAgent: OptionCodec<RelayAgentInformation> = {
     const remoteId = other.get(REMOTE_ID)
     other.delete(CIRCUIT_ID)
     other.delete(REMOTE_ID)
-    return { ...(circuitId && { circuitId }), ...(remoteId && { remoteId }), other }
+    const sourcePort = other.delete(SOURCE_PORT)
+    return {
+      ...(circuitId && { circuitId }),
+      ...(remoteId && { remoteId }),
+      ...(sourcePort && { sourcePort }),
+      other,
+    }
   },
-  encode({ circuitId, remoteId, other }) {
+  encode({ circuitId, remoteId, sourcePort, other }) {
     const all: OptionMap = new Map()
     if (circuitId) all.set(CIRCUIT_ID, circuitId)
     if (remoteId) all.set(REMOTE_ID, remoteId)
+    if (sourcePort) all.set(SOURCE_PORT, new Uint8Array(0))
     for (const [code, bytes] of other) all.set(code, bytes)
     return writeSuboptions(all, false)
   },
