@@ -21,6 +21,8 @@ export interface CommandRunner {
   get(id: string): { result: CommandResult; done: Promise<void> }
   /** Asks a running command to stop; it ends as FAILED with CommandAborted. */
   abort(id: string): void
+  /** Aborts what runs and forgets farewells that are due; resolves when nothing runs any more. */
+  close(): Promise<void>
 }
 
 export interface RunnerOptions {
@@ -60,6 +62,8 @@ export function createCommandRunner(options: RunnerOptions): CommandRunner {
   const entries: Entry[] = []
   let highestEpoch = 0
   let node = options.node
+  const farewellTimers = new Set<NodeJS.Timeout>()
+  let closed = false
 
   const refuseStale = (epoch: number | undefined) => {
     if (epoch === undefined) return
@@ -103,10 +107,12 @@ export function createCommandRunner(options: RunnerOptions): CommandRunner {
       `${command.name} ${result.command_status.toLowerCase()} after ${((machine.mono() - startedAt) / 1000).toFixed(1)} s${why}`,
     )
     if (command.kind === 'async') options.onEnd()
-    if (farewells.length === 0) return
-    setTimeout(() => {
+    if (farewells.length === 0 || closed) return
+    const timer = setTimeout(() => {
+      farewellTimers.delete(timer)
       for (const farewell of farewells) farewell().catch((error: unknown) => log(`${command.name}: ${String(error)}`))
     }, FAREWELL_MS)
+    farewellTimers.add(timer)
   }
 
   const find = (id: string) => {
@@ -154,6 +160,12 @@ export function createCommandRunner(options: RunnerOptions): CommandRunner {
     list: () => entries.map(({ result }) => result),
     get: find,
     abort: (id) => find(id).controller.abort(),
+    async close() {
+      closed = true
+      for (const timer of farewellTimers) clearTimeout(timer)
+      for (const { controller } of entries) controller.abort()
+      await Promise.all(entries.map((entry) => entry.done))
+    },
   }
 }
 

@@ -19,6 +19,8 @@ export interface ClientOptions {
   /** SHA-256 of the site CA; https without one is refused. */
   caDigest?: string | undefined
   requestId?: string | undefined
+  /** The address to call from; the host's choice when absent. */
+  localAddress?: string | undefined
   log(message: string): void
   /** Told once, with the certificate that later connections are verified against. */
   onTrust?(trust: { caPem: string; serverTime: Date | undefined }): Promise<void>
@@ -57,7 +59,7 @@ export function createConductorClient(options: ClientOptions): ConductorClient {
     if (!base.startsWith('https:') || caPem !== undefined) return
     if (!options.caDigest)
       throw new ConductorError(0, `${base}: https without ferrule.ca=sha256:… on the kernel command line is refused`)
-    const found = await fetchSiteTrust(base, options.caDigest)
+    const found = await fetchSiteTrust(base, options.caDigest, options.localAddress)
     caPem = found.caPem
     await options.onTrust?.(found)
   }
@@ -78,6 +80,7 @@ export function createConductorClient(options: ClientOptions): ConductorClient {
         headers,
         agent: false as const,
         timeout: TIMEOUT_MS,
+        ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
         ...(secure && { ca: caPem, minVersion: 'TLSv1.2' as const }),
       }
       const request = (secure ? https : http).request(url, settings, (response) => {

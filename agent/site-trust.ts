@@ -34,14 +34,18 @@ export function findInBody(body: Buffer, digest: string): Buffer | undefined {
   return [body, ...ders].find((der) => matches(der, digest))
 }
 
-/** Throws an Error that says what was found instead. `caDigest`: lower-case hexadecimal SHA-256 of the DER. */
-export function fetchSiteTrust(apiUrl: string, caDigest: string): Promise<SiteTrust> {
+/**
+ * Throws an Error that says what was found instead. `caDigest`: lower-case hexadecimal SHA-256 of the DER. `localAddress`: to call from,
+ * the host's choice when absent.
+ */
+export function fetchSiteTrust(apiUrl: string, caDigest: string, localAddress?: string): Promise<SiteTrust> {
   return new Promise((resolve, reject) => {
     const options = {
       rejectUnauthorized: false,
       agent: false as const,
       timeout: TIMEOUT_MS,
       headers: { accept: 'application/x-pem-file' },
+      ...(localAddress !== undefined && { localAddress }),
     }
     const request = https.get(`${apiUrl}/v1/agent/ca`, options, (response) => {
       const fromChain = findInChain((response.socket as TLSSocket).getPeerCertificate(true), caDigest)
