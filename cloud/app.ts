@@ -25,7 +25,7 @@ export function createApp<E = unknown>(ports: Ports | ((request: Request, env: E
     app.on(route.method, route.path, (c) => serve(route, c, portsOf(c.req.raw, c.env), authenticator))
   }
   app.notFound((c) => unrouted(c, (method) => app.router.match(method, canonicalPath(c.req.raw))[0].length > 0))
-  return { fetch: async (request, env) => app.fetch(request, (env ?? {}) as E & object) }
+  return { fetch: async (request, env) => app.fetch(request, env ?? {}) }
 }
 
 /** A path without /v1 is served as if it had it, and a slash at its end is ignored. */

@@ -17,10 +17,7 @@ export function check<T>(schema: z.ZodType<T>, value: unknown, prefix = ''): T {
   if (result.success) return result.data
   const issue = result.error.issues[0]
   const field = [prefix, ...(issue?.path ?? [])].filter((part) => part !== '').join('.')
-  throw new FaultError(
-    'request.invalid',
-    field ? `${field}: ${issue?.message}` : `${issue?.message ?? 'malformed body'}`,
-  )
+  throw new FaultError('request.invalid', field ? `${field}: ${issue?.message}` : (issue?.message ?? 'malformed body'))
 }
 
 function parse(text: string): unknown {

@@ -19,7 +19,7 @@ type DeployTask = Extract<ToConductor, { type: 'task' }>
 
 export interface ContractTest {
   readonly name: string
-  run(host: HostUnderTest): Promise<void>
+  readonly run: (host: HostUnderTest) => Promise<void>
 }
 
 function expect(actual: unknown, wanted: unknown, what: string): void {
@@ -208,17 +208,14 @@ export const CONTRACT: readonly ContractTest[] = [
         const path = `/v1/conductor/blobs/${String(deploy.context['configdrive'])}`
         const blob = await host.fetch(path, { headers: await upgradeHeaders(host, enrolled, path) })
         expect(blob.status, 200, 'status of the blob')
+        const sealed = new TextDecoder().decode(await blob.arrayBuffer())
         const to = {
           organisation: enrolled.organisation,
           site: enrolled.site,
           node,
           field: 'instance_info.configdrive',
         }
-        expect(
-          JSON.parse(await open(enrolled.siteKey.privateKey, to, await blob.text())),
-          configdrive,
-          'the opened config drive',
-        )
+        expect(JSON.parse(await open(enrolled.siteKey.privateKey, to, sealed)), configdrive, 'the opened config drive')
         expect((await host.fetch(path)).status, 401, 'status without a signature')
         await withConductor(host, async (_other, _conductor, stranger) => {
           const answer = await host.fetch(path, { headers: await upgradeHeaders(host, stranger, path) })

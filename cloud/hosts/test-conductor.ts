@@ -137,6 +137,7 @@ export class TestConductor {
   #options: TestConductorOptions
   #running = new Map<string, { epoch: number; steps: readonly Step[]; step: number; n: number }>()
   #rid = 0
+  #stopped = false
   #waiting: (() => void)[] = []
   #renew: (() => void) | undefined
 
@@ -179,6 +180,7 @@ export class TestConductor {
   }
 
   send(message: FromConductor): void {
+    if (this.#stopped) return
     this.#socket!.send(encode(message))
   }
 
@@ -198,6 +200,7 @@ export class TestConductor {
   }
 
   stop(): void {
+    this.#stopped = true
     this.#renew?.()
     this.#socket?.close(1000, 'done')
   }

@@ -43,11 +43,14 @@ export type Wanted = HubCommand extends infer C
 /** Sends a command to the hub of `site`; answers its value or throws its fault. */
 export async function command(call: Call, site: string, wanted: Wanted): Promise<unknown> {
   const { organisation, actor } = call.principal
-  const result = await call.ports.hub.command({ organisation, site }, {
-    ...wanted,
-    actor,
-    requestId: call.requestId,
-  } as HubCommand)
+  const result = await call.ports.hub.command(
+    { organisation, site },
+    {
+      ...wanted,
+      actor,
+      requestId: call.requestId,
+    },
+  )
   if (!result.ok) throw FaultError.of(result.fault)
   return result.value
 }

@@ -90,7 +90,11 @@ async function patchSite(call: Call): Promise<Answer> {
   }
   await call.sql.batch([update(sites, 'id', site.id, changes)])
   const ref = { organisation: call.principal.organisation, site: site.id }
-  const told = await call.ports.hub.command(ref, { kind: 'site.refresh', actor: call.principal.actor, requestId: call.requestId })
+  const told = await call.ports.hub.command(ref, {
+    kind: 'site.refresh',
+    actor: call.principal.actor,
+    requestId: call.requestId,
+  })
   if (!told.ok) throw FaultError.of(told.fault)
   return json(await shown(call, await findSite(call.sql, site.id)))
 }

@@ -2,9 +2,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { MigrationSet } from '../../store/first-start.ts'
 import { BREAKPOINT, type Journal, type Migration } from '../../store/migrate.ts'
-
-export type MigrationSet = 'directory' | 'organisation'
 
 /** The migrations of one kind of database, oldest first. */
 export function readMigrations(

@@ -9,10 +9,12 @@ import { getRequestListener } from '@hono/node-server'
 import { systemEnv, type Env } from '../../../shared/env.ts'
 import { createApp, type App } from '../../app.ts'
 import type { Ports } from '../../ports.ts'
+import { prepare } from '../../store/first-start.ts'
 import { FolderBlobs } from './blobs.ts'
 import { FileStore } from './database.ts'
-import { prepare } from './first-start.ts'
+
 import { Hubs, UPGRADED } from './hubs.ts'
+import { readMigrations } from './migrations.ts'
 
 export interface CloudOptions {
   /** Holds everything; made with mode 0700 when absent. */
@@ -46,7 +48,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const log = options.log ?? (() => undefined)
   const store = new FileStore(dataDir)
-  const token = await prepare(store, env)
+  const token = await prepare(store, env, (set) => readMigrations(set))
   const hubs = new Hubs(store, env, log)
   const ports: Ports = { env, store, hub: hubs, blobs: new FolderBlobs(join(dataDir, 'blobs')), noAuth, log }
   const app = createApp(ports)

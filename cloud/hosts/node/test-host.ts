@@ -48,7 +48,7 @@ function connect(
       socket.terminate()
       done(new Response(null, { status: response.statusCode ?? 500 }))
     })
-    socket.on('message', (data) => handler.onMessage(String(data)))
+    socket.on('message', (data) => handler.onMessage((data as Buffer).toString('utf8')))
     socket.on('close', (code) => handler.onClose(code))
     socket.on('open', () => {
       done({

@@ -1,18 +1,23 @@
-// What a server without any data makes: an organisation, its site `default`, and the token of its first person, shown once.
-import { hashToken, newToken, uuidv7 } from '../../../shared/ids.ts'
-import type { Env } from '../../../shared/env.ts'
-import { organisations, tokens } from '../../schema/directory.ts'
-import { sites } from '../../schema/organisation.ts'
-import { insert, isoTime } from '../../schema/rows.ts'
-import { migrate } from '../../store/migrate.ts'
-import type { FileStore } from './database.ts'
-import { readMigrations } from './migrations.ts'
+// Brings a store up to date; one without any data gets what a person needs to begin: an organisation, its site `default`, and the token of its first person, shown once.
+import { hashToken, newToken, uuidv7 } from '../../shared/ids.ts'
+import type { Env } from '../../shared/env.ts'
+import type { Store } from '../ports.ts'
+import { organisations, tokens } from '../schema/directory.ts'
+import { sites } from '../schema/organisation.ts'
+import { insert, isoTime } from '../schema/rows.ts'
+import { migrate, type Migration } from './migrate.ts'
+
+export type MigrationSet = 'directory' | 'organisation'
 
 /** Brings every database up to date. Answers the token when there was no organisation yet. */
-export async function prepare(store: FileStore, env: Env): Promise<string | undefined> {
-  await migrate(store.directory, 'migrations_directory', readMigrations('directory'))
+export async function prepare(
+  store: Store,
+  env: Env,
+  read: (set: MigrationSet) => Migration[],
+): Promise<string | undefined> {
+  await migrate(store.directory, 'migrations_directory', read('directory'))
   const existing = (await store.directory.all('SELECT id FROM organisations')).map(([id]) => String(id))
-  const migrations = readMigrations('organisation')
+  const migrations = read('organisation')
   for (const id of existing) await migrate(store.organisation(id), 'migrations_organisation', migrations)
   if (existing.length > 0) return undefined
 

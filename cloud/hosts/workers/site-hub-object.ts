@@ -1,0 +1,124 @@
+// The hub of a site as a Durable Object, named `organisation/site`. Its sockets hibernate: the object may be gone between two frames and
+// comes back with what the rows and the sockets' attachments say. Its own storage holds nothing but the alarm.
+import { DurableObject } from 'cloudflare:workers'
+import { systemEnv } from '../../../shared/env.ts'
+import { SUBPROTOCOL } from '../../../shared/upgrade.ts'
+import type { Alarm, Peer, SiteRef } from '../../ports.ts'
+import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
+import { SiteHub } from '../../site-hub/hub.ts'
+import { log, storeOf, type WorkerEnv } from './environment.ts'
+
+/** What a socket keeps over hibernation (at most 2 KiB). */
+interface Kept {
+  readonly id: string
+  readonly conductor: string
+  readonly value: unknown
+}
+
+/** Headers by which the Worker, which verified the upgrade, tells the object who connects. Nobody else can reach the object. */
+export const CONDUCTOR_HEADER = 'ferrule-verified-conductor'
+export const INCARNATION_HEADER = 'ferrule-verified-incarnation'
+
+class SocketPeer implements Peer {
+  readonly #socket: WebSocket
+  readonly #id: string
+  readonly conductor: string
+  #value: unknown
+
+  constructor(socket: WebSocket, kept: Kept) {
+    this.#socket = socket
+    this.#id = kept.id
+    this.conductor = kept.conductor
+    this.#value = kept.value
+  }
+
+  get attachment(): unknown {
+    return this.#value
+  }
+
+  set attachment(value: unknown) {
+    this.#value = value
+    this.#socket.serializeAttachment({ id: this.#id, conductor: this.conductor, value } satisfies Kept)
+  }
+
+  send(frame: string): void {
+    this.#socket.send(frame)
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason)
+  }
+}
+
+export class SiteHubObject extends DurableObject<WorkerEnv> {
+  readonly #hub: SiteHub
+  /** By the id in the attachment: one Peer per socket for as long as the object lives. */
+  readonly #peers = new Map<string, SocketPeer>()
+
+  constructor(ctx: DurableObjectState, env: WorkerEnv) {
+    super(ctx, env)
+    const site = siteOf(ctx.id.name)
+    const alarm: Alarm = { set: (at) => (at === null ? ctx.storage.deleteAlarm() : ctx.storage.setAlarm(at)) }
+    this.#hub = new SiteHub({
+      site,
+      sql: storeOf(env).organisation(site.organisation),
+      env: systemEnv,
+      alarm,
+      peers: () => ctx.getWebSockets().map((socket) => this.#peer(socket)),
+      log,
+    })
+  }
+
+  command(command: HubCommand): Promise<CommandResult> {
+    return this.#hub.command(command)
+  }
+
+  /** Takes a conductor's upgrade. */
+  override async fetch(request: Request): Promise<Response> {
+    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
+    const conductor = request.headers.get(CONDUCTOR_HEADER)!
+    this.ctx.acceptWebSocket(server, [conductor])
+    server.serializeAttachment({ id: crypto.randomUUID(), conductor, value: undefined } satisfies Kept)
+    await this.#hub.onOpen(this.#peer(server), request.headers.get(INCARNATION_HEADER)!)
+    return new Response(null, { status: 101, webSocket: client, headers: { 'Sec-WebSocket-Protocol': SUBPROTOCOL } })
+  }
+
+  override async webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
+    if (typeof frame !== 'string') return socket.close(1003, 'text frames only')
+    return this.#hub.onMessage(this.#peer(socket), frame)
+  }
+
+  override async webSocketClose(socket: WebSocket): Promise<void> {
+    const peer = this.#peer(socket)
+    this.#peers.delete((socket.deserializeAttachment() as Kept).id)
+    return this.#hub.onClose(peer)
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    return this.webSocketClose(socket)
+  }
+
+  override async alarm(): Promise<void> {
+    return this.#hub.onAlarm()
+  }
+
+  #peer(socket: WebSocket): SocketPeer {
+    const kept = socket.deserializeAttachment() as Kept
+    let peer = this.#peers.get(kept.id)
+    if (!peer) {
+      peer = new SocketPeer(socket, kept)
+      this.#peers.set(kept.id, peer)
+    }
+    return peer
+  }
+}
+
+export function objectName(site: SiteRef): string {
+  return `${site.organisation}/${site.site}`
+}
+
+function siteOf(name: string | undefined): SiteRef {
+  const [organisation, site] = (name ?? '').split('/')
+  if (!organisation || !site) throw new Error('a hub is found by its name, organisation/site')
+  return { organisation, site }
+}

@@ -1,0 +1,84 @@
+// The cloud on Workers: requests here, one Durable Object per site, libSQL over HTTP, blobs in R2.
+import { systemEnv } from '../../../shared/env.ts'
+import { fault } from '../../../shared/faults.ts'
+import { createApp } from '../../app.ts'
+import type { Blobs, HubPort, Ports, SiteRef } from '../../ports.ts'
+import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
+import { log, storeOf, type WorkerEnv } from './environment.ts'
+import { CONDUCTOR_HEADER, INCARNATION_HEADER, objectName, SiteHubObject } from './site-hub-object.ts'
+
+export { SiteHubObject }
+
+class ObjectHubs implements HubPort {
+  readonly #namespace: WorkerEnv['SITE_HUB']
+
+  constructor(namespace: WorkerEnv['SITE_HUB']) {
+    this.#namespace = namespace
+  }
+
+  async command(site: SiteRef, command: HubCommand): Promise<CommandResult> {
+    // The stub's types cannot say `unknown`; what crosses is plain data.
+    const stub = this.#stub(site) as unknown as { command(command: HubCommand): Promise<CommandResult> }
+    try {
+      return await stub.command(command)
+    } catch (error) {
+      log('error', 'hub.unreachable', { site: site.site, error: String(error) })
+      return {
+        ok: false,
+        fault: fault(
+          'unavailable',
+          'The hub of the site did not answer; whether the change was made shows in the resource.',
+        ),
+      }
+    }
+  }
+
+  async connect(site: SiteRef, conductor: string, incarnation: string, request: Request): Promise<Response> {
+    const headers = new Headers(request.headers)
+    headers.set(CONDUCTOR_HEADER, conductor)
+    headers.set(INCARNATION_HEADER, incarnation)
+    return this.#stub(site).fetch(new Request(request.url, { headers }))
+  }
+
+  #stub(site: SiteRef) {
+    return this.#namespace.get(this.#namespace.idFromName(objectName(site)))
+  }
+}
+
+class BucketBlobs implements Blobs {
+  readonly #bucket: R2Bucket
+
+  constructor(bucket: R2Bucket) {
+    this.#bucket = bucket
+  }
+
+  async put(key: string, value: Uint8Array): Promise<void> {
+    await this.#bucket.put(key, value)
+  }
+
+  async get(key: string): Promise<Uint8Array | null> {
+    const object = await this.#bucket.get(key)
+    return object && new Uint8Array(await object.arrayBuffer())
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#bucket.delete(key)
+  }
+}
+
+function portsOf(env: WorkerEnv): Ports {
+  return {
+    env: systemEnv,
+    store: storeOf(env),
+    hub: new ObjectHubs(env.SITE_HUB),
+    blobs: new BucketBlobs(env.BLOBS),
+    noAuth: false,
+    log,
+  }
+}
+
+const app = createApp<WorkerEnv>((_request, env) => portsOf(env))
+
+export default {
+  fetch: (request: Request, env: WorkerEnv): Promise<Response> => app.fetch(request, env),
+} satisfies ExportedHandler<WorkerEnv>
