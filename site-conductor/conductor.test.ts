@@ -1,45 +1,318 @@
 // The whole conductor against a fake hub over a real WebSocket; one test per way in which the two can lose each other.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PLANS } from '../cloud/plans.ts'
+import type { Step } from '../shared/protocol.ts'
+import { CLOSE } from '../shared/upgrade.ts'
 import { fakeMachine } from './drivers/fake-hardware.ts'
-import { fakeGrant } from './fake-hub.ts'
+import { fakeGrant, type FakeHub } from './fake-hub.ts'
 import { type FakeSite, fakeSite } from './fake-site.ts'
 
 let site: FakeSite
+let hub: FakeHub
 let node: string
 let count = 0
 
 beforeEach(async () => {
   site = await fakeSite()
+  ;({ hub } = site)
   node = `node-${process.pid}-${++count}`
-  site.hub.grants.set(node, fakeGrant(node))
+  hub.grants.set(node, fakeGrant(node))
 })
 afterEach(() => site.close())
 
-const connected = () => site.hub.next('hello')
+const step = (name: string, more: Partial<Step> = {}): Step => {
+  const [iface = '', what = ''] = name.split('.')
+  return { interface: iface, step: what, args: {}, ...more }
+}
+const slow = (delayMs: number, more: Record<string, unknown> = {}) => {
+  hub.grants.set(node, fakeGrant(node, { driverInfo: { fake_delay_ms: delayMs, ...more } }))
+}
+const events = () => hub.all('event').flatMap((frame) => frame.events)
+const finished = () => events().filter((event) => event.kind === 'finished')
+const FOREVER_MS = 600_000
 
 test('a deploy runs through all its steps', async () => {
   await site.start()
-  await connected()
-  site.hub.give({
+  await hub.next('hello')
+  hub.give({
     id: 't1',
     node,
     steps: [...PLANS.deploy],
     context: { instance_info: { image_source: 'http://images/a.raw' } },
   })
-  const result = await site.hub.next('result')
+  const result = await hub.next('result')
   expect(result).toMatchObject({ id: 't1', outcome: { ok: true } })
-  expect(site.hub.all('accepted')).toHaveLength(1)
-  const events = site.hub.all('event').flatMap((frame) => frame.events)
-  expect(events.map((event) => event.n)).toEqual(events.map((_, i) => i + 1))
-  expect(events.filter((event) => event.kind === 'finished')).toHaveLength(PLANS.deploy.length)
-  expect(
-    events.filter((event) => event.kind === 'waiting' || event.kind === 'resumed').map((event) => event.step),
-  ).toEqual([4, 4])
-  expect(fakeMachine(node)).toMatchObject({
-    power: 'power on',
-    disk: 'http://images/a.raw',
-    bootDevice: { boot_device: 'disk' },
-  })
+  expect(hub.all('accepted')).toHaveLength(1)
+  expect(events().map((event) => event.n)).toEqual(events().map((_, i) => i + 1))
+  expect(finished()).toHaveLength(PLANS.deploy.length)
+  const waits = events().filter((event) => event.kind === 'waiting' || event.kind === 'resumed')
+  expect(waits.map((event) => event.step)).toEqual([4, 4])
+  expect(fakeMachine(node)).toMatchObject({ power: 'power on', disk: 'http://images/a.raw' })
   expect(fakeMachine(node).changes).toEqual(['power on', 'power off', 'power on'])
+})
+
+test('no step begins before the hub has said proceed to the question that is outstanding', async () => {
+  hub.behaviour.onMessage = (message) => {
+    if (message.type !== 'intent') return
+    hub.send({ type: 'proceed', id: message.id, rid: message.rid + 1000, tenureMs: 0 })
+    hub.send({
+      type: 'call',
+      rid: 1,
+      node,
+      epoch: 1,
+      interface: 'power',
+      method: 'get_power_state',
+      args: {},
+      timeoutMs: 5000,
+    })
+    return true
+  }
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on')] })
+  const answer = await hub.next('answer')
+  expect(answer.result).toBe('power off')
+  expect(events()).toEqual([])
+})
+
+test('a failing step becomes a result with its fault and its number', async () => {
+  slow(0, { fake_fail: { 'deploy.write_image': 'image.digest' } })
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [...PLANS.deploy] })
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({ ok: false, step: 5, fault: { code: 'image.digest' } })
+})
+
+test('a step that takes longer than it may ends with a timeout', async () => {
+  slow(FOREVER_MS)
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on', { timeoutMs: 300 })] })
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({ ok: false, step: 0, fault: { code: 'timeout' } })
+  expect(fakeMachine(node).changes).toEqual([])
+})
+
+test('fenced in answer to an intent ends the task without a result', async () => {
+  hub.behaviour.onMessage = (message) => {
+    if (message.type !== 'intent') return
+    hub.tasks.delete(message.id)
+    hub.send({ type: 'fenced', id: message.id, rid: message.rid })
+    return true
+  }
+  const conductor = await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on')] })
+  await hub.next('intent')
+  hub.behaviour = {}
+  hub.give({ id: 't2', node, steps: [step('power.verify')] })
+  await hub.next('result', (frame) => frame.id === 't2')
+  await conductor.close()
+  expect(hub.all('result').map((frame) => frame.id)).toEqual(['t2'])
+  expect(fakeMachine(node).changes).toEqual([])
+})
+
+test('done in answer to an intent ends the task, and it is not in the next hello', async () => {
+  hub.behaviour.onMessage = (message) => {
+    if (message.type !== 'intent') return
+    hub.tasks.delete(message.id)
+    hub.send({ type: 'done', id: message.id, rid: message.rid })
+    return true
+  }
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on')] })
+  await hub.next('intent')
+  hub.drop()
+  await hub.until(() => hub.all('hello').length === 2)
+  expect(hub.all('hello')[1]!.inflight).toEqual([])
+  expect(hub.all('result')).toEqual([])
+})
+
+test('a cancel ends a wait', async () => {
+  slow(FOREVER_MS)
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('deploy.wait_agent', { waits: true })] })
+  await hub.next('event', (frame) => frame.events.some((event) => event.kind === 'waiting'))
+  hub.send({ type: 'cancel', id: 't1' })
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({ ok: false, step: 0, fault: { code: 'task.cancelled' } })
+})
+
+test('a cancel in the middle of a step is honoured at its end', async () => {
+  slow(500)
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on'), step('power.power_off')] })
+  await hub.next('event')
+  hub.send({ type: 'cancel', id: 't1' })
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({ ok: false, step: 1, fault: { code: 'task.cancelled' } })
+  expect(fakeMachine(node).changes).toEqual(['power on'])
+})
+
+test('a cancel after the point of no return is refused with a note, and the task goes on', async () => {
+  slow(500)
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('deploy.write_image', { pointOfNoReturn: true }), step('power.power_on')] })
+  await hub.next('event')
+  hub.send({ type: 'cancel', id: 't1' })
+  expect(await hub.next('result')).toMatchObject({ outcome: { ok: true } })
+  const stages = (await hub.next('notes')).notes.map((note) => note.stage)
+  expect(stages).toContain('cancel.refused')
+})
+
+test('a reconnect within the session asks the open question again and interrupts no step', async () => {
+  slow(1500)
+  hub.behaviour.keepSession = true
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on'), step('power.power_off')] })
+  await hub.next('event')
+  hub.drop()
+  expect(await hub.next('result')).toMatchObject({ outcome: { ok: true } })
+  expect(hub.all('hello')).toHaveLength(2)
+  expect(hub.all('hello')[1]!.inflight).toEqual([{ task: 't1', node, epoch: 1 }])
+  expect(fakeMachine(node).changes).toEqual(['power on', 'power off'])
+  expect(events().filter((event) => event.kind === 'started' && event.step === 0)).toHaveLength(1)
+})
+
+test('a new session that keeps the grants goes on with the same steps under the new epoch', async () => {
+  slow(1500)
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on'), step('power.power_off')] })
+  await hub.next('event')
+  hub.behaviour.grantsKept = true
+  hub.drop()
+  expect(await hub.next('result')).toMatchObject({ epoch: 2, outcome: { ok: true } })
+  expect(events().filter((event) => event.kind === 'started' && event.step === 0)).toHaveLength(1)
+  expect(hub.all('hello')[1]!.grantsDigest).toMatch(/^[0-9a-f]{64}$/)
+})
+
+test('a new session without the old grants starts the step that was under way again', async () => {
+  slow(1500)
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on'), step('power.power_off')] })
+  await hub.next('event')
+  hub.drop()
+  expect(await hub.next('result')).toMatchObject({ epoch: 2, outcome: { ok: true } })
+  expect(events().filter((event) => event.kind === 'started' && event.step === 0)).toHaveLength(2)
+  expect(fakeMachine(node).changes).toEqual(['power on', 'power off'])
+})
+
+test('a lapse drops all grants, ends the step and connects again with nothing', async () => {
+  slow(FOREVER_MS)
+  hub.behaviour.leaseMs = 2000
+  hub.behaviour.onMessage = (message) => message.type === 'renew'
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on')] })
+  await hub.next('event')
+  await hub.until(() => hub.all('hello').length >= 2 && hub.all('hello').at(-1)!.grantsDigest === null)
+  slow(0)
+  hub.behaviour = {}
+  hub.drop()
+  await hub.next('result')
+  expect(fakeMachine(node).changes).toEqual(['power on'])
+})
+
+test('a result that the hub did not settle is said again after a reconnect', async () => {
+  hub.behaviour.keepSession = true
+  hub.behaviour.onMessage = (message) => message.type === 'result'
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on')] })
+  await hub.next('result')
+  hub.behaviour.onMessage = () => false
+  hub.drop()
+  await hub.until(() => hub.all('result').length >= 2)
+  expect(hub.all('result')[1]).toEqual(hub.all('result')[0])
+})
+
+test('a dropped grant ends the task without a result', async () => {
+  slow(FOREVER_MS)
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on')] })
+  await hub.next('event')
+  hub.tasks.clear()
+  hub.send({ type: 'grants', session: 1, ringVersion: 2, add: [], drop: [node], last: true })
+  hub.send({
+    type: 'call',
+    rid: 7,
+    node,
+    epoch: 1,
+    interface: 'power',
+    method: 'get_power_state',
+    args: {},
+    timeoutMs: 5000,
+  })
+  expect((await hub.next('answer')).fault?.code).toBe('fenced')
+  expect(hub.all('result')).toEqual([])
+})
+
+test('a task for a node or epoch that is not granted is rejected', async () => {
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, epoch: 99, steps: [step('power.power_on')] })
+  expect((await hub.next('rejected')).why.code).toBe('fenced')
+})
+
+test('a wrong signature is a fatal outcome that names the clock', async () => {
+  hub.publicKey = site.siteKey.publicKey
+  const conductor = await site.start()
+  const outcome = await conductor.ended
+  expect(outcome).toMatchObject({ kind: 'fatal', why: expect.stringContaining('clock') as string })
+})
+
+test('a clone of the identity is a fatal outcome', async () => {
+  hub.behaviour.onMessage = () => (hub.drop(CLOSE.conflict), true)
+  const conductor = await site.start()
+  expect((await conductor.ended).kind).toBe('fatal')
+})
+
+test('a malformed frame closes the connection with 4400', async () => {
+  await site.start()
+  await hub.next('hello')
+  const closed = new Promise<number>((resolve) => hub.socket!.once('close', resolve))
+  hub.socket!.send('{"type":"lease","rid":"one"}')
+  expect(await closed).toBe(CLOSE.malformed)
+})
+
+test('a frame of a type that is not known is ignored', async () => {
+  await site.start()
+  await hub.next('hello')
+  hub.socket!.send('{"type":"from-the-future"}')
+  hub.give({ id: 't1', node, steps: [step('power.power_on')] })
+  expect(await hub.next('result')).toMatchObject({ outcome: { ok: true } })
+})
+
+test('closing says goodbye and leaves the lock', async () => {
+  const conductor = await site.start()
+  await hub.next('hello')
+  await expect(site.start()).rejects.toThrow('in use by another conductor')
+  await conductor.close()
+  expect((await conductor.ended).kind).toBe('drained')
+  const again = await site.start()
+  await hub.until(() => hub.all('hello').length === 2)
+  expect(again.id).toBe('c')
+})
+
+test('power states go up once, and again only when they change', async () => {
+  await site.close()
+  site = await fakeSite({ powerPollS: 3 })
+  ;({ hub } = site)
+  hub.grants.set(node, fakeGrant(node))
+  await site.start()
+  const first = await hub.next('facts')
+  expect(first.nodes[node]).toMatchObject({ power_state: 'power off' })
+  fakeMachine(node).power = 'power on'
+  const second = await hub.next('facts', (frame) => frame.nodes[node]?.['power_state'] === 'power on')
+  expect(second.nodes).toEqual({ [node]: { power_state: 'power on' } })
+  expect(hub.all('facts')).toHaveLength(2)
 })

@@ -1,0 +1,194 @@
+// The journal: what survives a crash, a torn write and a second reading.
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { StepEvent } from '../shared/protocol.ts'
+import { folder } from './disk.ts'
+import { FakeDisk } from './fake-disk.ts'
+import { Journal, type Task } from './journal.ts'
+
+const task = (id: string, more: Partial<Task> = {}): Task => ({
+  type: 'task',
+  id,
+  node: 'n',
+  epoch: 1,
+  nseq: 1,
+  kind: 'deploy',
+  steps: [{ interface: 'power', step: 'power_on', args: {} }],
+  context: {},
+  doneSteps: 0,
+  lastEvent: 0,
+  deadline: 0,
+  ...more,
+})
+const event = (n: number, more: Partial<StepEvent> = {}): StepEvent => ({ n, at: 0, step: 0, kind: 'started', ...more })
+const numbers = (journal: Journal, id: string) => journal.entries.get(id)?.events.map(({ event: each }) => each.n)
+
+async function written(): Promise<FakeDisk> {
+  const disk = new FakeDisk()
+  const journal = await Journal.open(disk)
+  await journal.accept(task('t1'))
+  await journal.event('t1', 1, event(1))
+  await journal.event('t1', 1, event(2, { kind: 'finished', context: { a: 'ä' } }))
+  await journal.result('t1', 1, { ok: true })
+  await journal.accept(task('t2'))
+  return disk
+}
+
+test('reads back what it wrote', async () => {
+  const journal = await Journal.open(await written())
+  expect([...journal.entries.keys()]).toEqual(['t1', 't2'])
+  expect(journal.entries.get('t1')).toMatchObject({ task: { id: 't1' }, result: { epoch: 1, outcome: { ok: true } } })
+  expect(numbers(journal, 't1')).toEqual([1, 2])
+  expect(journal.cutBytes).toBe(0)
+})
+
+test('acknowledged events and settled tasks are gone after a restart too', async () => {
+  const disk = await written()
+  const journal = await Journal.open(disk)
+  await journal.acked('t1', 1)
+  await journal.forget('t2')
+  const again = await Journal.open(disk)
+  expect(numbers(again, 't1')).toEqual([2])
+  expect(again.entries.has('t2')).toBe(false)
+})
+
+test('a tail torn at any byte is cut off, and writing goes on behind it', async () => {
+  const whole = (await written()).files.get('journal')!
+  for (let length = 0; length < whole.length; length++) {
+    const disk = new FakeDisk()
+    disk.files.set('journal', whole.slice(0, length))
+    const journal = await Journal.open(disk)
+    expect(length - journal.cutBytes).toBe(disk.files.get('journal')!.length)
+    await journal.accept(task('t9'))
+    expect((await Journal.open(disk)).entries.has('t9')).toBe(true)
+  }
+})
+
+test('a flipped bit anywhere never gives a record that was not written', async () => {
+  const whole = (await written()).files.get('journal')!
+  const original = await Journal.open(await written())
+  await fc.assert(
+    fc.asyncProperty(fc.nat(whole.length * 8 - 1), async (bit) => {
+      const disk = new FakeDisk()
+      const bytes = whole.slice()
+      bytes[bit >> 3]! ^= 1 << (bit & 7)
+      disk.files.set('journal', bytes)
+      const { entries } = await Journal.open(disk)
+      for (const [id, entry] of entries) expect(original.entries.get(id)).toMatchObject({ task: entry.task })
+    }),
+  )
+})
+
+test('any bytes can be opened', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
+      const disk = new FakeDisk()
+      disk.files.set('journal', bytes)
+      expect((await Journal.open(disk)).entries.size).toBe(0)
+    }),
+  )
+})
+
+test('reading it twice over gives the same state', async () => {
+  const disk = await written()
+  const journal = await Journal.open(disk)
+  await journal.acked('t1', 1)
+  const bytes = disk.files.get('journal')!
+  const twice = new FakeDisk()
+  twice.files.set('journal', Buffer.concat([bytes, bytes]))
+  expect((await Journal.open(twice)).entries).toEqual((await Journal.open(disk)).entries)
+})
+
+test('records that arrive during one fsync share the next', async () => {
+  const disk = new FakeDisk()
+  const journal = await Journal.open(disk)
+  const held = Promise.withResolvers<void>()
+  disk.hold = held.promise
+  const writes = Array.from({ length: 50 }, (_, i) => journal.accept(task(`t${i}`)))
+  await Promise.resolve()
+  const more = journal.accept(task('later'))
+  held.resolve()
+  await Promise.all([...writes, more])
+  expect(disk.appends).toBeLessThanOrEqual(2)
+  expect((await Journal.open(disk)).entries.size).toBe(51)
+})
+
+test('after a failed write nothing is accepted, and what was promised before is there', async () => {
+  const disk = await written()
+  const journal = await Journal.open(disk)
+  disk.tearAfter = 10
+  await expect(journal.accept(task('t3'))).rejects.toThrow('cannot be written')
+  await expect(journal.accept(task('t4'))).rejects.toThrow('cannot be written')
+  const again = await Journal.open(disk)
+  expect([...again.entries.keys()]).toEqual(['t1', 't2'])
+  expect(again.cutBytes).toBe(10)
+})
+
+test('a large journal is compacted to what is not settled', async () => {
+  const disk = new FakeDisk()
+  const journal = await Journal.open(disk)
+  const padding = { text: 'x'.repeat(50_000) }
+  await journal.accept(task('kept'))
+  for (let i = 0; i < 30; i++) {
+    await journal.accept(task(`t${i}`, { context: padding }))
+    await journal.forget(`t${i}`)
+  }
+  expect(disk.files.get('journal')!.length).toBeLessThan(1_100_000)
+  expect([...(await Journal.open(disk)).entries.keys()]).toEqual(['kept'])
+})
+
+test('delivered again under another epoch, unheard events count only since ownership was unbroken', async () => {
+  const open = async () => {
+    const journal = await Journal.open(await written())
+    return journal
+  }
+  const lost = await open()
+  await lost.accept(task('t1', { epoch: 4 }))
+  expect(numbers(lost, 't1')).toEqual([])
+  expect(lost.entries.get('t1')!.result).toBeUndefined()
+  const kept = await open()
+  await kept.accept(task('t1', { epoch: 4, since: 1 }))
+  expect(numbers(kept, 't1')).toEqual([1, 2])
+  expect(kept.entries.get('t1')!.result).toBeDefined()
+  const heard = await open()
+  await heard.accept(task('t1', { epoch: 4, since: 1, lastEvent: 1 }))
+  expect(numbers(heard, 't1')).toEqual([2])
+  const gap = await open()
+  await gap.acked('t1', 1)
+  await gap.accept(task('t1', { epoch: 4, since: 1, lastEvent: 0 }))
+  expect(numbers(gap, 't1')).toEqual([])
+})
+
+test('everything that was promised is there after SIGKILL of a real process', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'ferrule-journal-'))
+  try {
+    const script = `
+      const { folder } = await import(${JSON.stringify(join(import.meta.dirname, 'disk.ts'))})
+      const { Journal } = await import(${JSON.stringify(join(import.meta.dirname, 'journal.ts'))})
+      const journal = await Journal.open(await folder(process.argv[1]))
+      for (let i = 0; ; i++) {
+        await journal.accept({ ...${JSON.stringify(task('x'))}, id: 't' + i })
+        console.log('t' + i)
+      }`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script, path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const exited = new Promise((resolve) => child.once('exit', resolve))
+    let promised = ''
+    for await (const part of child.stdout) {
+      promised += String(part)
+      if (promised.split('\n').length > 20) child.kill('SIGKILL')
+    }
+    await exited
+    const journal = await Journal.open(await folder(path))
+    const ids = promised.split('\n').slice(0, -1)
+    expect(ids.length).toBeGreaterThanOrEqual(20)
+    expect(ids.filter((id) => !journal.entries.has(id))).toEqual([])
+  } finally {
+    await rm(path, { recursive: true, force: true })
+  }
+})
