@@ -1,0 +1,51 @@
+import { expect, it } from 'vitest'
+import { agentNodeSchema } from '../shared/agent-protocol.ts'
+import type { ContractCase } from './command-contract.ts'
+import { describeCommand } from './command-contract.ts'
+import { commands } from './command-list.ts'
+import { listSteps } from './step-list.ts'
+import { testNode } from './testing.ts'
+
+const image_info = { id: 'i', urls: ['http://127.0.0.1:1/i'], disk_format: 'raw', checksum: 'a'.repeat(64) }
+const step = (name: string, args?: object) => ({
+  step: { step: name, ...(args && { args }) },
+  node: testNode,
+  ports: [],
+})
+const none: ContractCase = { good: {}, bad: [] }
+const cases: Record<string, ContractCase> = {
+  'poll.get_hardware_info': none,
+  'deploy.get_deploy_steps': { good: { node: testNode, ports: [] }, bad: [{ node: 'x' }, { ports: 'x' }] },
+  'clean.get_clean_steps': { good: { node: testNode, ports: [] }, bad: [{ node: 'x' }, { ports: 'x' }] },
+  'deploy.execute_deploy_step': {
+    good: step('write_image', { image_info }),
+    bad: [{}, { step: {} }, { ...step('x'), ports: 'x' }],
+  },
+  'clean.execute_clean_step': { good: step('erase_devices_metadata'), bad: [{}, { step: {} }] },
+  'standby.prepare_image': {
+    good: { image_info, configdrive: null },
+    bad: [{}, { image_info: { ...image_info, checksum: null } }],
+  },
+  'standby.get_partition_uuids': none,
+  'standby.power_off': none,
+  'standby.run_image': none,
+  'standby.sync': none,
+  'log.collect_system_logs': none,
+}
+
+for (const command of commands) describeCommand(command, cases[command.name]!)
+
+it('every command has a case above, and no name is there twice', () => {
+  expect(commands.map((command) => command.name).sort()).toEqual(Object.keys(cases).sort())
+})
+
+it('steps are listed as Ironic lists them, and say which arguments they want', () => {
+  const listed = listSteps('deploy')['FerruleHardwareManager']!
+  expect(listed.map(({ step, interface: where, priority }) => [step, where, priority])).toEqual([
+    ['write_image', 'deploy', 0],
+    ['write_configdrive', 'deploy', 0],
+  ])
+  expect(listed[0]!.argsinfo).toMatchObject({ image_info: { required: true }, configdrive: { required: false } })
+  expect(listSteps('clean')['FerruleHardwareManager']).toMatchObject([{ step: 'erase_devices_metadata', priority: 99 }])
+  expect(agentNodeSchema.parse(testNode)).toEqual(testNode)
+})
