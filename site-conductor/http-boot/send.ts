@@ -7,7 +7,12 @@ import type { OpenContent } from './content.ts'
 /** Large enough that reads and writes do not dominate, small enough that 16 transfers leave the event loop responsive. */
 export const CHUNK_BYTES = 256 * 1024
 
-/** Resolves once the last byte is handed to the operating system; rejects when the client goes, stalls, or the file fails. */
+/** The client closed its connection, or took nothing for too long. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone'
+}
+
+/** Resolves once the last byte is handed to the operating system; rejects with ClientGone, or with what reading the file threw. */
 export async function sendContent(
   response: ServerResponse,
   content: OpenContent,
@@ -69,15 +74,15 @@ async function readFully(handle: FileHandle, buffer: Buffer, at: number, end: nu
 function write(response: ServerResponse, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     if (response.destroyed) {
-      reject(new Error('the client closed the connection'))
+      reject(new ClientGone('the client closed the connection'))
       return
     }
-    const onClose = (): void => reject(new Error('the client closed the connection'))
+    const onClose = (): void => reject(new ClientGone('the client closed the connection'))
     response.once('close', onClose)
     // The callback comes when the socket has taken the bytes: that is the backpressure.
     response.write(bytes, (error) => {
       response.off('close', onClose)
-      if (error) reject(error)
+      if (error) reject(new ClientGone(error.message))
       else resolve()
     })
   })

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { openContent } from './content.ts'
 import { ifNoneMatchHolds, ifRangeHolds, wantedRange } from './range.ts'
-import { sendContent } from './send.ts'
+import { ClientGone, sendContent } from './send.ts'
 import type { AddressInfo } from 'node:net'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Content, OpenContent } from './content.ts'
@@ -187,10 +187,12 @@ export class HttpBootServer {
       response.end()
       report({ outcome: 'complete' })
     } catch (error) {
-      const gone = response.destroyed
       // Content-Length has been promised; only a cut connection tells the client that the rest is missing.
       response.destroy()
-      report({ outcome: gone ? 'aborted' : 'failed', detail: error instanceof Error ? error.message : String(error) })
+      report({
+        outcome: error instanceof ClientGone ? 'aborted' : 'failed',
+        detail: error instanceof Error ? error.message : String(error),
+      })
     }
   }
 

@@ -129,6 +129,17 @@ describe('TFTP transfer', () => {
     expect(ends).toMatchObject([{ outcome: 'timed-out', timeouts: 6 }])
   })
 
+  it('waits less once it knows how quickly the client answers', () => {
+    const { clock, take, ack } = rig({ blksize: '10' })
+    clock.advance(100)
+    ack(0)
+    take()
+    clock.advance(399)
+    expect(take()).toEqual([])
+    clock.advance(1)
+    expect(take()).toEqual(['data 1'])
+  })
+
   it('keeps to the timeout that the client asked for (RFC 2349)', () => {
     const { clock, take, ack } = rig({ timeout: '3' })
     ack(0)

@@ -52,8 +52,10 @@ export interface TransferOptions {
 }
 
 const FIRST_TIMEOUT_MS = 1_000
+/** Once a round trip is known, four of the slowest are waited for, but no less than this. */
+const LEAST_TIMEOUT_MS = 250
 const LONGEST_TIMEOUT_MS = 8_000
-/** With doubling from 1 s: silent for 1+2+4+8+8+8 s. */
+/** With doubling from 1 s: silent for 1+2+4+8+8+8 s; from 250 ms for 8 s. */
 const MOST_TIMEOUTS_IN_A_ROW = 6
 
 export class Transfer {
@@ -69,6 +71,7 @@ export class Transfer {
   #loadedTo = 0
   #windowSentMs = 0
   #quickestRoundTripMs = Number.POSITIVE_INFINITY
+  #slowestRoundTripMs = 0
   #resentForGap = false
   #timeoutsInARow = 0
   #timeouts = 0
@@ -141,7 +144,9 @@ export class Transfer {
   #advance(block: number): void {
     const { clock } = this.#options
     if (this.#timeoutsInARow === 0) {
-      this.#quickestRoundTripMs = Math.min(this.#quickestRoundTripMs, clock.nowMs() - this.#windowSentMs)
+      const roundTripMs = clock.nowMs() - this.#windowSentMs
+      this.#quickestRoundTripMs = Math.min(this.#quickestRoundTripMs, roundTripMs)
+      this.#slowestRoundTripMs = Math.max(this.#slowestRoundTripMs, roundTripMs)
     }
     // An ACK short of the window's end reports a gap, and asks for the rest (RFC 7440 §4).
     if (block < this.#sent) this.#gaps++
@@ -252,8 +257,15 @@ export class Transfer {
 
   #startTimer(): void {
     this.#cancelTimer()
-    const backoffMs = Math.min(FIRST_TIMEOUT_MS * 2 ** this.#timeoutsInARow, LONGEST_TIMEOUT_MS)
-    this.#cancelTimer = this.#options.clock.after(this.#options.agreed.timeoutMs ?? backoffMs, () => this.#onTimeout())
+    const { clock, agreed } = this.#options
+    this.#cancelTimer = clock.after(agreed.timeoutMs ?? this.#backoffMs(), () => this.#onTimeout())
+  }
+
+  #backoffMs(): number {
+    const known = this.#quickestRoundTripMs < Number.POSITIVE_INFINITY
+    const patienceMs = Math.max(LEAST_TIMEOUT_MS, 4 * this.#slowestRoundTripMs)
+    const firstMs = known ? Math.min(patienceMs, FIRST_TIMEOUT_MS) : FIRST_TIMEOUT_MS
+    return Math.min(firstMs * 2 ** this.#timeoutsInARow, LONGEST_TIMEOUT_MS)
   }
 
   #onTimeout(): void {

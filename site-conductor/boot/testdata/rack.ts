@@ -59,24 +59,32 @@ function layNetwork(): { holder: ChildProcess } {
   return { holder }
 }
 
-/** The address server that proxy mode stands beside: somebody else's, with nothing to boot. */
-function startDnsmasq(folder: string): ChildProcess {
+/** Puts veth1 into the other namespace; gives the arguments of nsenter for a command in there. */
+function enterOther(holder: ChildProcess, mac: string): string[] {
+  spawnSync('sleep', ['0.3'])
+  ip('link', 'set', 'veth1', 'address', mac)
+  ip('link', 'set', 'veth1', 'netns', String(holder.pid))
+  const inside = ['-t', String(holder.pid), '-n']
+  spawnSync('nsenter', [...inside, 'ip', 'link', 'set', 'veth1', 'up'])
+  return inside
+}
+
+/** The address server that proxy mode stands beside: somebody else's, on another host, with nothing to boot. */
+function startDnsmasq(holder: ChildProcess, folder: string): ChildProcess {
+  const inside = enterOther(holder, '52:54:00:77:00:02')
+  spawnSync('nsenter', [...inside, 'ip', 'addr', 'add', '10.77.0.2/24', 'dev', 'veth1'])
   const range = `--dhcp-range=${RACK.client},${RACK.client},255.255.255.0,1h`
   // --no-daemon is dnsmasq's only mode that leaves groups alone, which a user namespace does not let it change.
-  const args = ['--no-daemon', '--port=0', '--no-resolv', '--no-hosts', '--no-ping', range]
-  const files = [`--dhcp-leasefile=${join(folder, 'leases')}`, '--conf-file=/dev/null']
-  return spawn('dnsmasq', [...args, ...files, '--interface=br0', '--dhcp-authoritative'], { stdio: 'ignore' })
+  const args = ['--no-daemon', '--port=0', '--no-resolv', '--no-hosts', '--no-ping', '--dhcp-authoritative', range]
+  const files = [`--dhcp-leasefile=${join(folder, 'leases')}`, '--conf-file=/dev/null', '--interface=veth1']
+  return spawn('nsenter', [...inside, 'dnsmasq', ...args, ...files], { stdio: 'ignore' })
 }
 
 function startUdhcpc(holder: ChildProcess, folder: string): ChildProcess {
   const script = join(folder, 'udhcpc.sh')
   const body = '#!/bin/sh\necho "udhcpc: $1 ip=$ip mask=$mask router=$router dns=$dns boot=$boot_file siaddr=$siaddr"\n'
   writeFileSync(script, body, { mode: 0o755 })
-  spawnSync('sleep', ['0.3'])
-  ip('link', 'set', 'veth1', 'address', RACK.mac)
-  ip('link', 'set', 'veth1', 'netns', String(holder.pid))
-  const inside = ['-t', String(holder.pid), '-n']
-  spawnSync('nsenter', [...inside, 'ip', 'link', 'set', 'veth1', 'up'])
+  const inside = enterOther(holder, RACK.mac)
   const udhcpc = ['busybox', 'udhcpc', '-f', '-q', '-n', '-t', '4', '-T', '1', '-i', 'veth1', '-s', script]
   return spawn('nsenter', [...inside, ...udhcpc], { stdio: ['ignore', 'pipe', 'pipe'] })
 }
@@ -127,7 +135,7 @@ async function run(order: RackOrder): Promise<void> {
     log: { debug: (text, fields) => say({ log: text, ...fields }), warn: (text, fields) => say({ log: text, ...fields }) },
   })
   await services.start({ address: RACK.server, mode: order.mode, loaders: DEBIAN_LOADERS })
-  const other = order.mode === 'proxy' ? startDnsmasq(folder) : undefined
+  const other = order.mode === 'proxy' ? startDnsmasq(holder, folder) : undefined
   if (order.known) {
     services.admit({
       node: 'node-1',
