@@ -1,0 +1,135 @@
+// The contract that every driver keeps, as tests: `describeDriver(driver, {...})` in a file of your own, with your test runner's
+// functions handed in. Ours run it on the built-in drivers.
+import { FaultError } from '../shared/faults.ts'
+import { DriverFacts, type Grant } from '../shared/protocol.ts'
+import { type Driver, driverFacts, INTERFACES, implementationsOf, REQUIRED_INTERFACES } from './driver.ts'
+import { openDriverInfo } from './driver-info.ts'
+import { fakeContext } from './fake-context.ts'
+import { fakeGrant } from './fake-hub.ts'
+
+export interface DriverContract {
+  /** A driver_info with which `hardware` can be reached. */
+  readonly driverInfo: () => Record<string, unknown>
+  /** What the machine looks like from the side: power changes so far, as the hardware counts them. */
+  readonly powerChanges: (node: string) => readonly string[]
+  /** A driver_info that the schema must refuse, if there is one. */
+  readonly wrongInfo?: Record<string, unknown>
+  readonly test: (name: string, run: () => Promise<void>) => void
+}
+
+/** Names of interfaces and steps on the wire. */
+const WIRE_NAME = /^[a-z][a-z0-9_-]{0,39}$/
+
+export function describeDriver(driver: Driver, contract: DriverContract): void {
+  const { test } = contract
+  let count = 0
+  const grant = (more: Partial<Grant> = {}): Grant => {
+    const node = `contract-${driver.name}-${process.pid}-${++count}`
+    return fakeGrant(node, { driver: driver.name, driverInfo: contract.driverInfo(), ...more })
+  }
+  const power = Object.values(driver.interfaces.power)[0]
+  const step = (name: string) => power?.steps?.[name] ?? unreachable(`power.${name} is missing`)
+
+  test(`${driver.name}: its facts can be told to a hub`, async () => {
+    const facts = DriverFacts.parse(driverFacts(driver))
+    for (const [field, about] of Object.entries(facts.properties))
+      check(about !== '', `driver_info field ${field} has no description`)
+    for (const secret of driver.secrets)
+      check(secret in facts.properties, `secret ${secret} is not a field of driver_info`)
+  })
+
+  test(`${driver.name}: has the required interfaces, and names the hub can use`, async () => {
+    for (const kind of REQUIRED_INTERFACES)
+      check(Object.keys(driver.interfaces[kind]).length > 0, `no ${kind} interface`)
+    for (const kind of Object.keys(driver.interfaces))
+      check((INTERFACES as readonly string[]).includes(kind), `unknown interface ${kind}`)
+    for (const implementation of implementationsOf(driver)) {
+      for (const name of [...Object.keys(implementation.steps ?? {}), ...Object.keys(implementation.methods ?? {})]) {
+        check(WIRE_NAME.test(name), `"${name}" is not a name for a step or method`)
+      }
+    }
+    for (const name of ['verify', 'power_on', 'power_off']) step(name)
+    check(power?.methods?.['get_power_state'] !== undefined, 'power.get_power_state is missing')
+  })
+
+  test(`${driver.name}: refuses driver_info that it cannot work with, without repeating secrets`, async () => {
+    if (contract.wrongInfo === undefined) return
+    const node = grant({ driverInfo: contract.wrongInfo })
+    const context = await fakeContext(driver, { node: grant() })
+    const error = await openDriverInfo(driver, node, context.site).catch((thrown: unknown) => thrown)
+    check(error instanceof FaultError && error.fault.code === 'driver.invalid_info', 'no driver.invalid_info')
+    const text = JSON.stringify((error as FaultError).fault)
+    for (const secret of driver.secrets) {
+      const value = contract.wrongInfo[secret]
+      if (typeof value === 'string' && value !== '') check(!text.includes(value), `the fault repeats ${secret}`)
+    }
+  })
+
+  test(`${driver.name}: power on, off and on again are seen, and doing one twice changes nothing`, async () => {
+    const node = grant()
+    const context = await fakeContext(driver, { node })
+    try {
+      const read = () => power!.methods!['get_power_state']!(context, {})
+      await step('power_off')(context)
+      const before = contract.powerChanges(node.node).length
+      for (const [name, state] of [
+        ['power_on', 'power on'],
+        ['power_on', 'power on'],
+        ['power_off', 'power off'],
+        ['power_off', 'power off'],
+      ] as const) {
+        const result = await step(name)(context)
+        check(result?.facts?.['power_state'] === state, `${name} does not report ${state}`)
+        check((await read()) === state, `after ${name} the power state is not ${state}`)
+      }
+      const changes = contract.powerChanges(node.node).slice(before)
+      check(
+        changes.length === 2,
+        `two changes of power were wanted, the machine saw ${changes.length}: ${changes.join(', ')}`,
+      )
+    } finally {
+      await context.close()
+    }
+  })
+
+  test(`${driver.name}: the last-moment check stops a change of power`, async () => {
+    const node = grant()
+    const context = await fakeContext(driver, { node })
+    try {
+      await step('power_off')(context)
+      const before = contract.powerChanges(node.node).length
+      context.refused = true
+      const error = await step('power_on')(context).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      )
+      check(error instanceof FaultError && error.fault.code === 'fenced', "power_on did not end with the check's fault")
+      check(contract.powerChanges(node.node).length === before, 'the machine was switched although the check refused')
+    } finally {
+      await context.close()
+    }
+  })
+
+  test(`${driver.name}: an aborted signal ends a step`, async () => {
+    const controller = new AbortController()
+    controller.abort(new FaultError('timeout', 'the test is over'))
+    const context = await fakeContext(driver, { node: grant(), signal: controller.signal })
+    try {
+      const error = await step('verify')(context).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      )
+      check(error instanceof FaultError && error.fault.code === 'timeout', `verify ended with ${String(error)}`)
+    } finally {
+      await context.close()
+    }
+  })
+}
+
+function check(condition: boolean, complaint: string): asserts condition {
+  if (!condition) throw new Error(complaint)
+}
+
+function unreachable(complaint: string): never {
+  throw new Error(complaint)
+}

@@ -1,0 +1,121 @@
+// The IPMI driver against a simulated BMC: the contract, what the BMC's log saw, and each failure as a fault that says what to do.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { memoryChassis } from '../../sim/bmc/chassis.ts'
+import { type RunningBmc, startBmc } from '../../sim/bmc/start.ts'
+import { toFault } from '../../shared/faults.ts'
+import { describeDriver } from '../driver-contract.ts'
+import { type FakeContext, fakeContext } from '../fake-context.ts'
+import { fakeGrant } from '../fake-hub.ts'
+import { nodeEnv } from '../ipmi/env.ts'
+import { openPool } from '../ipmi/pool.ts'
+import driver from './ipmi.ts'
+
+let bmc: RunningBmc
+let contexts: FakeContext[]
+
+beforeEach(async () => {
+  bmc = await startBmc({ chassis: memoryChassis(), logReads: false })
+  contexts = []
+})
+afterEach(async () => {
+  await Promise.all(contexts.map((context) => context.close()))
+  await bmc.close()
+})
+
+const login = () => ({
+  ipmi_address: bmc.address,
+  ipmi_port: bmc.port,
+  ipmi_username: 'admin',
+  ipmi_password: 'secret',
+})
+
+async function context(
+  info: Record<string, unknown> = {},
+  more: { args?: Record<string, unknown>; properties?: Record<string, unknown> } = {},
+) {
+  const { args = {}, properties = {} } = more
+  const node = fakeGrant('n', { driver: 'ipmi', driverInfo: { ...login(), ...info }, properties })
+  const made = await fakeContext(driver, { node, args })
+  contexts.push(made)
+  return made
+}
+
+const power = driver.interfaces.power['ipmitool']!
+const management = driver.interfaces.management['ipmitool']!
+const mutations = () => bmc.log.of('Chassis Control').map((entry) => entry.detail)
+
+describeDriver(driver, {
+  driverInfo: login,
+  powerChanges: mutations,
+  wrongInfo: { ipmi_address: '', ipmi_password: 'a password of more than twenty bytes' },
+  test,
+})
+
+const verify = async (info: Record<string, unknown>) =>
+  toFault(await power.steps!['verify']!(await context(info)).catch((error: unknown) => error))
+
+test('verify tells the power state', async () => {
+  await expect(power.steps!['verify']!(await context())).resolves.toEqual({ facts: { power_state: 'power off' } })
+})
+
+test.each([
+  ['a wrong password', { ipmi_password: 'wrong' }, 'bmc.authentication', 'ipmi_password'],
+  ['an unknown user', { ipmi_username: 'nobody' }, 'bmc.authentication', 'ipmi_username'],
+  ['a user who may only look', { ipmi_username: 'viewer', ipmi_password: 'view' }, 'bmc.privilege', 'privilege'],
+  ['a name that does not resolve', { ipmi_address: 'bmc.invalid' }, 'bmc.unreachable', 'ipmi_address'],
+])('%s is a fault with the next action', async (_, info, code, hint) => {
+  const fault = await verify(info)
+  expect(fault.code).toBe(code)
+  expect(fault.hint).toContain(hint)
+  expect(JSON.stringify(fault)).not.toMatch(/"wrong"|view"/)
+})
+
+test('a BMC that does not offer suites 17 and 3 is a cipher fault', async () => {
+  await bmc.close()
+  bmc = await startBmc({ suites: [3] })
+  expect((await verify({ ipmi_cipher_suite: 17 })).code).toBe('bmc.cipher')
+})
+
+test('soft power off is one soft command, and waits until the machine is off', async () => {
+  const made = await context()
+  await power.steps!['power_on']!(made)
+  await power.steps!['soft_power_off']!(made)
+  expect(mutations()).toEqual(['on', 'soft'])
+  expect(await power.methods!['get_power_state']!(made, {})).toBe('power off')
+})
+
+test.each([
+  ['pxe', false, {}, { device: 1, persistent: false, efi: true }],
+  ['disk', true, {}, { device: 2, persistent: true, efi: true }],
+  ['disk', true, { capabilities: 'boot_mode:bios' }, { device: 2, persistent: true, efi: false }],
+  ['cdrom', false, { capabilities: { boot_mode: 'uefi' } }, { device: 5, persistent: false, efi: true }],
+])(
+  'boot device %s (persistent %s, %o) is what the BMC has afterwards',
+  async (device, persistent, properties, expected) => {
+    const args = { boot_device: device, persistent }
+    await management.steps!['set_boot_device']!(await context({}, { args, properties }))
+    expect(bmc.chassis.boot()).toMatchObject({ valid: true, ...expected })
+    expect(await management.methods!['get_boot_device']!(await context(), {})).toEqual({
+      boot_device: device,
+      persistent,
+    })
+  },
+)
+
+test('an unknown boot device is refused before anything is sent', async () => {
+  const made = await context({}, { args: { boot_device: 'tape' } })
+  await expect(management.steps!['set_boot_device']!(made)).rejects.toMatchObject({
+    fault: { code: 'request.invalid' },
+  })
+  expect(made.checks).toBe(0)
+})
+
+test('a BMC that falls silent is unreachable', async () => {
+  bmc.network.silent = true
+  const made = await context()
+  const { setTimer, ...env } = nodeEnv()
+  const hasty = openPool({ env: { ...env, setTimer: (run, delayMs) => setTimer(run, delayMs / 100) } })
+  made.site.resource = <T>() => hasty as T
+  await expect(power.steps!['verify']!(made)).rejects.toMatchObject({ fault: { code: 'bmc.unreachable' } })
+  await hasty.close()
+})
