@@ -52,11 +52,18 @@ export function requirePackages(packages: readonly LabPackage[] = labPackages): 
   throw new Error(`the lab misses ${missing.map(({ needs }) => needs).join(', ')}: sudo apt-get install ${names}`)
 }
 
-// Ordinary users of Debian do not have /usr/sbin on their PATH; sgdisk and mkfs.vfat live there.
+/** What to do about a program that is not there. */
+export function installationHint(program: string): string {
+  const known = labPackages.find(({ needs }) => needs === program)
+  return known ? `${program} is missing: sudo apt-get install ${known.package}` : `${program} is missing`
+}
+
+/** PATH for the programs above: ordinary users of Debian lack the folders of sgdisk, mkfs.vfat and ip. */
+export const programPath = [process.env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(delimiter)
+
 function isThere(needs: string): boolean {
   if (needs.startsWith('/')) return readable(needs)
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']
-  return folders.some((folder) => readable(join(folder, needs)))
+  return programPath.split(delimiter).some((folder) => readable(join(folder, needs)))
 }
 
 function readable(path: string): boolean {

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } fro
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { programPath } from './debian-packages.ts'
 
 const PREFIX = 'ferrule-rack-'
 const DIRECTORY_VARIABLE = 'FERRULE_RACK_DIRECTORY'
@@ -48,11 +49,12 @@ export function inRack(entry: URL | string, args: readonly string[], options: In
   // Without forking, flock leaves the lock to the process it becomes and to all that inherit the descriptor.
   const locked = ['--no-fork', directory, 'setpriv', '--pdeathsig', 'KILL', '--']
   const chain = [...locked, 'unshare', ...namespaces, '--fork', '--kill-child', ...node, module, ...args]
+  const home = { [DIRECTORY_VARIABLE]: directory, TMPDIR: join(directory, 'tmp') }
   const stdio = options.stdio ?? 'inherit'
   const child = spawn('flock', chain, {
     stdio: ['ignore', stdio, stdio, 'ipc'],
     detached: true, // a terminal's Ctrl-C reaches the outermost process only, which passes it on once
-    env: { ...process.env, ...options.env, [DIRECTORY_VARIABLE]: directory, TMPDIR: join(directory, 'tmp') },
+    env: { ...process.env, PATH: programPath, ...options.env, ...home },
   })
   if (options.onMessage) child.on('message', options.onMessage)
 
@@ -82,6 +84,8 @@ export function rackDirectory(): string {
   return directory
 }
 
+export const insideRack = () => process.env[DIRECTORY_VARIABLE] !== undefined
+
 /** Removes what killed runs left in the temp directory; returns what was removed. */
 export function removeStaleDirectories(root = tmpdir()): string[] {
   const found = readdirSync(root).filter((name) => name.startsWith(PREFIX))
@@ -109,6 +113,7 @@ async function inside(): Promise<void> {
   process.on('message', (message: { stop?: StopSignal }) => {
     if (message.stop) process.emit(message.stop, message.stop)
   })
+  process.once('disconnect', () => process.exit(1)) // the outermost process is gone
   process.channel?.unref()
   await import(pathToFileURL(module).href)
 }

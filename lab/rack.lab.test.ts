@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { buildTinyImage } from './images/tiny.ts'
 import { inRack, removeStaleDirectories } from './namespaces.ts'
 import type { Finding } from './rack.lab.inside.ts'
 
@@ -33,6 +34,7 @@ describe('a rack with three machines', () => {
   let directory = ''
 
   beforeAll(async () => {
+    await buildTinyImage() // a rack has no internet to fetch a kernel from
     const run = inRack(new URL('rack.lab.inside.ts', import.meta.url), [], {
       onMessage: (message) => {
         const { name, value } = message as Finding

@@ -11,6 +11,7 @@ import { startPyghmi } from './bmc/pyghmi.ts'
 import { followConsole } from './console.ts'
 import type { Console } from './console.ts'
 import { requirePackages } from './debian-packages.ts'
+import { buildTinyImage } from './images/tiny.ts'
 import { Machine } from './machine.ts'
 import type { PowerEvent } from './machine.ts'
 import { inRack, rackDirectory } from './namespaces.ts'
@@ -188,9 +189,10 @@ async function endProcess(child: ChildProcess): Promise<void> {
 }
 
 // node lab/rack.ts up …
-function command([verb, ...options]: readonly string[]): void {
+async function command([verb, ...options]: readonly string[]): Promise<void> {
   if (verb !== 'up') throw new Error(upUsage)
-  requestedMachines(options) // complains before anything is built
+  const { tiny } = requestedMachines(options)
+  if (tiny) await buildTinyImage()
   const run = inRack(new URL('up.ts', import.meta.url), options, {
     onMessage: () => {
       const enter = `nsenter --target ${run.pid} --user --net --mount --preserve-credentials`
@@ -201,10 +203,8 @@ function command([verb, ...options]: readonly string[]): void {
 }
 
 if (import.meta.main) {
-  try {
-    command(process.argv.slice(2))
-  } catch (error) {
+  command(process.argv.slice(2)).catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : error)
     process.exitCode = 2
-  }
+  })
 }

@@ -1,5 +1,6 @@
 // Runs a Debian program to its end; a failure carries what it said.
 import { spawn } from 'node:child_process'
+import { installationHint, programPath } from './debian-packages.ts'
 
 export interface RunOptions {
   readonly cwd?: string
@@ -12,7 +13,7 @@ export function run(program: string, args: readonly string[], options: RunOption
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, LC_ALL: 'C', ...options.env },
+      env: { ...process.env, PATH: programPath, LC_ALL: 'C', ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     })
     const output: Buffer[] = []
@@ -21,7 +22,9 @@ export function run(program: string, args: readonly string[], options: RunOption
     child.stderr.on('data', (chunk: Buffer) => errors.push(chunk))
     child.stdin.on('error', () => {}) // the program may not care for its input
     child.stdin.end(options.input ?? '')
-    child.once('error', reject)
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'ENOENT' ? new Error(installationHint(program), { cause: error }) : error),
+    )
     child.once('close', (code, signal) => {
       if (code === 0) return resolve(Buffer.concat(output).toString())
       const said = Buffer.concat(errors).toString().trim() || Buffer.concat(output).toString().trim()

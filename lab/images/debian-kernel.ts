@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { cached } from '../cache.ts'
+import { insideRack } from '../namespaces.ts'
 import { run } from '../run.ts'
 
 export interface DebianKernel {
@@ -31,6 +32,7 @@ export async function debianKernel(cacheDirectory: string, flavour: 'cloud' | ''
 }
 
 async function fetchAndUnpack(name: string, directory: string): Promise<void> {
+  if (insideRack()) throw new Error(`${name} is not in the cache and a rack has no internet: build before inRack()`)
   await run('apt-get', ['download', name], { cwd: directory })
   const archive = readdirSync(directory).find((file) => file.endsWith('.deb'))
   if (archive === undefined) throw new Error(`apt-get download ${name} left no package`)

@@ -64,7 +64,10 @@ const DISK_GUID = '77000000-0000-4000-8000-000000000001'
 const CORE_GUID = '77000000-0000-4000-8000-000000000002'
 const SYSTEM_GUID = '77000000-0000-4000-8000-000000000003'
 
-/** Builds the image, or finds it in the cache. Needs the packages of lab/debian-packages.ts and apt's lists. */
+/**
+ * Builds the image, or finds it in the cache. Needs the packages of lab/debian-packages.ts, apt's lists and, the first time,
+ * the internet: a rack has none, so build before inRack() what is to be used inside.
+ */
 export async function buildTinyImage({
   cacheDir = cacheDirectory,
   format = 'raw',
