@@ -1,0 +1,64 @@
+// The demo on the virtual rack: prepares ramdisk and image, then tells the story inside the rack's namespaces.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { buildRamdisk } from '../../agent/ramdisk/build.ts'
+import { buildTinyImage } from '../../lab/images/tiny.ts'
+import { inRack } from '../../lab/namespaces.ts'
+import type { RackDemo } from './on-rack.ts'
+import type { RackMessage } from './say.ts'
+
+export type RackResult = Extract<RackMessage, { type: 'done' }>
+
+export interface RackOptions {
+  readonly print: (line: string) => void
+  readonly automatedClean?: boolean
+  readonly format?: 'raw' | 'qcow2'
+  /** Keeps console, logs and databases there. */
+  readonly keep?: string
+}
+
+/** Deploys one machine. Throws with what went wrong and the end of the machine's console. */
+export async function deployOnRack(options: RackOptions): Promise<RackResult> {
+  const { print, automatedClean = false, format = 'raw', keep } = options
+  const started = performance.now()
+  const image = await buildTinyImage({ format })
+  const { kernel, initrd } = await buildRamdisk({ log: print })
+  print(
+    `image ${(image.bytes / 1e6).toFixed(1)} MB, ramdisk ready (${((performance.now() - started) / 1000).toFixed(1)} s)`,
+  )
+  const demo: RackDemo = {
+    ramdisk: { kernel, initrd },
+    image: { path: image.path, sha256: image.sha256, format },
+    automatedClean,
+    ...(keep ? { keep } : {}),
+  }
+
+  let outcome: RackMessage | undefined
+  const rack = inRack(join(import.meta.dirname, 'on-rack.ts'), [JSON.stringify(demo)], {
+    onMessage(message) {
+      const said = message as RackMessage
+      if (said.type === 'line') print(said.text)
+      else outcome = said
+      // Its folder goes with it: what helps to understand a failure is read before.
+      if (said.type === 'failed')
+        for (const [what, file] of EVIDENCE)
+          print(`--- end of ${what}\n${tail(join(keep ?? rack.directory, file)) || tail(join(rack.directory, file))}`)
+    },
+  })
+  const code = await rack.exited
+  if (outcome?.type === 'done') return outcome
+  throw new Error(outcome?.type === 'failed' ? outcome.message : `the rack ended with exit code ${code}`)
+}
+
+const EVIDENCE = [
+  ['the conductor’s log', 'conductor.log'],
+  ['the machine’s console', 'metal-1/console.log'],
+] as const
+
+function tail(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').split('\n').slice(-25).join('\n')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,74 @@
+// The story that the demo tells, on whatever hardware: a machine is enrolled, verified, made available, and gets an operating system.
+import type { Client } from './client.ts'
+import { Narrator } from './narrator.ts'
+
+export interface StoryMachine {
+  readonly name: string
+  readonly mac: string
+  readonly driverInfo: Record<string, unknown>
+  readonly properties?: Record<string, unknown>
+  /** Erase disk metadata before the node becomes available (boots the ramdisk once more). */
+  readonly automatedClean: boolean
+  /** Resolves with the console line on which the deployed system says who it is. */
+  osUp(timeoutMs: number): Promise<string>
+}
+
+export interface StoryImage {
+  readonly url: string
+  readonly sha256: string
+  readonly format: 'raw' | 'qcow2'
+}
+
+export interface StoryResult {
+  readonly uuid: string
+  readonly osLine: string
+  /** From the deploy verb to the console line. */
+  readonly seconds: number
+}
+
+/** Tells the story and answers what the deployed system said. Throws when it ends badly. */
+export async function deployStory(
+  client: Client,
+  machine: StoryMachine,
+  image: StoryImage,
+  print: (line: string) => void,
+  timeoutMs: number,
+): Promise<StoryResult> {
+  const { uuid } = await client.call<{ uuid: string }>('POST', '/v1/nodes', {
+    name: machine.name,
+    driver: 'ipmi',
+    driver_info: machine.driverInfo,
+    properties: machine.properties ?? {},
+    automated_clean: machine.automatedClean,
+  })
+  await client.call('POST', '/v1/ports', { node_uuid: uuid, address: machine.mac })
+  print(`node ${machine.name} ${uuid}, MAC ${machine.mac}`)
+  const narrator = new Narrator(client, uuid, print)
+  narrator.start()
+  try {
+    await client.provision(uuid, 'manage')
+    await client.waitFor(uuid, 'manageable', 60_000)
+    await client.provision(uuid, 'provide')
+    await client.waitFor(uuid, 'available', timeoutMs)
+    await client.call('PATCH', `/v1/nodes/${uuid}`, [
+      { op: 'add', path: '/instance_info/image_source', value: image.url },
+      { op: 'add', path: '/instance_info/image_os_hash_algo', value: 'sha256' },
+      { op: 'add', path: '/instance_info/image_os_hash_value', value: image.sha256 },
+      { op: 'add', path: '/instance_info/image_disk_format', value: image.format },
+    ])
+    const started = Date.now()
+    const configdrive = {
+      meta_data: { hostname: `${machine.name}.demo` },
+      user_data: '#cloud-config\n# from `npm run demo`\n',
+      network_data: {},
+    }
+    const osUp = machine.osUp(timeoutMs)
+    osUp.catch(() => undefined) // a failed deployment is told first
+    await client.provision(uuid, 'active', { configdrive })
+    await client.waitFor(uuid, 'active', timeoutMs)
+    const osLine = await osUp
+    return { uuid, osLine, seconds: (Date.now() - started) / 1000 }
+  } finally {
+    await narrator.stop()
+  }
+}

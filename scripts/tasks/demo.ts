@@ -1,0 +1,57 @@
+// `npm run demo`: from an empty folder to a machine that boots the image that was asked for.
+import { parseArgs } from 'node:util'
+import { ensureDebianPackages } from '../debian.ts'
+import { deployOnRack } from '../demo/rack.ts'
+import { onShutdown } from '../shutdown.ts'
+
+const HELP = `npm run demo [-- options]
+
+Deploys a small Linux to a virtual machine: real firmware, a third-party BMC, our cloud, conductor and agent.
+Needs no root; the rack lives in namespaces and leaves nothing behind.
+
+  --sim         the same story on simulated hardware: no qemu, no Debian packages, a few seconds
+  --clean       erase the disk's metadata first, as a production site does (boots the ramdisk once more)
+  --qcow2       deploy a qcow2 image instead of a raw one
+  --keep DIR    keep logs, databases and the console in DIR
+  --help        this text`
+
+const { values } = parseArgs({
+  options: {
+    sim: { type: 'boolean' },
+    clean: { type: 'boolean' },
+    qcow2: { type: 'boolean' },
+    keep: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
+})
+if (values.help) {
+  console.log(HELP)
+  process.exit(0)
+}
+console.log(`Node ${process.version}`)
+onShutdown((reason) => console.log(`\ndemo ${reason}; everything that it started is stopped`))
+
+try {
+  if (values.sim) {
+    const { deployOnSim } = await import('../demo/sim.ts')
+    await deployOnSim({ print: console.log })
+  } else {
+    ensureDebianPackages('lab', console.log)
+    const { result, powerOns, consoleLines } = await deployOnRack({
+      print: console.log,
+      automatedClean: values.clean ?? false,
+      format: values.qcow2 ? 'qcow2' : 'raw',
+      ...(values.keep ? { keep: values.keep } : {}),
+    })
+    console.log('\nWhat the deployed system printed on its serial console:')
+    for (const line of consoleLines) console.log(`  | ${line}`)
+    const proven = result.osLine.includes(result.uuid)
+    console.log(`\nThe machine ${proven ? 'knows' : 'DOES NOT KNOW'} its uuid from its config drive: ${result.uuid}`)
+    console.log(`Deployed in ${result.seconds.toFixed(1)} s with ${powerOns} power-ons. Everything is stopped again.`)
+    if (!proven) process.exitCode = 1
+  }
+} catch (error) {
+  console.error(`\nThe demo failed: ${(error as Error).message}`)
+  process.exitCode = 1
+}
+process.exit()
