@@ -4,7 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WebSocket } from 'ws'
 import { SUBPROTOCOL } from '../../../shared/upgrade.ts'
-import type { HostUnderTest, Socket, SocketHandler } from '../test-conductor.ts'
+import {
+  ask,
+  enrol,
+  TestConductor,
+  type Enrolled,
+  type HostUnderTest,
+  type Reply,
+  type Socket,
+  type SocketHandler,
+  type TestConductorOptions,
+} from '../test-conductor.ts'
 import { startCloud, type Cloud, type CloudOptions } from './start.ts'
 
 export interface TestHost extends HostUnderTest {
@@ -58,4 +68,29 @@ function connect(
       })
     })
   })
+}
+
+/** A server whose site `default` has a connected conductor `c1`, and a client of its API. */
+export interface TestSite {
+  readonly host: TestHost
+  readonly conductor: TestConductor
+  readonly enrolled: Enrolled
+  api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>
+  stop(): Promise<void>
+}
+
+export async function startTestSite(options: TestConductorOptions = {}): Promise<TestSite> {
+  const host = await startTestHost()
+  const enrolled = await enrol(host, 'c1')
+  const conductor = await TestConductor.start(host, enrolled, 'c1', options)
+  return {
+    host,
+    conductor,
+    enrolled,
+    api: (method, path, body, headers) => ask(host, method, path, body, headers),
+    async stop() {
+      conductor.stop()
+      await host.stop()
+    },
+  }
 }
