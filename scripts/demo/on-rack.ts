@@ -48,7 +48,7 @@ async function tell(): Promise<void> {
   const log = join(directory, 'cloud.log')
   const cloud = await startCloud({
     dataDir: join(directory, 'cloud'),
-    host: rack.cloudAddress,
+    port: 0,
     log: (level, event, fields) => appendFileSync(log, `${JSON.stringify({ level, event, ...fields })}\n`),
   })
   print(`cloud is up: ${cloud.url}`)
@@ -63,7 +63,7 @@ async function tell(): Promise<void> {
   await waitForConductor(client, conductor)
   print('conductor is up: enrolled, dialled out, holds a lease')
 
-  const images = new HttpBootServer({ address: rack.cloudAddress, port: 8080 })
+  const images = new HttpBootServer({ address: rack.conductorAddress, port: 8080 })
   await images.start()
   images.publish('/image', { kind: 'file', path: demo.image.path, contentType: 'application/octet-stream' })
   const result = await deployStory(
@@ -107,7 +107,7 @@ async function startConductor(directory: string, url: string, token: string, add
   const dataDir = join(directory, 'conductor')
   const log = createWriteStream(join(directory, 'conductor.log'))
   await once(log, 'open')
-  const enroll = spawn(process.execPath, [main, 'enroll', '--url', url, '--token-file', '-', '--data-dir', dataDir], {
+  const enroll = spawn(process.execPath, [main, 'enroll', '--url', url, '--token-file', '-', '--data', dataDir], {
     stdio: ['pipe', log, log],
   })
   enroll.stdin!.end(`${token}\n`)

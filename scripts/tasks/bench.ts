@@ -1,0 +1,44 @@
+// `npm run bench -- NAME`: one benchmark beside its anchor. The last line has figure, anchor and ratio; exit code 1 below the goal's floor.
+import { onShutdown } from '../shutdown.ts'
+
+/** What a benchmark answers: `figure` against `anchor` in `unit`; `floor` is the figure below which the goal is missed. */
+export interface BenchResult {
+  readonly name: string
+  readonly figure: number
+  readonly unit: string
+  readonly anchor: number | null
+  readonly anchorName: string
+  readonly ratio: number | null
+  readonly goal: string
+  readonly floor: number
+  /** Are smaller figures better (seconds)? Then `floor` is a ceiling. */
+  readonly smallerIsBetter?: boolean
+  /** The table that was measured, for people. */
+  readonly text: string
+}
+
+const BENCHES: Record<string, { about: string; load: () => Promise<{ run: () => Promise<BenchResult> }> }> = {
+  api: { about: 'API requests per CPU second (P1)', load: () => import('../../cloud/bench-api.ts') },
+  lifecycle: { about: '100 fake nodes from enroll to active (P2)', load: () => import('../../sim/bench-lifecycle.ts') },
+  ipmi: { about: 'BMC power polls per second and core (P4)', load: () => import('../../site-conductor/ipmi/bench.ts') },
+  tftp: { about: 'TFTP rate with windowsize (P8)', load: () => import('../../site-conductor/tftp/bench.ts') },
+  images: { about: 'image serving over HTTP (P9)', load: () => import('../../site-conductor/http-boot/bench.ts') },
+  agent: { about: 'image write by the agent (P10)', load: () => import('../../agent/bench.ts') },
+}
+
+const [name = ''] = process.argv.slice(2)
+const bench = BENCHES[name]
+if (!bench) {
+  console.error(`usage: npm run bench -- NAME\n\n${Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`).join('\n')}`)
+  process.exit(2)
+}
+console.log(`Node ${process.version}`)
+onShutdown(() => undefined)
+const result = await (await bench.load()).run()
+const number = (value: number | null) => (value === null ? '–' : value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(2))
+const reached = result.smallerIsBetter ? result.figure <= result.floor : result.figure >= result.floor
+console.log(result.text)
+console.log(
+  `${result.name}: ${number(result.figure)} ${result.unit}, anchor ${number(result.anchor)} (${result.anchorName}), ratio ${number(result.ratio)}, goal ${result.goal}: ${reached ? 'reached' : 'MISSED'}`,
+)
+process.exit(reached ? 0 : 1)

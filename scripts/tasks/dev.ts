@@ -1,0 +1,112 @@
+// `npm run dev`: the embedded server with a conductor of its own, for development, evaluation and conformance suites.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { DEFAULT_PORT, startCloud } from '../../cloud/hosts/node/start.ts'
+import { startConductor } from '../../site-conductor/conductor.ts'
+import { resolveConfig } from '../../site-conductor/config.ts'
+import { enrol } from '../../site-conductor/enrol.ts'
+import { logger } from '../../site-conductor/log.ts'
+import { Client } from '../demo/client.ts'
+import { onShutdown } from '../shutdown.ts'
+
+const HELP = `npm run dev -- [options]
+
+Starts the API server (libSQL files, no other service) with a local conductor, and prints "ready URL".
+
+  --port N      port of the API on 127.0.0.1 (default ${DEFAULT_PORT}; 0 takes a free one)
+  --data DIR    keep the data there (default: a temporary folder that is removed at the end)
+  --no-auth     requests need no token
+  --fake N      make N nodes of driver fake-hardware, fake-0 … (those that exist are left alone)
+  --verbose     log what cloud and conductor do, on standard error
+  --help        this text`
+
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string', default: String(DEFAULT_PORT) },
+    data: { type: 'string' },
+    'no-auth': { type: 'boolean', default: false },
+    fake: { type: 'string', default: '0' },
+    verbose: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h' },
+  },
+})
+if (values.help) {
+  console.log(HELP)
+  process.exit(0)
+}
+const [port, fakeNodes] = [values.port, values.fake].map(Number) as [number, number]
+if (!Number.isInteger(port) || port < 0 || port > 65_535 || !Number.isInteger(fakeNodes) || fakeNodes < 0) {
+  console.error(HELP)
+  process.exit(2)
+}
+console.log(`Node ${process.version}`)
+const data = values.data ? resolve(values.data) : mkdtempSync(join(tmpdir(), 'ferrule-dev-'))
+const stops: (() => Promise<void> | void)[] = [
+  () => (values.data ? undefined : rmSync(data, { recursive: true, force: true })),
+]
+const stop = async () => {
+  for (const each of stops.toReversed()) await each()
+}
+onShutdown(stop)
+
+try {
+  const cloud = await startCloud({
+    dataDir: join(data, 'cloud'),
+    port,
+    noAuth: values['no-auth'],
+    log: (level, event, fields) => values.verbose && console.error(JSON.stringify({ level, event, ...fields })),
+  })
+  stops.push(() => cloud.close())
+  const token = rememberToken(cloud.token)
+  const client = new Client(cloud.url, token)
+  await startLocalConductor(client, cloud.url)
+  await makeFakeNodes(client, fakeNodes)
+  if (!values['no-auth']) console.log(`token ${token ?? 'was shown at the first start'}`)
+  console.log(`ready ${cloud.url}`)
+} catch (error) {
+  console.error((error as Error).message)
+  await stop()
+  process.exit(1)
+}
+
+/** The first start's token, kept beside the data so that a later start can show it again: this is a server for development. */
+function rememberToken(fresh: string | undefined): string | undefined {
+  const file = join(data, 'token')
+  if (fresh !== undefined) writeFileSync(file, `${fresh}\n`, { mode: 0o600 })
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
+}
+
+async function startLocalConductor(client: Client, url: string): Promise<void> {
+  const dataDir = join(data, 'conductor')
+  if (!existsSync(join(dataDir, 'identity.json'))) {
+    const { sites } = await client.call<{ sites: { uuid: string }[] }>('GET', '/v1/sites')
+    const made = await client.call<{ token: string }>('POST', `/v1/sites/${sites[0]!.uuid}/enrol-tokens`, {})
+    await enrol({ url, token: made.token, dataDir })
+  }
+  const { config } = resolveConfig({ flags: { dataDir, url, drivers: ['fake-hardware', 'ipmi'], boot: false } })
+  const write = (line: string) => values.verbose && console.error(line)
+  const conductor = await startConductor({
+    config,
+    log: logger({ level: 'info', format: 'json', now: Date.now, write }),
+  })
+  stops.push(() => conductor.close())
+  for (let attempt = 0; !conductor.isConnected(); attempt++) {
+    if (attempt > 200) throw new Error('the local conductor did not connect within 10 s; try --verbose')
+    await new Promise((done) => setTimeout(done, 50))
+  }
+}
+
+async function makeFakeNodes(client: Client, count: number): Promise<void> {
+  const names = Array.from({ length: count }, (_, i) => `fake-${i}`)
+  const { nodes } =
+    count > 0 ? await client.call<{ nodes: { name: string }[] }>('GET', '/v1/nodes?limit=1000') : { nodes: [] }
+  const known = new Set(nodes.map((node) => node.name))
+  const missing = names.filter((name) => !known.has(name))
+  for (let i = 0; i < missing.length; i += 50) {
+    await Promise.all(
+      missing.slice(i, i + 50).map((name) => client.call('POST', '/v1/nodes', { name, driver: 'fake-hardware' })),
+    )
+  }
+}
