@@ -6,28 +6,23 @@ import * as keys from './codec/keys.ts'
 import { decodeResponse, encodeRequest } from './codec/message.ts'
 import { decodeOpenSessionResponse, encodeOpenSessionRequest, type OpenSessionResponse } from './codec/open-session.ts'
 import { encodeRakp1, nameOnlyLookup } from './codec/rakp1.ts'
-import { decodeRakp2, type Rakp2 } from './codec/rakp2.ts'
+import { decodeRakp2 } from './codec/rakp2.ts'
 import { encodeRakp3 } from './codec/rakp3.ts'
 import { decodeRakp4 } from './codec/rakp4.ts'
-import { rakpStatus, rakpStatusText } from './codec/rakp-status.ts'
+import { rakpStatus } from './codec/rakp-status.ts'
 import { isRmcpPlus } from './codec/rmcp.ts'
 import { decodeSession15, encodeSession15 } from './codec/session15.ts'
-import { decodeSession20, encodePlain20, encodeSealed20, payloadType } from './codec/session20.ts'
+import { decodeSession20, encodePlain20, payloadType } from './codec/session20.ts'
 import { suiteOf, suites, type CipherSuite } from './codec/suites.ts'
 import { channelAuth, channelAuthName, channelAuthRequest, readChannelAuth } from './commands/channel-auth.ts'
-import { closeSessionCommand } from './commands/close-session.ts'
 import { privilegeLevels } from './commands/session-privilege.ts'
 import type { Env } from './env.ts'
-import { IpmiError, type IpmiErrorKind } from './errors.ts'
+import { IpmiError } from './errors.ts'
 import { exchange } from './exchange.ts'
 import type { Login } from './options.ts'
+import { refusal, SuiteRefused } from './refusal.ts'
+import { SealedChannel } from './sealed-channel.ts'
 import type { Channel } from './transport.ts'
-
-export interface Established {
-  consoleId: number
-  managedId: number
-  keys: keys.SessionKeys
-}
 
 /** The handshake got into a state that only a new one gets out of (a lost RAKP 4, say). */
 class Stuck extends Error {
@@ -39,14 +34,14 @@ class Stuck extends Error {
 }
 
 /** Throws IpmiError. */
-export async function handshake(env: Env, channel: Channel, login: Login): Promise<Established> {
+export async function handshake(env: Env, channel: Channel, login: Login): Promise<SealedChannel> {
   const kgSet = await probe(env, channel, login)
   let suite = suites[login.cipherSuite ?? 17]
   for (let starts = 1; ; starts++)
     try {
       return await attempt(env, channel, login, suite, kgSet)
     } catch (error) {
-      if (error instanceof Refused && login.cipherSuite === undefined && suite.id === 17) {
+      if (error instanceof SuiteRefused && login.cipherSuite === undefined && suite.id === 17) {
         suite = suites[3]
         continue
       }
@@ -74,16 +69,13 @@ async function probe(env: Env, channel: Channel, login: Login): Promise<boolean>
   return found.kgSet
 }
 
-/** A status in which the BMC refuses the suite. It is a kind of IpmiError, for callers who asked for this suite. */
-class Refused extends IpmiError {}
-
 async function attempt(
   env: Env,
   channel: Channel,
   login: Login,
   wanted: CipherSuite,
   kgSet: boolean,
-): Promise<Established> {
+): Promise<SealedChannel> {
   const consoleId = Buffer.from(env.random(4)).readUInt32LE() || 1
   const tag = env.random(1)[0] ?? 0
   const opened = await openSession(env, channel, login, { wanted, consoleId, tag })
@@ -96,22 +88,18 @@ async function attempt(
     packet: encodePlain20(payloadType.rakp1, rakp1),
     match: (wrapper) => fitting(wrapper, payloadType.rakp2, decodeRakp2, (tag + 1) & 0xff, consoleId),
   })
-  if (rakp2.status !== 0) throw failed(login, 'RAKP 2', rakp2.status)
-  const transcript = transcriptOf(suite, consoleId, managedId, consoleRandom, rakp2, role, login)
-  const refuse = () =>
-    channel.send(
-      encodePlain20(
-        payloadType.rakp3,
-        encodeRakp3({ tag: tag + 2, status: rakpStatus.invalidCheckValue, managedId, authCode: new Uint8Array(0) }),
-      ),
-    )
+  if (rakp2.status !== 0) throw refusal(login, 'RAKP 2', rakp2.status)
+  const { managedRandom, guid } = rakp2
+  const ids = { consoleId, managedId, consoleRandom, managedRandom, guid }
+  const transcript = { suite, ...ids, role, username: login.username }
   if (!same(rakp2.authCode, keys.rakp2Code(transcript, login.password))) {
     // Telling the BMC frees its half-open session at once.
-    refuse()
+    const farewell = { tag: tag + 2, status: rakpStatus.invalidCheckValue, managedId, authCode: new Uint8Array(0) }
+    channel.send(encodePlain20(payloadType.rakp3, encodeRakp3(farewell)))
     throw new IpmiError('authentication', `wrong password for user "${login.username}" at ${login.bmc}`)
   }
   const sik = keys.sessionIntegrityKey(transcript, login.kg ?? login.password)
-  const established = { consoleId, managedId, keys: keys.sessionKeys(suite, sik) }
+  const sealed = new SealedChannel(env, channel, { consoleId, managedId, keys: keys.sessionKeys(suite, sik) })
   const authCode = keys.rakp3Code(transcript, login.password)
   const packet = encodePlain20(payloadType.rakp3, encodeRakp3({ tag: tag + 2, status: 0, managedId, authCode }))
   try {
@@ -121,7 +109,7 @@ async function attempt(
       match: (wrapper) => fitting(wrapper, payloadType.rakp4, decodeRakp4, (tag + 2) & 0xff, consoleId),
     })
     if (rakp4.status !== 0) {
-      const error = failed(login, 'RAKP 4', rakp4.status)
+      const error = refusal(login, 'RAKP 4', rakp4.status)
       // A BMC that saw a message twice may have made a new random number of the second RAKP 1, or be done with the session.
       throw asked > 1 || sent > 1 ? new Stuck(error) : error
     }
@@ -130,10 +118,10 @@ async function attempt(
         'authentication',
         `wrong Kg for ${login.bmc}${kgSet ? '' : ' (the BMC says that none is set)'}`,
       )
-    return established
+    return sealed
   } catch (error) {
     // RAKP 4 may have been lost: the BMC then counts a session that nobody uses until it expires.
-    abandon(env, channel, established)
+    sealed.abandon()
     if (error instanceof IpmiError && error.kind === 'timeout') throw new Stuck(error)
     throw error
   }
@@ -152,7 +140,7 @@ async function openSession(
     packet: encodePlain20(payloadType.openRequest, request),
     match: (wrapper) => fitting(wrapper, payloadType.openResponse, decodeOpenSessionResponse, tag, consoleId),
   })
-  if (answer.status !== 0) throw failed(login, `Open Session with cipher suite ${wanted.id}`, answer.status)
+  if (answer.status !== 0) throw refusal(login, `Open Session with cipher suite ${wanted.id}`, answer.status)
   // pyghmi's server answers with suite 3 whatever was asked: that is an offer, which we may take unless a suite was demanded.
   const suite = suiteOf(answer)
   if (!suite || (suite !== wanted && login.cipherSuite !== undefined))
@@ -177,49 +165,6 @@ function fitting<Message extends { tag: number; status: number; consoleId: numbe
   return message.tag === tag && ours ? message : undefined
 }
 
-function transcriptOf(
-  suite: CipherSuite,
-  consoleId: number,
-  managedId: number,
-  consoleRandom: Uint8Array,
-  { managedRandom, guid }: Rakp2,
-  role: number,
-  { username }: Login,
-): keys.Transcript {
-  return { suite, consoleId, managedId, consoleRandom, managedRandom, guid, role, username }
-}
-
 function same(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && timingSafeEqual(left, right)
-}
-
-function abandon(env: Env, channel: Channel, { managedId, keys: sessionKeys }: Established): void {
-  const { netFn, command, data = new Uint8Array(0) } = closeSessionCommand(managedId)
-  const payload = encodeRequest({ netFn, command, sequence: 0, data })
-  const frame = { payloadType: payloadType.ipmi, sessionId: managedId, sequence: 1, payload }
-  channel.send(encodeSealed20(frame, sessionKeys, env.random(16)))
-}
-
-const statusKinds: { readonly [status: number]: IpmiErrorKind } = {
-  [rakpStatus.noSessionLeft]: 'busy',
-  [rakpStatus.noSessionLeftAtRole]: 'busy',
-  [rakpStatus.invalidAuthentication]: 'cipher',
-  [rakpStatus.invalidIntegrity]: 'cipher',
-  [rakpStatus.invalidConfidentiality]: 'cipher',
-  [rakpStatus.noSuite]: 'cipher',
-  [rakpStatus.invalidRole]: 'privilege',
-  [rakpStatus.unauthorizedPrivilege]: 'privilege',
-  [rakpStatus.invalidNameLength]: 'authentication',
-  [rakpStatus.unauthorizedName]: 'authentication',
-  [rakpStatus.invalidCheckValue]: 'authentication',
-}
-
-function failed(login: Login, step: string, status: number): IpmiError {
-  const kind = statusKinds[status] ?? 'protocol'
-  const user = kind === 'authentication' || kind === 'privilege' ? ` of user "${login.username}"` : ''
-  const message = `${login.bmc} refused ${step}${user}: ${rakpStatusText(status)}`
-  // "Invalid role" too: BMCs use it of a suite that has no privilege level on their channel (Ironic falls back on it as well).
-  return kind === 'cipher' || status === rakpStatus.invalidRole
-    ? new Refused(kind, message)
-    : new IpmiError(kind, message)
 }

@@ -197,6 +197,15 @@ test('a lost answer: reads and "on" come again, "cycle" never', async () => {
   expect(bmc.log.of('Chassis Control').map(({ detail }) => detail)).toEqual(['on', 'on', 'cycle'])
 })
 
+test('a slow BMC is not taken for a dead one', async () => {
+  const bmc = await bmcWith({ network: { delayMs: 20 } })
+  const session = await login(bmc, { timeoutMs: 25, retries: 3 })
+  await controlChassis(session, 'on')
+  await controlChassis(session, 'cycle')
+  expect(await getChassisStatus(session)).toMatchObject({ power: 'on' })
+  expect(bmc.log.of('Chassis Control').filter(({ detail }) => detail === 'cycle')).toHaveLength(1)
+})
+
 test('`before` is asked for every packet and can refuse each', async () => {
   const bmc = await bmcWith()
   const session = await login(bmc, hasty)
