@@ -32,8 +32,9 @@ done
 latest=/mnt/openstack/latest
 [ -n "$config" ] && mount -t iso9660 -o ro "$config" /mnt
 
-value() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" $latest/meta_data.json 2>/dev/null; }
+value() { grep -o "\"$1\": *\"[^\"]*\"" $latest/meta_data.json 2>/dev/null | head -n 1 | sed 's/.*"\(.*\)"$/\1/'; }
 host=$(value hostname)
+host=${host:-$(value name)}
 hostname "${host:-unconfigured}"
 firmware=bios
 [ -d /sys/firmware/efi ] && firmware=efi
@@ -43,7 +44,12 @@ grep -q '^ferrule: poweroff' $latest/user_data 2>/dev/null && poweroff -f
 grep -q '^ferrule: reboot' $latest/user_data 2>/dev/null && reboot -f
 
 # An address by DHCP from whoever gives one; nothing waits for it.
-printf '#!/bin/sh\n[ "$1" = bound ] && ifconfig $interface $ip netmask $subnet && echo "FERRULE-OS-ADDRESS $interface $ip"\n' >/etc/lease
+cat >/etc/lease <<'END'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ifconfig "$interface" "$ip" netmask "$subnet"
+echo "FERRULE-OS-ADDRESS $interface $ip" >/dev/console
+END
 chmod +x /etc/lease
 for nic in /sys/class/net/e*; do
   [ -e "$nic" ] || continue
