@@ -1,0 +1,112 @@
+// The conductor of a simulated site: the real one, in this process or as a process of its own that can be killed. It has its network's
+// first address and ports that need no privilege.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startConductor, type RunningConductor } from '../site-conductor/conductor.ts'
+import { resolveConfig } from '../site-conductor/config.ts'
+import { logger } from '../site-conductor/log.ts'
+import type { LoopbackNetwork } from './loopback.ts'
+
+export const DHCP_PORT = 6767
+const TFTP_PORT = 6969
+const HTTP_BOOT_PORT = 8088
+/** The agent API listens at all addresses, so each site has a port of its own. Below the range of ephemeral ports. */
+const AGENT_API_BASE = 20_000
+
+export interface ConductorOptions {
+  /** Enrolled already. */
+  readonly dataDir: string
+  readonly network: LoopbackNetwork
+  readonly as: 'inside' | 'process'
+  /** Bytes of the fake kernel and initrd that machines load. */
+  readonly ramdiskBytes: number
+  /** More configuration, such as drivers and powerPollS. */
+  readonly config: Readonly<Record<string, unknown>>
+  onLog(line: string): void
+}
+
+export interface SimConductor {
+  start(): Promise<void>
+  /** SIGKILL; of one inside this process it is a clean stop, since there is nothing to kill. */
+  kill(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Made, not started. */
+export async function makeConductor(options: ConductorOptions): Promise<SimConductor> {
+  const config = await configFile(options)
+  return options.as === 'inside' ? inside(config, options) : outside(config, options)
+}
+
+async function configFile({ dataDir, network, ramdiskBytes, config }: ConductorOptions): Promise<string> {
+  const files = join(dataDir, 'files')
+  await mkdir(files, { recursive: true })
+  const file = async (name: string, bytes: number) => {
+    await writeFile(join(files, name), Buffer.alloc(bytes, name))
+    return join(files, name)
+  }
+  return JSON.stringify({
+    dataDir,
+    address: network.conductor,
+    agentApiPort: AGENT_API_BASE + network.number,
+    dhcpPort: DHCP_PORT,
+    tftpPort: TFTP_PORT,
+    httpBootPort: HTTP_BOOT_PORT,
+    loaderBios: await file('undionly.kpxe', 1024),
+    loaderUefi: await file('snponly.efi', 1024),
+    deployKernel: await file('kernel', ramdiskBytes),
+    deployRamdisk: await file('initrd', ramdiskBytes),
+    drivers: ['ipmi', 'fake-hardware'],
+    ...config,
+  })
+}
+
+function inside(file: string, { onLog }: ConductorOptions): SimConductor {
+  let running: RunningConductor | undefined
+  const stop = async () => {
+    await running?.close()
+    running = undefined
+  }
+  return {
+    async start() {
+      const { config } = resolveConfig({ file })
+      const log = logger({ level: config.logLevel, format: 'json', now: () => Date.now(), write: onLog })
+      running = await startConductor({ config, log })
+    },
+    kill: stop,
+    close: stop,
+  }
+}
+
+function outside(file: string, { dataDir, onLog }: ConductorOptions): SimConductor {
+  const main = fileURLToPath(new URL('../site-conductor/main.ts', import.meta.url))
+  const path = join(dataDir, 'conductor.json')
+  let child: ChildProcess | undefined
+  const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    const ending = child
+    child = undefined
+    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
+    const exited = once(ending, 'exit')
+    ending.kill(signal)
+    await exited
+  }
+  return {
+    async start() {
+      await writeFile(path, file)
+      child = spawn(process.execPath, [main, 'run', '--config', path], { stdio: ['ignore', 'pipe', 'pipe'] })
+      for (const stream of [child.stdout, child.stderr]) {
+        let rest = ''
+        stream?.setEncoding('utf8').on('data', (text: string) => {
+          const lines = (rest + text).split('\n')
+          rest = lines.pop() ?? ''
+          for (const line of lines) onLog(line)
+        })
+      }
+    },
+    kill: () => end('SIGKILL'),
+    close: () => end('SIGTERM'),
+  }
+}

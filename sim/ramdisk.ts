@@ -1,0 +1,74 @@
+// The deploy ramdisk on a simulated machine: a folder that stands for its /sys and /proc, its disk, and the real agent on them.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { BlockDevice } from '../agent/disk/block-devices.ts'
+import type { Machine } from '../agent/machine.ts'
+import { startAgent, type Agent } from '../agent/start.ts'
+import { openWhilePowered } from './disk.ts'
+
+const MEMORY_BYTES = 4 * 2 ** 30
+
+export interface RamdiskOptions {
+  /** Of the machine; its files lie below. */
+  readonly folder: string
+  readonly mac: string
+  readonly uuid: string
+  readonly disk: BlockDevice
+  readonly address: string
+  readonly commandLine: string
+  log(line: string): void
+  /** Aborts when the power goes. */
+  readonly power: AbortSignal
+  powerOff(): void
+  reboot(): void
+}
+
+/** Resolves when the agent has looked itself up and serves. */
+export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
+  const { commandLine, address, power, log, disk } = options
+  const root = join(options.folder, 'root')
+  await makeRoot(root, options)
+  const lines: string[] = []
+  const machine: Machine = {
+    root,
+    caPem: undefined,
+    listDisks: async () => [disk],
+    openDisk: (device) => openWhilePowered(device, power),
+    rereadPartitions: async () => undefined,
+    memAvailableBytes: async () => MEMORY_BYTES / 2,
+    random: Math.random,
+    mono: () => performance.now(),
+    sync: async () => {},
+    powerOff: async () => options.powerOff(),
+    reboot: async () => options.reboot(),
+    logs: async () => ({ 'agent.log': lines.join('\n') }),
+  }
+  return await startAgent({
+    commandLine,
+    machine,
+    address,
+    signal: power,
+    log(line) {
+      lines.push(line)
+      log(`ferrule-agent: ${line}`)
+    },
+  })
+}
+
+async function makeRoot(root: string, { mac, uuid, commandLine }: RamdiskOptions): Promise<void> {
+  const files: Record<string, string> = {
+    'sys/class/net/eth0/address': mac,
+    'sys/class/net/eth0/carrier': '1',
+    'sys/class/net/eth0/device/vendor': '0x1af4',
+    'sys/class/dmi/id/product_serial': uuid,
+    'sys/class/dmi/id/sys_vendor': 'Ferrule',
+    'sys/firmware/efi/fw_platform_size': '64',
+    'proc/cmdline': commandLine,
+    'proc/meminfo': `MemTotal: ${MEMORY_BYTES / 1024} kB\nMemAvailable: ${MEMORY_BYTES / 2048} kB\n`,
+    'proc/cpuinfo': 'processor : 0\nmodel name : Simulated\nphysical id : 0\n',
+  }
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(join(root, path, '..'), { recursive: true })
+    await writeFile(join(root, path), `${text}\n`)
+  }
+}

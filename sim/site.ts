@@ -1,0 +1,202 @@
+// A site without hardware: the real conductor against a real cloud, with machines that are simulated down to their network packets.
+// Everything is made through the public API; `close` leaves nothing behind but the data folder it was given.
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { enrol } from '../site-conductor/enrol.ts'
+import { Api } from './api.ts'
+import { DHCP_PORT, makeConductor, type SimConductor } from './conductor.ts'
+import { makeImage } from './image.ts'
+import { startImageServer, type ImageServer, type PublishedImage } from './image-server.ts'
+import { claimNetwork } from './loopback.ts'
+import { BMC_USER, startMachine, type SimMachine } from './machine.ts'
+
+export interface SimSiteOptions {
+  readonly cloudUrl: string
+  /** A person's token. */
+  readonly token: string
+  /** How many machines. */
+  readonly machines: number
+  /** Of the conductor and the machines' disks. */
+  readonly dataDir: string
+  /** Default: the site called `default`. Another is made when it does not exist. */
+  readonly siteName?: string
+  /** Where the conductor runs; default inside this process. A process can be killed. */
+  readonly conductor?: 'inside' | 'process'
+  /** More of the conductor's configuration. */
+  readonly conductorConfig?: Readonly<Record<string, unknown>>
+  /** Default true: a node and a port for every machine. */
+  readonly createNodes?: boolean
+  /** Default 8 GiB, sparse. Agents take no disk below 4 GiB as root disk. */
+  readonly diskBytes?: number
+  /** Default 8 MiB. */
+  readonly imageBytes?: number
+  /** Of kernel and initrd each; default 256 KiB. */
+  readonly ramdiskBytes?: number
+  /** Default: one that anybody can guess. */
+  readonly bmcPassword?: string
+  onLog?(line: string): void
+  onConsole?(machine: string, line: string): void
+}
+
+export interface SiteMachine {
+  readonly machine: SimMachine
+  /** UUID of its node; empty when it was not created. */
+  readonly node: string
+}
+
+export interface SimSite {
+  readonly id: string
+  readonly name: string
+  readonly api: Api
+  readonly machines: readonly SiteMachine[]
+  readonly images: ImageServer
+  readonly image: PublishedImage
+  readonly conductor: SimConductor
+  /** instance_info of a deployment of `image`. */
+  instanceInfo(image?: PublishedImage): Record<string, string>
+  /** driver_info that is right for a machine. */
+  driverInfo(machine: SimMachine): Record<string, unknown>
+  close(): Promise<void>
+}
+
+/** Machines that are started at once: each needs a socket and a disk. */
+const AT_ONCE = 32
+const CONNECT_TIMEOUT_MS = 20_000
+
+/** Resolves when the conductor is connected and the nodes are there, all in `enroll`. */
+export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
+  const { cloudUrl, token, dataDir, siteName = 'default', bmcPassword = 'calvin', onLog = () => {} } = options
+  const api = new Api(cloudUrl, token)
+  const closers: (() => Promise<void>)[] = []
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    const network = await claimNetwork()
+    closers.push(network.release)
+    const site = await prepareSite(api, siteName, network.pool)
+    const conductorDir = join(dataDir, 'conductor')
+    const { token: enrolToken } = (await api.call('POST', `/sites/${site}/enrol-tokens`, {})) as { token: string }
+    const enrolled = await enrol({
+      url: cloudUrl,
+      token: enrolToken,
+      dataDir: conductorDir,
+      hostname: `sim-${network.number}`,
+    })
+
+    const images = await startImageServer(network.conductor)
+    closers.push(() => images.close())
+    const image = images.publish('sim.raw', makeImage(options.imageBytes ?? 8 * 2 ** 20))
+
+    const conductor = await makeConductor({
+      dataDir: conductorDir,
+      network,
+      as: options.conductor ?? 'inside',
+      ramdiskBytes: options.ramdiskBytes ?? 256 * 1024,
+      config: options.conductorConfig ?? {},
+      onLog,
+    })
+    closers.push(() => conductor.close())
+    await conductor.start()
+
+    const started: SimMachine[] = []
+    closers.push(async () => void (await Promise.all(started.map((machine) => machine.close()))))
+    const driverInfo = (machine: SimMachine) => ({
+      ipmi_address: machine.bmc.address,
+      ipmi_port: machine.bmc.port,
+      ipmi_username: BMC_USER,
+      ipmi_password: machine.options.bmcPassword,
+    })
+    await connected(api, enrolled.conductor)
+    const make = async (index: number): Promise<SiteMachine> => {
+      const name = `sim-${index + 1}`
+      const machine = await startMachine({
+        name,
+        mac: macOf(network.number, index),
+        uuid: crypto.randomUUID(),
+        folder: join(dataDir, 'machines', name),
+        diskBytes: options.diskBytes ?? 8 * 2 ** 30,
+        bmcPassword,
+        dhcpServer: { address: network.conductor, port: DHCP_PORT },
+        relayAddress: network.relay,
+        cable: 'plugged',
+        onConsole: (line) => options.onConsole?.(name, line),
+      })
+      started.push(machine)
+      if (options.createNodes === false) return { machine, node: '' }
+      return { machine, node: await createNode(api, siteName, machine, driverInfo(machine)) }
+    }
+    const machines: SiteMachine[] = []
+    for (let from = 0; from < options.machines; from += AT_ONCE) {
+      const count = Math.min(AT_ONCE, options.machines - from)
+      machines.push(...(await Promise.all(Array.from({ length: count }, (_, i) => make(from + i)))))
+    }
+    return {
+      id: site,
+      name: siteName,
+      api,
+      machines,
+      images,
+      image,
+      conductor,
+      instanceInfo: (of = image) => ({
+        image_source: of.url,
+        image_os_hash_algo: 'sha256',
+        image_os_hash_value: of.sha256,
+        image_disk_format: 'raw',
+      }),
+      driverInfo,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** The site's id, with its address pool set. */
+async function prepareSite(api: Api, name: string, pool: unknown): Promise<string> {
+  const { sites } = (await api.call('GET', '/sites')) as { sites: { uuid: string; name: string }[] }
+  const site = sites.find((each) => each.name === name)
+  if (site === undefined) return ((await api.call('POST', '/sites', { name, pool })) as { uuid: string }).uuid
+  await api.call('PATCH', `/sites/${site.uuid}`, [{ op: 'add', path: '/pool', value: pool }])
+  return site.uuid
+}
+
+/** A node whose driver nobody serves is refused, so nodes wait for the conductor. */
+async function connected(api: Api, conductor: string): Promise<void> {
+  const until = performance.now() + CONNECT_TIMEOUT_MS
+  for (;;) {
+    const { conductors } = (await api.call('GET', '/conductors?detail=true')) as {
+      conductors: { uuid?: string; hostname: string; alive: boolean; drivers: string[] }[]
+    }
+    if (conductors.some((each) => each.alive && each.drivers.length > 0)) return
+    if (performance.now() > until)
+      throw new Error(`conductor ${conductor} did not connect: ${JSON.stringify(conductors)}`)
+    await sleep(20)
+  }
+}
+
+async function createNode(
+  api: Api,
+  siteName: string,
+  machine: SimMachine,
+  driverInfo: Record<string, unknown>,
+): Promise<string> {
+  const { name, mac } = machine.options
+  const { uuid } = (await api.call('POST', '/nodes', {
+    name,
+    driver: 'ipmi',
+    conductor_group: siteName,
+    driver_info: driverInfo,
+    properties: { cpu_arch: 'x86_64', capabilities: 'boot_mode:uefi' },
+  })) as { uuid: string }
+  await api.call('POST', '/ports', { node_uuid: uuid, address: mac })
+  return uuid
+}
+
+/** Locally administered (IEEE 802, second bit of the first byte). */
+function macOf(network: number, index: number): string {
+  const bytes = [0x52, 0x54, 0x00, network, index >> 8, index & 0xff]
+  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':')
+}
