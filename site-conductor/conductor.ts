@@ -5,6 +5,7 @@ import { uuidv7 } from '../shared/ids.ts'
 import type { ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
 import type { StageEvent } from './boot/timeline.ts'
+import { blobs } from './blobs.ts'
 import { Calls } from './calls.ts'
 import type { Config } from './config.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
@@ -22,15 +23,16 @@ import { Notes } from './notes.ts'
 import { PowerPoll } from './periodic.ts'
 import { Runner } from './runner.ts'
 import { VERSION } from './version.ts'
-import { resources, sealing, type Site, type SiteBoot } from './site.ts'
-import { startSiteBoot } from './site-boot.ts'
+import { resources, sealing, type Site } from './site.ts'
+import { type RunningSiteBoot, startSiteBoot } from './site-boot.ts'
 
 /** What the simulator and tests put in place of the real thing. */
 export interface Services {
   readonly dialer?: Dialer
   readonly disk?: Disk
   readonly drivers?: ReadonlyMap<string, Driver>
-  readonly boot?: SiteBoot
+  /** How machines boot here; by default the real services, where the configuration says `boot`. */
+  readonly boot?: (agents: Agents, onStage: (event: StageEvent) => void) => Promise<RunningSiteBoot>
 }
 
 export interface ConductorOptions {
@@ -68,22 +70,21 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   if (journal.cutBytes > 0) log.warn('the end of the journal was torn and is cut off', { bytes: journal.cutBytes })
   const drivers = services.drivers ?? (await loadDrivers(config.drivers))
 
+  const caller = { conductor: identity.conductor, privateKey: identity.privateKey, incarnation: uuidv7(env) }
   const grants = new Grants(env)
   const agents = new Agents()
   const kept = resources()
   opened.defer(() => kept.close())
-  let { boot } = services
-  if (boot === undefined && config.boot) {
-    const running = await startSiteBoot(config, stored, agents, log, onBootStage)
-    opened.defer(() => running.close())
-    boot = running.site
-  }
+  const realBoot: Services['boot'] = (all, onStage) => startSiteBoot(config, stored, all, log, onStage)
+  const boot = await (services.boot ?? (config.boot ? realBoot : undefined))?.(agents, onBootStage)
+  if (boot !== undefined) opened.defer(() => boot.close())
   const site: Site = {
     id: identity.site,
     organisation: identity.organisation,
     ...sealing(identity.organisation, identity.site, siteKeyOf(stored)),
+    blob: blobs({ env, url: config.url ?? identity.url, ...caller }),
     agents,
-    boot,
+    boot: boot?.site,
     resource: kept.resource,
   }
   const failure = Promise.withResolvers<never>()
@@ -113,7 +114,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     grants,
     dialer: services.dialer ?? webSocketDialer,
     url: config.url ?? identity.url,
-    identity: { conductor: identity.conductor, privateKey: identity.privateKey, incarnation: uuidv7(env) },
+    identity: caller,
     handler: {
       hello: () => ({
         version: VERSION,

@@ -26,6 +26,8 @@ export interface FakeContextOptions {
   readonly context?: Record<string, unknown>
   readonly boot?: SiteBoot
   readonly signal?: AbortSignal
+  /** What the cloud keeps, by key. */
+  readonly blobs?: Readonly<Record<string, string>>
 }
 
 export async function fakeContext(driver: Driver, options: FakeContextOptions): Promise<FakeContext> {
@@ -36,6 +38,11 @@ export async function fakeContext(driver: Driver, options: FakeContextOptions): 
     id: 's',
     organisation: 'o',
     ...sealing('o', 's', await newSiteKey()),
+    blob: async (key) => {
+      const text = options.blobs?.[key]
+      if (text === undefined) throw new FaultError('unavailable', `no blob ${key}`)
+      return text
+    },
     agents: new Agents(),
     boot: options.boot,
     resource: held.resource,

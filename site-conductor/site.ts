@@ -30,6 +30,8 @@ export interface Site {
   seal(node: string, field: string, plain: string): Promise<string>
   /** Opens a sealed value; a fault says what to do when this conductor has no site key. */
   open(node: string, field: string, sealed: string): Promise<string>
+  /** Fetches what the cloud keeps for this site outside of frames (a config drive, sealed). A fault when it cannot be had. */
+  blob(key: string): Promise<string>
   readonly agents: Agents
   /** Undefined where boot services are switched off. */
   readonly boot?: SiteBoot | undefined

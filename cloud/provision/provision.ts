@@ -106,7 +106,7 @@ async function begin(
     move(turn, node, node.retired ? 'manage' : 'done', 'task', {}, caller)
     return null
   }
-  const context = { instance_info: node.instance_info, ...(args.configdrive ? { configdrive: args.configdrive } : {}) }
+  const context = { instance_info: node.instance_info, ...(args.configdrive ? { configdrive: { blob: args.configdrive } } : {}) }
   return openTask(turn, node, kind, PLANS[kind], context, caller)
 }
 

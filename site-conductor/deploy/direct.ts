@@ -66,7 +66,7 @@ function nodeParams({ node, ...context }: StepContext<unknown>): Record<string, 
 /** As base64 of a gzipped ISO, or a URL; undefined when the instance has none. */
 async function configDriveOf(context: StepContext<unknown>): Promise<string | undefined> {
   const { configdrive, instance_info: instanceInfo } = deployContext(context)
-  const given = configdrive ?? instanceInfo['configdrive']
+  const given = configdrive ? await context.site.blob(configdrive.blob) : instanceInfo['configdrive']
   const plain = typeof given === 'string' ? await openSecret(context, 'instance_info.configdrive', given) : given
   if (plain === undefined || plain === null || plain === '') return undefined
   const content = typeof plain === 'string' && plain.startsWith('{') ? (JSON.parse(plain) as unknown) : plain
