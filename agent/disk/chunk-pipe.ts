@@ -4,11 +4,16 @@ import { alignedBuffer, CHUNK_BYTES } from './aligned.ts'
 import type { DigestAlgorithm } from './digest.ts'
 import { startHashThread } from './hash-thread.ts'
 
+const nothing = new Uint8Array(0)
+
 export interface ChunkPipe {
   /** Bytes taken in so far. */
   readonly bytes: number
   /** Takes the bytes (they may be reused afterwards). A promise means: nothing more before it resolves. */
   push(bytes: Uint8Array): Promise<void> | undefined
+  /** The other way in, without a copy: fill what space() gives from its start, then say how far. */
+  space(): Uint8Array
+  filled(bytes: number): Promise<void> | undefined
   /** Stores the last, shorter chunk and gives the digest (lower-case hexadecimal) of all bytes. */
   finish(): Promise<string>
   close(): Promise<void>
@@ -66,6 +71,18 @@ export function openChunkPipe(
   const pipe: ChunkPipe = {
     get bytes() {
       return offset + filled
+    },
+    space: () => current.subarray(filled),
+    filled(bytes) {
+      if (failure !== undefined) throw failure
+      filled += bytes
+      if (filled < CHUNK_BYTES) return undefined
+      send(current, filled)
+      filled = 0
+      const next = free.pop()
+      if (!next) return pushRest(nothing)
+      current = next
+      return undefined
     },
     push(bytes) {
       if (failure !== undefined) throw failure

@@ -1,9 +1,9 @@
 // Fetches an image over HTTP(S) into a sink that can say "wait". A dropped connection is taken up where it broke (RFC 9110 §14.2 Range, §13.1.5
 // If-Range); a source that sends too little, or more than fits, ends in a fault: no source can keep the agent for ever (CVE-2026-44919).
-import http from 'node:http'
-import https from 'node:https'
 import { rootCertificates } from 'node:tls'
 import { AgentFault } from '../fault.ts'
+import type { HttpAnswer } from './http-answer.ts'
+import { httpGet } from './http-answer.ts'
 
 export interface DownloadOptions {
   /** Tried in order; all must hold the same bytes. */
@@ -17,6 +17,9 @@ export interface DownloadOptions {
   /** Called before the first byte, when the length is known by then; throw to refuse it. */
   onLength?(totalBytes: number | undefined): void | Promise<void>
   push(bytes: Uint8Array): Promise<void> | undefined
+  /** A sink that has memory of its own names it here and is told how much of it was filled; then push() is used for the odd bytes only. */
+  space?(): Uint8Array
+  filled?(bytes: number): Promise<void> | undefined
   log(message: string): void
   /** No connection or no answer for so long: the try has failed. */
   connectTimeoutMs?: number
@@ -61,29 +64,13 @@ const pause = (ms: number, signal: AbortSignal) =>
     signal.addEventListener('abort', done, { once: true })
   })
 
-function request(url: URL, headers: http.OutgoingHttpHeaders, options: DownloadOptions): Promise<http.IncomingMessage> {
-  const ca = options.caPem === undefined ? undefined : [options.caPem, ...rootCertificates]
-  return new Promise((resolve, reject) => {
-    const module = url.protocol === 'https:' ? https : http
-    const asked = module.get(url, { headers, agent: false, signal: options.signal, ...(ca && { ca }) })
-    const limitMs = options.connectTimeoutMs ?? 60_000
-    const timer = setTimeout(() => asked.destroy(new TryFailed(`no answer within ${limitMs} ms`)), limitMs)
-    asked.on('response', (answer) => {
-      clearTimeout(timer)
-      resolve(answer)
-    })
-    asked.on('error', (error) => {
-      clearTimeout(timer)
-      reject(error)
-    })
-  })
-}
-
 /** Follows redirects; credentials stay at the origin they were given for, and https never becomes http. */
-async function open(start: URL, progress: Progress, options: DownloadOptions): Promise<http.IncomingMessage> {
+async function open(start: URL, progress: Progress, options: DownloadOptions): Promise<HttpAnswer> {
   let url = start
+  const ca = options.caPem === undefined ? undefined : [options.caPem, ...rootCertificates]
+  const settings = { signal: options.signal, ca, timeoutMs: options.connectTimeoutMs ?? 60_000 }
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const headers: http.OutgoingHttpHeaders = {
+    const headers: Record<string, string> = {
       accept: '*/*',
       'accept-encoding': 'identity',
       'user-agent': 'ferrule-agent',
@@ -91,11 +78,10 @@ async function open(start: URL, progress: Progress, options: DownloadOptions): P
     if (options.authorization && url.origin === start.origin) headers['authorization'] = options.authorization
     if (progress.bytes > 0) headers['range'] = `bytes=${progress.bytes}-`
     if (progress.bytes > 0 && progress.source?.validator) headers['if-range'] = progress.source.validator
-    const answer = await request(url, headers, options)
-    const status = answer.statusCode ?? 0
-    if (![301, 302, 303, 307, 308].includes(status)) return answer
+    const answer = await httpGet(url, headers, settings)
+    if (![301, 302, 303, 307, 308].includes(answer.status)) return answer
     answer.destroy()
-    const next = URL.parse(answer.headers.location ?? '', url)
+    const next = URL.parse(answer.headers['location'] ?? '', url)
     if (!next || !/^https?:$/.test(next.protocol)) throw new TryFailed('redirect to nowhere', true)
     if (url.protocol === 'https:' && next.protocol === 'http:') throw new TryFailed('redirect from https to http', true)
     url = next
@@ -104,76 +90,72 @@ async function open(start: URL, progress: Progress, options: DownloadOptions): P
 }
 
 /** Reads one answer to its end. Bytes that we already have (a server without ranges) are passed over. */
-function pump(
-  answer: http.IncomingMessage,
+async function pump(
+  answer: HttpAnswer,
   skipBytes: number,
   progress: Progress,
   options: DownloadOptions,
 ): Promise<void> {
   const windowMs = options.stallWindowMs ?? 60_000
   const enough = options.minWindowBytes ?? 65_536
-  return new Promise((resolve, reject) => {
-    let skip = skipBytes
-    let seen = 0
-    let held = false
-    const watch = setInterval(() => {
-      if (!held && seen < enough) answer.destroy(new TryFailed(`the source stalled: ${seen} bytes in ${windowMs} ms`))
-      seen = 0
-      held = answer.isPaused()
-    }, windowMs)
-    const fail = (error: Error) => {
-      clearInterval(watch)
-      answer.destroy()
-      reject(error)
-    }
-    answer.on('data', (data: Buffer) => {
-      seen += data.length
-      const bytes = skip > 0 ? data.subarray(Math.min(skip, data.length)) : data
-      skip -= data.length - bytes.length
-      if (bytes.length === 0) return
-      progress.bytes += bytes.length
-      if (progress.bytes > options.maxBytes) {
-        return fail(
-          new AgentFault('DiskTooSmall', `the image does not end before the ${options.maxBytes} bytes that fit`),
-        )
-      }
-      try {
-        const wait = options.push(bytes)
-        if (!wait) return
-        held = true
-        answer.pause()
-        wait.then(() => answer.resume(), fail)
-      } catch (error) {
-        fail(error as Error)
-      }
+  let skip = skipBytes
+  let seen = 0
+  let held = 0
+  const watch = setInterval(() => {
+    if (held === 0 && seen < enough)
+      answer.destroy(new TryFailed(`the source stalled: ${seen} bytes in ${windowMs} ms`))
+    seen = held > 0 ? enough : 0
+  }, windowMs)
+  const count = (bytes: number) => {
+    seen += bytes
+    progress.bytes += bytes
+    if (progress.bytes <= options.maxBytes) return
+    throw new AgentFault('DiskTooSmall', `the image does not end before the ${options.maxBytes} bytes that fit`)
+  }
+  /** While we are the ones who cannot take more, the source is not to blame. */
+  const hold = (wait: Promise<void> | undefined) => {
+    if (!wait) return undefined
+    held += 1
+    return wait.finally(() => {
+      held -= 1
+      seen = enough
     })
-    answer.on('error', fail)
-    answer.on('end', () => {
-      clearInterval(watch)
-      resolve()
+  }
+  try {
+    await answer.body({
+      space: () => (skip > 0 ? undefined : options.space?.()),
+      filled(bytes) {
+        count(bytes)
+        return hold(options.filled?.(bytes))
+      },
+      take(data) {
+        const bytes = skip > 0 ? data.subarray(Math.min(skip, data.length)) : data
+        skip -= data.length - bytes.length
+        seen += data.length - bytes.length
+        if (bytes.length === 0) return undefined
+        count(bytes.length)
+        return hold(options.push(bytes))
+      },
     })
-    answer.on('close', () => {
-      if (!answer.complete) fail(new TryFailed('the connection broke'))
-    })
-  })
+  } finally {
+    clearInterval(watch)
+  }
 }
 
 /** One try at one URL, from where we are to the end. */
 async function attempt(url: string, progress: Progress, options: DownloadOptions): Promise<void> {
   const answer = await open(new URL(url), progress, options)
-  const status = answer.statusCode ?? 0
-  const length = /^\d{1,15}$/.test(answer.headers['content-length'] ?? '')
-    ? Number(answer.headers['content-length'])
-    : undefined
+  const { status, headers } = answer
+  const length = /^\d{1,15}$/.test(headers['content-length'] ?? '') ? Number(headers['content-length']) : undefined
   const refuse = (message: string, final: boolean) => {
     answer.destroy()
     return new TryFailed(message, final)
   }
   // Weak validators must not be used in If-Range.
-  const etag = answer.headers.etag
-  const validator = etag && !etag.startsWith('W/') ? etag : answer.headers['last-modified']
+  const etag = headers['etag']
+  const validator = etag && !etag.startsWith('W/') ? etag : headers['last-modified']
   if (status === 206 && progress.bytes > 0) {
-    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.headers['content-range'] ?? '')
+    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '')
     if (!range || Number(range[1]) !== progress.bytes) throw refuse('the source answered with another range', true)
     return pump(answer, 0, progress, options)
   }

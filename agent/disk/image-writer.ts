@@ -1,8 +1,8 @@
 // Puts an image onto a disk so that the disk boots either the whole verified image or nothing.
 // 1. The first chunk is wiped at the start and written last, by seal(), after the caller has checked the digest.
 // 2. Runs of zeros are zeroed by the device where it can, written otherwise; nothing is ever skipped: an old disk is not blank.
-// 3. What was written is read back in samples: first and last chunk and up to 30 chosen at random beforehand (120 MiB, about a second on a
-//    spinning disk). The digest already covers every byte on its way in; the samples catch what it cannot: a disk that lies about its size, a
+// 3. What was written is read back in samples: 64 KiB of the first chunk, the last, and up to 64 chosen at random beforehand (a second on a spinning
+//    disk). The digest already covers every byte on its way in; the samples catch what it cannot: a disk that lies about its size, a
 //    controller that drops writes. Reading everything would double the time of every deployment to find what the file system's checksums
 //    and the disk's own ECC report anyway. Reads bypass the page cache.
 import { crc32 } from 'node:zlib'
@@ -10,8 +10,15 @@ import { AgentFault } from '../fault.ts'
 import { alignedBuffer, CHUNK_BYTES, isZero } from './aligned.ts'
 import type { BlockTarget } from './block-target.ts'
 
-const MAX_SAMPLES = 30
+const MAX_SAMPLES = 64
+const SAMPLE_BYTES = 64 * 1024
 const TAIL_BYTES = 1024 * 1024
+
+interface Sample {
+  offset: number
+  length: number
+  crc: number
+}
 
 export interface ImageWriter {
   /** Chunks of CHUNK_BYTES in order, the last may be shorter. The memory may be reused when the promise has resolved. */
@@ -35,12 +42,12 @@ export async function openImageWriter(
   const head = alignedBuffer(Math.min(CHUNK_BYTES, target.sizeBytes))
   const chunks = Math.ceil(imageBytes / CHUNK_BYTES)
   const chosen = new Set(Array.from({ length: MAX_SAMPLES }, () => Math.floor(random() * chunks)))
-  const samples = new Map<number, { length: number; crc: number }>()
+  const samples: Sample[] = []
   let headBytes = 0
   let end = 0
   /** The last MiB of the disk, as far as it lies behind `offset`. */
   const tailFrom = (offset: number) => Math.min(target.sizeBytes, Math.max(offset, target.sizeBytes - TAIL_BYTES))
-  let last: { offset: number; length: number; crc: number } | undefined
+  let last: Sample | undefined
   let zeroFrom = 0
   let zeroBytes = 0
   let pendingZero: Promise<void> | undefined
@@ -61,8 +68,13 @@ export async function openImageWriter(
     if (zeroBytes === 0) zeroFrom = offset
     zeroBytes += length
   }
-  const check = async (offset: number, length: number, crc: number) => {
-    const back = alignedBuffer(length)
+  const sampleOf = (chunk: Uint8Array, offset: number): Sample => {
+    const piece = chunk.subarray(0, SAMPLE_BYTES)
+    return { offset, length: piece.length, crc: crc32(piece) }
+  }
+  const memory = alignedBuffer(SAMPLE_BYTES)
+  const check = async ({ offset, length, crc }: Sample) => {
+    const back = memory.subarray(0, length)
     await target.read(back, offset)
     if (crc32(back) === crc) return
     throw new AgentFault('ImageWriteError', `${target.path} does not hold what was written at byte ${offset}`)
@@ -85,11 +97,8 @@ export async function openImageWriter(
       }
       // A run of zeros that ended here is made by the device while this chunk is written; they do not overlap.
       const zeroing = flushZeros()
-      const mark = { length: chunk.length, crc: 0 }
-      if (chosen.has(offset / CHUNK_BYTES)) samples.set(offset, mark)
-      last = { offset, ...mark }
-      const isLast = chunk.length < CHUNK_BYTES || offset + chunk.length >= imageBytes
-      if (samples.has(offset) || isLast) last.crc = mark.crc = crc32(chunk)
+      last = sampleOf(chunk, offset)
+      if (chosen.has(offset / CHUNK_BYTES)) samples.push(last)
       await Promise.all([zeroing, target.write(chunk, offset)])
       return undefined
     },
@@ -103,12 +112,11 @@ export async function openImageWriter(
       await flushZeros()
       if (keepAbove < target.sizeBytes) await target.zero(tailFrom(end), target.sizeBytes - tailFrom(end))
       await target.flush()
-      for (const [offset, { length, crc }] of samples) await check(offset, length, crc)
-      if (last && last.crc !== 0 && !samples.has(last.offset)) await check(last.offset, last.length, last.crc)
+      for (const sample of last ? [...samples, last] : samples) await check(sample)
       if (headBytes === 0) return
       await target.write(head.subarray(0, headBytes), 0)
       await target.flush()
-      await check(0, headBytes, crc32(head.subarray(0, headBytes)))
+      await check(sampleOf(head.subarray(0, headBytes), 0))
     },
   }
 }

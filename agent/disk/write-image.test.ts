@@ -4,16 +4,20 @@ import type { ImageInfo } from '../../shared/agent-protocol.ts'
 import { AgentFault } from '../fault.ts'
 import { diskBytes, fileDisk, GIB, MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder } from '../testing.ts'
 import type { BlockDevice } from './block-devices.ts'
+import type { BlockTarget } from './block-target.ts'
 import { openBlockTarget } from './block-target.ts'
 import type { WriteImageOptions } from './write-image.ts'
 import { writeImage } from './write-image.ts'
+
+type Bend = (target: BlockTarget) => BlockTarget
 
 async function write(
   disk: BlockDevice,
   image: Partial<ImageInfo> & { urls: string[] },
   more: Partial<WriteImageOptions> = {},
+  bend: Bend = (target) => target,
 ) {
-  const target = await openBlockTarget(disk)
+  const target = bend(await openBlockTarget(disk))
   try {
     return await writeImage({
       image: { id: 'image', disk_format: 'raw', os_hash_algo: 'sha256', os_hash_value: '0'.repeat(64), ...image },
@@ -67,6 +71,37 @@ describe('a raw image', () => {
     expect(after.subarray(39 * MIB).every((byte) => byte === 0)).toBe(true) // a stale GPT mirror would be here
     expect(steps.at(-1)).toBe(image.length)
     expect(steps.length).toBeGreaterThan(4)
+  })
+
+  it('arrives whole on a disk that is slower than the network', async () => {
+    await using folder = await temporaryFolder()
+    const image = noise(36 * MIB + 77)
+    await using server = await serveHttp(serveBytes(image))
+    const disk = await fileDisk(folder.path, 'vda', 40 * MIB)
+    const slow: Bend = (target) => ({
+      ...target,
+      async write(from, offset) {
+        await new Promise((resolve) => setTimeout(resolve, 30))
+        await target.write(from, offset)
+      },
+    })
+    await write(disk, { urls: [server.url], os_hash_value: sha256(image) }, {}, slow)
+    expect(sha256((await diskBytes(disk)).subarray(0, image.length))).toBe(sha256(image))
+  })
+
+  it('is not on a disk that drops writes, and then the disk does not boot', async () => {
+    await using folder = await temporaryFolder()
+    const image = noise(20 * MIB)
+    await using server = await serveHttp(serveBytes(image))
+    const disk = await fileDisk(folder.path, 'vda', 40 * MIB, { dirty: true })
+    const liar: Bend = (target) => ({
+      ...target,
+      write: (from, offset) => (offset === 16 * MIB ? Promise.resolve() : target.write(from, offset)),
+    })
+    const error = await fault(write(disk, { urls: [server.url], os_hash_value: sha256(image) }, {}, liar))
+    expect(error).toMatchObject({ type: 'ImageWriteError' })
+    expect(error.message).toContain(`byte ${16 * MIB}`)
+    expect((await diskBytes(disk)).subarray(0, MIB).every((byte) => byte === 0)).toBe(true)
   })
 
   it('with SHA-512, given as a bare checksum of 128 characters', async () => {

@@ -126,6 +126,12 @@ async function fetchInto(
   onLength: (bytes: number | undefined) => void,
 ): Promise<number> {
   let total: number | undefined
+  let reported = 0
+  const report = () => {
+    if (pipe.bytes - reported < CHUNK_BYTES) return
+    reported = pipe.bytes
+    options.progress('write_image', reported, total)
+  }
   const fetched = await download({
     ...options.download,
     urls: options.image.urls,
@@ -140,7 +146,13 @@ async function fetchInto(
     },
     push(bytes) {
       const wait = pipe.push(bytes)
-      if (wait || pipe.bytes % CHUNK_BYTES < bytes.length) options.progress('write_image', pipe.bytes, total)
+      report()
+      return wait
+    },
+    space: () => pipe.space(),
+    filled(bytes) {
+      const wait = pipe.filled(bytes)
+      report()
       return wait
     },
   })
