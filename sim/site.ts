@@ -69,7 +69,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
   const api = new Api(cloudUrl, token)
   const closers: (() => Promise<void>)[] = []
   const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer()
+    for (const closer of closers.splice(0).toReversed()) await closer()
   }
   try {
     const network = await claimNetwork()
@@ -88,6 +88,9 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
     closers.push(() => images.close())
     const image = images.publish('sim.raw', makeImage(options.imageBytes ?? 8 * 2 ** 20))
 
+    // The conductor goes first at the end: it says goodbye to BMCs, and waits for their answers.
+    const started: SimMachine[] = []
+    closers.push(async () => void (await Promise.all(started.map((machine) => machine.close()))))
     const conductor = await makeConductor({
       dataDir: conductorDir,
       network,
@@ -99,8 +102,6 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
     closers.push(() => conductor.close())
     await conductor.start()
 
-    const started: SimMachine[] = []
-    closers.push(async () => void (await Promise.all(started.map((machine) => machine.close()))))
     const driverInfo = (machine: SimMachine) => ({
       ipmi_address: machine.bmc.address,
       ipmi_port: machine.bmc.port,
