@@ -1,6 +1,6 @@
 // A hub whose behaviour a test decides: a real WebSocket server on loopback that verifies signatures, answers lease and tasks like the
 // cloud does, and does something else where it is told to. It keeps every frame, in order.
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
 import {
@@ -30,11 +30,13 @@ export class FakeHub {
   readonly connections: WebSocket[] = []
   readonly grants = new Map<string, Grant>()
   readonly tasks = new Map<string, Task>()
+  /** What `GET /v1/conductor/blobs/{key}` answers, for signed requests. */
+  readonly blobs = new Map<string, string>()
   behaviour: Behaviour = {}
   session = 0
   publicKey = ''
   port = 0
-  readonly #http = createServer()
+  readonly #http = createServer((request, response) => void this.#serveBlob(request, response))
   readonly #server = new WebSocketServer({
     server: this.#http,
     handleProtocols: () => SUBPROTOCOL,
@@ -113,6 +115,18 @@ export class FakeHub {
     await new Promise<void>((resolve) => this.#http.close(() => resolve()))
   }
 
+  async #isSigned(headers: Headers, url: string): Promise<boolean> {
+    const claim = claimedIdentity(headers)
+    return claim !== undefined && (await verifyUpgrade(this.publicKey, url, claim))
+  }
+
+  async #serveBlob(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const key = /^\/v1\/conductor\/blobs\/(.+)$/.exec(request.url ?? '')?.[1]
+    const blob = key === undefined ? undefined : this.blobs.get(key)
+    const isSigned = await this.#isSigned(new Headers(request.headers as never), `${this.url}${request.url}`)
+    response.writeHead(!isSigned ? 401 : blob === undefined ? 404 : 200).end(isSigned ? blob : '')
+  }
+
   #wake(): void {
     for (const resolve of this.#waiting) resolve()
     this.#waiting.clear()
@@ -122,8 +136,7 @@ export class FakeHub {
     const early: string[] = []
     let receive = (frame: string) => void early.push(frame)
     socket.on('message', (data) => receive(String(data)))
-    const claim = claimedIdentity(headers)
-    if (claim === undefined || !(await verifyUpgrade(this.publicKey, `ws://127.0.0.1:${this.port}${path}`, claim))) {
+    if (!(await this.#isSigned(headers, `${this.url}${path}`))) {
       return socket.close(CLOSE.identity, 'signature')
     }
     this.connections.push(socket)

@@ -1,0 +1,265 @@
+// A whole deployment without hardware: the conductor, the agent API over TLS, the real agent writing a file as its disk, and restarts of
+// the conductor in between. Only DHCP, firmware and kernel are missing: a machine that is switched on reads the boot ticket itself.
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Agent, startAgent } from '../../agent/start.ts'
+import {
+  diskBytes,
+  fakeMachine as agentMachine,
+  fileDisk,
+  MIB,
+  noise,
+  serveBytes,
+  serveHttp,
+  sha256,
+  temporaryFolder,
+} from '../../agent/testing.ts'
+import { PLANS } from '../../cloud/plans.ts'
+import { seal } from '../../shared/sealing.ts'
+import { silent } from '../log.ts'
+import { startAgentApi } from '../agent-api.ts'
+import type { BootTicket } from '../boot/ticket.ts'
+import type { RunningConductor, Services } from '../conductor.ts'
+import { defineDriver, type Driver, type Implementation } from '../driver.ts'
+import fakeHardware, { fakeMachine } from '../drivers/fake-hardware.ts'
+import { fakeGrant, type FakeHub } from '../fake-hub.ts'
+import { type FakeSite, fakeSite } from '../fake-site.ts'
+import { certificateDigest, type CertificateAndKey, issueServer, newSiteCa } from '../site-ca.ts'
+import { directDeploy } from './direct.ts'
+import { ramdiskBoot } from './ramdisk-boot.ts'
+
+const MAC = '52:54:00:aa:bb:01'
+let node: string
+let site: FakeSite
+let hub: FakeHub
+let ca: CertificateAndKey
+let tickets: Map<string, BootTicket>
+let stop: AsyncDisposableStack
+let agent: Agent | undefined
+let boots: number
+let image: Buffer
+let imageUrl: string
+let disk: Awaited<ReturnType<typeof fileDisk>>
+let machine: ReturnType<typeof agentMachine>
+let conductor: RunningConductor
+/** Set: the image server keeps everybody waiting. */
+let held: Promise<void> | undefined
+
+/** The fake driver's machine, with a ramdisk that really runs. */
+function rackDriver(): Driver {
+  const power = fakeHardware.interfaces.power['fake']!
+  const boot = async (): Promise<void> => {
+    const ticket = tickets.get(node)
+    if (ticket?.ramdisk === undefined || agent !== undefined) return
+    boots++
+    const commandLine = `${ticket.ramdisk.kernelArguments} BOOTIF=${MAC} ipa-listen-port=0`
+    agent = await startAgent({ commandLine, machine, log: () => {}, address: '127.0.0.1' })
+  }
+  const wrapped: Implementation = {
+    ...power,
+    steps: {
+      ...power.steps,
+      async power_on(context) {
+        const wasOff = fakeMachine(node).power === 'power off'
+        const result = await power.steps!['power_on']!(context)
+        if (wasOff) void boot()
+        return result
+      },
+      async power_off(context) {
+        await agent?.close()
+        agent = undefined
+        return await power.steps!['power_off']!(context)
+      },
+    },
+  }
+  const setBootDevice = async (_: unknown, args: { boot_device: string; persistent: boolean }) => {
+    fakeMachine(node).bootDevice = args
+  }
+  return defineDriver({
+    name: 'rack',
+    about: 'a test',
+    info: fakeHardware.info,
+    secrets: [],
+    interfaces: {
+      power: { fake: wrapped as never },
+      management: fakeHardware.interfaces.management as never,
+      boot: { ipxe: ramdiskBoot() },
+      deploy: { direct: directDeploy({ setBootDevice }) },
+    },
+  })
+}
+
+function services(): Services {
+  return {
+    drivers: new Map([['rack', rackDriver()]]),
+    async boot(agents) {
+      const own = await issueServer(ca, ['127.0.0.1'], new Date())
+      const now = () => performance.now()
+      const api = await startAgentApi({
+        agents,
+        log: silent,
+        chain: own.certificate,
+        key: own.privateKey,
+        ca: ca.certificate,
+        host: '127.0.0.1',
+        port: apiPort,
+        now,
+      })
+      apiPort = api.port
+      return {
+        site: {
+          door: {
+            admit: (ticket) => void tickets.set(ticket.node, ticket),
+            withdraw: (name) => void tickets.delete(name),
+          },
+          ramdisk: { kernel: '/kernel', initrd: '/initrd' },
+          kernelArguments: 'console=ttyS0',
+          agentApiUrl: `https://127.0.0.1:${api.port}`,
+          caSha256: certificateDigest(ca.certificate),
+        },
+        close: () => api.close(),
+      }
+    },
+  }
+}
+let apiPort = 0
+
+beforeEach(async () => {
+  stop = new AsyncDisposableStack()
+  site = await fakeSite()
+  stop.defer(() => site.close())
+  stop.defer(() => agent?.close())
+  ;({ hub } = site)
+  node = crypto.randomUUID()
+  ca = await newSiteCa(new Date())
+  tickets = new Map()
+  agent = undefined
+  boots = 0
+  apiPort = 0
+  held = undefined
+  const folder = stop.use(await temporaryFolder())
+  disk = await fileDisk(folder.path, 'sda', 80 * MIB)
+  const nic = join(folder.path, 'sys/class/net/eth0')
+  await mkdir(join(nic, 'device'), { recursive: true })
+  await writeFile(join(nic, 'address'), MAC)
+  machine = agentMachine([disk], { root: folder.path })
+  image = noise(3 * MIB)
+  // A master boot record with one partition: what a config drive needs to find its place.
+  image.fill(0, 0, 64 * 1024)
+  image.set([0x80, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0], 446)
+  image.set([0x55, 0xaa], 510)
+  const serve = serveBytes(image)
+  const server = await serveHttp((request, response) => void Promise.resolve(held).then(() => serve(request, response)))
+  stop.use(server)
+  imageUrl = `${server.url}/image.raw`
+  hub.grants.set(
+    node,
+    fakeGrant(node, {
+      driver: 'rack',
+      properties: { root_device: { rotational: false } },
+      ports: [{ uuid: 'p', address: MAC, pxeEnabled: true }],
+    }),
+  )
+  conductor = await site.start(services())
+  await hub.next('hello')
+})
+afterEach(async () => {
+  await stop.disposeAsync()
+})
+
+const instance = (more: Record<string, unknown> = {}) => ({
+  instance_info: {
+    image_source: imageUrl,
+    image_os_hash_algo: 'sha256',
+    image_os_hash_value: sha256(image),
+    image_disk_format: 'raw',
+    ...more,
+  },
+})
+const give = (context: Record<string, unknown>) =>
+  hub.give({ id: crypto.randomUUID(), node, steps: [...PLANS.deploy], context })
+const stages = () => hub.all('notes').flatMap(({ notes }) => notes.map(({ stage }) => stage))
+const commandsDone = () =>
+  hub.all('event').flatMap(({ events }) => events.filter(({ kind }) => kind === 'finished').map(({ step }) => step))
+
+test('an image and a config drive are on the disk, the machine boots from it, and nothing is left open', async () => {
+  const content = JSON.stringify({ meta_data: { key: 'value' }, user_data: '#!/bin/sh\n' })
+  const sealedFor = { organisation: 'o', site: 's', node, field: 'instance_info.configdrive' }
+  hub.blobs.set('drive', await seal(site.siteKey.publicKey, sealedFor, content))
+  give({ ...instance(), configdrive: { blob: 'drive' } })
+  const { outcome } = await hub.next('result')
+  expect(outcome).toEqual({ ok: true })
+  const written = await diskBytes(disk)
+  expect(sha256(written.subarray(0x200, image.length))).toBe(sha256(image.subarray(0x200)))
+  expect(written.includes('config-2') || written.includes(Buffer.from('config-2', 'utf16le').swap16())).toBe(true)
+  expect(machine.did).toContain('sync')
+  expect(fakeMachine(node)).toMatchObject({ power: 'power on', bootDevice: { boot_device: 'disk', persistent: true } })
+  expect(boots).toBe(1)
+  expect(tickets.size).toBe(0)
+  expect(stages()).toContain('agent.call')
+})
+
+test('no frame and no journal holds the token of the boot or of the agent', async () => {
+  const secrets: string[] = []
+  const admit = tickets.set.bind(tickets)
+  tickets.set = (name, ticket) => (secrets.push(ticket.token), admit(name, ticket))
+  give(instance())
+  await hub.next('result')
+  const frames = JSON.stringify(hub.frames)
+  expect(secrets).toHaveLength(1)
+  expect(frames).not.toContain(secrets[0])
+  const tokens = hub.all('event').flatMap(({ events }) => events.map(({ context }) => context?.['agent_token']))
+  expect(tokens.filter((token) => typeof token === 'string')).toEqual([expect.stringMatching(/^sealed:1:/)])
+})
+
+test('a wrong digest ends the task with image.digest at its step', async () => {
+  give(instance({ image_os_hash_value: '0'.repeat(64) }))
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({ ok: false, step: 5, fault: { code: 'image.digest' } })
+})
+
+test.each([
+  ['a file of the conductor', { image_source: 'file:///etc/shadow' }, 'request.invalid'],
+  ['no digest', { image_os_hash_value: undefined }, 'image.digest'],
+  ['a format that nobody writes', { image_disk_format: 'vmdk' }, 'image.format'],
+])('%s is refused before the agent hears of it', async (_, more, code) => {
+  give(instance(more))
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({ ok: false, step: 5, fault: { code } })
+  expect((await diskBytes(disk)).subarray(0, MIB).every((byte) => byte === 0)).toBe(true)
+})
+
+test('a conductor that restarts while the agent writes picks the write up', async () => {
+  const release = Promise.withResolvers<void>()
+  held = release.promise
+  give(instance())
+  await hub.next('event', ({ events }) => events.some(({ context }) => context?.['agent_command']))
+  await conductor.close()
+  conductor = await site.start(services())
+  await hub.until(() => hub.all('hello').length === 2)
+  release.resolve()
+  const { outcome } = await hub.next('result')
+  expect(outcome).toEqual({ ok: true })
+  expect(boots).toBe(1)
+  expect(await hub.until(() => stages().includes('write_image.resumed'))).toBe(true)
+  expect(sha256((await diskBytes(disk)).subarray(0x200, image.length))).toBe(sha256(image.subarray(0x200)))
+})
+
+test('a conductor that restarts without its journal before the agent has called still knows the agent', async () => {
+  hub.behaviour.onMessage = (message) => {
+    // The machine is on and its agent is about to call: the conductor goes away now.
+    return message.type === 'intent' && message.step === 4
+  }
+  give(instance())
+  await hub.next('intent', ({ step }) => step === 4)
+  await conductor.close()
+  const journal = join(site.dataDir, 'journal')
+  await writeFile(journal, randomBytes(100))
+  hub.behaviour = {}
+  conductor = await site.start(services())
+  const { outcome } = await hub.next('result')
+  expect(outcome).toEqual({ ok: true })
+  expect(commandsDone().filter((step) => step === 3)).toHaveLength(1)
+})
