@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { alignedBuffer, CHUNK_BYTES } from './disk/aligned.ts'
@@ -138,15 +139,25 @@ export async function run(): Promise<BenchResult> {
     for (let round = 0; round < ROUNDS; round++) {
       for (const [name, work] of Object.entries(rows)) (rates[name] ??= []).push(await rate(work))
     }
-    const median = (name: string) => rates[name]!.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)]!
-    const anchorName = ['SHA-256', 'write', 'HTTP'].reduce((a, b) => (median(a) < median(b) ? a : b))
-    const [figure, anchor] = [median('image write'), median(anchorName)]
-    // One core that does all of it in turn, with the server's on another: what is left when nothing overlaps.
-    const serial = 1 / (1 / median('SHA-256') + 1 / median('write') + 1 / median('HTTP'))
+    // The best of a few: what others on the machine take away is not what is measured.
+    const best = (name: string) => Math.max(...rates[name]!)
+    // On few cores the parts compete: hash, write, our end of the connection and the server's each cost CPU time.
+    const cores = availableParallelism()
+    const perMib = 1 / best('SHA-256') + 1 / best('write') + 2 / best('HTTP')
+    const bounds: Record<string, number> = {
+      'SHA-256': best('SHA-256'),
+      write: best('write'),
+      HTTP: best('HTTP'),
+      [`${cores} cores`]: cores / perMib,
+    }
+    const lowest = (names: string[]) => names.reduce((a, b) => (bounds[a]! < bounds[b]! ? a : b))
+    const [anchorName, alone] = [lowest(Object.keys(bounds)), lowest(['SHA-256', 'write', 'HTTP'])]
+    const [figure, anchor] = [best('image write'), bounds[anchorName]!]
     const text = [
-      `1 GiB image, HTTP on loopback → SHA-256 → file with O_DIRECT → flush and samples read back, median of ${ROUNDS}`,
-      ...Object.keys(rows).map((name) => `${name.padEnd(12)} ${median(name).toFixed(0).padStart(6)} MiB/s`),
-      `${'in turn'.padEnd(12)} ${serial.toFixed(0).padStart(6)} MiB/s (the three one after the other)`,
+      `1 GiB image, HTTP on loopback → SHA-256 → file with O_DIRECT → flush and samples read back, best of ${ROUNDS}`,
+      ...Object.keys(rows).map((name) => `${name.padEnd(12)} ${best(name).toFixed(0).padStart(6)} MiB/s`),
+      `limit of ${cores} cores ${(cores / perMib).toFixed(0)} MiB/s: SHA-256, write and both ends of HTTP share them`,
+      `${(figure / bounds[alone]!).toFixed(2)} of the slowest part alone (${alone}), ${(figure / anchor).toFixed(2)} of what this machine can do (${anchorName})`,
     ].join('\n')
     return {
       name: 'agent',

@@ -70,9 +70,14 @@ describe('a plain HTTP answer', () => {
 
   it('ends at its length, whatever follows', async () => {
     await using server = await serveText(['HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello and more'], false)
-    const { receiver, all } = collector(true)
-    await (await plainGet(server.url, {}, options())).body(receiver)
-    expect(all().toString()).toBe('hello')
+    await using late = await serveText(['HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nh', 'el', 'lo and more'], false)
+    for (const { url } of [server, late]) {
+      const { receiver, all } = collector(true)
+      const answer = await plainGet(url, {}, options())
+      await new Promise((resolve) => setTimeout(resolve, 30)) // the rest is there when it is asked for
+      await answer.body(receiver)
+      expect(all().toString()).toBe('hello')
+    }
   })
 
   it('that is empty is empty', async () => {

@@ -82,7 +82,10 @@ describe.each([512, 4096])('a GPT image on a larger disk, sectors of %i bytes', 
         const primary = await readPartitionTable(target)
         const mirrorEntries = disk.subarray((last - 16384 / sector) * sector)
         const mirror = decodeGpt(disk.subarray(last * sector), mirrorEntries)
-        expect(primary).toMatchObject({ kind: 'gpt', gpt: { myLba: 1, otherLba: last } })
+        expect(primary).toMatchObject({
+          kind: 'gpt',
+          gpt: { myLba: 1, otherLba: last, lastUsableLba: last - 16384 / sector - 1 },
+        })
         expect(mirror).toMatchObject({ myLba: last, otherLba: 1, diskGuid: GUID })
         expect(primary.kind === 'gpt' && primary.gpt.entries).toEqual(mirror.entries)
         expect(disk.readUInt32LE(446 + 12)).toBe(last) // the protective MBR grew, too

@@ -58,6 +58,15 @@ describe('qcow2', () => {
     expect((await readAll(file)).equals(guest)).toBe(true)
   })
 
+  it('a file that ends inside its last cluster has zeros for the rest', async () => {
+    const { file } = smallImage()
+    file.writeBigUInt64BE(BigInt(4 * CLUSTER), 2 * CLUSTER)
+    file.fill(0, 2 * CLUSTER + 8, 3 * CLUSTER)
+    const guest = await readAll(file.subarray(0, 4 * CLUSTER + 20))
+    expect(guest.subarray(0, 20).equals(file.subarray(4 * CLUSTER, 4 * CLUSTER + 20))).toBe(true)
+    expect(guest.subarray(20).every((byte) => byte === 0)).toBe(true)
+  })
+
   it('a stretch without data is said to be zeros', async () => {
     const { file } = smallImage()
     const image = await openQcow2(access(file))
