@@ -84,6 +84,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     ...sealing(identity.organisation, identity.site, siteKeyOf(stored)),
     blob: blobs({ env, url: config.url ?? identity.url, ...caller }),
     agents,
+    agentTimeoutMs: config.agentTimeoutS * 1000,
     boot: boot?.site,
     resource: kept.resource,
   }

@@ -15,6 +15,7 @@ export const Config = z.strictObject({
   url:           z.string().regex(/^https?:\/\//, 'must be an http or https URL').optional().describe('The cloud, where it moved since enrolment'),
   drivers:       list.default(['ipmi']).describe('Drivers to serve, by name, package or path'),
   powerPollS:    z.coerce.number().min(1).max(86_400).default(60).describe('Seconds between two reads of a node\'s power state'),
+  agentTimeoutS: z.coerce.number().min(1).max(1700).default(1500).describe('Seconds from power-on in which a machine\'s deploy agent must call'),
   logLevel:      z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe lines that are written'),
   logFormat:     z.enum(['json', 'text']).default('json').describe('json for machines, text for people'),
   boot:          flag.default(true).describe('Serve DHCP, TFTP and HTTP boot, and the agent API'),

@@ -5,11 +5,14 @@ import { FaultError } from '../../shared/faults.ts'
 import { type AgentConnection, findCommand, runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
 import { buildConfigDrive, type ConfigDriveContent } from '../config-drive/config-drive.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
+import { bounded } from '../timing.ts'
 import { imageInfoOf } from './image-info.ts'
 import { deployContext, openSecret } from './task-context.ts'
 
 /** A step of a minute tells about twenty times how far it is. */
 const PROGRESS_SPACING_MS = 3_000
+/** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
+const AGENT_TIMEOUT_MS = 25 * 60_000
 
 async function agentOf(context: StepContext<unknown>): Promise<AgentConnection> {
   const { agent_url: url, agent_token: sealed, agent_certificate: certificate } = deployContext(context)
@@ -93,13 +96,18 @@ export function directDeploy<Info>({ setBootDevice }: DirectDeployOptions<Info>)
   return {
     steps: {
       async wait_agent(context) {
-        const { node, site, signal } = context
+        const { node, site, env, signal } = context
         const known = deployContext(context)
         // An earlier run of this step may have heard it already.
         if (known.agent_url !== undefined && known.agent_certificate !== undefined) return {}
-        const call = await site.agents.firstCall(node.node, signal).catch((error: unknown) => {
+        const limit = { ms: site.agentTimeoutMs ?? AGENT_TIMEOUT_MS, what: 'the call of the agent' }
+        const heard = bounded(env, limit, signal, (ended) => site.agents.firstCall(node.node, ended))
+        const call = await heard.catch((error: unknown) => {
           if (!(error instanceof FaultError) || error.fault.code !== 'timeout') throw error
-          throw new FaultError('agent.no_call', 'the machine was switched on, but no agent called in time')
+          throw new FaultError(
+            'agent.no_call',
+            `the machine was switched on, but no agent called within ${limit.ms / 1000} s`,
+          )
         })
         context.note('agent.call', { version: call.version })
         return { context: { agent_url: call.url, agent_version: call.version, agent_certificate: call.certificate } }
