@@ -1,7 +1,7 @@
 // What every agent command must hold, ours and those of third parties: import it into a test file of yours and call it with your command.
 //   describeCommand(myCommand, { good: {...}, bad: [{...}] })
 import { describe, expect, it } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Command, CommandContext } from './command.ts'
 import { AgentFault } from './fault.ts'
 import { fakeContext, fakeMachine } from './testing.ts'

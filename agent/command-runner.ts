@@ -1,7 +1,7 @@
 // Runs commands, one at a time, and remembers their results.
 // 1. A command older than the highest epoch seen is refused. 2. While one runs, every other is refused. 3. Results stay (the last 200), so that a
 // conductor that lost its memory finds out what was done.
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AgentConfig, AgentNode, CommandProgress, CommandResult } from '../shared/agent-protocol.ts'
 import { agentNodeSchema, commandRequestSchema } from '../shared/agent-protocol.ts'
 import type { Command, CommandContext, CommandOutcome } from './command.ts'

@@ -1,5 +1,5 @@
 // An agent command is one file: name, what it is about, the schema of its parameters, and run(). Everything it may touch comes in its context.
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { AgentConfig, AgentNode } from '../shared/agent-protocol.ts'
 import type { Machine } from './machine.ts'
 

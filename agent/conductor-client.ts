@@ -1,7 +1,7 @@
 // The agent's side of lookup and heartbeat. Several conductors may be named; the last one that worked is asked first.
 import http from 'node:http'
 import https from 'node:https'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Heartbeat, LookupAnswer } from '../shared/agent-protocol.ts'
 import {
   API_VERSION_HEADER,

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { access, constants, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Command, CommandContext } from './command.ts'
 import { AgentFault } from './fault.ts'
 import { runTool } from './tool.ts'

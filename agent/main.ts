@@ -50,7 +50,12 @@ async function main(): Promise<void> {
   })
 }
 
-main().catch((error: unknown) => {
-  log(`stopped: ${error instanceof Error ? error.message : String(error)}`)
-  process.exit(error instanceof Locked ? EXIT_LOCKED : 1)
-})
+/** Runs until the machine goes away; ends the process when it cannot go on. */
+export function start(): void {
+  main().catch((error: unknown) => {
+    log(`stopped: ${error instanceof Error ? error.message : String(error)}`)
+    process.exit(error instanceof Locked ? EXIT_LOCKED : 1)
+  })
+}
+
+if (import.meta.main) start()

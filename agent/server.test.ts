@@ -1,7 +1,7 @@
 // The agent's API over real sockets, with a client that is a conductor of its own making.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineCommand } from './command.ts'
 import type { Command } from './command.ts'
 import { createCommandRunner } from './command-runner.ts'

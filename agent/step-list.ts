@@ -1,5 +1,5 @@
 // The steps this ramdisk knows, and the two things one does with steps: list them, run one.
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ListedStep } from '../shared/agent-protocol.ts'
 import { stepParamsSchema } from '../shared/agent-protocol.ts'
 import type { CommandContext, CommandOutcome, Step } from './command.ts'

@@ -1,7 +1,7 @@
 // The wire between conductor and deploy agent: that of ironic-python-agent 9 with Ironic API 1.62–1.68, so that either end can be replaced.
 // 1. Every text and list that a stranger can send is bounded. 2. Unknown fields are ignored, malformed known ones are refused.
 // 3. What is ours (`epoch`, `command_progress`) is optional, so that the other agent and the other conductor still work.
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** The lookup is sent with this Ironic API version (the first one with agent tokens), the heartbeat with the first that has `agent_verify_ca`. */
 export const LOOKUP_API_VERSION = '1.62'

@@ -1,6 +1,6 @@
 // log.collect_system_logs: the agent's and the kernel's recent lines as base64 of a gzipped tar archive, at most 1 MiB of text each.
 import { gzipSync } from 'node:zlib'
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineCommand } from '../command.ts'
 import { tarFile, tarEnd } from '../hardware/tar.ts'
 

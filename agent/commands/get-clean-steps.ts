@@ -1,5 +1,5 @@
 // clean.get_clean_steps: which clean steps this ramdisk has.
-import { z } from 'zod'
+import * as z from 'zod'
 import { agentNodeSchema, agentPortSchema } from '../../shared/agent-protocol.ts'
 import { defineCommand } from '../command.ts'
 import { listSteps, MANAGER_VERSION } from '../step-list.ts'

@@ -1,5 +1,5 @@
 // poll.get_hardware_info: the inventory of this machine.
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineCommand } from '../command.ts'
 import { readInventory } from '../hardware/inventory.ts'
 

@@ -1,5 +1,5 @@
 // standby.get_partition_uuids: which identifiers a bootloader or the conductor may look for after a deployment.
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineCommand } from '../command.ts'
 import { listPartitions, readPartitionTable } from '../disk/partition-table.ts'
 import { openRootDisk } from '../steps/root-disk.ts'

@@ -1,5 +1,5 @@
 // standby.power_off: flushes the disks and switches the machine off, after the answer has left.
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineCommand } from '../command.ts'
 
 export const powerOff = defineCommand({

@@ -1,5 +1,5 @@
 // standby.run_image: flushes the disks and restarts the machine, after the answer has left.
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineCommand } from '../command.ts'
 
 export const runImage = defineCommand({

@@ -1,5 +1,5 @@
 // standby.sync: everything written is on the disks when this answers.
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineCommand } from '../command.ts'
 
 export const sync = defineCommand({

@@ -3,10 +3,11 @@
 // the two compressed archives one after the other, which the kernel unpacks in turn. A change of the agent costs a second.
 import { createHash, randomUUID } from 'node:crypto'
 import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
+import { runTool } from '../tool.ts'
 import type { Flavour } from './base-layer.ts'
 import { buildBaseLayer, compress, nodeBinary } from './base-layer.ts'
 import type { Entry } from './newc.ts'
@@ -56,7 +57,8 @@ async function once(folder: string, make: (temporary: string, work: string) => P
   }
 }
 
-async function agentArchive(): Promise<Buffer> {
+/** The files of the agent's layer, but for the code cache, whose bytes are never the same twice. */
+async function agentFiles(): Promise<Extract<Entry, { kind: 'file' }>[]> {
   const bundle = await build({
     entryPoints: [join(here, '../main.ts')],
     bundle: true,
@@ -67,19 +69,28 @@ async function agentArchive(): Promise<Buffer> {
     write: false,
     logLevel: 'silent',
   })
-  const script = async (path: string, name: string): Promise<Entry> => ({
-    path,
+  const script = async (path: string, name: string) => {
+    return { path, kind: 'file' as const, content: await readFile(join(here, name)), mode: 0o755 }
+  }
+  return [
+    { path: 'opt/ferrule/agent.cjs', kind: 'file', content: bundle.outputFiles[0]!.contents, mode: 0o644 },
+    await script('opt/ferrule/start.cjs', 'start.cjs'),
+    await script('usr/share/ferrule/udhcpc.sh', 'udhcpc.sh'),
+    await script('init', 'init.sh'),
+  ]
+}
+
+/** V8's code cache of the bundle, made by the Node that will read it. */
+async function codeCache(files: Extract<Entry, { kind: 'file' }>[], work: string): Promise<Entry> {
+  for (const { path, content } of files) await writeFile(join(work, basename(path)), content)
+  const { code, stderr } = await runTool(await nodeBinary(), [join(work, 'start.cjs'), '--make-cache'])
+  if (code !== 0) throw new Error(`the agent's bundle does not load: ${stderr}`)
+  return {
+    path: 'opt/ferrule/agent.cache',
     kind: 'file',
-    content: await readFile(join(here, name)),
-    mode: 0o755,
-  })
-  return encodeArchive(
-    withFolders([
-      { path: 'opt/ferrule/agent.cjs', kind: 'file', content: bundle.outputFiles[0]!.contents, mode: 0o644 },
-      await script('usr/share/ferrule/udhcpc.sh', 'udhcpc.sh'),
-      await script('init', 'init.sh'),
-    ]),
-  )
+    content: await readFile(join(work, 'agent.cache')),
+    mode: 0o644,
+  }
 }
 
 export async function buildRamdisk({
@@ -97,10 +108,11 @@ export async function buildRamdisk({
     await writeFile(join(result, 'digest'), sha256(...contents))
   })
 
-  const agent = await agentArchive()
-  const hash = sha256(await readFile(join(base, 'digest')), agent)
+  const files = await agentFiles()
+  const hash = sha256(await readFile(join(base, 'digest')), encodeArchive(withFolders(files)))
   const folder = join(cache, hash.slice(0, 32))
-  await once(folder, async (result) => {
+  await once(folder, async (result, work) => {
+    const agent = encodeArchive(withFolders([...files, await codeCache(files, work)]))
     await copyFile(join(base, 'kernel'), join(result, 'kernel'))
     await writeFile(
       join(result, 'initrd'),

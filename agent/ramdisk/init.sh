@@ -39,7 +39,7 @@ done
 
 # Exit code 3: the agent must stay silent (its token belongs to another). Otherwise it is started again.
 while :; do
-  /opt/ferrule/node /opt/ferrule/agent.cjs
+  /opt/ferrule/node /opt/ferrule/start.cjs
   code=$?
   say "agent ended with $code"
   [ $code = 3 ] && while :; do sleep 3600; done

@@ -1,5 +1,5 @@
 // Clean step: erases the metadata of every disk that could be a root disk. Between tenants this is the least that is done.
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineStep } from '../command.ts'
 import { eraseMetadata } from '../disk/erase.ts'
 import { matchesHints } from '../disk/root-hints.ts'

@@ -1,5 +1,5 @@
 // Deploy step: a config drive alone, onto a disk that has its image already.
-import { z } from 'zod'
+import * as z from 'zod'
 import { MAX_CONFIG_DRIVE_BYTES } from '../../shared/agent-protocol.ts'
 import type { CommandContext } from '../command.ts'
 import { defineStep } from '../command.ts'

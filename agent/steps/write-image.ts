@@ -1,5 +1,5 @@
 // Deploy step: an image onto the root disk, then the GPT's mirror, then the config drive.
-import { z } from 'zod'
+import * as z from 'zod'
 import { imageInfoSchema } from '../../shared/agent-protocol.ts'
 import { defineStep } from '../command.ts'
 import { moveGptMirrorToEnd } from '../disk/partition-table.ts'
