@@ -256,11 +256,14 @@ test('a dropped grant ends the task without a result', async () => {
   expect(hub.all('result')).toEqual([])
 })
 
-test('a task for a node or epoch that is not granted is rejected', async () => {
+test('a task for a node or epoch that is not granted is left alone, one for an unknown driver is rejected', async () => {
+  hub.grants.set('other', fakeGrant('other', { driver: 'nobody-has-it' }))
   await site.start()
   await hub.next('hello')
   hub.give({ id: 't1', node, epoch: 99, steps: [step('power.power_on')] })
-  expect((await hub.next('rejected')).why.code).toBe('fenced')
+  hub.give({ id: 't2', node: 'other', steps: [step('power.power_on')] })
+  expect(await hub.next('rejected')).toMatchObject({ id: 't2', why: { code: 'driver.unknown' } })
+  expect(hub.frames.filter((frame) => 'id' in frame && frame.id === 't1')).toEqual([])
 })
 
 test('a wrong signature is a fatal outcome that names the clock', async () => {
@@ -270,10 +273,37 @@ test('a wrong signature is a fatal outcome that names the clock', async () => {
   expect(outcome).toMatchObject({ kind: 'fatal', why: expect.stringContaining('clock') as string })
 })
 
-test('a clone of the identity is a fatal outcome', async () => {
+test('one conflict is only a reason to connect again, for the hub may have forgotten us', async () => {
+  await site.start()
+  await hub.next('hello')
+  hub.drop(CLOSE.conflict)
+  await hub.until(() => hub.all('hello').length === 2)
+})
+
+test('conflicts again and again are a clone of the identity, and a fatal outcome', async () => {
   hub.behaviour.onMessage = () => (hub.drop(CLOSE.conflict), true)
   const conductor = await site.start()
-  expect((await conductor.ended).kind).toBe('fatal')
+  expect(await conductor.ended).toMatchObject({ kind: 'fatal', why: expect.stringContaining('clone') as string })
+})
+
+test('a task of an earlier run that the hub does not deliver again is asked about and forgotten', async () => {
+  hub.behaviour.onMessage = (message) => {
+    if (message.type !== 'result') return
+    if (message.epoch === hub.session) return (hub.tasks.clear(), true)
+    hub.send({ type: 'settled', id: message.id })
+    return true
+  }
+  const conductor = await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on')] })
+  await hub.next('result')
+  await conductor.close()
+  await site.start()
+  await hub.until(() => hub.all('result').length === 2)
+  expect(hub.all('result')[1]!.epoch).toBe(1)
+  hub.drop()
+  await hub.until(() => hub.all('hello').length === 3)
+  expect(hub.all('hello').map(({ inflight }) => inflight.length)).toEqual([0, 1, 0])
 })
 
 test('a malformed frame closes the connection with 4400', async () => {

@@ -49,6 +49,8 @@ export interface LinkOutcome {
   readonly why: string
   readonly uptimeMs: number
   readonly retryAfterMs?: number
+  /** Closed because another connection has this identity. */
+  readonly conflict?: boolean
 }
 
 const MIN_BACKOFF_MS = 1_000
@@ -59,10 +61,12 @@ const WELCOME_TIMEOUT_MS = 15_000
 const FATAL: Readonly<Record<number, string>> = {
   [CLOSE.identity]: 'the cloud does not accept this identity: is the clock right? Otherwise enrol again',
   [CLOSE.revoked]: 'this conductor was revoked: enrol again with a new token',
-  [CLOSE.conflict]:
-    'another conductor is connected with the same identity: is this host a clone? Enrol one of them again',
   [CLOSE.upgradeRequired]: 'the cloud no longer serves this version: upgrade the conductor',
 }
+
+/** Closed as superseded by another connection: once that is our own older one, or a hub that forgot us; again and again it is a clone. */
+const MAX_CONFLICTS = 3
+const CLONE = 'another conductor connects with the same identity: is this host a clone? Enrol one of them again'
 
 export class Link {
   readonly #options: LinkOptions
@@ -82,9 +86,12 @@ export class Link {
   async run(): Promise<LinkOutcome> {
     const { env, log } = this.#options
     let backoffMs = MIN_BACKOFF_MS
+    let conflicts = 0
     for (;;) {
       const outcome = await this.runConnection()
       if (outcome.kind === 'fatal' || outcome.kind === 'drained') return outcome
+      conflicts = outcome.conflict && outcome.uptimeMs < MAX_BACKOFF_MS ? conflicts + 1 : 0
+      if (conflicts === MAX_CONFLICTS) return { ...outcome, kind: 'fatal', why: `${CLONE} (${outcome.why})` }
       if (outcome.uptimeMs >= RESET_AFTER_MS) backoffMs = MIN_BACKOFF_MS
       const jitter = new DataView(env.random(4).buffer).getUint32(0) / 2 ** 32
       const waitMs = Math.max(outcome.retryAfterMs ?? 0, MIN_BACKOFF_MS / 4 + jitter * backoffMs)
@@ -215,7 +222,8 @@ export class Link {
           if (fatal !== undefined)
             return end({ kind: 'fatal', why: `${fatal} (${code} ${reason})`, uptimeMs: uptimeMs() })
           const kind = welcomed ? 'served' : 'retryable'
-          end({ kind, why: `${code} ${reason}`, uptimeMs: uptimeMs(), ...retryAfter(code, reason) })
+          const conflict = code === CLOSE.conflict
+          end({ kind, why: `${code} ${reason}`, uptimeMs: uptimeMs(), conflict, ...retryAfter(code, reason) })
         },
       })
       this.#stop.signal.addEventListener('abort', drain, { once: true })

@@ -44,6 +44,18 @@ export class Reports {
     await this.#journal.forget(id)
   }
 
+  /**
+   * Asks about tasks of an earlier run that the hub has not delivered again: under their old epoch nothing of it moves a state, and
+   * the answer (`settled`, `done` or `fenced`) lets us forget them.
+   */
+  askAboutLeftovers(): void {
+    for (const [id, { task, result }] of this.#journal.entries) {
+      if (this.#holds.has(id)) continue
+      if (result !== undefined) this.#send({ type: 'result', id, epoch: result.epoch, outcome: result.outcome })
+      else this.#send({ type: 'intent', id, step: task.doneSteps, epoch: task.epoch, rid: 0 })
+    }
+  }
+
   /** Sends again what the hub has not answered, under the epoch that the node has now. */
   repeat(id: string): void {
     const entry = this.#journal.entries.get(id)

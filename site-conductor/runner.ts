@@ -17,6 +17,8 @@ import type { Moment } from './span.ts'
 import { bounded } from './timing.ts'
 
 const STEP_TIMEOUT_MS = 10 * 60_000
+/** By then the hub has delivered what it still wants of an earlier run. */
+const LEFTOVERS_AFTER_MS = 10_000
 
 export interface RunnerOptions {
   readonly env: Env
@@ -58,6 +60,7 @@ export class Runner {
   /** Per node the last delivery that is being dealt with: one after another. */
   readonly #deliveries = new Map<string, Promise<void>>()
   #closed = false
+  #stopLeftovers = () => {}
 
   constructor(options: RunnerOptions) {
     this.#options = options
@@ -109,6 +112,8 @@ export class Runner {
       run.ended = this.#work(run).finally(() => this.#runs.delete(task.id))
     } catch (error) {
       if (!(error instanceof FaultError)) return broken(error)
+      // Not ours (any more): the hub delivers it again after the next hello, while a rejection would fail it.
+      if (isLost(error)) return log.info('task left', { node: task.node, task: task.id, why: error.message })
       send({ type: 'rejected', id: task.id, epoch: task.epoch, why: error.fault })
     }
   }
@@ -263,6 +268,8 @@ export class Runner {
   }
 
   reconnected(): void {
+    this.#stopLeftovers()
+    this.#stopLeftovers = this.#options.env.setTimer(LEFTOVERS_AFTER_MS, () => this.#reports.askAboutLeftovers())
     for (const id of this.#options.journal.entries.keys()) this.#repeat(id)
   }
 
@@ -274,6 +281,7 @@ export class Runner {
   /** Ends all runs without a word; the journal keeps what the hub has not heard. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#stopLeftovers()
     for (const run of this.#runs.values()) run.authority.end(new FaultError('unavailable', 'the conductor is stopping'))
     await Promise.all([...this.#runs.values()].map((run) => run.ended))
     await Promise.all(this.#deliveries.values())
