@@ -176,11 +176,23 @@ describe('proxyDHCP reply', () => {
     expect(packet.options.has(43)).toBe(false)
   })
 
+  it('names a server beside a URL, without which iPXE ignores it', () => {
+    const bootFile = { url: 'http://10.77.0.1:8088/token/boot.ipxe' }
+    const { packet } = reply(clientPacket('discover', { architecture: 0, ipxe: true }), { bootFile })
+    expect([packet.siaddr, packet.bootFile]).toEqual(['10.77.0.1', bootFile.url])
+  })
+
   it('on its own port acknowledges where the request came from', () => {
     const source = { address: '10.77.0.88', port: 68 }
     const change = { via: 'proxy-port', source } as const
     const { type, to } = reply(clientPacket('request', { architecture: 7 }), proxyLoader, change)
     expect({ type, to }).toEqual({ type: 'ack', to: source })
+  })
+
+  it('on its own port to a client that has no address yet is a broadcast, as iPXE needs', () => {
+    const change = { via: 'proxy-port', source: { address: '0.0.0.0', port: 68 } } as const
+    const { to } = reply(clientPacket('request', { architecture: 0, ipxe: true }), proxyLoader, change)
+    expect(to).toEqual({ address: '255.255.255.255', port: 68 })
   })
 
   it('leaves everything else to the other server', () => {

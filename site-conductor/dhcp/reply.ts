@@ -84,9 +84,9 @@ function proxyReply(request: DhcpRequest, answer: DhcpAnswer, context: ReplyCont
   if (!answered.includes(request.type)) return `${request.type} is the other server's to answer`
   const type = atProxyPort ? 'ack' : 'offer'
   const packet = emptyReply(request, context, type)
-  setBoot(packet, request, answer, true)
+  setBoot(packet, request, answer, context)
   echo(request, packet.options)
-  return { type, packet, to: atProxyPort ? context.source : destination(request, context) }
+  return { type, packet, to: atProxyPort ? backTo(context) : destination(request, context) }
 }
 
 function leasePacket(
@@ -104,7 +104,7 @@ function leasePacket(
   setOption(options, renewalSeconds, Math.floor(seconds / 2))
   setOption(options, rebindingSeconds, Math.floor(seconds * 0.875))
   setNetwork(options, answer)
-  setBoot(packet, request, answer, false)
+  setBoot(packet, request, answer, context)
   echo(request, options)
   return packet
 }
@@ -112,7 +112,7 @@ function leasePacket(
 function informPacket(request: DhcpRequest, answer: DhcpAnswer, context: ReplyContext): DhcpPacket {
   const packet = emptyReply(request, context, 'ack')
   setNetwork(packet.options, answer)
-  setBoot(packet, request, answer, false)
+  setBoot(packet, request, answer, context)
   echo(request, packet.options)
   return packet
 }
@@ -158,7 +158,7 @@ function setNetwork(options: OptionMap, { address, hostName }: DhcpAnswer): void
  * The boot file goes into `file` and option 67: old ROMs read the first, UEFI the second. UEFI HTTP clients drop a
  * reply that does not say "HTTPClient" (UEFI 2.10 §24.7.3), PXE clients a proxy's that does not say "PXEClient".
  */
-function setBoot(packet: DhcpPacket, request: DhcpRequest, answer: DhcpAnswer, proxy: boolean): void {
+function setBoot(packet: DhcpPacket, request: DhcpRequest, answer: DhcpAnswer, context: ReplyContext): void {
   const { options } = packet
   const { bootFile } = answer
   if (bootFile !== undefined && request.client.kind !== 'other') {
@@ -166,12 +166,13 @@ function setBoot(packet: DhcpPacket, request: DhcpRequest, answer: DhcpAnswer, p
     if (name.length <= LONGEST_FILE_FIELD_BYTES) packet.bootFile = name
     // The closing NUL is for ROMs that read on without it; receivers must trim it (RFC 2132 §2). dnsmasq does the same.
     options.set(texts.bootFileName.code, Buffer.from(`${name}\0`, 'latin1'))
+    // Also for a URL: iPXE takes a proxy's boot file only from a packet that names a server (its dhcp_has_pxeopts).
+    packet.siaddr = 'url' in bootFile ? context.serverAddress : bootFile.tftpServer
     if ('tftpServer' in bootFile) {
-      packet.siaddr = bootFile.tftpServer
       setOption(options, texts.tftpServerName, bootFile.tftpServer)
     }
     if (request.client.kind === 'http') setOption(options, texts.vendorClass, 'HTTPClient')
-    else if (proxy) {
+    else if (answer.address === undefined) {
       setOption(options, texts.vendorClass, 'PXEClient')
       setOption(options, pxeVendor, { discoveryControl: BOOT_FILE_IN_THIS_PACKET, other: new Map() })
     }
@@ -216,6 +217,11 @@ function wantsSourcePort(options: OptionMap): boolean {
 
 function everyone(context: ReplyContext): { address: string; port: number } {
   return { address: BROADCAST, port: context.clientPort }
+}
+
+/** iPXE asks on the proxyDHCP port before it uses its address, from 0.0.0.0. */
+function backTo({ source }: ReplyContext): { address: string; port: number } {
+  return source.address === UNSPECIFIED ? { address: BROADCAST, port: source.port } : source
 }
 
 /** Below 224.0.0.0 (RFC 1112 §4); 0.0.0.0 stands for "none". */

