@@ -1,0 +1,40 @@
+// The configuration: which source wins, and what is refused.
+import { expect, test } from 'vitest'
+import { CONFIG_KEYS, describeConfig, environmentName, flagName, resolveConfig } from './config.ts'
+
+test('a flag wins over the environment, that over the file, that over the default', () => {
+  const environment = { FERRULE_CONDUCTOR_POWER_POLL_S: '20', FERRULE_CONDUCTOR_DATA_DIR: '/e', PATH: '/bin' }
+  const { config, sources } = resolveConfig({
+    flags: { dataDir: '/flag' },
+    environment,
+    file: '{"powerPollS": 30, "boot": false, "dataDir": "/f", "drivers": ["a", "b"]}',
+  })
+  expect(config).toMatchObject({ dataDir: '/flag', powerPollS: 20, boot: false, drivers: ['a', 'b'], logLevel: 'info' })
+  expect(sources).toMatchObject({ dataDir: 'flag', powerPollS: 'environment', boot: 'file', logLevel: 'default' })
+})
+
+test('every mistake is told at once, with a suggestion where one is near', () => {
+  const environment = { FERRULE_CONDUCTOR_BOOTT: 'true', FERRULE_CONDUCTOR_LOG_LEVEL: 'loud' }
+  const mistakes = () => resolveConfig({ environment, file: '{"datadir": "/x", "weather": 1, "agentApiPort": 99999}' })
+  expect(mistakes).toThrow('FERRULE_CONDUCTOR_BOOTT is unknown: did you mean FERRULE_CONDUCTOR_BOOT?')
+  expect(mistakes).toThrow('datadir is unknown: did you mean dataDir?')
+  expect(mistakes).toThrow('weather is unknown; known are')
+  expect(mistakes).toThrow('environment: logLevel')
+  expect(mistakes).toThrow('file: agentApiPort')
+})
+
+test.each(['[]', 'null', '{', '3'])('a file that is %s is refused', (file) => {
+  expect(() => resolveConfig({ file })).toThrow('JSON')
+})
+
+test('each key has a description, and one name as flag and in the environment', () => {
+  expect(new Set(CONFIG_KEYS.map(flagName)).size).toBe(CONFIG_KEYS.length)
+  expect(flagName('agentApiPort')).toBe('--agent-api-port')
+  expect(environmentName('agentApiPort')).toBe('FERRULE_CONDUCTOR_AGENT_API_PORT')
+})
+
+test('check masks credentials', () => {
+  const text = describeConfig(resolveConfig({ flags: { url: 'https://user:hunter2@ferrule.example.com' } }))
+  expect(text).not.toContain('hunter2')
+  expect(text).toContain('https://******@ferrule.example.com')
+})
