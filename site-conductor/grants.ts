@@ -19,6 +19,9 @@ export class Grants {
   readonly #env: Env
   readonly #held = new Map<string, Held>()
   #lease: Span | undefined
+  #stopWatch = () => {}
+  /** Called at each lapse, connected or not. */
+  onLapse = (): void => {}
 
   constructor(env: Env) {
     this.#env = env
@@ -32,6 +35,7 @@ export class Grants {
   /** A new session's lease. Only after `lapse()` or `carryOver()`. */
   startLease(lease: Span): void {
     this.#lease = lease
+    this.#watch()
   }
 
   /** A renewal's answer. False when the lease had lapsed before it came: then everything is lost all the same. */
@@ -45,6 +49,7 @@ export class Grants {
   }
 
   lapse(): void {
+    this.#stopWatch()
     this.#lease = undefined
     this.#dropAll(new FaultError('lease.lapsed', 'the lease lapsed before the hub renewed it'))
   }
@@ -106,6 +111,16 @@ export class Grants {
   async digest(): Promise<string | null> {
     if (this.leaseLeft() === 0 || this.#held.size === 0) return null
     return await grantsDigest([...this.#held.values()].map((hold) => hold.grant))
+  }
+
+  /** Whether there is a link or not: a lapse must end what runs. */
+  #watch(): void {
+    this.#stopWatch()
+    this.#stopWatch = this.#env.setTimer(this.leaseLeft() + 1, () => {
+      if (this.leaseLeft() > 0) return this.#watch()
+      this.lapse()
+      this.onLapse()
+    })
   }
 
   #dropAll(fault: FaultError): void {

@@ -145,6 +145,7 @@ export class Link {
         ended = true
         for (const stop of timers) stop()
         this.#stop.signal.removeEventListener('abort', drain)
+        grants.onLapse = () => {}
         this.#send = undefined
         this.connected = false
         resolve(outcome)
@@ -164,13 +165,6 @@ export class Link {
         after(leaseMs / 2, () => renewals.has(rid) && close(1001, 'the hub is silent'))
         after(leaseMs / 4, () => renew(leaseMs))
       }
-      const watchLease = () => {
-        const rest = grants.leaseLeft()
-        if (rest > 0) return void after(rest + 1, watchLease)
-        grants.lapse()
-        close(1001, 'the lease lapsed')
-      }
-
       const onMessage = (message: ToConductor) => {
         if (message.type === 'welcome') {
           if (welcomed || helloSent === undefined) return close(CLOSE.malformed, 'welcome came twice')
@@ -185,7 +179,7 @@ export class Link {
           welcomed = true
           this.connected = true
           log.info('link up', { session: message.session, leaseMs: message.leaseMs })
-          watchLease()
+          grants.onLapse = () => close(1001, 'the lease lapsed')
           renew(message.leaseMs)
           handler.welcomed()
         } else if (!welcomed) close(CLOSE.malformed, `${message.type} before welcome`)

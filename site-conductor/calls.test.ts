@@ -1,0 +1,121 @@
+// What a person may ask at once: methods of drivers, validation, and the opening of secrets; and how drivers are found.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { seal } from '../shared/sealing.ts'
+import { fakeMachine } from './drivers/fake-hardware.ts'
+import { fakeGrant, type FakeHub } from './fake-hub.ts'
+import { type FakeSite, fakeSite } from './fake-site.ts'
+import { loadDrivers } from './load-drivers.ts'
+
+let site: FakeSite
+let hub: FakeHub
+let rid = 0
+
+beforeEach(async () => {
+  site = await fakeSite({ drivers: ['fake-hardware', 'ipmi'] })
+  ;({ hub } = site)
+})
+afterEach(() => site.close())
+
+async function call(node: string, iface: string, method: string, args = {}, timeoutMs = 5_000) {
+  const mine = ++rid
+  hub.send({
+    type: 'call',
+    rid: mine,
+    node,
+    epoch: hub.grants.get(node)!.epoch,
+    interface: iface,
+    method,
+    args,
+    timeoutMs,
+  })
+  return await hub.next('answer', (frame) => frame.rid === mine)
+}
+
+test('power state and boot device are read and set', async () => {
+  hub.grants.set('called', fakeGrant('called'))
+  await site.start()
+  await hub.next('hello')
+  expect(await call('called', 'power', 'get_power_state')).toMatchObject({ result: 'power off' })
+  await call('called', 'management', 'set_boot_device', { boot_device: 'pxe', persistent: false })
+  expect(fakeMachine('called').bootDevice).toEqual({ boot_device: 'pxe', persistent: false })
+  expect((await call('called', 'management', 'get_boot_device')).result).toEqual({
+    boot_device: 'pxe',
+    persistent: false,
+  })
+  expect((await call('called', 'management', 'get_supported_boot_devices')).result).toMatchObject({
+    supported_boot_devices: expect.arrayContaining(['pxe']) as string[],
+  })
+  expect((await call('called', 'power', 'explode')).fault?.code).toBe('driver.unsupported')
+})
+
+test('validate answers per interface with the reason, and names no secret', async () => {
+  const sealed = await seal(
+    site.siteKey.publicKey,
+    { organisation: 'o', site: 's', node: 'other', field: 'driver_info.ipmi_password' },
+    'hunter2',
+  )
+  hub.grants.set('v1', fakeGrant('v1', { interfaces: { power: 'fake', console: 'ipmitool-socat' } }))
+  hub.grants.set('v2', fakeGrant('v2', { driver: 'ipmi', driverInfo: { ipmi_password: 'hunter2' } }))
+  hub.grants.set('v3', fakeGrant('v3', { driver: 'ipmi', driverInfo: { ipmi_address: 'bmc', ipmi_password: sealed } }))
+  await site.start()
+  await hub.next('hello')
+  expect((await call('v1', 'node', 'validate')).result).toMatchObject({
+    power: { result: true },
+    deploy: { result: true },
+    console: { result: null, reason: expect.stringContaining('no console interface') as string },
+  })
+  const missing = (await call('v2', 'node', 'validate')).result
+  expect(missing).toMatchObject({ power: { result: false, reason: expect.stringContaining('ipmi_address') as string } })
+  const foreign = (await call('v3', 'node', 'validate')).result
+  expect(foreign).toMatchObject({
+    power: { result: false, reason: expect.stringContaining('cannot be opened') as string },
+  })
+  expect(JSON.stringify(hub.frames)).not.toContain('hunter2')
+})
+
+test('a sealed secret is opened for the driver, and boot: false is said by validate', async () => {
+  const password = await seal(
+    site.siteKey.publicKey,
+    { organisation: 'o', site: 's', node: 'v4', field: 'driver_info.ipmi_password' },
+    'hunter2',
+  )
+  hub.grants.set(
+    'v4',
+    fakeGrant('v4', { driver: 'ipmi', driverInfo: { ipmi_address: 'bmc', ipmi_password: password } }),
+  )
+  await site.start()
+  await hub.next('hello')
+  expect((await call('v4', 'node', 'validate')).result).toMatchObject({
+    power: { result: true },
+    boot: { result: false, reason: expect.stringContaining('switched off') as string },
+  })
+})
+
+test('a call that takes longer than the hub allows ends with a timeout', async () => {
+  hub.grants.set('v5', fakeGrant('v5', { driver: 'ipmi', driverInfo: { ipmi_address: '127.0.0.1', ipmi_port: 9 } }))
+  await site.start()
+  await hub.next('hello')
+  expect((await call('v5', 'power', 'get_power_state', {}, 500)).fault?.code).toBe('timeout')
+})
+
+test('drivers load by name and by path; what is none, or twice, is refused with its name', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ferrule-drivers-'))
+  try {
+    const good = join(folder, 'good.mjs')
+    await writeFile(
+      good,
+      'export default { name: "good", about: "", info: {}, secrets: [], interfaces: { power: {}, management: {} } }',
+    )
+    const bad = join(folder, 'bad.mjs')
+    await writeFile(bad, 'export const something = 1')
+    expect([...(await loadDrivers(['ipmi', good])).keys()]).toEqual(['ipmi', 'good'])
+    await expect(loadDrivers([bad])).rejects.toThrow('does not export a driver')
+    await expect(loadDrivers(['no-such-package-anywhere'])).rejects.toThrow('cannot be loaded')
+    await expect(loadDrivers(['ipmi', 'ipmi'])).rejects.toThrow('two drivers are called ipmi')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})

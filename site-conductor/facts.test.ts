@@ -1,0 +1,79 @@
+// Facts and notes on their way up: batches, last value wins, bounded loss.
+import { expect, test } from 'vitest'
+import type { FromConductor } from '../shared/protocol.ts'
+import { Facts } from './facts.ts'
+import { FakeEnv } from './fake-env.ts'
+import { Notes } from './notes.ts'
+
+function upward<T>(make: (env: FakeEnv, send: (message: FromConductor) => void, isConnected: () => boolean) => T) {
+  const env = new FakeEnv()
+  const sent: FromConductor[] = []
+  const link = { connected: true }
+  const subject = make(
+    env,
+    (message) => void sent.push(message),
+    () => link.connected,
+  )
+  return { env, sent, link, subject }
+}
+const facts = () => upward((env, send, isConnected) => new Facts(env, send, isConnected))
+const notes = () => upward((env, send, isConnected) => new Notes(env, send, isConnected))
+
+test('facts of many nodes go up as one frame, of one field only the last value', () => {
+  const { env, sent, subject } = facts()
+  subject.set('a', 'power_state', 'power on')
+  subject.set('b', 'power_state', 'power on')
+  subject.set('a', 'power_state', 'power off')
+  expect(sent).toEqual([])
+  env.advance(200)
+  expect(sent).toEqual([{ type: 'facts', nodes: { a: { power_state: 'power off' }, b: { power_state: 'power on' } } }])
+})
+
+test('what was said is not said again, and a change back within a batch is no change', () => {
+  const { env, sent, subject } = facts()
+  subject.set('a', 'power_state', 'power on')
+  env.advance(200)
+  subject.set('a', 'power_state', 'power off')
+  subject.set('a', 'power_state', 'power on')
+  env.advance(200)
+  expect(sent).toHaveLength(1)
+})
+
+test('while the link is down facts wait; a new session hears all that is known anew', () => {
+  const { env, sent, link, subject } = facts()
+  link.connected = false
+  subject.set('a', 'power_state', 'power on')
+  env.advance(200)
+  expect(sent).toEqual([])
+  link.connected = true
+  subject.reconnected()
+  subject.set('a', 'power_state', 'power on')
+  subject.reconnected()
+  subject.set('a', 'power_state', 'power on')
+  env.advance(200)
+  expect(sent).toHaveLength(2)
+})
+
+test('notes go up in order; too many while the link is down lose the oldest, and the loss is counted once', () => {
+  const { env, sent, link, subject } = notes()
+  link.connected = false
+  for (let i = 0; i < 2_010; i++) subject.add({ node: 'n', stage: `s${i}` })
+  env.advance(200)
+  link.connected = true
+  subject.flush()
+  const all = sent.flatMap((frame) => (frame.type === 'notes' ? frame.notes : []))
+  expect(all).toHaveLength(2_000)
+  expect(all[0]!.stage).toBe('s10')
+  expect(all.at(-1)!.stage).toBe('s2009')
+  const dropped = sent.map((frame) => (frame.type === 'notes' ? frame.dropped : 0))
+  expect(dropped.reduce((sum, each) => sum + each, 0)).toBe(10)
+  subject.flush()
+  expect(sent).toHaveLength(dropped.length)
+})
+
+test('a note too large for a timeline says that it was cut', () => {
+  const { env, sent, subject } = notes()
+  subject.add({ node: 'n', stage: 'big', body: { text: 'x'.repeat(1_000) } })
+  env.advance(200)
+  expect(sent).toMatchObject([{ notes: [{ stage: 'big', body: { cut: true } }] }])
+})

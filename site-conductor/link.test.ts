@@ -1,0 +1,172 @@
+// One connection on a clock turned by hand, with a socket that is two arrays: renewals, silence, lapse, backoff.
+import { expect, test } from 'vitest'
+import type { FromConductor, ToConductor } from '../shared/protocol.ts'
+import { newIdentity } from '../shared/upgrade.ts'
+import type { Dialer, SocketEvents } from './dialer.ts'
+import { FakeEnv } from './fake-env.ts'
+import { fakeGrant } from './fake-hub.ts'
+import { Grants } from './grants.ts'
+import { Link, type LinkOutcome } from './link.ts'
+import { logger } from './log.ts'
+
+const { privateKey } = await newIdentity()
+
+function wire() {
+  const env = new FakeEnv()
+  const grants = new Grants(env)
+  const dials: { events: SocketEvents; sent: FromConductor[]; closed?: number }[] = []
+  const dialer: Dialer = {
+    dial(_url, _headers, events) {
+      const dial: (typeof dials)[number] = { events, sent: [] }
+      dials.push(dial)
+      return {
+        send: (frame) => void dial.sent.push(JSON.parse(frame) as FromConductor),
+        close: (code) => void (dial.closed = code),
+      }
+    },
+  }
+  const handler = {
+    hello: () => ({ version: '1', hostname: 'h', drivers: [], capabilities: [], inflight: [] }),
+    welcomed() {},
+    message() {},
+    tenures() {},
+  }
+  /** Pauses before further tries, as they are logged, in ms. */
+  const waits: number[] = []
+  const write = (line: string) => {
+    const { retryInMs } = JSON.parse(line) as { retryInMs?: number }
+    if (retryInMs !== undefined) waits.push(retryInMs)
+  }
+  const log = logger({ level: 'warn', format: 'json', now: () => 0, write })
+  const identity = { conductor: 'c', privateKey, incarnation: 'i' }
+  const link = new Link({ env, log, dialer, url: 'http://cloud', identity, grants, handler })
+  const last = () => dials.at(-1)!
+  const say = (message: ToConductor) => last().events.message(JSON.stringify(message))
+  const welcome = (session = 1, more = {}) => {
+    say({
+      type: 'welcome',
+      session,
+      ringVersion: 1,
+      leaseMs: 16_000,
+      conductor: 'c',
+      site: 's',
+      organisation: 'o',
+      ...more,
+    })
+    say({ type: 'grants', session, ringVersion: 1, add: [fakeGrant('n', { epoch: session })], drop: [], last: true })
+  }
+  return { env, grants, dials, link, last, say, welcome, waits }
+}
+
+/** Lets promises of signing and digests settle: they use real crypto, which answers on later turns. */
+async function until(probe: () => boolean): Promise<void> {
+  while (!probe()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+async function connected() {
+  const all = wire()
+  const ended: LinkOutcome[] = []
+  void all.link.runConnection().then((outcome) => ended.push(outcome))
+  await until(() => all.dials.length === 1)
+  all.last().events.opened()
+  return { ...all, ended }
+}
+const renewals = (sent: FromConductor[]) => sent.filter((message) => message.type === 'renew')
+
+test('renews every quarter of the lease, and the lease counts from sending', async () => {
+  const { env, grants, last, say, welcome } = await connected()
+  env.advance(3_000)
+  welcome()
+  expect(grants.leaseLeft()).toBe(13_000)
+  expect(renewals(last().sent)).toHaveLength(1)
+  env.advance(1_000)
+  say({ type: 'lease', rid: 1, ms: 16_000, tenures: {} })
+  expect(grants.leaseLeft()).toBe(15_000)
+  env.advance(3_000)
+  expect(renewals(last().sent)).toHaveLength(2)
+  say({ type: 'lease', rid: 99, ms: 16_000, tenures: {} })
+  expect(grants.leaseLeft()).toBe(12_000)
+})
+
+test('a hub that is silent for half a lease is left while the lease still holds', async () => {
+  const { env, grants, last, ended, welcome } = await connected()
+  welcome()
+  env.advance(8_000)
+  expect(last().closed).toBe(1001)
+  await until(() => ended.length > 0)
+  expect(ended[0]).toMatchObject({ kind: 'served', why: 'the hub is silent' })
+  grants.check(grants.find('n', 1))
+})
+
+test('a lapse ends the connection and every hold', async () => {
+  const { env, grants, last, welcome } = await connected()
+  welcome()
+  const hold = grants.find('n', 1)
+  env.pause(16_000)
+  env.advance(16_001)
+  expect(hold.signal.aborted).toBe(true)
+  expect(last().closed).toBe(1001)
+})
+
+test('a second connection in the same session keeps the holds; a new session does not, unless the hub says so', async () => {
+  const { grants, link, dials, last, welcome } = await connected()
+  welcome(1)
+  const hold = grants.find('n', 1)
+  const again = async (session: number, more = {}) => {
+    last().events.closed(1006, '')
+    const count = dials.length
+    void link.runConnection()
+    await until(() => dials.length > count)
+    last().events.opened()
+    welcome(session, more)
+  }
+  await again(1)
+  expect(grants.get('n')).toBe(hold)
+  await again(2, { grantsKept: true })
+  expect(grants.get('n')).toBe(hold)
+  expect(hold.grant.epoch).toBe(2)
+  await again(3)
+  expect(hold.signal.aborted).toBe(true)
+  expect(grants.find('n', 3)).not.toBe(hold)
+})
+
+test('grants of another session are ignored', async () => {
+  const { grants, say, welcome } = await connected()
+  welcome(2)
+  say({ type: 'grants', session: 1, ringVersion: 1, add: [fakeGrant('old')], drop: ['n'], last: true })
+  expect(grants.get('old')).toBeUndefined()
+  expect(grants.get('n')).toBeDefined()
+})
+
+test('no welcome is no session, and worth another try', async () => {
+  const { env, ended } = await connected()
+  env.advance(15_000)
+  await until(() => ended.length > 0)
+  expect(ended[0]).toMatchObject({ kind: 'retryable', why: 'no welcome' })
+})
+
+test('waits between tries grow to a minute at most, with jitter, and begin anew after some uptime', async () => {
+  const { env, dials, link, last, welcome, waits } = wire()
+  void link.run()
+  const dialled = (count: number) =>
+    until(() => {
+      if (dials.length < count) env.advance(1_000)
+      return dials.length === count
+    })
+  for (let count = 1; count <= 10; count++) {
+    await dialled(count)
+    last().events.closed(1006, '')
+    await until(() => waits.length === count)
+  }
+  const bounds = waits.map((_, i) => 250 + Math.min(60_000, 1_000 * 2 ** i))
+  expect(waits.filter((wait, i) => wait < 250 || wait > bounds[i]!)).toEqual([])
+  expect(Math.max(...waits)).toBeGreaterThan(4_000)
+  await dialled(11)
+  last().events.opened()
+  welcome()
+  env.advance(5_000)
+  last().events.closed(1006, '')
+  await until(() => waits.length === 11)
+  expect(waits.at(-1)).toBeLessThanOrEqual(1_250)
+  link.stop()
+})
