@@ -86,7 +86,8 @@ export async function openBlockTarget(
       inside(offset, length, 'write')
       if (device.canZero && length >= ZERO_OUT_MIN_BYTES && offset % ALIGN_BYTES === 0 && length % ALIGN_BYTES === 0) {
         // BLKZEROOUT: the kernel promises zeros, by WRITE ZEROES or by writing them. (Plain discard promises nothing.)
-        const args = ['--zeroout', '--offset', String(offset), '--length', String(length), path]
+        // --force, because the exclusive opener that it would refuse to disturb is us.
+        const args = ['--force', '--zeroout', '--offset', String(offset), '--length', String(length), path]
         const { code } = await runTool('blkdiscard', args, { timeoutMs: 3_600_000 })
         if (code === 0) return
       }

@@ -10,7 +10,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
 import { inventorySchema } from '../../shared/agent-protocol.ts'
 import { startFakeConductor } from '../fake-conductor.ts'
-import { MIB, noise, serveBytes, sha256, temporaryFolder, testNode } from '../testing.ts'
+import { MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder, testNode } from '../testing.ts'
 import { runTool } from '../tool.ts'
 import { buildRamdisk } from './build.ts'
 
@@ -87,6 +87,8 @@ it('boots, is looked up, writes images, erases metadata, powers off', { timeout:
     else response.writeHead(404).end()
   }
   const conductor = await startFakeConductor({ node: testNode, names: ['10.0.2.2'], fallback: images })
+  // As at a site: the API over TLS, images over plain HTTP (the digest protects them); the qcow2 goes over TLS, too.
+  await using boot = await serveHttp(images)
   const agentPort = await freePort()
   const parameters = [
     'console=ttyS0',
@@ -136,7 +138,9 @@ it('boots, is looked up, writes images, erases metadata, powers off', { timeout:
   const small = { ...testNode, instance_info: { root_device: { serial: 's== small' } } }
   const source = (path: string, format: string, digest: string) => ({
     id: path,
-    urls: [`https://10.0.2.2:${conductor.port}${path}`],
+    urls: [
+      `${format === 'raw' ? boot.url.replace('127.0.0.1', '10.0.2.2') : `https://10.0.2.2:${conductor.port}`}${path}`,
+    ],
     disk_format: format,
     os_hash_algo: 'sha256',
     os_hash_value: digest,
@@ -234,6 +238,13 @@ it('boots, is looked up, writes images, erases metadata, powers off', { timeout:
   const start = Number(partition?.[1]) * 512
   expect(Number(partition?.[2]) * 512 + 512 - start).toBe(64 * MIB)
   expect((await readRange(at('vda.raw'), start, iso.length)).equals(iso)).toBe(true)
+  // The hole was zeroed by the device, not written: QEMU's map of the disk shows no data there.
+  const map = JSON.parse(await tool('qemu-img', 'map', '--output=json', at('vda.qcow2'))) as {
+    start: number
+    length: number
+    data: boolean
+  }[]
+  expect(map.find((extent) => extent.start <= 28 * MIB && 28 * MIB < extent.start + extent.length)?.data).toBe(false)
   // Between the two tables of the image everything is as it was served.
   const [from, to] = [MIB, raw.length - 33 * 512]
   expect((await readRange(at('vda.raw'), from, to - from)).equals(raw.subarray(from, to))).toBe(true)

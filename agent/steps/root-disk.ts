@@ -14,9 +14,20 @@ export async function findRootDisk({ machine, node }: CommandContext): Promise<B
   return chooseRootDisk(await machine.listDisks(), wanted, Array.isArray(skip) ? skip.filter(isHints) : [])
 }
 
-/** The caller closes the target. */
-export async function openRootDisk(context: CommandContext): Promise<{ device: BlockDevice; target: BlockTarget }> {
+/**
+ * Opens the root disk, does something with it, closes it. `changed`: the kernel then reads its partition table again (only then: while we hold the
+ * disk, it refuses). A kernel that does not is a line in the log, since the next boot reads it anyway.
+ */
+export async function withRootDisk<T>(
+  context: CommandContext,
+  { changed }: { changed: boolean },
+  use: (target: BlockTarget, device: BlockDevice) => Promise<T>,
+): Promise<T> {
   const device = await findRootDisk(context)
   context.log(`root disk is ${device.path}, ${device.sizeBytes} bytes`)
-  return { device, target: await context.machine.openDisk(device) }
+  const target = await context.machine.openDisk(device)
+  const result = await use(target, device).finally(() => target.close())
+  const warning = changed ? await context.machine.rereadPartitions(device) : undefined
+  if (warning) context.log(`partition table of ${device.path} not read again: ${warning}`)
+  return result
 }

@@ -8,7 +8,7 @@ import { checkConfigDrive, decodeConfigDrive, writeConfigDrive } from '../disk/c
 import { download } from '../disk/download.ts'
 import type { PartitionTable } from '../disk/partition-table.ts'
 import { readPartitionTable } from '../disk/partition-table.ts'
-import { openRootDisk } from './root-disk.ts'
+import { withRootDisk } from './root-disk.ts'
 
 /** Base64 of an ISO 9660 or FAT volume, or of its gzip; or an http(s) URL where either form lies as it is. */
 export const configDriveSchema = z
@@ -54,14 +54,8 @@ export const writeConfigDriveStep = defineStep({
   args: z.object({ configdrive: configDriveSchema }),
   async run(context, { configdrive }) {
     const volume = await fetchConfigDrive(context, configdrive)
-    const { device, target } = await openRootDisk(context)
-    try {
-      const text = await placeConfigDrive(context, target, await readPartitionTable(target), volume)
-      const warning = await context.machine.rereadPartitions(device)
-      if (warning) context.log(`partition table of ${device.path} not read again: ${warning}`)
-      return text
-    } finally {
-      await target.close()
-    }
+    return withRootDisk(context, { changed: true }, async (target) =>
+      placeConfigDrive(context, target, await readPartitionTable(target), volume),
+    )
   },
 })

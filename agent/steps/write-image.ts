@@ -5,7 +5,7 @@ import { defineStep } from '../command.ts'
 import { moveGptMirrorToEnd } from '../disk/partition-table.ts'
 import { writeImage } from '../disk/write-image.ts'
 import { configDriveSchema, fetchConfigDrive, placeConfigDrive } from './write-configdrive.ts'
-import { openRootDisk } from './root-disk.ts'
+import { withRootDisk } from './root-disk.ts'
 
 export const writeImageArgs = z.object({ image_info: imageInfoSchema, configdrive: configDriveSchema.nullish() })
 
@@ -18,8 +18,7 @@ export const writeImageStep = defineStep({
   async run(context, { image_info: image, configdrive }) {
     // A config drive that is no good is found out before the disk is touched.
     const volume = configdrive ? await fetchConfigDrive(context, configdrive) : undefined
-    const { device, target } = await openRootDisk(context)
-    try {
+    return withRootDisk(context, { changed: true }, async (target, device) => {
       const { machine, config, signal, log, progress } = context
       const { fetchedBytes, imageBytes, digest } = await writeImage({
         image,
@@ -35,11 +34,7 @@ export const writeImageStep = defineStep({
       log(`image: ${fetchedBytes} bytes, ${digest.algorithm} ${digest.hex}, on ${device.path}`)
       const table = await moveGptMirrorToEnd(target)
       if (volume) await placeConfigDrive(context, target, table, volume)
-      const warning = await machine.rereadPartitions(device)
-      if (warning) log(`partition table of ${device.path} not read again: ${warning}`)
       return { result: `write_image: image (${image.id}) written to device ${device.path} size ${imageBytes}` }
-    } finally {
-      await target.close()
-    }
+    })
   },
 })
