@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startConductor, type RunningConductor } from '../site-conductor/conductor.ts'
 import { resolveConfig } from '../site-conductor/config.ts'
+import { type Dialer, webSocketDialer } from '../site-conductor/dialer.ts'
 import { logger } from '../site-conductor/log.ts'
 import type { LoopbackNetwork } from './loopback.ts'
 
@@ -23,6 +24,8 @@ export interface ConductorOptions {
   readonly as: 'inside' | 'process'
   /** Bytes of the fake kernel and initrd that machines load. */
   readonly ramdiskBytes: number
+  /** Of one inside this process: sees every frame that it sends or gets. */
+  onFrame?(frame: string): void
   /** More configuration, such as drivers and powerPollS. */
   readonly config: Readonly<Record<string, unknown>>
   onLog(line: string): void
@@ -64,7 +67,7 @@ async function configFile({ dataDir, network, ramdiskBytes, config }: ConductorO
   })
 }
 
-function inside(file: string, { onLog }: ConductorOptions): SimConductor {
+function inside(file: string, { onLog, onFrame }: ConductorOptions): SimConductor {
   let running: RunningConductor | undefined
   const stop = async () => {
     await running?.close()
@@ -74,10 +77,29 @@ function inside(file: string, { onLog }: ConductorOptions): SimConductor {
     async start() {
       const { config } = resolveConfig({ file })
       const log = logger({ level: config.logLevel, format: 'json', now: () => Date.now(), write: onLog })
-      running = await startConductor({ config, log })
+      running = await startConductor({ config, log, services: { dialer: onFrame ? tapped(onFrame) : webSocketDialer } })
     },
     kill: stop,
     close: stop,
+  }
+}
+
+function tapped(onFrame: (frame: string) => void): Dialer {
+  return {
+    dial(url, headers, events) {
+      const message = (frame: string) => {
+        onFrame(frame)
+        events.message(frame)
+      }
+      const opened = () => events.opened()
+      const closed = (code: number, reason: string) => events.closed(code, reason)
+      const socket = webSocketDialer.dial(url, headers, { opened, message, closed })
+      const send = (frame: string) => {
+        onFrame(frame)
+        socket.send(frame)
+      }
+      return { send, close: (code, reason) => socket.close(code, reason) }
+    },
   }
 }
 

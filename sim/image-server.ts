@@ -20,6 +20,8 @@ export interface Hold {
 export interface ImageServer {
   readonly url: string
   publish(name: string, image: Image): PublishedImage
+  /** An image of so many bytes, of which none ever comes: what counts is the length that is announced. */
+  announce(name: string, bytes: number): PublishedImage
   /** Downloads of `name` stop after `bytes` until they are released. */
   hold(name: string, bytes: number): Hold
   /** GETs answered with content so far, by name. */
@@ -35,11 +37,14 @@ interface Held extends Hold {
 
 export async function startImageServer(address = '127.0.0.1'): Promise<ImageServer> {
   const images = new Map<string, Image>()
+  const lengths = new Map<string, number>()
   const holds = new Map<string, Held>()
   const counts = new Map<string, number>()
   const server = createServer((request, response) => void serve(request, response))
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
     const name = (request.url ?? '').slice(1)
+    const announced = lengths.get(name)
+    if (announced !== undefined) return void response.writeHead(200, { 'content-length': announced }).flushHeaders()
     const image = images.get(name)
     if (image === undefined) return void response.writeHead(404).end('not found')
     counts.set(name, (counts.get(name) ?? 0) + 1)
@@ -68,6 +73,10 @@ export async function startImageServer(address = '127.0.0.1'): Promise<ImageServ
     publish(name, image) {
       images.set(name, image)
       return { url: `${url}/${name}`, sha256: image.sha256, bytes: image.bytes.length }
+    },
+    announce(name, bytes) {
+      lengths.set(name, bytes)
+      return { url: `${url}/${name}`, sha256: '0'.repeat(64), bytes }
     },
     hold(name, bytes) {
       const reached = Promise.withResolvers<void>()

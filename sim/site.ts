@@ -36,6 +36,8 @@ export interface SimSiteOptions {
   readonly bmcPassword?: string
   onLog?(line: string): void
   onConsole?(machine: string, line: string): void
+  /** Every frame between hub and conductor; of a conductor inside this process only. */
+  onFrame?(frame: string): void
 }
 
 export interface SiteMachine {
@@ -98,6 +100,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
       ramdiskBytes: options.ramdiskBytes ?? 256 * 1024,
       config: options.conductorConfig ?? {},
       onLog,
+      ...(options.onFrame && { onFrame: options.onFrame }),
     })
     closers.push(() => conductor.close())
     await conductor.start()

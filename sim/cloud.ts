@@ -1,0 +1,81 @@
+// The real cloud on a free loopback port, in this process or as a process of its own that can be killed and started again.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { startCloud, type Cloud } from '../cloud/hosts/node/start.ts'
+
+export interface SimCloudOptions {
+  readonly dataDir: string
+  readonly as: 'inside' | 'process'
+  onLog(line: string): void
+}
+
+export interface SimCloud {
+  readonly url: string
+  /** Of the first person. */
+  readonly token: string
+  /** Starts it again, at the same address with the same data. */
+  start(): Promise<void>
+  /** SIGKILL; of one inside this process it is a clean stop. */
+  kill(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Resolves when it listens. */
+export async function startSimCloud(options: SimCloudOptions): Promise<SimCloud> {
+  return options.as === 'inside' ? await inside(options) : await outside(options)
+}
+
+async function inside({ dataDir, onLog }: SimCloudOptions): Promise<SimCloud> {
+  const log: NonNullable<Parameters<typeof startCloud>[0]['log']> = (level, event, fields) =>
+    onLog(JSON.stringify({ level, event, ...fields }))
+  let cloud: Cloud | undefined = await startCloud({ dataDir, port: 0, log })
+  const { url, token = '' } = cloud
+  const close = async () => {
+    await cloud?.close()
+    cloud = undefined
+  }
+  return {
+    url,
+    token,
+    kill: close,
+    close,
+    async start() {
+      cloud = await startCloud({ dataDir, port: Number(new URL(url).port), log })
+    },
+  }
+}
+
+async function outside({ dataDir, onLog }: SimCloudOptions): Promise<SimCloud> {
+  const program = fileURLToPath(new URL('cloud-process.ts', import.meta.url))
+  let child: ChildProcess | undefined
+  const start = async (port: number) => {
+    const started = spawn(process.execPath, [program, dataDir, String(port)], { stdio: ['pipe', 'pipe', 'pipe'] })
+    child = started
+    createInterface(started.stderr).on('line', onLog)
+    // Its first line says where it is; a process that fails to start says why on the other stream.
+    const failed = once(started, 'exit').then(() => Promise.reject(new Error(`the cloud ended: ${dataDir}`)))
+    failed.catch(() => {})
+    const [line] = (await Promise.race([once(createInterface(started.stdout), 'line'), failed])) as [string]
+    return JSON.parse(line) as { url: string; token?: string }
+  }
+  const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    const ending = child
+    child = undefined
+    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
+    const exited = once(ending, 'exit')
+    ending.kill(signal)
+    await exited
+  }
+  const { url, token = '' } = await start(0)
+  return {
+    url,
+    token,
+    kill: () => end('SIGKILL'),
+    close: () => end('SIGTERM'),
+    async start() {
+      await start(Number(new URL(url).port))
+    },
+  }
+}
