@@ -127,6 +127,15 @@ describe('other disks', () => {
     )
   })
 
+  it('a GPT left over behind a newer MBR does not count', () => {
+    const bytes = gptStart(16 * 2048)
+    const entry = { number: 1, bootable: true, type: 0x83, firstLba: 2048, sectors: 2048 }
+    withMbrEntry(Buffer.alloc(512), entry).copy(bytes)
+    return withDisk(64 * MIB, bytes, async (target) => {
+      expect(await moveGptMirrorToEnd(target)).toMatchObject({ kind: 'mbr', mbr: { entries: [entry] } })
+    })
+  })
+
   it('an MBR gets a primary partition, but no fifth', () => {
     let sector: Buffer = Buffer.alloc(512)
     for (const number of [1, 2, 3]) {

@@ -29,27 +29,39 @@ async function readAt(target: BlockTarget, offset: number, length: number): Prom
 const broken = (target: BlockTarget, error: unknown) =>
   error instanceof CodecError ? new AgentFault('PartitionTableError', `${target.path}: ${error.message}`) : error
 
-/** A GPT wins over its protective MBR. PartitionTableError when a GPT is there but broken, or made for another sector size. */
+/** Undefined for a sector 0 that is no MBR: nothing at all, or the boot sector of a file system. */
+function mbrOrNothing(sector: Buffer): Mbr | undefined {
+  try {
+    return decodeMbr(sector)
+  } catch (error) {
+    if (error instanceof CodecError) return undefined
+    throw error
+  }
+}
+
+/**
+ * As Linux sees it: a GPT counts only behind an MBR with a protective entry, so that the leftover of one behind a newer MBR does not.
+ * PartitionTableError when a GPT is there but broken, or made for another sector size.
+ */
 export async function readPartitionTable(target: BlockTarget): Promise<PartitionTable> {
   const { sectorBytes } = target
+  const mbr = mbrOrNothing(await readAt(target, 0, sectorBytes))
+  if (!mbr) return { kind: 'none' }
+  if (!mbr.entries.some((entry) => entry.type === MBR_TYPE_PROTECTIVE)) return { kind: 'mbr', mbr }
   try {
-    const header = await readAt(target, sectorBytes, sectorBytes)
-    if (hasGptMagic(header)) {
-      const { entriesLba, entryCount, entryBytes } = decodeGptHeader(header)
-      if ((entriesLba + 1) * sectorBytes > target.sizeBytes) throw new CodecError('GPT entries lie behind the disk')
-      return {
-        kind: 'gpt',
-        gpt: decodeGpt(header, await readAt(target, entriesLba * sectorBytes, entryCount * entryBytes)),
-      }
-    }
     const otherSize = sectorBytes === 512 ? 4096 : 512
-    if (hasGptMagic(await readAt(target, otherSize, 512))) {
+    const header = await readAt(target, sectorBytes, sectorBytes)
+    if (!hasGptMagic(header) && hasGptMagic(await readAt(target, otherSize, 512))) {
       throw new CodecError(`the image is made for sectors of ${otherSize} bytes, the disk has ${sectorBytes}`)
     }
-    return { kind: 'mbr', mbr: decodeMbr(await readAt(target, 0, sectorBytes)) }
+    const { entriesLba, entryCount, entryBytes } = decodeGptHeader(header)
+    if (entriesLba * sectorBytes + entryCount * entryBytes > target.sizeBytes)
+      throw new CodecError('GPT entries lie behind the disk')
+    return {
+      kind: 'gpt',
+      gpt: decodeGpt(header, await readAt(target, entriesLba * sectorBytes, entryCount * entryBytes)),
+    }
   } catch (error) {
-    // A disk without 55 AA has no table at all.
-    if (error instanceof CodecError && error.message.startsWith('no MBR')) return { kind: 'none' }
     throw broken(target, error)
   }
 }

@@ -24,7 +24,7 @@ export function memoryBudget(memAvailableBytes: number): number {
 /** `fileBytes` undefined: the length is not known beforehand, so only memory will do. */
 export function chooseSpool(fileBytes: number | undefined, memAvailableBytes: number, target: BlockTarget): Spool {
   const budget = memoryBudget(memAvailableBytes)
-  if (fileBytes === undefined || fileBytes <= budget) return memorySpool(target)
+  if (fileBytes === undefined || fileBytes <= budget) return memorySpool(target, budget)
   const start = Math.floor((target.sizeBytes - fileBytes) / CHUNK_BYTES) * CHUNK_BYTES
   // Below the spool there must at least be room for as much again: a qcow2 file is hardly ever larger than what is in it.
   if (start < fileBytes / 2) {
@@ -49,12 +49,18 @@ export function chooseSpool(fileBytes: number | undefined, memAvailableBytes: nu
   }
 }
 
-function memorySpool(target: BlockTarget): Spool {
+function memorySpool(target: BlockTarget, budget: number): Spool {
   const chunks: Buffer[] = []
   return {
     where: 'memory',
     freeBelow: target.sizeBytes,
     async store(chunk, offset) {
+      if (offset + chunk.length > budget) {
+        throw new AgentFault(
+          'DiskTooSmall',
+          `an image of unknown length does not fit into memory (${budget} bytes); serve it with a Content-Length`,
+        )
+      }
       chunks[offset / CHUNK_BYTES] = Buffer.from(chunk)
     },
     file: (bytes) => ({

@@ -207,6 +207,33 @@ describe('a raw image', () => {
   })
 })
 
+describe('a qcow2 image waits for its digest', () => {
+  const image = Buffer.concat([Buffer.from('514649fb00000003', 'hex'), noise(9 * MIB)])
+  const options = { disk_format: 'qcow2', os_hash_value: '12'.repeat(32) }
+
+  it('where it fits, or is refused', async () => {
+    await using folder = await temporaryFolder()
+    await using server = await serveHttp(serveBytes(image))
+    const disk = await fileDisk(folder.path, 'vda', 12 * MIB)
+    const error = await fault(write(disk, { ...options, urls: [server.url] }, { memAvailableBytes: 0 }))
+    expect(error).toMatchObject({ type: 'DiskTooSmall' })
+    expect(error.message).toContain('neither into memory')
+  })
+
+  it('in memory only as long as there is memory, when its length is not known', async () => {
+    await using folder = await temporaryFolder()
+    await using server = await serveHttp((_request, response) => {
+      response.write(image)
+      response.end(image)
+    })
+    const disk = await fileDisk(folder.path, 'vda', 64 * MIB, { dirty: true })
+    const memAvailableBytes = 256 * MIB + 6 * MIB
+    const error = await fault(write(disk, { ...options, urls: [server.url] }, { memAvailableBytes }))
+    expect(error.message).toContain('unknown length')
+    expect((await diskBytes(disk)).every((byte) => byte === 0xa5)).toBe(true)
+  })
+})
+
 describe('named by their symptoms', () => {
   it('endless source hangs a worker (CVE-2026-44919): ends at the size of the disk', async () => {
     await using folder = await temporaryFolder()

@@ -86,6 +86,8 @@ export async function writeImage(options: WriteImageOptions): Promise<WrittenIma
     throw new AgentFault('InvalidImage', 'partition images are not written by this agent; use a whole-disk image')
   }
   const expected = expectedDigest(options.image)
+  if (options.image.proxies && Object.keys(options.image.proxies).length > 0)
+    options.log('image: proxies are not used by this agent')
   const early = formatLie(declared, declared === 'qcow2' ? 'qcow2' : declared === 'iso' ? 'iso' : 'gpt')
   if (early) throw new AgentFault('InvalidImage', early)
   return declared === 'qcow2' ? writeQcow2(options, expected) : writeRaw(options, expected)
