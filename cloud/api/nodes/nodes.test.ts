@@ -1,0 +1,254 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { MAX_VERSION } from '../microversion.ts'
+import { NODE_FIELDS } from './fields.ts'
+
+describe('nodes', () => {
+  let site: TestSite
+  beforeAll(async () => {
+    site = await startTestSite()
+  })
+  afterAll(() => site.stop())
+
+  const make = async (more: Record<string, unknown> = {}) => {
+    const { status, text, body } = await site.api('POST', '/v1/nodes', { driver: 'fake-hardware', ...more })
+    expect([status, text]).toEqual([201, expect.anything()])
+    return body
+  }
+  /** Changes rows behind the API's back, as the hub would. */
+  const set = async (uuid: string, changes: string) => {
+    const [[organisation]] = (await site.host.cloud.ports.store.directory.all('SELECT id FROM organisations')) as [
+      [string],
+    ]
+    await site.host.cloud.ports.store
+      .organisation(organisation)
+      .batch([{ sql: `UPDATE nodes SET ${changes} WHERE uuid = ?`, args: [uuid] }])
+  }
+
+  it.each([1, 2, 5, 19, 20, 31, 38, 48, 86, 109, MAX_VERSION])(
+    'at 1.%i every field of that version is shown and no other',
+    async (version) => {
+      const { uuid } = await make()
+      const { body } = await site.api('GET', `/v1/nodes/${uuid}`, undefined, {
+        'X-OpenStack-Ironic-API-Version': `1.${version}`,
+      })
+      expect(Object.keys(body).sort()).toEqual(
+        NODE_FIELDS.filter((f) => f.since <= version)
+          .map((f) => f.name)
+          .sort(),
+      )
+    },
+  )
+
+  it('states that are newer than the request have their old names', async () => {
+    const { uuid } = await make()
+    const state = async (version: string) =>
+      (await site.api('GET', `/v1/nodes/${uuid}/states`, undefined, { 'X-OpenStack-Ironic-API-Version': version })).body
+        .provision_state
+    await set(uuid, "provision_state = 'available'")
+    expect([await state('1.1'), await state('1.2')]).toEqual([null, 'available'])
+    await set(uuid, "provision_state = 'inspect wait'")
+    expect([await state('1.1'), await state('1.38'), await state('1.39')]).toEqual([
+      'inspecting',
+      'inspecting',
+      'inspect wait',
+    ])
+  })
+
+  it('names came with 1.5, fields with 1.8', async () => {
+    await make({ name: 'by-name' })
+    expect(
+      (await site.api('GET', '/v1/nodes/by-name', undefined, { 'X-OpenStack-Ironic-API-Version': '1.4' })).status,
+    ).toBe(400)
+    expect(
+      (await site.api('GET', '/v1/nodes/by-name', undefined, { 'X-OpenStack-Ironic-API-Version': '1.5' })).status,
+    ).toBe(200)
+    expect(
+      (await site.api('GET', '/v1/nodes?fields=uuid', undefined, { 'X-OpenStack-Ironic-API-Version': '1.7' })).status,
+    ).toBe(406)
+    expect(
+      (await site.api('GET', '/v1/nodes?fields=owner', undefined, { 'X-OpenStack-Ironic-API-Version': '1.49' })).status,
+    ).toBe(406)
+    expect(
+      (await site.api('GET', '/v1/nodes?owner=x', undefined, { 'X-OpenStack-Ironic-API-Version': '1.49' })).status,
+    ).toBe(406)
+  })
+
+  it('paths without v1 and with a slash at the end are the same', async () => {
+    const { uuid } = await make()
+    for (const path of [`/nodes/${uuid}`, `/v1/nodes/${uuid}/`, `/v1/nodes/${uuid.toUpperCase()}`]) {
+      expect((await site.api('GET', path)).body.uuid).toBe(uuid)
+    }
+  })
+
+  it('links start with the address that was asked', async () => {
+    const { uuid, links, ports } = await make()
+    expect(links).toEqual([
+      { href: `${site.host.url}/v1/nodes/${uuid}`, rel: 'self' },
+      { href: `${site.host.url}/nodes/${uuid}`, rel: 'bookmark' },
+    ])
+    expect(ports[0].href).toBe(`${site.host.url}/v1/nodes/${uuid}/ports`)
+  })
+
+  it('a secret is nowhere: not in answers, not in rows, not in the log of events', async () => {
+    const canary = 'canary-93b1'
+    const { uuid } = await make({
+      driver_info: { fake_password: canary, fake_address: 'x' },
+      instance_info: { image_url: `https://x/${canary}`, image_pull_secret: canary },
+    })
+    await set(uuid, `driver_internal_info = '{"agent_secret_token": "${canary}", "n": [1, {"a": null}], "t": true}'`)
+    await site.api('PATCH', `/v1/nodes/${uuid}`, [
+      { op: 'add', path: '/driver_info/fake_password', value: `${canary}2` },
+    ])
+    const seen: string[] = []
+    for (const path of [
+      `/v1/nodes/${uuid}`,
+      '/v1/nodes/detail',
+      '/v1/nodes?fields=driver_info,instance_info,driver_internal_info',
+      `/v1/nodes/${uuid}/timeline`,
+      '/v1/events',
+      `/v1/nodes/${uuid}/history?detail=true`,
+    ]) {
+      const { status, text } = await site.api('GET', path)
+      expect([status, text]).toEqual([200, expect.anything()])
+      seen.push(text)
+    }
+    expect(seen.join('')).not.toContain(canary)
+    expect(seen.join('')).not.toContain('sealed:')
+    const { body } = await site.api('GET', `/v1/nodes/${uuid}`)
+    expect(body.driver_info).toEqual({ fake_password: '******', fake_address: 'x' })
+    expect(body.instance_info).toEqual({ image_url: '******', image_pull_secret: '******' })
+    expect(body.driver_internal_info).toEqual({ agent_secret_token: '******', n: [1, { a: null }], t: true })
+  })
+
+  it('a config drive is not taken as part of instance_info', async () => {
+    const { uuid } = await make()
+    for (const patch of [
+      { path: '/instance_info/configdrive', value: 'x' },
+      { path: '/instance_info', value: { configdrive: 'x' } },
+    ]) {
+      const reply = await site.api('PATCH', `/v1/nodes/${uuid}`, [{ op: 'add', ...patch }])
+      expect([reply.status, reply.body.hint]).toEqual([400, expect.stringContaining('states/provision')])
+    }
+    // What was read may be written back.
+    expect(
+      (
+        await site.api('PATCH', `/v1/nodes/${uuid}`, [
+          { op: 'add', path: '/instance_info', value: { configdrive: '******' } },
+        ])
+      ).status,
+    ).toBe(200)
+    expect(
+      (await site.api('POST', '/v1/nodes', { driver: 'fake-hardware', instance_info: { configdrive: 'x' } })).status,
+    ).toBe(400)
+  })
+
+  it('lists filter, sort and go on from a marker in both directions', async () => {
+    const made: string[] = []
+    for (const owner of ['b', 'a', null, 'a']) made.push((await make({ owner, resource_class: 'sorted' })).uuid)
+    const walk = async (query: string) => {
+      const found: string[] = []
+      let path = `/v1/nodes?resource_class=sorted&limit=1&${query}`
+      for (let i = 0; i < 6; i++) {
+        const { body } = await site.api('GET', path)
+        found.push(...body.nodes.map((node: { uuid: string }) => made.indexOf(node.uuid)))
+        if (!body.next) break
+        path = body.next.slice(site.host.url.length)
+      }
+      return found
+    }
+    expect(await walk('')).toEqual([0, 1, 2, 3])
+    expect(await walk('sort_dir=desc')).toEqual([3, 2, 1, 0])
+    expect(await walk('sort_key=owner')).toEqual([2, 1, 3, 0])
+    expect(await walk('sort_key=owner&sort_dir=desc')).toEqual([0, 3, 1, 2])
+    expect(await walk('owner=a')).toEqual([1, 3])
+    expect(await walk('project=b')).toEqual([0])
+    expect(
+      await walk('associated=false&retired=no&maintenance=0&fault=none&conductor=c1&conductor_group=DEFAULT'),
+    ).toEqual([0, 1, 2, 3])
+    expect(await walk('associated=true')).toEqual([])
+  })
+
+  it('a list holds 1,000 at most and says where the next page is', async () => {
+    const { body } = await site.api('GET', '/v1/nodes?limit=100000')
+    expect(body.nodes.length).toBeLessThanOrEqual(1000)
+    expect(body.next).toBeUndefined()
+  })
+
+  it('a filter value cannot become SQL', async () => {
+    const { body } = await site.api('GET', `/v1/nodes?owner=${encodeURIComponent("' OR 1=1 --@")}`)
+    expect(body).toEqual({ nodes: [] })
+    expect((await site.api('GET', "/v1/nodes?fields=uuid'")).status).toBe(400)
+  })
+
+  it('a verb that is not possible says what is', async () => {
+    const { uuid } = await make()
+    const { body } = await site.api('PUT', `/v1/nodes/${uuid}/states/provision`, { target: 'provide' })
+    expect(body).toMatchObject({ status: 400, code: 'state.invalid', hint: 'from here: manage' })
+  })
+
+  it('verbs need their version, and come before the state machine', async () => {
+    const { uuid } = await make()
+    const put = async (version: string, target: string) =>
+      (
+        await site.api(
+          'PUT',
+          `/v1/nodes/${uuid}/states/provision`,
+          { target },
+          { 'X-OpenStack-Ironic-API-Version': version },
+        )
+      ).status
+    expect(await put('1.3', 'manage')).toBe(406)
+    expect(await put('1.72', 'deploy')).toBe(406)
+    expect(await put('1.73', 'deploy')).toBe(400)
+  })
+
+  it('maintenance refuses a deploy before the state machine does', async () => {
+    const { uuid } = await make()
+    expect((await site.api('PUT', `/v1/nodes/${uuid}/maintenance`, { reason: 'disk' })).status).toBe(202)
+    expect((await site.api('GET', `/v1/nodes/${uuid}`)).body).toMatchObject({
+      maintenance: true,
+      maintenance_reason: 'disk',
+    })
+    expect((await site.api('PUT', `/v1/nodes/${uuid}/states/provision`, { target: 'active' })).body.code).toBe(
+      'node.maintenance',
+    )
+  })
+
+  it('arguments that nobody would obey are refused, not ignored', async () => {
+    const { uuid } = await make()
+    await set(uuid, "provision_state = 'available'")
+    for (const more of [
+      { deploy_steps: [] },
+      { rescue_password: 'x' },
+      { configdrive: 'not base64!' },
+      { configdrive: { nope: 1 } },
+    ]) {
+      expect((await site.api('PUT', `/v1/nodes/${uuid}/states/provision`, { target: 'active', ...more })).status).toBe(
+        400,
+      )
+    }
+    const old = { 'X-OpenStack-Ironic-API-Version': '1.55' }
+    expect(
+      (
+        await site.api(
+          'PUT',
+          `/v1/nodes/${uuid}/states/provision`,
+          { target: 'active', configdrive: { meta_data: {} } },
+          old,
+        )
+      ).status,
+    ).toBe(406)
+  })
+
+  it('a node whose task is under way is locked', async () => {
+    const { uuid } = await make()
+    await set(uuid, "task = '018f0000-0000-7000-8000-000000000000', reservation = 'c9'")
+    const { body } = await site.api('PUT', `/v1/nodes/${uuid}/states/provision`, { target: 'provide' })
+    expect(body).toMatchObject({
+      status: 409,
+      code: 'node.locked',
+      detail: expect.stringContaining('locked by host c9'),
+    })
+  })
+})
