@@ -21,7 +21,7 @@ import { lockFolder } from './lock.ts'
 import type { Log } from './log.ts'
 import { Notes } from './notes.ts'
 import { PowerPoll } from './periodic.ts'
-import { Runner } from './runner.ts'
+import { Tasks } from './tasks.ts'
 import { VERSION } from './version.ts'
 import { resources, sealing, type Site } from './site.ts'
 import { type RunningSiteBoot, startSiteBoot } from './site-boot.ts'
@@ -99,7 +99,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   const facts = new Facts(env, send, isConnected)
   const notes = new Notes(env, send, isConnected)
   const shared = { env, log, grants, drivers, site, send }
-  const runner = new Runner({
+  const tasks = new Tasks({
     ...shared,
     journal,
     note: (node, task, stage, body) => notes.add({ node, task, stage, body }),
@@ -122,33 +122,33 @@ export async function startConductor(options: ConductorOptions): Promise<Running
         hostname: hostname().slice(0, 255),
         drivers: [...drivers.values()].map(driverFacts),
         capabilities: capabilities(site),
-        inflight: runner.inflight(),
+        inflight: tasks.inflight(),
       }),
       welcomed() {
-        runner.reconnected()
+        tasks.reconnected()
         facts.reconnected()
         notes.flush()
       },
       message: (message) => void dispatch(message).catch(fail),
-      tenures: (tenures, sent) => runner.extendTenures(tenures, sent),
+      tenures: (tenures, sent) => tasks.extendTenures(tenures, sent),
     },
   })
 
   async function dispatch(message: ToConductor): Promise<void> {
     switch (message.type) {
       case 'task':
-        return await runner.deliver(message)
+        return await tasks.deliver(message)
       case 'proceed':
-        return runner.proceed(message.id, message.rid, message.tenureMs)
+        return tasks.proceed(message.id, message.rid, message.tenureMs)
       case 'fenced':
       case 'done':
-        return await runner.over(message.id, message.type, message.rid)
+        return await tasks.over(message.id, message.type, message.rid)
       case 'cancel':
-        return runner.cancel(message.id)
+        return tasks.cancel(message.id)
       case 'ack':
-        return await runner.acked(message.id, message.upTo)
+        return await tasks.acked(message.id, message.upTo)
       case 'settled':
-        return await runner.settled(message.id)
+        return await tasks.settled(message.id)
       case 'call':
         return await calls.answer(message)
       case 'welcome':
@@ -165,7 +165,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     calls,
     facts,
     intervalMs: config.powerPollS * 1000,
-    isBusy: (node) => runner.isBusy(node),
+    isBusy: (node) => tasks.isBusy(node),
   })
   const ended = Promise.race([failure.promise, link.run()])
   ended.catch((error) => log.error('the conductor cannot go on', { error }))
@@ -180,7 +180,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       poll.close()
       facts.flush()
       notes.flush()
-      await runner.close()
+      await tasks.close()
       link.stop()
       await ended.catch(() => {})
       grants.lapse()

@@ -130,6 +130,19 @@ test('a second connection in the same session keeps the holds; a new session doe
   expect(grants.find('n', 3)).not.toBe(hold)
 })
 
+test('a node that is not granted again in a new session is lost', async () => {
+  const { grants, link, dials, last, say, welcome } = await connected()
+  welcome(1)
+  const hold = grants.find('n', 1)
+  last().events.closed(1006, '')
+  void link.runConnection()
+  await until(() => dials.length === 2)
+  last().events.opened()
+  say({ type: 'welcome', session: 2, ringVersion: 1, leaseMs: 16_000, conductor: 'c', site: 's', organisation: 'o' })
+  expect(hold.signal.aborted).toBe(true)
+  expect(grants.get('n')).toBeUndefined()
+})
+
 test('grants of another session are ignored', async () => {
   const { grants, say, welcome } = await connected()
   welcome(2)

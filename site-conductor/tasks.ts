@@ -1,0 +1,149 @@
+// The tasks at this conductor: what the hub delivers becomes a run, and what it says about a task reaches that run.
+// 1. One run per node at a time. 2. A delivery of what runs already repeats what may not have been heard. 3. What the hub has settled, or
+// has given to somebody else, is forgotten.
+import type { Env } from '../shared/env.ts'
+import { FaultError } from '../shared/faults.ts'
+import type { FromConductor } from '../shared/protocol.ts'
+import { Authority } from './authority.ts'
+import type { Driver } from './driver.ts'
+import type { Grants } from './grants.ts'
+import type { Journal, Task } from './journal.ts'
+import type { Log } from './log.ts'
+import { Questions } from './questions.ts'
+import { Reports } from './reports.ts'
+import { isLost, Run, type RunOptions } from './runner.ts'
+import type { Site } from './site.ts'
+import type { Moment } from './span.ts'
+
+/** By then the hub has delivered what it still wants of an earlier run. */
+const LEFTOVERS_AFTER_MS = 10_000
+
+export interface TasksOptions {
+  readonly env: Env
+  readonly log: Log
+  readonly grants: Grants
+  readonly journal: Journal
+  readonly drivers: ReadonlyMap<string, Driver>
+  readonly site: Site
+  /** Sends a frame, or drops it while there is no link: everything that matters is said again by `reconnected`. */
+  readonly send: (message: FromConductor) => void
+  readonly note: RunOptions['note']
+  readonly broken: RunOptions['broken']
+}
+
+export class Tasks {
+  readonly #options: TasksOptions
+  readonly #questions: Questions
+  readonly #reports: Reports
+  readonly #runs = new Map<string, Run>()
+  /** Per node the last delivery that is being dealt with: one after another. */
+  readonly #deliveries = new Map<string, Promise<void>>()
+  #closed = false
+  #stopLeftovers = () => {}
+
+  constructor(options: TasksOptions) {
+    this.#options = options
+    this.#questions = new Questions(options.env, options.send)
+    this.#reports = new Reports(options.journal, options.grants, options.send)
+  }
+
+  /** The hub delivers a task, perhaps not for the first time. */
+  async deliver(task: Task): Promise<void> {
+    const going = this.#runs.get(task.id)
+    if (going !== undefined && !going.authority.signal.aborted && going.authority.epoch === task.epoch) {
+      this.#reports.accepted(task)
+      return this.#repeat(task.id)
+    }
+    going?.authority.end(new FaultError('fenced', `task ${task.id} was delivered again with epoch ${task.epoch}`))
+    const delivery = (this.#deliveries.get(task.node) ?? Promise.resolve()).then(() => this.#begin(task))
+    this.#deliveries.set(task.node, delivery)
+    await delivery
+    if (this.#deliveries.get(task.node) === delivery) this.#deliveries.delete(task.node)
+  }
+
+  async #begin(task: Task): Promise<void> {
+    const { env, grants, journal, drivers, send, broken, log } = this.#options
+    await Promise.all([...this.#runs.values()].filter((run) => run.task.node === task.node).map((run) => run.ended))
+    if (this.#closed) return
+    try {
+      const hold = grants.find(task.node, task.epoch)
+      const driver = drivers.get(hold.grant.driver)
+      if (driver === undefined)
+        throw new FaultError('driver.unknown', `this conductor has no driver ${hold.grant.driver}`)
+      await this.#reports.accept(task, hold)
+      this.#repeat(task.id)
+      const { events = [], result } = journal.entries.get(task.id) ?? {}
+      if (result !== undefined || this.#closed) return
+      const options = { ...this.#options, questions: this.#questions, reports: this.#reports }
+      const run = new Run(options, task, driver, new Authority(env, grants, hold), events)
+      this.#runs.set(task.id, run)
+      void run.ended.then(() => this.#runs.delete(task.id))
+    } catch (error) {
+      if (!(error instanceof FaultError)) return broken(error)
+      // Not ours (any more): the hub delivers it again after the next hello, while a rejection would fail it.
+      if (isLost(error)) return log.info('task left', { node: task.node, task: task.id, why: error.message })
+      send({ type: 'rejected', id: task.id, epoch: task.epoch, why: error.fault })
+    }
+  }
+
+  proceed(id: string, rid: number, tenureMs: number): void {
+    this.#questions.proceed(id, rid, tenureMs)
+  }
+
+  /** `fenced`: somebody else has it. `done`: it has ended. Either way nothing more is to be said about it. */
+  async over(id: string, why: 'fenced' | 'done', rid?: number): Promise<void> {
+    if (rid !== undefined && this.#runs.has(id) && !this.#questions.isOpen(id, rid)) return
+    const run = this.#runs.get(id)
+    run?.authority.end(new FaultError('fenced', `the hub says that task ${id} is ${why}`))
+    await run?.ended
+    await this.#reports.forget(id)
+  }
+
+  cancel(id: string): void {
+    this.#runs.get(id)?.cancel()
+  }
+
+  async acked(id: string, upTo: number): Promise<void> {
+    await this.#options.journal.acked(id, upTo)
+  }
+
+  async settled(id: string): Promise<void> {
+    await this.#reports.forget(id)
+  }
+
+  extendTenures(tenures: Record<string, number>, sent: Moment): void {
+    for (const [id, ms] of Object.entries(tenures)) this.#runs.get(id)?.authority.extendTenure({ from: sent, ms })
+  }
+
+  /** Everything that the hub has not settled; it answers each with the task again, `settled`, `done` or `fenced`. */
+  inflight(): { task: string; node: string; epoch: number }[] {
+    return [...this.#options.journal.entries.values()].map(({ task }) => {
+      return { task: task.id, node: task.node, epoch: this.#runs.get(task.id)?.authority.epoch ?? task.epoch }
+    })
+  }
+
+  isBusy(node: string): boolean {
+    return [...this.#runs.values()].some(({ task }) => task.node === node)
+  }
+
+  /** There is a session: say again whatever may not have been heard. */
+  reconnected(): void {
+    this.#stopLeftovers()
+    this.#stopLeftovers = this.#options.env.setTimer(LEFTOVERS_AFTER_MS, () => this.#reports.askAboutLeftovers())
+    for (const id of this.#options.journal.entries.keys()) this.#repeat(id)
+  }
+
+  #repeat(id: string): void {
+    this.#reports.repeat(id)
+    this.#questions.repeat(id)
+  }
+
+  /** Ends all runs without a word; the journal keeps what the hub has not heard. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#stopLeftovers()
+    for (const run of this.#runs.values()) run.authority.end(new FaultError('unavailable', 'the conductor is stopping'))
+    await Promise.all([...this.#runs.values()].map((run) => run.ended))
+    await Promise.all(this.#deliveries.values())
+  }
+}
