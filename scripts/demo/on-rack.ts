@@ -21,7 +21,8 @@ export interface RackDemo {
   readonly keep?: string
 }
 
-const STORY_TIMEOUT_MS = 600_000
+const STORY_TIMEOUT_MS = 300_000
+const OS_UP_TIMEOUT_MS = 90_000
 const CONSOLE_LINES = 12
 
 const demo = JSON.parse(process.argv[2] ?? '{}') as RackDemo
@@ -42,7 +43,10 @@ async function tell(): Promise<void> {
   const rack = await Rack.up({ machines: [{ name: 'metal-1', firmware: 'bios', disks: [{ sizeGiB: 8 }] }] })
   const machine = rack.machines[0]!
   const lines: string[] = []
-  machine.console.follow((line) => lines.push(line))
+  machine.console.follow((line) => {
+    lines.push(line)
+    if (demo.keep) appendFileSync(join(directory, 'console.log'), `${line}\n`)
+  })
   print(`rack is up: 1 BIOS machine, its BMC (OpenIPMI ipmi_sim) at ${machine.bmc.address}`)
 
   const log = join(directory, 'cloud.log')
@@ -79,7 +83,7 @@ async function tell(): Promise<void> {
       },
       properties: { cpu_arch: 'x86_64', capabilities: 'boot_mode:bios' },
       automatedClean: demo.automatedClean,
-      osUp: (timeoutMs) => machine.console.waitFor(/FERRULE-OS-UP/, timeoutMs),
+      osUp: () => machine.console.waitFor(/FERRULE-OS-UP/, OS_UP_TIMEOUT_MS),
     },
     { url: `${images.origin}/image`, sha256: demo.image.sha256, format: demo.image.format },
     print,

@@ -9,8 +9,8 @@ export interface StoryMachine {
   readonly properties?: Record<string, unknown>
   /** Erase disk metadata before the node becomes available (boots the ramdisk once more). */
   readonly automatedClean: boolean
-  /** Resolves with the console line on which the deployed system says who it is. */
-  osUp(timeoutMs: number): Promise<string>
+  /** Resolves with the console line on which the system that was deployed says who it is; called when the node is active. */
+  osUp(): Promise<string>
 }
 
 export interface StoryImage {
@@ -62,11 +62,9 @@ export async function deployStory(
       user_data: '#cloud-config\n# from `npm run demo`\n',
       network_data: {},
     }
-    const osUp = machine.osUp(timeoutMs)
-    osUp.catch(() => undefined) // a failed deployment is told first
     await client.provision(uuid, 'active', { configdrive })
     await client.waitFor(uuid, 'active', timeoutMs)
-    const osLine = await osUp
+    const osLine = await machine.osUp()
     return { uuid, osLine, seconds: (Date.now() - started) / 1000 }
   } finally {
     await narrator.stop()
