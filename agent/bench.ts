@@ -28,7 +28,7 @@ export interface BenchResult {
 
 const IMAGE_BYTES = GIB
 const PIECE_BYTES = 16 * MIB
-const ROUNDS = 3
+const ROUNDS = 5
 
 /** MiB of the image per second that `work` takes. */
 async function rate(work: () => unknown): Promise<number> {

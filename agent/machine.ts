@@ -64,7 +64,9 @@ export function realMachine(recentLog: () => string): Machine {
     reboot: () => stop('reboot', 'b'),
     async logs() {
       const dmesg = await runTool('dmesg', [], { maxBytes: 512 * 1024 })
-      return { 'agent.log': recentLog(), 'dmesg.txt': dmesg.stdout }
+      // The kernel prints its command line, which may hold a token.
+      const kernelLines = dmesg.stdout.replaceAll(/(token|password)=\S+/gi, '$1=******')
+      return { 'agent.log': recentLog(), 'dmesg.txt': kernelLines }
     },
   }
 }

@@ -37,8 +37,8 @@ const wanted = [
   'fs/nls/nls_cp437',
   'net/8021q/',
 ]
-/** In those folders, but of no use here and large: simulators, tape and optical drives, Fibre Channel and iSCSI targets. */
-const unwanted = /scsi_debug|\/st\.ko|\/osst\.ko|drivers\/scsi\/(?:bnx2fc|fcoe)\/|netdevsim|\/phy\/(?:at803x-test)/
+/** In those folders, but of no use here: a simulated disk, tape drives, storage over Ethernet frames. */
+const unwanted = /scsi_debug|\/st\.ko|drivers\/scsi\/(?:bnx2fc|fcoe)\//
 
 /** Paths (relative to the module folder) of the wanted modules and all they depend on, sorted. */
 export async function chooseModules(folder: string): Promise<string[]> {
