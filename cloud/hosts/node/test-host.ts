@@ -33,7 +33,7 @@ export async function startTestHost(options: Partial<CloudOptions> = {}): Promis
     dataDir,
     token: cloud.token!,
     fetch: (path, init) => fetch(`${url}${path}`, init),
-    connect: (path, headers, handler) => connect(url, path, headers, handler),
+    connect: (path, headers, handler) => connectTo(url, path, headers, handler),
     async stop() {
       await cloud.close()
       rmSync(dataDir, { recursive: true, force: true })
@@ -41,7 +41,7 @@ export async function startTestHost(options: Partial<CloudOptions> = {}): Promis
   }
 }
 
-function connect(
+export function connectTo(
   url: string,
   path: string,
   headers: Record<string, string>,
