@@ -52,6 +52,8 @@ export class Authority {
   }
 
   #onHoldEnded(): void {
+    // A task that has ended has nothing to wait for: its timer would keep a stopping process alive as long as the tenure.
+    if (this.#controller.signal.aborted) return
     const reason = this.hold.signal.reason as FaultError
     const rest = isLapse(reason) ? left(this.#env, this.#tenure) : 0
     if (rest === 0) this.end(reason)
