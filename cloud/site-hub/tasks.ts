@@ -39,6 +39,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
     node: nodeId,
     epoch: epochOf(state, index),
     nseq: task.nseq,
+    since: index.moved,
     kind: task.kind,
     steps: task.steps as Step[],
     context: task.context as Record<string, unknown>,
