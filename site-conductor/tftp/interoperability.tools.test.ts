@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TftpServer } from './server.ts'
-import { spoilingProxy } from './testdata/proxy.ts'
+import { spoilingProxy } from './peer/proxy.ts'
 
 const run = promisify(execFile)
 const file = Buffer.from(Array.from({ length: 1_000_003 }, (_, at) => (at * 31 + (at >> 9)) & 0xff))

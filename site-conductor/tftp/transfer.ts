@@ -76,6 +76,9 @@ export class Transfer {
   #timeoutsInARow = 0
   #timeouts = 0
   #gaps = 0
+  /** When a reaction is due, and when the timer fires (0: none runs); the second may be earlier than the first. */
+  #deadlineMs = 0
+  #timerMs = 0
   #cancelTimer = () => {}
   #busy = false
   #ended = false
@@ -187,7 +190,7 @@ export class Transfer {
   /** While the file is read nothing is on its way: no timer runs and no ACK counts. */
   async #loadLater(from: number, last: number, data: Promise<Uint8Array>, length: number): Promise<void> {
     this.#busy = true
-    this.#cancelTimer()
+    this.#stopTimer()
     try {
       const bytes = await data
       this.#busy = false
@@ -255,10 +258,31 @@ export class Transfer {
     this.#options.wire.send(bytes, 0, bytes.length)
   }
 
+  /** Moves the deadline. The timer itself is left running and looks at it when it fires: most never need to. */
   #startTimer(): void {
-    this.#cancelTimer()
     const { clock, agreed } = this.#options
-    this.#cancelTimer = clock.after(agreed.timeoutMs ?? this.#backoffMs(), () => this.#onTimeout())
+    const delayMs = agreed.timeoutMs ?? this.#backoffMs()
+    const deadlineMs = clock.nowMs() + delayMs
+    const runsLonger = this.#timerMs > deadlineMs
+    this.#deadlineMs = deadlineMs
+    if (this.#timerMs === 0 || runsLonger) this.#arm(delayMs)
+  }
+
+  #stopTimer(): void {
+    this.#cancelTimer()
+    this.#timerMs = 0
+  }
+
+  #arm(delayMs: number): void {
+    const { clock } = this.#options
+    this.#cancelTimer()
+    this.#timerMs = clock.nowMs() + delayMs
+    this.#cancelTimer = clock.after(delayMs, () => {
+      this.#timerMs = 0
+      const leftMs = this.#deadlineMs - clock.nowMs()
+      if (leftMs > 0) this.#arm(leftMs)
+      else this.#onTimeout()
+    })
   }
 
   #backoffMs(): number {
@@ -284,7 +308,7 @@ export class Transfer {
   #end(outcome: TransferStats['outcome'], detail?: string): void {
     if (this.#ended) return
     this.#ended = true
-    this.#cancelTimer()
+    this.#stopTimer()
     const { file, client, content, agreed, clock, onEnd } = this.#options
     content.close?.()
     onEnd({

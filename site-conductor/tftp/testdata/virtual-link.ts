@@ -1,6 +1,6 @@
 // A client and a server's transfer joined by a bad network in virtual time: no sockets, no waiting, the same run for
 // the same seed.
-import { Download } from './download.ts'
+import { Download } from '../peer/download.ts'
 import { negotiate } from '../options.ts'
 import { decodeTftp } from '../packet.ts'
 import { Transfer } from '../transfer.ts'
