@@ -2,15 +2,28 @@
 import { text } from 'node:stream/consumers'
 import { runCommandLine } from './cli.ts'
 
+/** A clean end takes milliseconds; one that waits for a machine that is gone must not keep a service from stopping. */
+const STOP_WITHIN_MS = 10_000
+
 const stopped = new Promise<void>((resolve) => {
   // A second signal means it: without a listener it ends the process at once.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
 })
+void stopped.then(() => {
+  setTimeout(() => {
+    process.stderr.write(
+      `not stopped within ${STOP_WITHIN_MS / 1000} s; left open: ${process.getActiveResourcesInfo().join(' ')}\n`,
+    )
+    process.exit(1)
+  }, STOP_WITHIN_MS).unref()
+})
 
-process.exitCode = await runCommandLine(process.argv.slice(2), {
+const code = await runCommandLine(process.argv.slice(2), {
   out: (line) => void process.stdout.write(`${line}\n`),
   error: (line) => void process.stderr.write(`${line}\n`),
   environment: process.env,
   stdin: () => text(process.stdin),
   stopped,
 })
+// Not process.exitCode: a connection to a machine that was switched off may linger in the kernel for minutes.
+process.exit(code)
