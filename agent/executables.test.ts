@@ -1,6 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { describeCommand } from './command-contract.ts'
 import { loadExecutable, loadExecutables } from './executables.ts'
 import { fakeContext, fakeMachine, temporaryFolder } from './testing.ts'
@@ -61,4 +61,5 @@ describe('an executable in the command folder', () => {
 })
 
 const folder = await temporaryFolder()
+afterAll(() => folder[Symbol.asyncDispose]())
 describeCommand(await command(folder.path), { good: { slot: 1, hang: true }, bad: [{}, { slot: 'x' }] })
