@@ -9,7 +9,8 @@ export interface BenchResult {
   readonly anchor: number | null
   readonly anchorName: string
   readonly ratio: number | null
-  readonly goal: string
+  /** In the same unit. */
+  readonly goal: number
   readonly floor: number
   /** Are smaller figures better (seconds)? Then `floor` is a ceiling. */
   readonly smallerIsBetter?: boolean
@@ -29,16 +30,21 @@ const BENCHES: Record<string, { about: string; load: () => Promise<{ run: () => 
 const [name = ''] = process.argv.slice(2)
 const bench = BENCHES[name]
 if (!bench) {
-  console.error(`usage: npm run bench -- NAME\n\n${Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`).join('\n')}`)
+  console.error(
+    `usage: npm run bench -- NAME\n\n${Object.entries(BENCHES)
+      .map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`)
+      .join('\n')}`,
+  )
   process.exit(2)
 }
 console.log(`Node ${process.version}`)
 onShutdown(() => undefined)
 const result = await (await bench.load()).run()
-const number = (value: number | null) => (value === null ? '–' : value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(2))
+const number = (value: number | null) =>
+  value === null ? '–' : value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(2)
 const reached = result.smallerIsBetter ? result.figure <= result.floor : result.figure >= result.floor
 console.log(result.text)
 console.log(
-  `${result.name}: ${number(result.figure)} ${result.unit}, anchor ${number(result.anchor)} (${result.anchorName}), ratio ${number(result.ratio)}, goal ${result.goal}: ${reached ? 'reached' : 'MISSED'}`,
+  `${result.name}: ${number(result.figure)} ${result.unit}, anchor ${number(result.anchor)} (${result.anchorName}), ratio ${number(result.ratio)}, goal ${number(result.goal)}: ${reached ? 'reached' : 'MISSED'}`,
 )
 process.exit(reached ? 0 : 1)

@@ -1,7 +1,7 @@
 // `npm run demo`: from an empty folder to a machine that boots the image that was asked for.
 import { parseArgs } from 'node:util'
 import { ensureDebianPackages } from '../debian.ts'
-import { deployOnRack } from '../demo/rack.ts'
+import { deployOnRack } from '../../e2e/demo/rack.ts'
 import { onShutdown } from '../shutdown.ts'
 
 const HELP = `npm run demo [-- options]
@@ -33,7 +33,7 @@ onShutdown((reason) => console.log(`\ndemo ${reason}; everything that it started
 
 try {
   if (values.sim) {
-    const { deployOnSim } = await import('../demo/sim.ts')
+    const { deployOnSim } = await import('../../e2e/demo/sim.ts')
     await deployOnSim({ print: console.log })
   } else {
     ensureDebianPackages('lab', console.log)

@@ -8,7 +8,7 @@ import { startConductor } from '../../site-conductor/conductor.ts'
 import { resolveConfig } from '../../site-conductor/config.ts'
 import { enrol } from '../../site-conductor/enrol.ts'
 import { logger } from '../../site-conductor/log.ts'
-import { Client } from '../demo/client.ts'
+import { Client } from '../../e2e/demo/client.ts'
 import { onShutdown } from '../shutdown.ts'
 
 const HELP = `npm run dev -- [options]
