@@ -1,5 +1,5 @@
 // The agent's own TLS certificate: made at start, self-signed, sent with the heartbeat (agent_verify_ca) and verified against by the conductor.
-import './reflect-metadata.ts'
+import 'reflect-metadata' // for @peculiar/x509
 import { isIP } from 'node:net'
 import { webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'

@@ -1,5 +1,5 @@
 // A conductor's agent API for tests: a site CA, TLS, lookup, heartbeat, and images over the same port. It keeps what it was told.
-import './reflect-metadata.ts'
+import 'reflect-metadata' // for @peculiar/x509
 import { createHash, randomBytes, webcrypto } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'

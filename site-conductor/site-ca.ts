@@ -1,5 +1,5 @@
 // The site's certificate authority: made by the first conductor, held by all of them, pinned by agents (EC P-256, RFC 5280).
-import './x509-reflect.ts'
+import 'reflect-metadata' // for @peculiar/x509
 import { createHash, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import * as x509 from '@peculiar/x509'
