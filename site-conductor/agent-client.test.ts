@@ -88,9 +88,8 @@ test('a command carries name, parameters and epoch; its end is waited for with p
 
 test('an agent with another certificate than the one of the heartbeat is not talked to', async () => {
   const other = await makeCertificate(['127.0.0.1'], new Date())
-  await expect(startCommand(agent({ certificate: other.certPem }), 'standby.sync', {})).rejects.toMatchObject({
-    fault: { code: 'agent.lost' },
-  })
+  const refused = startCommand(agent({ certificate: other.certPem }), 'standby.sync', {})
+  await expect(refused).rejects.toMatchObject({ fault: { code: 'agent.lost' } })
   expect(bodies).toEqual([])
 })
 

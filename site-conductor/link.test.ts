@@ -151,6 +151,14 @@ test('grants of another session are ignored', async () => {
   expect(grants.get('n')).toBeDefined()
 })
 
+test('a stop while the request is being signed dials nobody', async () => {
+  const { link, dials } = wire()
+  const outcome = link.runConnection()
+  link.stop()
+  expect((await outcome).kind).toBe('drained')
+  expect(dials).toEqual([])
+})
+
 test('no welcome is no session, and worth another try', async () => {
   const { env, ended } = await connected()
   env.advance(15_000)

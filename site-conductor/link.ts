@@ -123,6 +123,7 @@ export class Link {
     } catch (error) {
       return { kind: 'fatal', why: `the identity key cannot sign: ${String(error)}`, uptimeMs: 0 }
     }
+    if (this.#stop.signal.aborted) return { kind: 'drained', why: 'stopped', uptimeMs: 0 }
     return await new Promise((resolve) => {
       const timers = new Set<() => void>()
       const after = (ms: number, run: () => void) => {

@@ -9,14 +9,15 @@ const stopped = new Promise<void>((resolve) => {
   // A second signal means it: without a listener it ends the process at once.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
 })
-void stopped.then(() => {
+async function watchTheEnd(): Promise<void> {
+  await stopped
   setTimeout(() => {
-    process.stderr.write(
-      `not stopped within ${STOP_WITHIN_MS / 1000} s; left open: ${process.getActiveResourcesInfo().join(' ')}\n`,
-    )
+    const open = process.getActiveResourcesInfo().join(' ')
+    process.stderr.write(`not stopped within ${STOP_WITHIN_MS / 1000} s; left open: ${open}\n`)
     process.exit(1)
   }, STOP_WITHIN_MS).unref()
-})
+}
+void watchTheEnd()
 
 const code = await runCommandLine(process.argv.slice(2), {
   out: (line) => void process.stdout.write(`${line}\n`),

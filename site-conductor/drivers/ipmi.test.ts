@@ -102,6 +102,13 @@ test.each([
   },
 )
 
+test('the BMC is told not to forget the boot device before it is told the device', async () => {
+  await management.steps!['set_boot_device']!(await context({}, { args: { boot_device: 'pxe', persistent: false } }))
+  const settings = bmc.log.of('Set System Boot Options').map((entry) => entry.detail)
+  expect(settings).toHaveLength(2)
+  expect(settings[0]).toMatch(/parameter 3|clear/i)
+})
+
 test('an unknown boot device is refused before anything is sent', async () => {
   const made = await context({}, { args: { boot_device: 'tape' } })
   await expect(management.steps!['set_boot_device']!(made)).rejects.toMatchObject({
