@@ -1,5 +1,4 @@
-// The cloud as a process: data folder and port are its arguments. Says {url, token?} on its first line, logs to the other stream, and ends
-// with its parent (when standard input closes) or at SIGTERM.
+// The cloud as a process: data folder and port are its arguments. Says {url, token?} on its first line and logs to the other stream.
 import { startCloud } from '../cloud/hosts/node/start.ts'
 
 const [dataDir = '', port = '0'] = process.argv.slice(2)
@@ -9,6 +8,4 @@ const cloud = await startCloud({
   log: (level, event, fields) => process.stderr.write(`${JSON.stringify({ level, event, ...fields })}\n`),
 })
 process.stdout.write(`${JSON.stringify({ url: cloud.url, token: cloud.token })}\n`)
-const stop = () => void cloud.close().then(() => process.exit(0))
-process.once('SIGTERM', stop)
-process.stdin.once('end', stop).resume()
+process.once('SIGTERM', () => void cloud.close())

@@ -1,8 +1,8 @@
 // The real cloud on a free loopback port, in this process or as a process of its own that can be killed and started again.
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { type Child, startChild } from './child.ts'
 import { startCloud, type Cloud } from '../cloud/hosts/node/start.ts'
 
 export interface SimCloudOptions {
@@ -49,24 +49,22 @@ async function inside({ dataDir, onLog }: SimCloudOptions): Promise<SimCloud> {
 
 async function outside({ dataDir, onLog }: SimCloudOptions): Promise<SimCloud> {
   const program = fileURLToPath(new URL('cloud-process.ts', import.meta.url))
-  let child: ChildProcess | undefined
+  let child: Child | undefined
   const start = async (port: number) => {
-    const started = spawn(process.execPath, [program, dataDir, String(port)], { stdio: ['pipe', 'pipe', 'pipe'] })
+    const started = startChild(program, [dataDir, String(port)], ['stderr'], onLog)
     child = started
-    createInterface(started.stderr).on('line', onLog)
     // Its first line says where it is; a process that fails to start says why on the other stream.
-    const failed = once(started, 'exit').then(() => Promise.reject(new Error(`the cloud ended: ${dataDir}`)))
-    failed.catch(() => {})
-    const [line] = (await Promise.race([once(createInterface(started.stdout), 'line'), failed])) as [string]
-    return JSON.parse(line) as { url: string; token?: string }
+    const line = await Promise.race([
+      once(createInterface(started.process.stdout!), 'line'),
+      once(started.process, 'exit').then(() => undefined),
+    ])
+    if (line === undefined) throw new Error(`the cloud ended when it was started on ${dataDir}`)
+    return JSON.parse(String(line[0])) as { url: string; token?: string }
   }
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
     const ending = child
     child = undefined
-    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
-    const exited = once(ending, 'exit')
-    ending.kill(signal)
-    await exited
+    await ending?.end(signal)
   }
   const { url, token = '' } = await start(0)
   return {

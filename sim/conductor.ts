@@ -1,7 +1,5 @@
 // The conductor of a simulated site: the real one, in this process or as a process of its own that can be killed. It has its network's
 // first address and ports that need no privilege.
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +7,7 @@ import { startConductor, type RunningConductor } from '../site-conductor/conduct
 import { resolveConfig } from '../site-conductor/config.ts'
 import { type Dialer, webSocketDialer } from '../site-conductor/dialer.ts'
 import { logger } from '../site-conductor/log.ts'
+import { type Child, startChild } from './child.ts'
 import type { LoopbackNetwork } from './loopback.ts'
 
 export const DHCP_PORT = 6767
@@ -106,27 +105,16 @@ function tapped(onFrame: (frame: string) => void): Dialer {
 function outside(file: string, { dataDir, onLog }: ConductorOptions): SimConductor {
   const main = fileURLToPath(new URL('../site-conductor/main.ts', import.meta.url))
   const path = join(dataDir, 'conductor.json')
-  let child: ChildProcess | undefined
+  let child: Child | undefined
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
     const ending = child
     child = undefined
-    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
-    const exited = once(ending, 'exit')
-    ending.kill(signal)
-    await exited
+    await ending?.end(signal)
   }
   return {
     async start() {
       await writeFile(path, file)
-      child = spawn(process.execPath, [main, 'run', '--config', path], { stdio: ['ignore', 'pipe', 'pipe'] })
-      for (const stream of [child.stdout, child.stderr]) {
-        let rest = ''
-        stream?.setEncoding('utf8').on('data', (text: string) => {
-          const lines = (rest + text).split('\n')
-          rest = lines.pop() ?? ''
-          for (const line of lines) onLog(line)
-        })
-      }
+      child = startChild(main, ['run', '--config', path], ['stdout', 'stderr'], onLog)
     },
     kill: () => end('SIGKILL'),
     close: () => end('SIGTERM'),

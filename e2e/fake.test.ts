@@ -1,0 +1,40 @@
+// A hundred nodes of fake hardware at once, each from enroll to active, with every step on its own timeline.
+import { expect, test } from 'vitest'
+import { PLANS } from '../cloud/plans.ts'
+import { startStory } from './story.ts'
+
+const COUNT = 100
+
+test('a hundred nodes are enrolled, cleaned and deployed at once', async () => {
+  await using story = await startStory({ machines: 0, conductorConfig: { boot: false, drivers: ['fake-hardware'] } })
+  const { api, reach } = story
+  const nodes = await Promise.all(
+    Array.from({ length: COUNT }, async (_, i) => {
+      const made = await api.call('POST', '/nodes', { name: `fake-${i}`, driver: 'fake-hardware' })
+      return (made as { uuid: string }).uuid
+    }),
+  )
+  await Promise.all(
+    nodes.map(async (node) => {
+      await api.provision(node, 'manage')
+      await reach('manageable', node)
+      await api.provision(node, 'provide')
+      await reach('available', node)
+      await api.patchNode(node, { instance_info: { image_source: `http://images/${node}.raw` } })
+      await api.provision(node, 'active')
+      await reach('active', node)
+    }),
+  )
+  const expected = [...PLANS.verify, ...PLANS.clean, ...PLANS.deploy].map((step) => `${step.interface}.${step.step}`)
+  for (const node of nodes) {
+    const timeline = await api.timeline(node)
+    for (const kind of ['started', 'finished'])
+      expect(timeline.filter(({ type }) => type === `step.${kind}`).map(({ step }) => step)).toEqual(expected)
+    const states = timeline.filter(({ type }) => type === 'node.provision_state').map(({ body }) => body['to'])
+    expect(states).toEqual([
+      ...['verifying', 'manageable', 'cleaning', 'clean wait', 'cleaning', 'available'],
+      ...['deploying', 'wait call-back', 'deploying', 'active'],
+    ])
+    expect(await api.node(node)).toMatchObject({ provision_state: 'active', power_state: 'power on', last_error: null })
+  }
+})
