@@ -6,6 +6,7 @@ import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { build } from 'esbuild'
 import { connectTo } from './hosts/node/test-host.ts'
 import { enrol, TestConductor, type HostUnderTest } from './hosts/test-conductor.ts'
 
@@ -26,11 +27,22 @@ interface Measured {
   readonly perSecond: number
 }
 
+/** As it is shipped: one file of plain JavaScript. Stripping types at start would stay in memory as 120 MB of compiler. */
+const SERVER = join(import.meta.dirname, '../.cache/bench/cloud/server.mjs')
+
 export async function run() {
-  const folder = mkdtempSync(join(tmpdir(), 'ferrule-bench-'))
-  const server = spawn(process.execPath, [join(import.meta.dirname, 'hosts/node/bench-server.ts'), folder], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+  await build({
+    entryPoints: [join(import.meta.dirname, 'hosts/node/bench-server.ts')],
+    outfile: SERVER,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    external: ['libsql'],
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    logLevel: 'error',
   })
+  const folder = mkdtempSync(join(tmpdir(), 'ferrule-bench-'))
+  const server = spawn(process.execPath, [SERVER, folder], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = new Promise<void>((done) => server.on('exit', () => done()))
   try {
     return report(await measureAll(server))
@@ -108,15 +120,16 @@ async function measureAll(server: ChildProcess) {
     )
     if (nodes.length !== 1000) throw new Error(`a page of ${nodes.length} nodes`)
   }
+  const rssMb = residentMb(server.pid!)
   const list = await cost('list', 'list of 1,000 (and a PATCH)', 300, () => page('/v1/nodes'))
   const detail = await cost('detail', 'detail of 1,000 (and a PATCH)', 60, () => page('/v1/nodes/detail'))
-  const rssMb = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))![1]) / 1024
+  const listsMb = residentMb(server.pid!)
   conductor.stop()
   client.close()
-  return { measured: [get, list, detail, patch, create], idlePercent, rssMb }
+  return { measured: [get, list, detail, patch, create], idlePercent, rssMb, listsMb }
 }
 
-function report({ measured, idlePercent, rssMb }: Awaited<ReturnType<typeof measureAll>>) {
+function report({ measured, idlePercent, rssMb, listsMb }: Awaited<ReturnType<typeof measureAll>>) {
   const ratio = ({ name, cpuMs: ours }: Measured) => ANCHOR_MS[name] / ours
   const rows = measured.map(
     (m) =>
@@ -130,14 +143,18 @@ function report({ measured, idlePercent, rssMb }: Awaited<ReturnType<typeof meas
     anchor: 1,
     anchorName: 'Ironic 21.4, 8 API processes, MariaDB',
     ratio: worst,
-    goal: `each at least ${GOAL_RATIO} x`,
+    goal: GOAL_RATIO,
     floor: GOAL_RATIO,
     text: [
       `${NODES} nodes, ${CONCURRENCY} requests at once, CPU of the server process alone:`,
       ...rows,
-      `  memory ${rssMb.toFixed(0)} MB (goal 150, Ironic 971); idle with ${NODES} nodes ${idlePercent.toFixed(2)} % of a core (goal 1, Ironic 42)`,
+      `  memory ${rssMb.toFixed(0)} MB, ${listsMb.toFixed(0)} MB after 16 lists at once (goal 150, Ironic 971); idle with ${NODES} nodes ${idlePercent.toFixed(2)} % of a core (goal 1, Ironic 42)`,
     ].join('\n'),
   }
+}
+
+function residentMb(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
 }
 
 /** User and system time of a process so far, ms. */

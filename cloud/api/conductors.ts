@@ -2,7 +2,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { isUuid } from '../../shared/ids.ts'
-import { flag, json as jsonColumn, links, objectSql, visible, type Field } from '../store/json-sql.ts'
+import { flag, json as jsonColumn, linkBase, links, objectSql, visible, type Field } from '../store/json-sql.ts'
 import { json, links as linksTo, type Answer, type Call, type Route } from './call.ts'
 import { need } from './microversion.ts'
 import { INTERFACES } from './nodes/fields.ts'
@@ -11,18 +11,20 @@ import { boolean, invalid, limitOf, MAX_LIMIT, names, readQuery } from './query.
 const FROM = 'conductors c JOIN sites s ON s.id = c.site JOIN (SELECT ?2 AS now_ms) clock'
 const ALIVE = '(c.revoked_at IS NULL AND coalesce(c.horizon_ms, 0) > clock.now_ms)'
 const SINCE = 49
+// Conductors say their names themselves: escaped.
+const HOSTNAME = 'substr(json_quote(c.hostname), 2, length(json_quote(c.hostname)) - 2)'
 
-const field = (name: string, sql: string): Field => ({ name, since: SINCE, sql })
+const field = (name: string, sql: Field['sql']): Field => ({ name, since: SINCE, sql })
 
 /** hostname to links are Ironic's; the rest is ours. */
 const CONDUCTOR_FIELDS: readonly Field[] = [
   field('hostname', 'c.hostname'),
   field('conductor_group', 's.name'),
   field('alive', flag(ALIVE)),
-  field('drivers', `(SELECT json_group_array(value ->> '$.name') FROM json_each(c.drivers))`),
+  field('drivers', jsonColumn(`(SELECT json_group_array(value ->> '$.name') FROM json_each(c.drivers))`)),
   field('created_at', 'c.created_at'),
   field('updated_at', 'c.updated_at'),
-  field('links', links('conductors', 'c.hostname')),
+  field('links', links('conductors', HOSTNAME)),
   field('uuid', 'c.id'),
   field('site_uuid', 'c.site'),
   field('version', 'c.version'),
@@ -56,7 +58,11 @@ async function listConductors(call: Call): Promise<Answer> {
   const after = marker === undefined ? '' : `WHERE c.hostname ${direction === 'asc' ? '>' : '<'} ?3`
   // A site and a hostname name one conductor; without a group in the marker, hostnames should differ between sites.
   const sql = `SELECT c.hostname, ${objectSql(wanted, call.version)} FROM ${FROM} ${after} ORDER BY c.hostname ${direction} LIMIT ${limit}`
-  const rows = await call.sql.all(sql, [call.base, call.ports.env.now(), ...(marker === undefined ? [] : [marker])])
+  const rows = await call.sql.all(sql, [
+    linkBase(call.base),
+    call.ports.env.now(),
+    ...(marker === undefined ? [] : [marker]),
+  ])
   let body = `{"conductors":[${rows.map((row) => row[1]).join(',')}]`
   if (rows.length === limit) {
     for (const [name, value] of [
@@ -75,7 +81,7 @@ async function getConductor(call: Call): Promise<Answer> {
   const ident = call.params['ident']!
   const wanted = visible(CONDUCTOR_FIELDS, call.version, fields === undefined ? undefined : names(fields))
   const sql = `SELECT ${objectSql(wanted, call.version)} FROM ${FROM} WHERE ${isUuid(ident) ? 'c.id' : 'c.hostname'} = ?3`
-  const [row] = await call.sql.all(sql, [call.base, call.ports.env.now(), ident])
+  const [row] = await call.sql.all(sql, [linkBase(call.base), call.ports.env.now(), ident])
   if (!row) throw new FaultError('not_found', `Conductor ${ident} could not be found.`)
   return json(String(row[0]))
 }

@@ -20,7 +20,7 @@ describe('objects in SQL', () => {
   it('more fields than a function takes arguments come in two parts', async () => {
     const object = await made(many)
     expect(Object.keys(object).length).toBe(92)
-    expect(object).toMatchObject({ f0: '}"0', f89: '}"89', links: [], uuid: many[0]!.sql.toString().slice(1, -1) })
+    expect(object).toMatchObject({ f0: '}"0', f89: '}"89', links: [], uuid: '11111111-1111-4111-8111-111111111111' })
   })
 
   it('flags are true, false or null, nested JSON stays nested', async () => {

@@ -6,35 +6,58 @@ export interface Field {
   readonly name: string
   /** The N of the microversion 1.N that shows it. */
   readonly since: number
-  /** SQL that gives a scalar, or JSON by json(…). A function where the value depends on the microversion. */
-  readonly sql: string | ((version: number) => string)
+  /** SQL of a scalar, or of JSON text. A function where the value depends on the microversion. */
+  readonly sql: string | Json | ((version: number) => string)
 }
 
-/** A JSON column. */
-export const json = (column: string): string => `json(${column})`
+/** JSON text with a %s for each of the SQL values, none of which is NULL. It is joined to the answer as it is. */
+export interface Json {
+  readonly text: string
+  readonly values: readonly string[]
+}
+
+/** A JSON column: what is stored as JSON was written as JSON. */
+export const json = (column: string): Json => ({ text: '%s', values: [`coalesce(${column}, 'null')`] })
 
 /** 0 and 1 as false and true; NULL stays null. */
-export const flag = (column: string): string =>
-  `json(CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END)`
+export const flag = (column: string): Json => json(`CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END`)
 
-/** Ironic's two links; `id` is an SQL expression. */
-export const links = (resource: string, id: string, below = ''): string => {
-  const tail = below ? ` || '/${below}'` : ''
-  return `json_array(json_object('href', ?1 || '/v1/${resource}/' || ${id}${tail}, 'rel', 'self'), json_object('href', ?1 || '/${resource}/' || ${id}${tail}, 'rel', 'bookmark'))`
+/** Ironic's two links; `id` is SQL of a text that needs no escaping (a UUID), and so is what is bound as ?1. */
+export const links = (resource: string, id: string, below = ''): Json => {
+  const tail = below ? `/${below}` : ''
+  return {
+    text: `[{"href":"%s/v1/${resource}/%s${tail}","rel":"self"},{"href":"%s/${resource}/%s${tail}","rel":"bookmark"}]`,
+    values: ['?1', id, '?1', id],
+  }
 }
 
-// SQLite takes at most 127 arguments to a function: json_object gets up to 60 fields, the rest a second one.
+/** What is bound as ?1. */
+export function linkBase(base: string): string {
+  return JSON.stringify(base).slice(1, -1)
+}
+
+// SQLite takes at most 127 arguments to a function: 60 scalars to a json_object.
 const CHUNK = 60
 
-/** SQL of a JSON object. With more than 60 fields one must be `uuid`, a plain text: it ends the first part, whose last `}` is cut off. */
+/**
+ * SQL of a JSON object: the scalars by json_object, the fields that are JSON already put beside them by format(), which goes over the
+ * text once (a chain of || copies it for each field). The end of an object of scalars is one `}` after a quote, a digit or a letter,
+ * so rtrim takes that one away and no more.
+ */
 export function objectSql(fields: readonly Field[], version: number): string {
-  const part = (list: readonly Field[]) =>
-    `json_object(${list.map((f) => `'${f.name}', ${typeof f.sql === 'string' ? f.sql : f.sql(version)}`).join(', ')})`
-  if (fields.length <= CHUNK) return part(fields)
-  const others = fields.filter((f) => f.name !== 'uuid')
-  const uuid = fields.filter((f) => f.name === 'uuid')
-  const first = [...others.slice(0, CHUNK - 1), ...uuid]
-  return `rtrim(${part(first)}, '}') || ',' || substr(${part(others.slice(CHUNK - 1))}, 2)`
+  const scalars: string[] = []
+  const texts: string[] = []
+  const values: string[] = []
+  for (const { name, sql } of fields) {
+    if (typeof sql === 'object') {
+      texts.push(`"${name}":${sql.text}`)
+      values.push(...sql.values)
+    } else scalars.push(`'${name}', ${typeof sql === 'string' ? sql : sql(version)}`)
+  }
+  const objects: string[] = []
+  for (let i = 0; i < scalars.length; i += CHUNK)
+    objects.push(`substr(rtrim(json_object(${scalars.slice(i, i + CHUNK).join(', ')}), '}'), 2)`)
+  return `format('{${[...objects.map(() => '%s'), ...texts].join(',')}}', ${[...objects, ...values].join(', ')})`
 }
 
 /** The fields that a request of this version sees: all of them, or those of `names` (always with links). Throws 400 and 406. */

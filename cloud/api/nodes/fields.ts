@@ -1,6 +1,6 @@
 // The fields of a node: wire name, the microversion that shows it, and the SQL that gives it. Every answer about nodes comes from
 // this one table. 1. The column `secrets` is never named here. 2. What may hold a secret goes through `masked`.
-import { flag, json, links, type Field } from '../../store/json-sql.ts'
+import { flag, json, links, type Field, type Json } from '../../store/json-sql.ts'
 
 /** FROM of every statement that uses these fields. */
 export const FROM_NODES = 'nodes n JOIN sites s ON s.id = n.site LEFT JOIN conductors c ON c.id = n.conductor'
@@ -22,16 +22,14 @@ export const INTERFACES = {
   vendor: 31,
 } as const
 
-// Rebuilds an object with ****** for keys that sound secret. The test in front keeps the usual case free of the rebuilding.
-const masked = (column: string): string => {
+// Rebuilds an object with ****** for keys that sound secret, and those of `more`: the place of a config drive or an image may be a signed
+// URL. The test in front keeps the usual case free of the rebuilding.
+const masked = (column: string, more: readonly string[] = []): Json => {
   const sounds = (text: string) =>
-    `(${['passw', 'secret', 'token', 'credential'].map((word) => `${text} LIKE '%${word}%'`).join(' OR ')})`
+    `(${['passw', 'secret', 'token', 'credential', ...more].map((word) => `${text} LIKE '%${word}%'`).join(' OR ')})`
   const rebuilt = `SELECT json_group_object(key, json(CASE WHEN ${sounds('key')} AND type <> 'null' THEN '"******"' ELSE ${column} -> fullkey END)) FROM json_each(${column})`
-  return `json(CASE WHEN ${sounds(column)} THEN (${rebuilt}) ELSE ${column} END)`
+  return json(`CASE WHEN ${sounds(column)} THEN (${rebuilt}) ELSE ${column} END`)
 }
-
-// The place of a config drive or an image may be a signed URL.
-const instanceInfo = `json(json_replace(${masked('n.instance_info')}, '$.configdrive', '******', '$.image_url', '******'))`
 
 // Below 1.2 "available" was null; below 1.39 "inspect wait" was part of "inspecting".
 const state = (column: string) => (version: number) => {
@@ -49,7 +47,7 @@ export const NODE_FIELDS: readonly Field[] = [
   field('driver', 1),
   field('driver_info', 1, masked('n.driver_info')),
   field('extra', 1, json('n.extra')),
-  field('instance_info', 1, instanceInfo),
+  field('instance_info', 1, masked('n.instance_info', ['configdrive', 'image_url'])),
   field('instance_uuid', 1),
   field('last_error', 1),
   field('maintenance', 1, flag('n.maintenance')),

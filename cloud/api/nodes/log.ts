@@ -1,7 +1,7 @@
 // What happened to a node: its timeline (events and notes by time, ours) and its history (Ironic's view of the same events).
 import { FaultError } from '../../../shared/faults.ts'
 import type { SqlValue } from '../../ports.ts'
-import { flag, json as jsonColumn, links, type Field } from '../../store/json-sql.ts'
+import { flag, json as jsonColumn, linkBase, links, type Field } from '../../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
 import { expression, invalid, limitOf, list, readQuery, type ListKind } from '../query.ts'
 import { findNode } from './find.ts'
@@ -37,7 +37,7 @@ const HISTORY_UUID = `printf('00000000-0000-8000-8000-%012x', e.id)`
 const FAILED = `coalesce(e.body ->> '$.last_error', e.body ->> '$.fault.message')`
 const TEXT = `coalesce(${FAILED}, CASE e.type WHEN 'node.provision_state' THEN 'moved from ' || (e.body ->> '$.from') || ' to ' || (e.body ->> '$.to') ELSE e.type END)`
 
-const field = (name: string, since: number, sql: string): Field => ({ name, since, sql })
+const field = (name: string, since: number, sql: Field['sql']): Field => ({ name, since, sql })
 
 const HISTORY: ListKind = {
   key: 'history',
@@ -74,12 +74,12 @@ async function historyEntry(call: Call): Promise<Answer> {
   const { uuid } = await findNode(call, call.params['ident']!)
   const id = /^00000000-0000-8000-8000-([0-9a-f]{12})$/i.exec(call.params['entry']!)?.[1]
   const sql = `SELECT ${expression(HISTORY, call.version)} FROM ${HISTORY.from} WHERE e.node = ?2 AND e.id = ?3`
-  const [row] = id ? await call.sql.all(sql, [call.base, uuid, Number.parseInt(id, 16)]) : []
+  const [row] = id ? await call.sql.all(sql, [linkBase(call.base), uuid, Number.parseInt(id, 16)]) : []
   if (!row) throw new FaultError('not_found', `History entry ${call.params['entry']} could not be found.`)
   return json(String(row[0]))
 }
 
-const EVENT = `json_object('id', id, 'at', at, 'type', type, 'site', site, 'node', node, 'task', task, 'actor', actor, 'request_id', request_id, 'body', ${jsonColumn('body')})`
+const EVENT = `json_object('id', id, 'at', at, 'type', type, 'site', site, 'node', node, 'task', task, 'actor', actor, 'request_id', request_id, 'body', json(body))`
 
 /** The organisation's event log, in order; a page goes on after the id `marker`. */
 async function events(call: Call): Promise<Answer> {
@@ -123,7 +123,9 @@ const TASKS: ListKind = {
     field(
       'steps',
       1,
-      `(SELECT json_group_array(json_object('interface', value ->> '$.interface', 'step', value ->> '$.step')) FROM json_each(t.steps))`,
+      jsonColumn(
+        `(SELECT json_group_array(json_object('interface', value ->> '$.interface', 'step', value ->> '$.step')) FROM json_each(t.steps))`,
+      ),
     ),
     field('steps_done', 1, 't.done_steps'),
     field('percent', 1, `iif(t.state = 'done', 100, t.done_steps * 100 / max(1, json_array_length(t.steps)))`),

@@ -2,6 +2,7 @@
 import { STATE_NAMES } from '../../../shared/states.ts'
 import { isUuid } from '../../../shared/ids.ts'
 import type { SqlValue } from '../../ports.ts'
+import { linkBase } from '../../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import {
@@ -90,7 +91,7 @@ export async function nodeText(
 ): Promise<string> {
   const column = identColumn(ident, call.version)
   const sql = `SELECT ${expression(kind, call.version, fieldNames)} FROM ${FROM_NODES} WHERE n.${column} = ?2`
-  const [row] = await call.sql.all(sql, [call.base, column === 'uuid' ? ident.toLowerCase() : ident])
+  const [row] = await call.sql.all(sql, [linkBase(call.base), column === 'uuid' ? ident.toLowerCase() : ident])
   if (!row) throw noNode(ident)
   return String(row[0])
 }

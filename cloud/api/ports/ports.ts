@@ -2,7 +2,7 @@
 import { FaultError } from '../../../shared/faults.ts'
 import { isUuid, parseMac } from '../../../shared/ids.ts'
 import type { NewPort } from '../../site-hub/commands.ts'
-import { flag, json as jsonColumn, links, type Field } from '../../store/json-sql.ts'
+import { flag, json as jsonColumn, linkBase, links, type Field } from '../../store/json-sql.ts'
 import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
@@ -111,7 +111,7 @@ function portIdent(call: Call): [column: string, ident: string] {
 
 async function portText(call: Call, column: string, ident: string, fieldNames?: string): Promise<string> {
   const sql = `SELECT ${expression(PORTS, call.version, fieldNames)} FROM ${FROM} WHERE ${column} = ?2`
-  const [row] = await call.sql.all(sql, [call.base, ident])
+  const [row] = await call.sql.all(sql, [linkBase(call.base), ident])
   if (!row) throw new FaultError('not_found', `Port ${ident} could not be found.`)
   return String(row[0])
 }

@@ -62,6 +62,7 @@ export class Hubs implements HubPort {
     handleProtocols: (protocols) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   })
   #closed = false
+  #soon: Promise<void> | null = null
 
   constructor(store: Store, env: Env, log: Ports['log']) {
     this.#store = store
@@ -70,6 +71,7 @@ export class Hubs implements HubPort {
   }
 
   async command(site: SiteRef, command: HubCommand): Promise<CommandResult> {
+    await this.#together()
     return this.#site(site).hub.command(command)
   }
 
@@ -100,6 +102,20 @@ export class Hubs implements HubPort {
       await hub.close()
       await alarm.set(null)
     }
+  }
+
+  /**
+   * Resolves once the event loop has read what is there to be read. The database is synchronous: without this every request and frame
+   * would be a turn, and a sync to disk, of its own. Those that wait go on in the order in which they came.
+   */
+  #together(): Promise<void> {
+    this.#soon ??= new Promise((done) => {
+      setImmediate(() => {
+        this.#soon = null
+        done()
+      })
+    })
+    return this.#soon
   }
 
   #site(site: SiteRef): Site {
@@ -137,13 +153,19 @@ export class Hubs implements HubPort {
     socket.on('error', () => socket.terminate())
     socket.on('message', (data, binary) => {
       if (binary) return socket.close(1003, 'text frames only')
-      hub.onMessage(peer, (data as Buffer).toString('utf8')).catch(failed)
+      const frame = (data as Buffer).toString('utf8')
+      this.#together()
+        .then(() => hub.onMessage(peer, frame))
+        .catch(failed)
       return undefined
     })
     socket.on('close', () => {
       peers.delete(peer)
       // A server that stops forgets nothing that a restart does not find: sessions and horizons are rows.
-      if (!this.#closed) hub.onClose(peer).catch(failed)
+      if (this.#closed) return
+      this.#together()
+        .then(() => hub.onClose(peer))
+        .catch(failed)
     })
     hub.onOpen(peer, incarnation).catch(failed)
   }
