@@ -10,7 +10,7 @@ export interface BenchResult {
   readonly anchorName: string
   readonly ratio: number | null
   /** In the same unit. */
-  readonly goal: number
+  readonly goal: number | string
   readonly floor: number
   /** Are smaller figures better (seconds)? Then `floor` is a ceiling. */
   readonly smallerIsBetter?: boolean
@@ -45,6 +45,6 @@ const number = (value: number | null) =>
 const reached = result.smallerIsBetter ? result.figure <= result.floor : result.figure >= result.floor
 console.log(result.text)
 console.log(
-  `${result.name}: ${number(result.figure)} ${result.unit}, anchor ${number(result.anchor)} (${result.anchorName}), ratio ${number(result.ratio)}, goal ${number(result.goal)}: ${reached ? 'reached' : 'MISSED'}`,
+  `${result.name}: ${number(result.figure)} ${result.unit}, anchor ${number(result.anchor)} (${result.anchorName}), ratio ${number(result.ratio)}, goal ${typeof result.goal === 'number' ? number(result.goal) : result.goal}: ${reached ? 'reached' : 'MISSED'}`,
 )
 process.exit(reached ? 0 : 1)

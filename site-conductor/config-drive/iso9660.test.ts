@@ -41,8 +41,11 @@ function readTree(
   return found
 }
 
+/** System use entries begin behind the identifier, which may itself contain "NM". */
 const rockRidgeName = (record: Buffer) => {
-  const at = record.indexOf('NM')
+  const identifierLength = record.readUInt8(32)
+  let at = 33 + identifierLength + (identifierLength % 2 === 0 ? 1 : 0)
+  while (text(record.subarray(at, at + 2)) !== 'NM') at += record.readUInt8(at + 2)
   return text(record.subarray(at + 5, at + record.readUInt8(at + 2)))
 }
 const jolietName = (record: Buffer) =>
