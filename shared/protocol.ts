@@ -68,7 +68,8 @@ export const StepEvent = z.object({
   n: z.int().positive(),
   at: ms,
   step: z.int().nonnegative(),
-  kind: z.enum(['started', 'waiting', 'resumed', 'finished']),
+  /** `kept`: nothing but context that a successor needs before the step has ended. */
+  kind: z.enum(['started', 'waiting', 'resumed', 'finished', 'kept']),
   /** Merged into task.context; a null removes a key. Secrets are sealed. */
   context: json.optional(),
   /** Fields of the node that changed with it (power_state, …). */

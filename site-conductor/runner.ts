@@ -118,11 +118,15 @@ export class Run {
 
   /** Lets every interface rebuild, from task.context, what an earlier run had in memory. */
   async #resume(): Promise<void> {
-    const step = this.task.steps[Math.min(this.#index, this.task.steps.length - 1)]!
-    const context = await this.#contextOf(step, this.authority.signal)
-    for (const kind of Object.keys(this.#driver.interfaces)) {
-      await implementationOf(this.#driver, this.authority.hold.grant, kind)?.resume?.(context)
-    }
+    const { task, authority } = this
+    const step = task.steps[Math.min(this.#index, task.steps.length - 1)]!
+    const limit = { ms: STEP_TIMEOUT_MS, what: 'resuming' }
+    await bounded(this.#options.env, limit, authority.signal, async (signal) => {
+      const context = await this.#contextOf(step, signal)
+      for (const kind of Object.keys(this.#driver.interfaces)) {
+        await implementationOf(this.#driver, authority.hold.grant, kind)?.resume?.(context)
+      }
+    })
   }
 
   async #contextOf(step: Step, signal: AbortSignal): Promise<StepContext> {
@@ -159,7 +163,10 @@ export class Run {
     const more = { ...(context && { context }), ...(facts && { facts }) }
     const event: StepEvent = { n: ++this.#n, at: env.now(), step: this.#index, kind, ...more }
     this.#context = merged(this.#context, context)
-    await reports.event(this.task.id, this.authority.hold, event).catch(broken)
+    await reports.event(this.task.id, this.authority.hold, event).catch((error: unknown) => {
+      broken(error)
+      throw new FaultError('lease.lapsed', 'the journal cannot be written, so nothing may be done')
+    })
   }
 
   async #finish(outcome: Outcome, error?: unknown): Promise<void> {

@@ -105,6 +105,7 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
   const context = event.context ? merged(task.context as Record<string, unknown>, event.context) : task.context
   const doneSteps = event.kind === 'finished' ? Math.max(task.done_steps, event.step + 1) : task.done_steps
   turn.updateTask(task, { last_event: event.n, done_steps: doneSteps, context })
+  if (event.kind === 'kept') return
   turn.event(`step.${event.kind}`, {
     node: task.node,
     task: task.id,
