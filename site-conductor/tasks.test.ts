@@ -1,0 +1,152 @@
+// What the hub says about tasks, and in which order runs of one node come and go.
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import type { FromConductor } from '../shared/protocol.ts'
+import { newSiteKey } from '../shared/sealing.ts'
+import { Agents } from './agents.ts'
+import { defineDriver } from './driver.ts'
+import { FakeDisk } from './fake-disk.ts'
+import { FakeEnv } from './fake-env.ts'
+import { fakeGrant } from './fake-hub.ts'
+import { Grants } from './grants.ts'
+import { Journal, type Task } from './journal.ts'
+import { silent } from './log.ts'
+import { resources, sealing } from './site.ts'
+import { moment } from './span.ts'
+import { Tasks } from './tasks.ts'
+
+const steps = [
+  { interface: 'power', step: 'one', args: {} },
+  { interface: 'power', step: 'two', args: {} },
+]
+const task = (more: Partial<Task> = {}): Task => ({
+  type: 'task',
+  id: 't',
+  node: 'n',
+  epoch: 1,
+  nseq: 1,
+  kind: 'test',
+  steps,
+  context: {},
+  doneSteps: 0,
+  lastEvent: 0,
+  deadline: 0,
+  ...more,
+})
+
+async function setUp() {
+  const env = new FakeEnv()
+  const disk = new FakeDisk()
+  const journal = await Journal.open(disk)
+  const grants = new Grants(env)
+  grants.startLease({ from: moment(env), ms: 15_000 })
+  grants.add(fakeGrant('n', { driver: 'slow' }))
+  const sent: FromConductor[] = []
+  const happened: string[] = []
+  const gate = Promise.withResolvers<void>()
+  const driver = defineDriver({
+    name: 'slow',
+    about: 'a test',
+    info: z.looseObject({}),
+    secrets: [],
+    interfaces: {
+      power: {
+        only: {
+          steps: {
+            one: async ({ task: { epoch } }) => void happened.push(`one ${epoch}`),
+            two: async ({ task: { epoch } }) => {
+              happened.push(`two ${epoch}`)
+              await gate.promise
+            },
+          },
+          resume: async ({ task: { epoch } }) => void happened.push(`resume ${epoch}`),
+          release: () => void happened.push('release'),
+        },
+      },
+      management: {},
+    },
+  })
+  const broken: unknown[] = []
+  const tasks = new Tasks({
+    env,
+    log: silent,
+    grants,
+    journal,
+    drivers: new Map([['slow', driver]]),
+    site: {
+      id: 's',
+      organisation: 'o',
+      ...sealing('o', 's', await newSiteKey()),
+      blob: () => Promise.reject(new Error('no blobs')),
+      agents: new Agents(),
+      resource: resources().resource,
+    },
+    send: (message) => void sent.push(message),
+    note: () => {},
+    broken: (error) => void broken.push(error),
+  })
+  const rid = () => sent.flatMap((message) => (message.type === 'intent' ? [message.rid] : [])).at(-1)
+  const asked = (count: number) => until(() => sent.filter(({ type }) => type === 'intent').length === count)
+  return { env, disk, journal, grants, sent, happened, gate, tasks, broken, rid, asked }
+}
+
+async function until(probe: () => boolean): Promise<void> {
+  while (!probe()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('an answer to an older question neither permits nor ends a task', async () => {
+  const { tasks, happened, rid, asked, journal } = await setUp()
+  await tasks.deliver(task())
+  await asked(1)
+  const old = rid()!
+  tasks.reconnected()
+  await asked(2)
+  await tasks.over('t', 'done', old)
+  tasks.proceed('t', old, 0)
+  expect(tasks.isBusy('n')).toBe(true)
+  expect(happened).toEqual([])
+  expect(journal.entries.has('t')).toBe(true)
+  await tasks.over('t', 'done', rid()!)
+  expect(tasks.isBusy('n')).toBe(false)
+  expect(journal.entries.has('t')).toBe(false)
+})
+
+test('delivered again under a new epoch, the old run has let go before the new one begins', async () => {
+  const { tasks, grants, happened, sent, rid, asked, gate } = await setUp()
+  await tasks.deliver(task())
+  await asked(1)
+  tasks.proceed('t', rid()!, 0)
+  await asked(2)
+  tasks.proceed('t', rid()!, 0)
+  await until(() => happened.includes('two 1'))
+  grants.add(fakeGrant('n', { driver: 'slow', epoch: 2 }))
+  await tasks.deliver(task({ epoch: 2, doneSteps: 1, lastEvent: 3 }))
+  await asked(3)
+  tasks.proceed('t', rid()!, 0)
+  await until(() => happened.includes('two 2'))
+  gate.resolve()
+  await until(() => sent.some(({ type }) => type === 'result'))
+  expect(happened.slice(0, 5)).toEqual(['one 1', 'two 1', 'release', 'resume 2', 'two 2'])
+  expect(sent.filter(({ type }) => type === 'result')).toMatchObject([{ epoch: 2, outcome: { ok: true } }])
+})
+
+test('what is delivered while the conductor stops does not begin', async () => {
+  const { tasks, sent } = await setUp()
+  const delivery = tasks.deliver(task())
+  await tasks.close()
+  await delivery
+  expect(sent).toEqual([])
+  expect(tasks.isBusy('n')).toBe(false)
+})
+
+test('a journal that cannot be written stops everything: no event is sent, no step done', async () => {
+  const { tasks, disk, sent, rid, asked, broken, happened } = await setUp()
+  await tasks.deliver(task())
+  await asked(1)
+  disk.tearAfter = 5
+  tasks.proceed('t', rid()!, 0)
+  await until(() => broken.length > 0 && !tasks.isBusy('n'))
+  expect(happened).toEqual(['release'])
+  expect(sent.filter(({ type }) => type === 'event')).toEqual([])
+  expect(String(broken[0])).toContain('cannot be written')
+})
