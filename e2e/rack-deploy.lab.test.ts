@@ -21,7 +21,7 @@ test('a BIOS machine boots the image that was asked for, with its config drive, 
   )
   expect(powerOns).toBe(2)
   const story = lines.join('\n')
-  for (const stage of ['boot.dhcp-ack', 'boot.ipxe-script', 'boot.kernel', 'boot.ramdisk', 'agent.call', 'write_image'])
+  for (const stage of ['dhcp-ack', 'ipxe-script', 'kernel', 'ramdisk', 'agent.call', 'write_image'])
     expect(story).toContain(stage)
   for (const step of [
     'power.power_on',

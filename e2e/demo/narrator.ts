@@ -1,10 +1,10 @@
 // Tells a node's timeline as it grows: states, steps and boot stages, each with its time; transfers with bytes and rate.
-import type { Client, TimelineEntry } from './client.ts'
+import type { Api, TimelineEntry } from '../../sim/api.ts'
 
 const POLL_MS = 300
 
 export class Narrator {
-  readonly #client: Client
+  readonly #api: Api
   readonly #node: string
   readonly #startMs: number
   readonly #print: (line: string) => void
@@ -13,8 +13,8 @@ export class Narrator {
   #timer: ReturnType<typeof setInterval> | undefined
   #polling = Promise.resolve()
 
-  constructor(client: Client, node: string, print: (line: string) => void, startMs = Date.now()) {
-    this.#client = client
+  constructor(api: Api, node: string, print: (line: string) => void, startMs = Date.now()) {
+    this.#api = api
     this.#node = node
     this.#print = print
     this.#startMs = startMs
@@ -35,7 +35,7 @@ export class Narrator {
   }
 
   async #poll(): Promise<void> {
-    for (const entry of await this.#client.timeline(this.#node)) {
+    for (const entry of await this.#api.timeline(this.#node)) {
       if (this.#told.has(entry.id)) continue
       this.#told.add(entry.id)
       const line = entry.kind === 'event' ? this.#event(entry) : describeNote(entry)
@@ -43,8 +43,8 @@ export class Narrator {
     }
   }
 
-  #event({ type, at, body }: TimelineEntry): string | null {
-    const step = String(body['step'])
+  #event({ type, at, task, body }: TimelineEntry): string | null {
+    const step = `${task} ${String(body['index'])}`
     switch (type) {
       case 'node.provision_state':
         return `${body['from']} → ${body['to']}`
@@ -56,7 +56,7 @@ export class Narrator {
       case 'step.finished': {
         const took = Date.parse(at) - (this.#stepStarts.get(step) ?? Date.parse(at))
         this.#stepStarts.delete(step)
-        return `  ✓ ${step} (${seconds(took)})`
+        return `  ✓ ${String(body['step'])} (${seconds(took)})`
       }
       case 'task.failed':
         return `  ✗ ${(body['fault'] as { message?: string } | null)?.message ?? 'failed'}`
@@ -67,17 +67,18 @@ export class Narrator {
 }
 
 /** A boot stage or the progress of a transfer. */
-function describeNote({ type, body }: TimelineEntry): string {
+function describeNote({ type, body }: TimelineEntry): string | null {
   const number = (name: string) => (typeof body[name] === 'number' ? (body[name] as number) : undefined)
   const [bytes, total, durationMs] = [number('bytes'), number('total') ?? number('totalBytes'), number('durationMs')]
   const rate = number('ratePerS') ?? (bytes !== undefined && durationMs ? (bytes / durationMs) * 1000 : undefined)
-  const parts = [type.padEnd(14)]
+  if (bytes === 0) return null // a transfer's beginning; its end says more
+  const parts = [type.replace(/^boot\./, '').padEnd(12)]
   if (bytes !== undefined)
     parts.push(total !== undefined && total !== bytes ? `${mega(bytes)} of ${mega(total)}` : mega(bytes))
   if (total !== undefined && bytes !== undefined && total > 0) parts.push(`${Math.floor((100 * bytes) / total)} %`)
   if (rate !== undefined && rate > 0) parts.push(`${mega(rate)}/s`)
   for (const name of ['detail', 'why', 'version', 'step', 'part'])
-    if (typeof body[name] === 'string') parts.push(String(body[name]))
+    if (typeof body[name] === 'string') parts.push(body[name])
   return `    ${parts.join('  ')}`
 }
 

@@ -8,7 +8,7 @@ import { startCloud } from '../../cloud/hosts/node/start.ts'
 import { rackDirectory } from '../../lab/namespaces.ts'
 import { Rack } from '../../lab/rack.ts'
 import { HttpBootServer } from '../../site-conductor/http-boot/server.ts'
-import { Client } from './client.ts'
+import { Api } from '../../sim/api.ts'
 import type { RackMessage } from './say.ts'
 import { deployStory } from './story.ts'
 
@@ -56,22 +56,22 @@ async function tell(): Promise<void> {
     log: (level, event, fields) => appendFileSync(log, `${JSON.stringify({ level, event, ...fields })}\n`),
   })
   print(`cloud is up: ${cloud.url}`)
-  const client = new Client(cloud.url, cloud.token)
-  const { sites } = await client.call<{ sites: { uuid: string }[] }>('GET', '/v1/sites')
+  const api = new Api(cloud.url, cloud.token ?? '')
+  const { sites } = (await api.call('GET', '/sites')) as { sites: { uuid: string }[] }
   const site = sites[0]!.uuid
   const [network] = rack.provisioning.network.split('.0/')
   const pool = { cidr: rack.provisioning.network, first: `${network}.50`, last: `${network}.99` }
-  await client.call('PATCH', `/v1/sites/${site}`, [{ op: 'replace', path: '/pool', value: pool }])
-  const { token } = await client.call<{ token: string }>('POST', `/v1/sites/${site}/enrol-tokens`, {})
+  await api.call('PATCH', `/sites/${site}`, [{ op: 'replace', path: '/pool', value: pool }])
+  const { token } = (await api.call('POST', `/sites/${site}/enrol-tokens`, {})) as { token: string }
   const conductor = await startConductor(directory, cloud.url, token, rack.conductorAddress)
-  await waitForConductor(client, conductor)
+  await waitForConductor(api, conductor)
   print('conductor is up: enrolled, dialled out, holds a lease')
 
   const images = new HttpBootServer({ address: rack.conductorAddress, port: 8080 })
   await images.start()
   images.publish('/image', { kind: 'file', path: demo.image.path, contentType: 'application/octet-stream' })
   const result = await deployStory(
-    client,
+    api,
     {
       name: machine.name,
       mac: machine.mac,
@@ -131,11 +131,11 @@ async function startConductor(directory: string, url: string, token: string, add
   })
 }
 
-async function waitForConductor(client: Client, conductor: ChildProcess): Promise<void> {
+async function waitForConductor(api: Api, conductor: ChildProcess): Promise<void> {
   for (let attempt = 0; attempt < 150; attempt++) {
     if (conductor.exitCode !== null)
       throw new Error(`the conductor ended with exit code ${conductor.exitCode}; see its log`)
-    const { conductors } = await client.call<{ conductors: { alive: boolean }[] }>('GET', '/v1/conductors')
+    const { conductors } = (await api.call('GET', '/conductors')) as { conductors: { alive: boolean }[] }
     if (conductors.some(({ alive }) => alive)) return
     await new Promise((resolve) => setTimeout(resolve, 100))
   }

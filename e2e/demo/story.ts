@@ -1,5 +1,5 @@
 // The story that the demo tells, on whatever hardware: a machine is enrolled, verified, made available, and gets an operating system.
-import type { Client } from './client.ts'
+import type { Api, ApiNode } from '../../sim/api.ts'
 import { Narrator } from './narrator.ts'
 
 export interface StoryMachine {
@@ -28,29 +28,29 @@ export interface StoryResult {
 
 /** Tells the story and answers what the deployed system said. Throws when it ends badly. */
 export async function deployStory(
-  client: Client,
+  api: Api,
   machine: StoryMachine,
   image: StoryImage,
   print: (line: string) => void,
   timeoutMs: number,
 ): Promise<StoryResult> {
-  const { uuid } = await client.call<{ uuid: string }>('POST', '/v1/nodes', {
+  const { uuid } = (await api.call('POST', '/nodes', {
     name: machine.name,
     driver: 'ipmi',
     driver_info: machine.driverInfo,
     properties: machine.properties ?? {},
     automated_clean: machine.automatedClean,
-  })
-  await client.call('POST', '/v1/ports', { node_uuid: uuid, address: machine.mac })
+  })) as { uuid: string }
+  await api.call('POST', '/ports', { node_uuid: uuid, address: machine.mac })
   print(`node ${machine.name} ${uuid}, MAC ${machine.mac}`)
-  const narrator = new Narrator(client, uuid, print)
+  const narrator = new Narrator(api, uuid, print)
   narrator.start()
   try {
-    await client.provision(uuid, 'manage')
-    await client.waitFor(uuid, 'manageable', 60_000)
-    await client.provision(uuid, 'provide')
-    await client.waitFor(uuid, 'available', timeoutMs)
-    await client.call('PATCH', `/v1/nodes/${uuid}`, [
+    await api.provision(uuid, 'manage')
+    await waitFor(api, uuid, 'manageable', 60_000)
+    await api.provision(uuid, 'provide')
+    await waitFor(api, uuid, 'available', timeoutMs)
+    await api.call('PATCH', `/nodes/${uuid}`, [
       { op: 'add', path: '/instance_info/image_source', value: image.url },
       { op: 'add', path: '/instance_info/image_os_hash_algo', value: 'sha256' },
       { op: 'add', path: '/instance_info/image_os_hash_value', value: image.sha256 },
@@ -62,11 +62,25 @@ export async function deployStory(
       user_data: '#cloud-config\n# from `npm run demo`\n',
       network_data: {},
     }
-    await client.provision(uuid, 'active', { configdrive })
-    await client.waitFor(uuid, 'active', timeoutMs)
+    await api.provision(uuid, 'active', { configdrive })
+    await waitFor(api, uuid, 'active', timeoutMs)
     const osLine = await machine.osUp()
     return { uuid, osLine, seconds: (Date.now() - started) / 1000 }
   } finally {
     await narrator.stop()
+  }
+}
+
+/** Waits for a state. Throws when the node comes to rest with an error, and when `timeoutMs` is over. */
+async function waitFor(api: Api, uuid: string, state: string, timeoutMs: number): Promise<ApiNode> {
+  const end = Date.now() + timeoutMs
+  for (;;) {
+    const node = await api.node(uuid)
+    if (node.provision_state === state && node.reservation === null) return node
+    if (node.last_error !== null && node.reservation === null)
+      throw new Error(`${node.provision_state}: ${node.last_error}`)
+    if (Date.now() > end)
+      throw new Error(`the node is still in state ${node.provision_state} after ${timeoutMs / 1000} s, not ${state}`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }

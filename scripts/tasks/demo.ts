@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { ensureDebianPackages } from '../debian.ts'
 import { deployOnRack } from '../../e2e/demo/rack.ts'
+import { deployOnSim } from '../../e2e/demo/sim.ts'
 import { onShutdown } from '../shutdown.ts'
 
 const HELP = `npm run demo [-- options]
@@ -29,29 +30,40 @@ if (values.help) {
   process.exit(0)
 }
 console.log(`Node ${process.version}`)
-onShutdown((reason) => console.log(`\ndemo ${reason}; everything that it started is stopped`))
+let stop: () => Promise<void> = async () => undefined
+onShutdown(async (reason) => {
+  await stop()
+  console.log(`\ndemo ${reason}; everything that it started is stopped`)
+})
 
 try {
-  if (values.sim) {
-    const { deployOnSim } = await import('../../e2e/demo/sim.ts')
-    await deployOnSim({ print: console.log })
-  } else {
-    ensureDebianPackages('lab', console.log)
-    const { result, powerOns, consoleLines } = await deployOnRack({
-      print: console.log,
-      automatedClean: values.clean ?? false,
-      format: values.qcow2 ? 'qcow2' : 'raw',
-      ...(values.keep ? { keep: values.keep } : {}),
-    })
-    console.log('\nWhat the deployed system printed on its serial console:')
-    for (const line of consoleLines) console.log(`  | ${line}`)
-    const proven = result.osLine.includes(result.uuid)
-    console.log(`\nThe machine ${proven ? 'knows' : 'DOES NOT KNOW'} its uuid from its config drive: ${result.uuid}`)
-    console.log(`Deployed in ${result.seconds.toFixed(1)} s with ${powerOns} power-ons. Everything is stopped again.`)
-    if (!proven) process.exitCode = 1
-  }
+  const told = values.sim ? await onSimulation() : await onRack()
+  for (const line of told.console) console.log(`  | ${line}`)
+  const { osLine, uuid, seconds } = told.result
+  const proven = osLine.includes(uuid)
+  console.log(`\nThe machine ${proven ? 'knows' : 'DOES NOT KNOW'} its uuid from its config drive: ${uuid}`)
+  console.log(`Deployed in ${seconds.toFixed(1)} s; ${told.powerOns}. Everything is stopped again.`)
+  if (!proven) process.exitCode = 1
 } catch (error) {
   console.error(`\nThe demo failed: ${(error as Error).message}`)
   process.exitCode = 1
 }
 process.exit()
+
+async function onRack() {
+  ensureDebianPackages('lab', console.log)
+  const { result, powerOns, consoleLines } = await deployOnRack({
+    print: console.log,
+    automatedClean: values.clean ?? false,
+    format: values.qcow2 ? 'qcow2' : 'raw',
+    ...(values.keep ? { keep: values.keep } : {}),
+  })
+  console.log('\nWhat the deployed system printed on its serial console:')
+  return { result, console: consoleLines, powerOns: `the BMC counted ${powerOns} power-ons` }
+}
+
+async function onSimulation() {
+  const { result, powerOns } = await deployOnSim(console.log, (end) => (stop = end))
+  console.log('\nWhat the deployed system printed on its console:')
+  return { result, console: [result.osLine], powerOns: `the BMC counted ${powerOns} power-ons, cleaning included` }
+}

@@ -8,7 +8,7 @@ import { startConductor } from '../../site-conductor/conductor.ts'
 import { resolveConfig } from '../../site-conductor/config.ts'
 import { enrol } from '../../site-conductor/enrol.ts'
 import { logger } from '../../site-conductor/log.ts'
-import { Client } from '../../e2e/demo/client.ts'
+import { Api } from '../../sim/api.ts'
 import { onShutdown } from '../shutdown.ts'
 
 const HELP = `npm run dev -- [options]
@@ -60,9 +60,9 @@ try {
   })
   stops.push(() => cloud.close())
   const token = rememberToken(cloud.token)
-  const client = new Client(cloud.url, token)
-  await startLocalConductor(client, cloud.url)
-  await makeFakeNodes(client, fakeNodes)
+  const api = new Api(cloud.url, token ?? '')
+  await startLocalConductor(api, cloud.url)
+  await makeFakeNodes(api, fakeNodes)
   if (!values['no-auth']) console.log(`token ${token ?? 'was shown at the first start'}`)
   console.log(`ready ${cloud.url}`)
 } catch (error) {
@@ -78,11 +78,11 @@ function rememberToken(fresh: string | undefined): string | undefined {
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
 }
 
-async function startLocalConductor(client: Client, url: string): Promise<void> {
+async function startLocalConductor(api: Api, url: string): Promise<void> {
   const dataDir = join(data, 'conductor')
   if (!existsSync(join(dataDir, 'identity.json'))) {
-    const { sites } = await client.call<{ sites: { uuid: string }[] }>('GET', '/v1/sites')
-    const made = await client.call<{ token: string }>('POST', `/v1/sites/${sites[0]!.uuid}/enrol-tokens`, {})
+    const { sites } = (await api.call('GET', '/sites')) as { sites: { uuid: string }[] }
+    const made = (await api.call('POST', `/sites/${sites[0]!.uuid}/enrol-tokens`, {})) as { token: string }
     await enrol({ url, token: made.token, dataDir })
   }
   const { config } = resolveConfig({ flags: { dataDir, url, drivers: ['fake-hardware', 'ipmi'], boot: false } })
@@ -98,15 +98,15 @@ async function startLocalConductor(client: Client, url: string): Promise<void> {
   }
 }
 
-async function makeFakeNodes(client: Client, count: number): Promise<void> {
+async function makeFakeNodes(api: Api, count: number): Promise<void> {
   const names = Array.from({ length: count }, (_, i) => `fake-${i}`)
   const { nodes } =
-    count > 0 ? await client.call<{ nodes: { name: string }[] }>('GET', '/v1/nodes?limit=1000') : { nodes: [] }
+    count > 0 ? ((await api.call('GET', '/nodes?limit=1000')) as { nodes: { name: string }[] }) : { nodes: [] }
   const known = new Set(nodes.map((node) => node.name))
   const missing = names.filter((name) => !known.has(name))
   for (let i = 0; i < missing.length; i += 50) {
     await Promise.all(
-      missing.slice(i, i + 50).map((name) => client.call('POST', '/v1/nodes', { name, driver: 'fake-hardware' })),
+      missing.slice(i, i + 50).map((name) => api.call('POST', '/nodes', { name, driver: 'fake-hardware' })),
     )
   }
 }
