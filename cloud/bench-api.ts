@@ -121,12 +121,14 @@ async function measureAll(server: ChildProcess) {
     if (nodes.length !== 1000) throw new Error(`a page of ${nodes.length} nodes`)
   }
   const rssMb = residentMb(server.pid!)
-  const list = await cost('list', 'list of 1,000 (and a PATCH)', 300, () => page('/v1/nodes'))
-  const detail = await cost('detail', 'detail of 1,000 (and a PATCH)', 60, () => page('/v1/nodes/detail'))
+  // A PATCH goes before each page; its CPU is taken off again.
+  const net = (measured: Measured): Measured => ({ ...measured, cpuMs: measured.cpuMs - patch.cpuMs })
+  const list = await cost('list', 'list of 1,000', 300, () => page('/v1/nodes'))
+  const detail = await cost('detail', 'detail of 1,000', 60, () => page('/v1/nodes/detail'))
   const listsMb = residentMb(server.pid!)
   conductor.stop()
   client.close()
-  return { measured: [get, list, detail, patch, create], idlePercent, rssMb, listsMb }
+  return { measured: [get, net(list), net(detail), patch, create], idlePercent, rssMb, listsMb }
 }
 
 function report({ measured, idlePercent, rssMb, listsMb }: Awaited<ReturnType<typeof measureAll>>) {

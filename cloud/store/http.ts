@@ -26,13 +26,21 @@ export class HttpDatabase implements Sql {
 
   async #ask<T>(what: (client: Client) => Promise<T>): Promise<T> {
     for (let tried = 1; ; tried++) {
-      const client = createClient({ ...this.#config, intMode: 'number', fetch: fetchInTime })
+      const giveUp = new AbortController()
+      // Cleared below: a timer that runs on (as AbortSignal.timeout's does) keeps a Durable Object from sleeping, and billed.
+      const timer = setTimeout(
+        () => giveUp.abort(new Error(`the database took more than ${TIMEOUT_MS} ms`)),
+        TIMEOUT_MS,
+      )
+      const ask = (request: Request): Promise<Response> => fetch(request, { signal: giveUp.signal })
+      const client = createClient({ ...this.#config, intMode: 'number', fetch: ask })
       try {
         return await what(client)
       } catch (error) {
         if (!isBusy(error) || tried === BUSY_TRIES) throw error
         await new Promise((done) => setTimeout(done, Math.random() * BUSY_WAIT_MS * 2 ** tried))
       } finally {
+        clearTimeout(timer)
         client.close()
       }
     }
@@ -58,8 +66,6 @@ export class HttpStore implements Store {
     return new HttpDatabase(this.#url.replace('{organisation}', id), this.#token)
   }
 }
-
-const fetchInTime = (request: Request): Promise<Response> => fetch(request, { signal: AbortSignal.timeout(TIMEOUT_MS) })
 
 // A busy batch was not applied: its BEGIN failed.
 function isBusy(error: unknown): boolean {

@@ -1,33 +1,7 @@
 // The host contract inside workerd: Durable Objects, hibernating sockets, libSQL over HTTP.
-import { exports } from 'cloudflare:workers'
-import { describe, inject, it } from 'vitest'
-import { SUBPROTOCOL } from '../../../shared/upgrade.ts'
+import { describe, it } from 'vitest'
 import { CONTRACT } from '../contract.ts'
-import type { HostUnderTest } from '../test-conductor.ts'
-import './provided.ts'
-
-const url = 'http://ferrule.test'
-const worker = (exports as unknown as { default: Fetcher }).default
-
-const host: HostUnderTest = {
-  url,
-  token: inject('token'),
-  fetch: (path, init) => worker.fetch(`${url}${path}`, init),
-  async connect(path, headers, handler) {
-    const upgrade = { Upgrade: 'websocket', 'Sec-WebSocket-Protocol': SUBPROTOCOL, ...headers }
-    const response = await worker.fetch(`${url}${path}`, { headers: upgrade })
-    const socket = response.webSocket
-    if (!socket) return new Response(await response.text(), { status: response.status })
-    socket.addEventListener('message', (event) => handler.onMessage(String(event.data)))
-    socket.addEventListener('close', (event) => handler.onClose(event.code))
-    socket.accept()
-    return {
-      protocol: response.headers.get('sec-websocket-protocol') ?? '',
-      send: (frame) => socket.send(frame),
-      close: (code, reason) => socket.close(code, reason),
-    }
-  },
-}
+import { host } from './test-host.ts'
 
 describe('host contract', () => {
   it.each(CONTRACT)('$name', ({ run }) => run(host))
