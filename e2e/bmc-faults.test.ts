@@ -15,8 +15,8 @@ async function manage({ api, node, reach }: Story): Promise<void> {
   expect(await reach('manageable')).toMatchObject({ last_error: null, power_state: 'power off' })
 }
 
-test('a wrong BMC password', async () => {
-  await using story = await startStory()
+test.concurrent('a wrong BMC password', async (context) => {
+  await using story = await startStory(context)
   const { api, node, machine, site } = story
   await api.patchNode(node, { driver_info: { ...site.driverInfo(machine), ipmi_password: 'not the one' } })
   const error = await manageInVain(story)
@@ -27,8 +27,8 @@ test('a wrong BMC password', async () => {
   await manage(story)
 })
 
-test('a BMC that does not answer', async () => {
-  await using story = await startStory()
+test.concurrent('a BMC that does not answer', async (context) => {
+  await using story = await startStory(context)
   const { machine } = story
   machine.bmc.network.silent = true
   const error = await manageInVain(story)
@@ -38,8 +38,8 @@ test('a BMC that does not answer', async () => {
   await manage(story)
 })
 
-test('driver_info without the address of the BMC', async () => {
-  await using story = await startStory()
+test.concurrent('driver_info without the address of the BMC', async (context) => {
+  await using story = await startStory(context)
   const { api, node, machine, site } = story
   await api.patchNode(node, { driver_info: { ipmi_username: 'admin' } })
   const error = await manageInVain(story)

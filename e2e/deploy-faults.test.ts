@@ -20,8 +20,8 @@ async function deploy({ api, node, site, machine, reach, until }: Story): Promis
   await until('operating system', () => machine.console().includes('FERRULE-OS-UP'))
 }
 
-test('an image with another digest than was said does not boot', async () => {
-  await using story = await startStory()
+test.concurrent('an image with another digest than was said does not boot', async (context) => {
+  await using story = await startStory(context)
   const { site, machine } = story
   await story.prepare()
   const error = await deployInVain(story, { ...site.image, sha256: 'ab'.repeat(32) })
@@ -32,8 +32,8 @@ test('an image with another digest than was said does not boot', async () => {
   await deploy(story)
 })
 
-test('an image that is not there', async () => {
-  await using story = await startStory()
+test.concurrent('an image that is not there', async (context) => {
+  await using story = await startStory(context)
   const { site } = story
   await story.prepare()
   const error = await deployInVain(story, { ...site.image, url: `${site.images.url}/gone.raw` })
@@ -42,8 +42,8 @@ test('an image that is not there', async () => {
   await deploy(story)
 })
 
-test('an image that is larger than the disk', async () => {
-  await using story = await startStory({ diskBytes: 4 * 2 ** 30 })
+test.concurrent('an image that is larger than the disk', async (context) => {
+  await using story = await startStory(context, { diskBytes: 4 * 2 ** 30 })
   const { site } = story
   await story.prepare()
   const error = await deployInVain(story, site.images.announce('large.raw', 5 * 2 ** 30))
@@ -53,8 +53,8 @@ test('an image that is larger than the disk', async () => {
   await deploy(story)
 })
 
-test('a machine whose disk is smaller than any root disk', async () => {
-  await using story = await startStory({ diskBytes: 2 ** 30 })
+test.concurrent('a machine whose disk is smaller than any root disk', async (context) => {
+  await using story = await startStory(context, { diskBytes: 2 ** 30 })
   const { site } = story
   await story.prepare()
   const error = await deployInVain(story, site.image)
@@ -62,8 +62,8 @@ test('a machine whose disk is smaller than any root disk', async () => {
   expect(error).toMatch(/Next: correct the root_device hints/)
 })
 
-test('a machine that does not boot over the network', async () => {
-  await using story = await startStory({ conductorConfig: { agentTimeoutS: 3 } })
+test.concurrent('a machine that does not boot over the network', async (context) => {
+  await using story = await startStory(context, { conductorConfig: { agentTimeoutS: 3 } })
   const { site, machine } = story
   await story.prepare()
   machine.options.cable = 'pulled'

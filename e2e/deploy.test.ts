@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { PLANS } from '../cloud/plans.ts'
 import { startStory } from './story.ts'
 
-test('a machine is enrolled, cleaned, deployed with a config drive and given back', async () => {
-  await using story = await startStory()
+test('a machine is enrolled, cleaned, deployed with a config drive and given back', async (context) => {
+  await using story = await startStory(context)
   const { api, site, machine, node } = story
 
   await api.provision(node, 'manage')

@@ -5,8 +5,11 @@ import { startStory } from './story.ts'
 
 const COUNT = 100
 
-test('a hundred nodes are enrolled, cleaned and deployed at once', async () => {
-  await using story = await startStory({ machines: 0, conductorConfig: { boot: false, drivers: ['fake-hardware'] } })
+test('a hundred nodes are enrolled, cleaned and deployed at once', async (context) => {
+  await using story = await startStory(context, {
+    machines: 0,
+    conductorConfig: { boot: false, drivers: ['fake-hardware'] },
+  })
   const { api, reach } = story
   const nodes = await Promise.all(
     Array.from({ length: COUNT }, async (_, i) => {

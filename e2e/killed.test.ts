@@ -29,8 +29,8 @@ async function finished(story: Story, powerOnsBefore: number): Promise<void> {
   expect(steps.filter((step) => step === 'deploy.write_image')).toHaveLength(1)
 }
 
-test('a conductor killed in the middle of the write finishes the deployment when it is back', async () => {
-  await using story = await startStory({ conductor: 'process', imageBytes: 16 * MIB })
+test.concurrent('a conductor killed in the middle of the write finishes the deployment when it is back', async (context) => {
+  await using story = await startStory(context, { conductor: 'process', imageBytes: 16 * MIB })
   const { machine, site, api, node } = story
   await story.prepare()
   const before = machine.offToOn()
@@ -45,8 +45,8 @@ test('a conductor killed in the middle of the write finishes the deployment when
   await finished(story, before)
 })
 
-test('a conductor that is away while the agent finishes the write', async () => {
-  await using story = await startStory({ conductor: 'process', imageBytes: 16 * MIB })
+test.concurrent('a conductor that is away while the agent finishes the write', async (context) => {
+  await using story = await startStory(context, { conductor: 'process', imageBytes: 16 * MIB })
   const { machine, site } = story
   await story.prepare()
   const before = machine.offToOn()
@@ -58,8 +58,8 @@ test('a conductor that is away while the agent finishes the write', async () => 
   await finished(story, before)
 })
 
-test('a cloud killed in the middle of a deployment loses nothing', async () => {
-  await using story = await startStory({ cloud: 'process', imageBytes: 16 * MIB })
+test.concurrent('a cloud killed in the middle of a deployment loses nothing', async (context) => {
+  await using story = await startStory(context, { cloud: 'process', imageBytes: 16 * MIB })
   const { machine, cloud, api, node } = story
   await story.prepare()
   const before = machine.offToOn()

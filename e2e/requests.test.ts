@@ -13,8 +13,8 @@ async function refusal(call: Promise<unknown>): Promise<{ status: number; text: 
   return { status: error.status, text: JSON.stringify(error.body) }
 }
 
-test('an unknown driver is refused with the place that lists the drivers', async () => {
-  await using story = await startStory({ machines: 0 })
+test.concurrent('an unknown driver is refused with the place that lists the drivers', async (context) => {
+  await using story = await startStory(context, { machines: 0 })
   const { api } = story
   const refused = await refusal(api.call('POST', '/nodes', { name: 'n', driver: 'impi' }))
   expect(refused.status).toBe(400)
@@ -24,8 +24,8 @@ test('an unknown driver is refused with the place that lists the drivers', async
   expect(await api.call('POST', '/nodes', { name: 'n', driver: 'ipmi' })).toMatchObject({ provision_state: 'enroll' })
 })
 
-test('a MAC address that is none is refused with what was given', async () => {
-  await using story = await startStory({ machines: 1, createNodes: false })
+test.concurrent('a MAC address that is none is refused with what was given', async (context) => {
+  await using story = await startStory(context, { machines: 1, createNodes: false })
   const { api, machine } = story
   const { uuid } = (await api.call('POST', '/nodes', { name: 'n', driver: 'ipmi' })) as { uuid: string }
   const refused = await refusal(api.call('POST', '/ports', { node_uuid: uuid, address: '52:54:00:zz:00:01' }))

@@ -17,7 +17,7 @@ async function filesBelow(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
 }
 
-test('BMC password and user data are in no answer, row, frame, log, journal or event', async () => {
+test('BMC password and user data are in no answer, row, frame, log, journal or event', async (context) => {
   const canary = new Canary({ password: BMC_PASSWORD, 'user data': USER_SECRET })
   const control = new Canary({ name: 'sim-1' })
   const look = (where: string, content: string | Uint8Array) => {
@@ -25,7 +25,7 @@ test('BMC password and user data are in no answer, row, frame, log, journal or e
     control.look(where.split(' ')[0]!, content)
   }
   const agentLines: string[] = []
-  await using story = await startStory({
+  await using story = await startStory(context, {
     bmcPassword: BMC_PASSWORD,
     onFrame: (frame) => look('frame', frame),
     onConsole: (_, line) => line.startsWith('ferrule-agent:') && agentLines.push(line),

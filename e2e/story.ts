@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { onTestFailed } from 'vitest'
+import type { TestContext } from 'vitest'
 import { type Api, ApiError, type ApiNode } from '../sim/api.ts'
 import { startSimCloud, type SimCloud } from '../sim/cloud.ts'
 import type { SimMachine } from '../sim/machine.ts'
@@ -40,7 +40,8 @@ export interface Story {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export async function startStory(options: StoryOptions = {}): Promise<Story> {
+/** `context`: of the test that the story is. Stories share nothing, so that they can be told at the same time. */
+export async function startStory({ onTestFailed }: TestContext, options: StoryOptions = {}): Promise<Story> {
   const folder = await mkdtemp(join(tmpdir(), 'ferrule-story-'))
   const log: string[] = []
   const { cloud: as = 'inside', ...siteOptions } = options
@@ -54,6 +55,7 @@ export async function startStory(options: StoryOptions = {}): Promise<Story> {
     onLog: (line) => void log.push(line),
   }).catch(async (error: unknown) => {
     await cloud.close()
+    await rm(folder, { recursive: true, force: true })
     throw new Error(`the site did not start: ${String(error)}\n${log.slice(-LAST_LINES).join('\n')}`, { cause: error })
   })
   const { api } = site
