@@ -166,7 +166,7 @@ test('a cancel after the point of no return is refused with a note, and the task
 })
 
 test('a reconnect within the session asks the open question again and interrupts no step', async () => {
-  slow(1500)
+  slow(6000)
   hub.behaviour.keepSession = true
   await site.start()
   await hub.next('hello')
@@ -181,7 +181,7 @@ test('a reconnect within the session asks the open question again and interrupts
 })
 
 test('a new session that keeps the grants goes on with the same steps under the new epoch', async () => {
-  slow(1500)
+  slow(6000)
   await site.start()
   await hub.next('hello')
   hub.give({ id: 't1', node, steps: [step('power.power_on'), step('power.power_off')] })
@@ -194,11 +194,12 @@ test('a new session that keeps the grants goes on with the same steps under the 
 })
 
 test('a new session without the old grants starts the step that was under way again', async () => {
-  slow(1500)
+  slow(FOREVER_MS)
   await site.start()
   await hub.next('hello')
   hub.give({ id: 't1', node, steps: [step('power.power_on'), step('power.power_off')] })
   await hub.next('event')
+  slow(0)
   hub.drop()
   expect(await hub.next('result')).toMatchObject({ epoch: 2, outcome: { ok: true } })
   expect(events().filter((event) => event.kind === 'started' && event.step === 0)).toHaveLength(2)

@@ -25,6 +25,9 @@ export interface Behaviour {
   grantsKept?: boolean
 }
 
+/** Long, for most tests are not about leases, and a busy machine may pause for a second. */
+const LEASE_MS = 300_000
+
 export class FakeHub {
   readonly frames: FromConductor[] = []
   readonly connections: WebSocket[] = []
@@ -159,7 +162,7 @@ export class FakeHub {
           type: 'welcome',
           session: this.session,
           ringVersion: 1,
-          leaseMs: this.behaviour.leaseMs ?? 15_000,
+          leaseMs: this.behaviour.leaseMs ?? LEASE_MS,
           conductor: 'c',
           site: 's',
           organisation: 'o',
@@ -175,7 +178,7 @@ export class FakeHub {
         return
       }
       case 'renew':
-        return this.send({ type: 'lease', rid: message.rid, ms: this.behaviour.leaseMs ?? 15_000, tenures: {} })
+        return this.send({ type: 'lease', rid: message.rid, ms: this.behaviour.leaseMs ?? LEASE_MS, tenures: {} })
       case 'intent':
         return this.send({ type: 'proceed', id: message.id, rid: message.rid, tenureMs: 0 })
       case 'event': {
