@@ -347,3 +347,22 @@ test('power states go up once, and again only when they change', async () => {
   expect(second.nodes).toEqual({ [node]: { power_state: 'power on' } })
   expect(hub.all('facts')).toHaveLength(2)
 })
+
+test('a machine that somebody switched off after a task had switched it on is noticed', async () => {
+  await site.close()
+  site = await fakeSite({ powerPollS: 3 })
+  ;({ hub } = site)
+  hub.grants.set(node, fakeGrant(node))
+  await site.start()
+  await hub.next('facts', (frame) => frame.nodes[node]?.['power_state'] === 'power off')
+  hub.give({ id: 't1', node, steps: [step('power.power_on')] })
+  await hub.next('result')
+  const told = hub.all('facts').length
+  fakeMachine(node).power = 'power off'
+  await hub.until(() =>
+    hub
+      .all('facts')
+      .slice(told)
+      .some((frame) => frame.nodes[node]?.['power_state'] === 'power off'),
+  )
+})

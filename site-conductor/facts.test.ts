@@ -21,9 +21,9 @@ const notes = () => upward((env, send, isConnected) => new Notes(env, send, isCo
 
 test('facts of many nodes go up as one frame, of one field only the last value', () => {
   const { env, sent, subject } = facts()
-  subject.set('a', 'power_state', 'power on')
-  subject.set('b', 'power_state', 'power on')
-  subject.set('a', 'power_state', 'power off')
+  subject.set('a', 1, 'power_state', 'power on')
+  subject.set('b', 1, 'power_state', 'power on')
+  subject.set('a', 1, 'power_state', 'power off')
   expect(sent).toEqual([])
   env.advance(200)
   expect(sent).toEqual([{ type: 'facts', nodes: { a: { power_state: 'power off' }, b: { power_state: 'power on' } } }])
@@ -31,25 +31,34 @@ test('facts of many nodes go up as one frame, of one field only the last value',
 
 test('what was said is not said again, and a change back within a batch is no change', () => {
   const { env, sent, subject } = facts()
-  subject.set('a', 'power_state', 'power on')
+  subject.set('a', 1, 'power_state', 'power on')
   env.advance(200)
-  subject.set('a', 'power_state', 'power off')
-  subject.set('a', 'power_state', 'power on')
+  subject.set('a', 1, 'power_state', 'power off')
+  subject.set('a', 1, 'power_state', 'power on')
   env.advance(200)
   expect(sent).toHaveLength(1)
+})
+
+test("a node that was somebody else's for a while is spoken of anew", () => {
+  const { env, sent, subject } = facts()
+  subject.set('a', 1, 'power_state', 'power on')
+  env.advance(200)
+  subject.set('a', 3, 'power_state', 'power on')
+  env.advance(200)
+  expect(sent).toHaveLength(2)
 })
 
 test('while the link is down facts wait; a new session hears all that is known anew', () => {
   const { env, sent, link, subject } = facts()
   link.connected = false
-  subject.set('a', 'power_state', 'power on')
+  subject.set('a', 1, 'power_state', 'power on')
   env.advance(200)
   expect(sent).toEqual([])
   link.connected = true
   subject.reconnected()
-  subject.set('a', 'power_state', 'power on')
+  subject.set('a', 1, 'power_state', 'power on')
   subject.reconnected()
-  subject.set('a', 'power_state', 'power on')
+  subject.set('a', 1, 'power_state', 'power on')
   env.advance(200)
   expect(sent).toHaveLength(2)
 })

@@ -11,6 +11,7 @@ export class Facts {
   readonly #send: (message: FromConductor) => void
   readonly #isConnected: () => boolean
   readonly #said = new Map<string, string>()
+  readonly #epochs = new Map<string, number>()
   #waiting = new Map<string, Record<string, unknown>>()
   #timer: (() => void) | undefined
 
@@ -20,8 +21,11 @@ export class Facts {
     this.#isConnected = isConnected
   }
 
-  /** The field's value now. Goes up when it differs from what was said last. */
-  set(node: string, field: string, value: unknown): void {
+  /** The field's value now. Goes up when it differs from what was said last under this epoch of the node. */
+  set(node: string, epoch: number, field: string, value: unknown): void {
+    // Another owner may have spoken between two epochs.
+    if (this.#epochs.get(node) !== epoch) this.#forget(node)
+    this.#epochs.set(node, epoch)
     const key = `${node} ${field}`
     const text = JSON.stringify(value)
     if (this.#said.get(key) === text) {
@@ -34,8 +38,12 @@ export class Facts {
     this.#timer ??= this.#env.setTimer(BATCH_MS, () => this.flush())
   }
 
-  /** Somebody else may have spoken of this node since: say everything again. */
-  forget(node: string): void {
+  /** These fields have gone up in another way (with a task's event): what was said before is out of date. */
+  saidElsewhere(node: string, fields: Readonly<Record<string, unknown>>): void {
+    for (const [field, value] of Object.entries(fields)) this.#said.set(`${node} ${field}`, JSON.stringify(value))
+  }
+
+  #forget(node: string): void {
     for (const key of this.#said.keys()) if (key.startsWith(`${node} `)) this.#said.delete(key)
   }
 

@@ -60,12 +60,12 @@ export class PowerPoll {
         calls.invoke(hold, 'power', 'get_power_state', {}, signal),
       )
       if (grants.get(node) !== hold || isBusy(node)) return
-      facts.set(node, 'power_state', state)
-      facts.set(node, 'power_fault', null)
+      facts.set(node, hold.grant.epoch, 'power_state', state)
+      facts.set(node, hold.grant.epoch, 'power_fault', null)
     } catch (error) {
       if (grants.get(node) !== hold || isBusy(node)) return
       log.debug('power read failed', { node, error })
-      facts.set(node, 'power_fault', toFault(error))
+      facts.set(node, hold.grant.epoch, 'power_fault', toFault(error))
     } finally {
       this.#reading.delete(node)
     }

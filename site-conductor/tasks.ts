@@ -28,6 +28,7 @@ export interface TasksOptions {
   /** Sends a frame, or drops it while there is no link: everything that matters is said again by `reconnected`. */
   readonly send: (message: FromConductor) => void
   readonly note: RunOptions['note']
+  readonly told: RunOptions['told']
   readonly broken: RunOptions['broken']
 }
 
