@@ -23,6 +23,14 @@ export interface RackOrder {
 
 export const RACK = { server: '10.77.0.1', client: '10.77.0.50', mac: '52:54:00:77:00:01' }
 
+/** iPXE packed as a Linux kernel, or as an EFI program: the smallest "kernels" that firmware really starts. */
+const KERNELS: Record<RackClient, string> = {
+  'bios-ipxe': '/usr/lib/ipxe/ipxe.lkrn',
+  udhcpc: '/usr/lib/ipxe/ipxe.lkrn',
+  'uefi-pxe': '/usr/lib/ipxe/ipxe.efi',
+  'uefi-http': '/usr/lib/ipxe/ipxe.efi',
+}
+
 /** The command line that carries out `order`; killing it ends everything inside. */
 export function rackCommand(node: string, order: RackOrder): { file: string; args: string[] } {
   const namespaces = ['--user', '--map-root-user', '--net', '--mount', '--pid', '--mount-proc']
@@ -141,8 +149,7 @@ async function run(order: RackOrder): Promise<void> {
       node: 'node-1',
       macs: [RACK.mac],
       address: { ip: RACK.client, prefixLength: 24, router: RACK.server, dns: ['10.77.0.53'] },
-      // iPXE packed as a Linux kernel (BIOS) or as an EFI program: the smallest "kernels" that firmware really starts.
-      ramdisk: { kernel: '/usr/lib/ipxe/ipxe.lkrn', initrd: '/usr/lib/ipxe/undionly.kpxe', kernelArguments: 'console=ttyS0' },
+      ramdisk: { kernel: KERNELS[order.client], initrd: '/usr/lib/ipxe/undionly.kpxe', kernelArguments: 'console=ttyS0' },
       token: 'rack-token-0123456789abcdef',
     })
   }
