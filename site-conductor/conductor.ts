@@ -103,7 +103,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     ...shared,
     journal,
     note: (node, task, stage, body) => notes.add({ node, task, stage, body }),
-    told: (node, fields) => facts.saidElsewhere(node, fields),
+    told: (node, epoch, fields) => facts.saidElsewhere(node, epoch, fields),
     broken: fail,
   })
   function onBootStage({ node, stage, ...body }: StageEvent): void {

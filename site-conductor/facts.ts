@@ -1,17 +1,19 @@
 // Facts about nodes (power_state, …) on their way to the hub, batched. 1. Of two values for one field the last wins.
-// 2. What the hub has heard in this session is not said again. 3. Nothing is lost while the link is down.
+// 2. What the hub has heard in this session, under this epoch of the node, is not said again. 3. Nothing is lost while the link is down.
 import type { Env } from '../shared/env.ts'
 import type { FromConductor } from '../shared/protocol.ts'
 
 const BATCH_MS = 200
 const NODES_PER_FRAME = 200
 
+/** Field → its value as JSON, as the hub heard it last. */
+type Said = Map<string, string>
+
 export class Facts {
   readonly #env: Env
   readonly #send: (message: FromConductor) => void
   readonly #isConnected: () => boolean
-  readonly #said = new Map<string, string>()
-  readonly #epochs = new Map<string, number>()
+  readonly #nodes = new Map<string, { epoch: number; said: Said }>()
   #waiting = new Map<string, Record<string, unknown>>()
   #timer: (() => void) | undefined
 
@@ -21,14 +23,9 @@ export class Facts {
     this.#isConnected = isConnected
   }
 
-  /** The field's value now. Goes up when it differs from what was said last under this epoch of the node. */
+  /** The field's value now. Goes up when it differs from what was said last. */
   set(node: string, epoch: number, field: string, value: unknown): void {
-    // Another owner may have spoken between two epochs.
-    if (this.#epochs.get(node) !== epoch) this.#forget(node)
-    this.#epochs.set(node, epoch)
-    const key = `${node} ${field}`
-    const text = JSON.stringify(value)
-    if (this.#said.get(key) === text) {
+    if (this.#said(node, epoch).get(field) === JSON.stringify(value)) {
       delete this.#waiting.get(node)?.[field]
       return
     }
@@ -39,12 +36,8 @@ export class Facts {
   }
 
   /** These fields have gone up in another way (with a task's event): what was said before is out of date. */
-  saidElsewhere(node: string, fields: Readonly<Record<string, unknown>>): void {
-    for (const [field, value] of Object.entries(fields)) this.#said.set(`${node} ${field}`, JSON.stringify(value))
-  }
-
-  #forget(node: string): void {
-    for (const key of this.#said.keys()) if (key.startsWith(`${node} `)) this.#said.delete(key)
+  saidElsewhere(node: string, epoch: number, fields: Readonly<Record<string, unknown>>): void {
+    this.#record(this.#said(node, epoch), fields)
   }
 
   flush(): void {
@@ -54,17 +47,32 @@ export class Facts {
     const all = [...this.#waiting].filter(([, fields]) => Object.keys(fields).length > 0)
     this.#waiting = new Map()
     for (let i = 0; i < all.length; i += NODES_PER_FRAME) {
-      const nodes = Object.fromEntries(all.slice(i, i + NODES_PER_FRAME))
-      this.#send({ type: 'facts', nodes })
-      for (const [node, fields] of Object.entries(nodes)) {
-        for (const [field, value] of Object.entries(fields)) this.#said.set(`${node} ${field}`, JSON.stringify(value))
+      const part = all.slice(i, i + NODES_PER_FRAME)
+      this.#send({ type: 'facts', nodes: Object.fromEntries(part) })
+      for (const [node, fields] of part) {
+        const known = this.#nodes.get(node)
+        if (known !== undefined) this.#record(known.said, fields)
       }
     }
   }
 
   /** A new session: what was on its way when the old one broke may not have arrived. */
   reconnected(): void {
-    this.#said.clear()
+    for (const { said } of this.#nodes.values()) said.clear()
     this.flush()
+  }
+
+  /** Between two epochs another owner may have spoken of the node. */
+  #said(node: string, epoch: number): Said {
+    let known = this.#nodes.get(node)
+    if (known?.epoch !== epoch) {
+      known = { epoch, said: new Map() }
+      this.#nodes.set(node, known)
+    }
+    return known.said
+  }
+
+  #record(said: Said, fields: Readonly<Record<string, unknown>>): void {
+    for (const [field, value] of Object.entries(fields)) said.set(field, JSON.stringify(value))
   }
 }

@@ -24,7 +24,7 @@ export interface RunOptions {
   readonly reports: Reports
   readonly note: (node: string, task: string, stage: string, body: Record<string, unknown>) => void
   /** Facts of a node have gone up with a step's event. */
-  readonly told: (node: string, facts: Record<string, unknown>) => void
+  readonly told: (node: string, epoch: number, facts: Record<string, unknown>) => void
   /** The journal cannot be written: nothing may go on. */
   readonly broken: (error: unknown) => void
 }
@@ -165,7 +165,7 @@ export class Run {
     const more = { ...(context && { context }), ...(facts && { facts }) }
     const event: StepEvent = { n: ++this.#n, at: env.now(), step: this.#index, kind, ...more }
     this.#context = merged(this.#context, context)
-    if (facts !== undefined) told(this.task.node, facts)
+    if (facts !== undefined) told(this.task.node, this.authority.epoch, facts)
     await reports.event(this.task.id, this.authority.hold, event).catch((error: unknown) => {
       broken(error)
       throw new FaultError('lease.lapsed', 'the journal cannot be written, so nothing may be done')
