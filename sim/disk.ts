@@ -13,7 +13,7 @@ export async function makeDisk(path: string, sizeBytes: number, serial: string):
   const file = await open(path, 'w')
   await file.truncate(sizeBytes)
   await file.close()
-  return {
+  const device: BlockDevice = {
     name: 'sda',
     path,
     sizeBytes,
@@ -33,11 +33,14 @@ export async function makeDisk(path: string, sizeBytes: number, serial: string):
     tran: 'sata',
     canZero: false,
   }
+  writtenBlocks.set(device, new Set())
+  return device
 }
 
 /** The disk as long as the machine has power: afterwards nothing reaches it, and whoever writes is told so. */
 export async function openWhilePowered(device: BlockDevice, power: AbortSignal): Promise<BlockTarget> {
   const target = await openBlockTarget(device)
+  const written = writtenBlocks.get(device)
   const powered = <A extends unknown[]>(act: (...given: A) => Promise<void>) => {
     return async (...given: A) => {
       power.throwIfAborted()
@@ -47,22 +50,30 @@ export async function openWhilePowered(device: BlockDevice, power: AbortSignal):
   return {
     ...target,
     read: powered(target.read),
-    write: powered(target.write),
+    write: powered(async (from, offset) => {
+      for (const block of blocksOf(offset, from.length)) written?.add(block)
+      await target.write(from, offset)
+    }),
     flush: powered(target.flush),
-    // Of a sparse file: a hole reads as zeros, and a thousand machines need no space for them.
+    // What was never written reads as zeros already, and a thousand machines need no space for them.
     zero: powered(async (offset, length) => {
-      for (let done = 0; done < length; done += ZEROS.length)
-        await writeUnlessZero(target, ZEROS.subarray(0, Math.min(ZEROS.length, length - done)), offset + done)
+      for (const block of blocksOf(offset, length)) {
+        if (written?.has(block) === false) continue
+        const start = Math.max(offset, block * BLOCK_BYTES)
+        const end = Math.min(offset + length, (block + 1) * BLOCK_BYTES)
+        await target.write(ZEROS.subarray(0, end - start), start)
+      }
     }),
   }
 }
 
-const ZEROS = Buffer.alloc(2 ** 20)
+const BLOCK_BYTES = 2 ** 20
+const ZEROS = Buffer.alloc(BLOCK_BYTES)
+/** Of each disk made here: numbers of the blocks that were ever written. Any other disk may hold anything. */
+const writtenBlocks = new WeakMap<BlockDevice, Set<number>>()
 
-async function writeUnlessZero(target: BlockTarget, zeros: Buffer, offset: number): Promise<void> {
-  const present = Buffer.alloc(zeros.length)
-  await target.read(present, offset)
-  if (!present.equals(zeros)) await target.write(zeros, offset)
+function* blocksOf(offset: number, length: number): Generator<number> {
+  for (let block = Math.floor(offset / BLOCK_BYTES); block * BLOCK_BYTES < offset + length; block++) yield block
 }
 
 export interface DiskFound {
