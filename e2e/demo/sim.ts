@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startSimCloud } from '../../sim/cloud.ts'
 import { startSimSite } from '../../sim/site.ts'
+import { startWorkerdCloud } from '../../sim/workerd-cloud.ts'
 import { deployStory, type StoryResult } from './story.ts'
 
 export interface SimDemo {
@@ -13,18 +14,24 @@ export interface SimDemo {
 
 const TIMEOUT_MS = 60_000
 
-/** Deploys one machine. `onStart` gets what ends everything at once. */
-export async function deployOnSim(
-  print: (line: string) => void,
-  onStart: (stop: () => Promise<void>) => void,
-): Promise<SimDemo> {
+export interface SimDemoOptions {
+  readonly print: (line: string) => void
+  /** Gets what ends everything at once. */
+  readonly onStart: (stop: () => Promise<void>) => void
+  /** The cloud in workerd instead of in this process. */
+  readonly workerd?: boolean
+}
+
+/** Deploys one machine. */
+export async function deployOnSim({ print, onStart, workerd = false }: SimDemoOptions): Promise<SimDemo> {
   await using things = new AsyncDisposableStack()
   onStart(() => things.disposeAsync())
   const folder = await mkdtemp(join(tmpdir(), 'ferrule-demo-'))
   things.defer(() => rm(folder, { recursive: true, force: true }))
-  const cloud = await startSimCloud({ dataDir: join(folder, 'cloud'), as: 'inside', onLog: () => undefined })
+  const place = { dataDir: join(folder, 'cloud'), onLog: () => undefined }
+  const cloud = await (workerd ? startWorkerdCloud(place) : startSimCloud({ ...place, as: 'inside' }))
   things.defer(() => cloud.close())
-  print(`cloud is up: ${cloud.url}`)
+  print(`cloud is up${workerd ? ' in workerd' : ''}: ${cloud.url}`)
   const osUp = Promise.withResolvers<string>()
   const site = await startSimSite({
     cloudUrl: cloud.url,

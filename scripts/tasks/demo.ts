@@ -11,6 +11,7 @@ Deploys a small Linux to a virtual machine: real firmware, a third-party BMC, ou
 Needs no root; the rack lives in namespaces and leaves nothing behind.
 
   --sim         the same story on simulated hardware: no qemu, no Debian packages, a few seconds
+  --workerd     with --sim: the cloud inside workerd, as it is hosted
   --clean       erase the disk's metadata first, as a production site does (boots the ramdisk once more)
   --qcow2       deploy a qcow2 image instead of a raw one
   --keep DIR    keep logs, databases and the console in DIR
@@ -19,6 +20,7 @@ Needs no root; the rack lives in namespaces and leaves nothing behind.
 const { values } = parseArgs({
   options: {
     sim: { type: 'boolean' },
+    workerd: { type: 'boolean' },
     clean: { type: 'boolean' },
     qcow2: { type: 'boolean' },
     keep: { type: 'string' },
@@ -63,7 +65,11 @@ async function onRack() {
 }
 
 async function onSimulation() {
-  const { result, powerOns } = await deployOnSim(console.log, (end) => (stop = end))
+  const { result, powerOns } = await deployOnSim({
+    print: console.log,
+    onStart: (end) => (stop = end),
+    workerd: values.workerd ?? false,
+  })
   console.log('\nWhat the deployed system printed on its console:')
   return { result, console: [result.osLine], powerOns: `the BMC counted ${powerOns} power-ons, cleaning included` }
 }
