@@ -9,7 +9,7 @@ describe('as Ironic answers', () => {
     site = await startTestSite({
       answer({ method, args }) {
         if (method === 'get_boot_device') return { boot_device: 'pxe', persistent: false }
-        if (method === 'get_supported_boot_devices') return ['pxe']
+        if (method === 'get_supported_boot_devices') return { supported_boot_devices: ['pxe'] }
         if (method === 'set_boot_device' && args['boot_device'] !== 'pxe') throw new Error('only pxe')
         if (method === 'validate') return { power: { result: true }, deploy: { result: false, reason: 'no image' } }
         return null

@@ -43,7 +43,7 @@ async function withConductor(
   const enrolled = await enrol(host, site, site)
   const answers: Record<string, unknown> = {
     get_boot_device: { boot_device: 'pxe', persistent: false },
-    get_supported_boot_devices: ['pxe'],
+    get_supported_boot_devices: { supported_boot_devices: ['pxe'] },
   }
   const conductor = await TestConductor.start(host, enrolled, site, { answer: ({ method }) => answers[method] })
   try {

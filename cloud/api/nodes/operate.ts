@@ -75,9 +75,7 @@ async function setBootDevice(call: Call): Promise<Answer> {
 
 async function bootDevices(call: Call): Promise<Answer> {
   readQuery(call.search, [])
-  return json({
-    supported_boot_devices: await ask(call, call.params['ident']!, 'management', 'get_supported_boot_devices'),
-  })
+  return json(await ask(call, call.params['ident']!, 'management', 'get_supported_boot_devices'))
 }
 
 async function validate(call: Call): Promise<Answer> {
