@@ -58,6 +58,33 @@ test.concurrent('a conductor that is away while the agent finishes the write', a
   await finished(story, before)
 })
 
+test.concurrent('a conductor that is stopped in an orderly way leaves the deployment to its next start', async (context) => {
+  await using story = await startStory(context, { conductor: 'process', imageBytes: 16 * MIB })
+  const { machine, site } = story
+  await story.prepare()
+  const before = machine.offToOn()
+  const hold = await inMidWrite(story)
+  await site.conductor.close()
+  await site.conductor.start()
+  hold.release()
+  await finished(story, before)
+})
+
+// Before the script is there, firmware is by itself, and gives a network boot up at the first failure; from then on the script tries again.
+test.concurrent('a conductor killed while the machine loads its ramdisk lets the same boot go on', async (context) => {
+  await using story = await startStory(context, { conductor: 'process', ramdiskBytes: 32 * MIB })
+  const { machine, site, api, node } = story
+  await story.prepare()
+  const before = machine.offToOn()
+  const seen = machine.console().length
+  await api.patchNode(node, { instance_info: site.instanceInfo() })
+  await api.provision(node, 'active', { configdrive: { meta_data: { hostname: 'survivor' } } })
+  await story.until('loading', () => machine.console().includes('loading the deploy ramdisk', seen))
+  await site.conductor.kill()
+  await site.conductor.start()
+  await finished(story, before)
+})
+
 test.concurrent('a cloud killed in the middle of a deployment loses nothing', async (context) => {
   await using story = await startStory(context, { cloud: 'process', imageBytes: 16 * MIB })
   const { machine, cloud, api, node } = story
