@@ -68,9 +68,10 @@ function start() {
     env,
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
-  const parent = process.ppid
-  // A killed npm leaves this process to init; the task must not go on without a terminal.
-  const watch = setInterval(() => process.ppid !== parent && child.connected && child.disconnect(), 500)
+  // A killed npm leaves this process, or the shell that npm put between, to somebody else; the task must not go on alone.
+  const ancestors = () => `${process.ppid} ${process.env.npm_lifecycle_event ? parentOf(process.ppid) : ''}`
+  const born = ancestors()
+  const watch = setInterval(() => ancestors() !== born && child.connected && child.disconnect(), 500)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     // From a terminal the whole group has the signal already; from elsewhere only this process has.
     process.on(signal, () => child.kill(signal))
@@ -81,6 +82,16 @@ function start() {
   })
   child.on('exit', (code, signal) => {
     clearInterval(watch)
+    // Killed outright: what it had in the temp directory is free to be removed now, not only by the next run.
+    if (signal === 'SIGKILL') spawnSync(node, [join(root, 'scripts', 'clean-up.ts')], { stdio: 'ignore' })
     process.exit(code ?? (signal === 'SIGINT' ? 130 : 1))
   })
+}
+
+function parentOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8').match(/^PPid:\s+(\d+)/m)?.[1]
+  } catch {
+    return undefined
+  }
 }

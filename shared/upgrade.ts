@@ -10,7 +10,10 @@ export const ENROL_PATH = '/v1/conductor/enrol'
 export const CLOSE = {
   identity: 4401,
   revoked: 4403,
+  /** Another socket of the same conductor said hello: a reconnect of its own, or a clone. */
   conflict: 4409,
+  /** The session is over (its lease lapsed, or the hub forgot it): say hello again. */
+  superseded: 4410,
   upgradeRequired: 4426,
   slowDown: 4429,
   malformed: 4400,

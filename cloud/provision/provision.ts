@@ -16,6 +16,7 @@ import {
 import { PLANS, type TaskKind } from '../plans.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
 import type { Caller, ProvisionArgs } from '../site-hub/commands.ts'
+import { withSealed } from '../site-hub/secrets.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { openTask } from './open-task.ts'
 
@@ -80,7 +81,13 @@ export async function finish(
     return move(turn, node, 'fail', 'task', { last_error: last_error.slice(0, 4096), last_fault: failure, ...noSteps })
   }
   if (task.kind === 'tear-down') {
-    move(turn, node, 'clean', 'task', { instance_info: {}, instance_uuid: null, driver_internal_info: {}, ...noSteps })
+    move(turn, node, 'clean', 'task', {
+      instance_info: {},
+      secrets: onlyDriver(node.secrets as Record<string, string>),
+      instance_uuid: null,
+      driver_internal_info: {},
+      ...noSteps,
+    })
     await begin(turn, node.uuid, 'clean', {}, { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' })
     return
   }
@@ -106,7 +113,10 @@ async function begin(
     move(turn, node, node.retired ? 'manage' : 'done', 'task', {}, caller)
     return null
   }
-  const context = { instance_info: node.instance_info, ...(args.configdrive ? { configdrive: { blob: args.configdrive } } : {}) }
+  const context = {
+    instance_info: withSealed('instance_info', node.instance_info, node.secrets),
+    ...(args.configdrive ? { configdrive: { blob: args.configdrive } } : {}),
+  }
   return openTask(turn, node, kind, PLANS[kind], context, caller)
 }
 
@@ -178,6 +188,11 @@ function endPowerTask(turn: Turn, node: NodeRow, failure: Fault | null): void {
   if (!failure) return turn.updateNode(node.uuid, { target_power_state: null, last_error: null, last_fault: null })
   const last_error = `power change to ${node.target_power_state ?? 'unknown'} failed: ${failure.message} Next: ${failure.hint}`
   turn.updateNode(node.uuid, { target_power_state: null, last_error, last_fault: failure })
+}
+
+/** The secrets that stay when the instance goes. */
+function onlyDriver(secrets: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(secrets).filter(([path]) => path.startsWith('driver_info.')))
 }
 
 /** What a settled task leaves of its steps on the node. */

@@ -16,7 +16,7 @@ export async function passTime(turn: Turn): Promise<void> {
     if (conductor.leaseUntil === 0 || conductor.leaseUntil + MARGIN_MS > now) continue
     conductor.leaseUntil = 0
     const { peer } = conductor
-    if (peer) turn.after(() => peer.close(CLOSE.conflict, 'the lease lapsed'))
+    if (peer) turn.after(() => peer.close(CLOSE.superseded, 'the lease lapsed'))
     conductor.peer = null
     turn.updateConductor(conductor.row, { horizon_ms: null })
     turn.event('conductor.lost', { body: { conductor: conductor.row.id, hostname: conductor.row.hostname } })

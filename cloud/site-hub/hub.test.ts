@@ -101,6 +101,24 @@ test('a secret is sealed before it is stored, shown as ******, and opens at the 
   ).not.toContain('hunter2')
 })
 
+test('credentials of an instance are sealed like those of a BMC, reach the task sealed, and go with the instance', async () => {
+  const { peer, node } = await toAvailable()
+  await bench.command('node.patch', {
+    node,
+    patch: [{ op: 'add', path: '/instance_info/image_pull_secret', value: 'hunter3' }],
+  })
+  expect((await bench.node(node)).instance_info).toBe('{"image_pull_secret":"******"}')
+  await provision(node, 'active')
+  const { image_pull_secret: sealed } = peer.last('task').context['instance_info'] as { image_pull_secret: string }
+  expect(
+    await open(bench.siteKey.privateKey, { ...SITE, node, field: 'instance_info.image_pull_secret' }, sealed),
+  ).toBe('hunter3')
+  await bench.work(peer)
+  await provision(node, 'deleted')
+  await bench.work(peer)
+  expect((await bench.node(node)).secrets).toBe('{}')
+})
+
 test('a site without a key refuses secrets', async () => {
   await bench.sql.batch([{ sql: 'UPDATE sites SET public_key = NULL', args: [] }])
   await bench.connect('a')

@@ -10,7 +10,7 @@ import { freeAddress } from './addresses.ts'
 import type { HubCommand } from './commands.ts'
 import { applyPatch } from './json-patch.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
-import { sealSecrets } from './secrets.ts'
+import { INSTANCE_SECRETS, sealSecrets } from './secrets.ts'
 import { liveDrivers } from './state.ts'
 import type { Turn } from './turn.ts'
 
@@ -38,14 +38,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
   const { node } = command
   const driver = driverOf(turn, node.driver)
   const uuid = node.uuid ?? uuidv7(turn.env)
-  const { shown, secrets } = await sealSecrets(
-    turn,
-    site,
-    uuid,
-    driver,
-    (node.driver_info ?? {}) as Record<string, unknown>,
-    {},
-  )
+  const sealed = await sealColumns(turn, site, uuid, driver, node, {})
   const row: NodeRow = {
     ...blank(turn),
     ...Object.fromEntries(
@@ -54,13 +47,20 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
     uuid,
     driver: driver.name,
     interfaces: interfacesOf(driver, interfaceFields(node)),
-    driver_info: shown,
-    secrets,
+    ...sealed,
     boot_ip: freeAddress(turn.state),
   }
   turn.insertNode(row)
   turn.event('node.created', { node: uuid, body: { name: row.name, driver: row.driver } }, command)
-  const index = { id: uuid, driver: row.driver, owner: null, moved: 0, bootIp: row.boot_ip, dropping: false }
+  const index = {
+    id: uuid,
+    driver: row.driver,
+    owner: null,
+    moved: 0,
+    specVersion: row.spec_version,
+    bootIp: row.boot_ip,
+    dropping: false,
+  }
   turn.state.nodes.set(uuid, index)
   await place(turn, index)
   return uuid
@@ -81,14 +81,7 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
   const after = applyPatch(before, command.patch, EMPTY)
 
   const driver = driverOf(turn, String(after.driver))
-  const { shown, secrets } = await sealSecrets(
-    turn,
-    site,
-    node.uuid,
-    driver,
-    after.driver_info as Record<string, unknown>,
-    node.secrets as Record<string, string>,
-  )
+  const sealed = await sealColumns(turn, site, node.uuid, driver, after, node.secrets as Record<string, string>)
   const wanted = interfaceFields(after)
   const changes: Partial<NodeRow> = Object.fromEntries(
     COLUMNS.filter((column) => JSON.stringify(after[column]) !== JSON.stringify(before[column])).map((column) => [
@@ -110,7 +103,7 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
     changes.interfaces = interfaces
   }
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })
-  turn.updateNode(node.uuid, { ...changes, driver_info: shown, secrets, spec_version: node.spec_version + 1 })
+  turn.updateNode(node.uuid, { ...changes, ...sealed, spec_version: node.spec_version + 1 })
   const index = turn.state.nodes.get(node.uuid)!
   index.driver = driver.name
   turn.event(
@@ -172,6 +165,31 @@ export async function touchSpec(turn: Turn, uuid: string): Promise<void> {
   const node = await turn.node(uuid)
   turn.updateNode(uuid, { spec_version: node.spec_version + 1 })
   await regrant(turn, uuid)
+}
+
+/** The columns that may hold secrets as they are stored. */
+async function sealColumns(
+  turn: Turn,
+  site: SiteRef,
+  node: string,
+  driver: DriverFacts,
+  fields: Readonly<Record<string, unknown>>,
+  present: Record<string, string>,
+): Promise<Pick<NodeRow, 'driver_info' | 'instance_info' | 'secrets'>> {
+  const of = (column: string) => (fields[column] ?? {}) as Record<string, unknown>
+  const info = await sealSecrets(
+    turn,
+    { site, node, column: 'driver_info', fields: driver.secrets },
+    of('driver_info'),
+    present,
+  )
+  const instance = await sealSecrets(
+    turn,
+    { site, node, column: 'instance_info', fields: INSTANCE_SECRETS },
+    of('instance_info'),
+    present,
+  )
+  return { driver_info: info.shown, instance_info: instance.shown, secrets: { ...info.secrets, ...instance.secrets } }
 }
 
 function driverOf(turn: Turn, name: string): DriverFacts {

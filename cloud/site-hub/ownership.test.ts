@@ -1,4 +1,5 @@
 // Who may drive a node, when conductors come, go and return: epochs, take-over, tenure, fencing.
+import { grantsDigest } from '../../shared/grants-digest.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { HubBench } from './testdata/hub-bench.ts'
 
@@ -40,6 +41,20 @@ test('a killed conductor that comes back resumes its task at the step under way,
   expect(task.context).toMatchObject({ last: 'deploy.wait_agent' })
   await bench.work(again)
   expect((await bench.node(node)).provision_state).toBe('active')
+})
+
+test('an unchanged reconnect is told so in one frame; a changed grant is sent again', async () => {
+  const { a, node } = await deploying()
+  const digestOf = () => grantsDigest([{ node, epoch: a.grant(node)!.epoch, specVersion: a.grant(node)!.specVersion }])
+  await bench.disconnect(a)
+  const again = await bench.connect('a', undefined, await digestOf())
+  expect(again.last('welcome').grantsKept).toBe(true)
+  expect(again.of('grants').flatMap((grants) => grants.add)).toEqual([])
+  expect(again.last('task').epoch).toBe(again.last('welcome').session)
+  await bench.disconnect(again)
+  const third = await bench.connect('a', undefined, await digestOf())
+  expect(third.last('welcome').grantsKept, 'that was the digest of an older session').toBeUndefined()
+  expect(third.grant(node)!.epoch).toBe(third.last('welcome').session)
 })
 
 test('a lost conductor’s task goes to another after lease and margin, not before; the lost one is fenced', async () => {
@@ -114,7 +129,7 @@ test('frames of an old session, an old epoch or a settled task change nothing', 
 test('a lapse: everything is dropped, the socket is closed, the site is said to be offline, nodes are not failed', async () => {
   const { a, node } = await deploying()
   await bench.pass(LEASE_MS * 2)
-  expect(a.closed?.code).toBe(4409)
+  expect(a.closed?.code).toBe(4410)
   expect(
     (
       await bench.sql.all("SELECT type FROM events WHERE type IN ('conductor.lost', 'site.offline') ORDER BY id")

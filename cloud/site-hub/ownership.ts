@@ -7,6 +7,7 @@ import type { DriverFacts } from '../../shared/protocol.ts'
 import { nodes, ports } from '../schema/organisation.ts'
 import { marks, select, update, type NodeRow, type PortRow } from '../schema/rows.ts'
 import type { Peer } from '../ports.ts'
+import { withSealed } from './secrets.ts'
 import {
   activeTask,
   epochOf,
@@ -54,15 +55,21 @@ export async function place(turn: Turn, node: NodeIndex): Promise<void> {
   await grant(turn, turn.state.conductors.get(best.id)!, [node.id])
 }
 
-/** All that a conductor owns, after its hello. */
-export async function sendGrants(turn: Turn, conductor: ConductorState): Promise<void> {
+/** All that a conductor owns, after its hello; only its tasks when it `kept` the grants. */
+export async function sendGrants(turn: Turn, conductor: ConductorState, kept: boolean): Promise<void> {
   const mine = [...turn.state.nodes.values()].filter((node) => node.owner === conductor.row.id)
-  for (const node of mine) node.dropping = false
-  await grant(
-    turn,
-    conductor,
-    mine.map((node) => node.id),
-  )
+  for (const node of mine) {
+    node.dropping = false
+    if (activeTask(turn.state, node.id)) turn.assign.add(node.id)
+  }
+  if (kept) turn.send(conductor.peer, grantsMessage(turn, conductor, [], [], true))
+  else {
+    await grant(
+      turn,
+      conductor,
+      mine.map((node) => node.id),
+    )
+  }
 }
 
 /** Sends nodes (again) to their owner, after a change of what it must know. */
@@ -151,9 +158,6 @@ async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Grant[]> 
 
 function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
   const pool = turn.state.site.pool as { cidr: string; router?: string; dns?: string[] } | null
-  const secrets = node.secrets as Record<string, string>
-  const driverInfo = { ...(node.driver_info as Record<string, unknown>) }
-  for (const [path, sealed] of Object.entries(secrets)) driverInfo[path.replace(/^driver_info\./, '')] = sealed
   return {
     node: node.uuid,
     epoch: epochOf(turn.state, turn.state.nodes.get(node.uuid)!),
@@ -161,7 +165,7 @@ function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
     name: node.name,
     driver: node.driver,
     interfaces: node.interfaces as Record<string, string>,
-    driverInfo,
+    driverInfo: withSealed('driver_info', node.driver_info, node.secrets),
     properties: node.properties as Record<string, unknown>,
     ports: nics.map((port) => ({ uuid: port.uuid, address: port.address, pxeEnabled: port.pxe_enabled })),
     address:

@@ -1,12 +1,13 @@
 // Sessions and leases of conductors (ownership.md rules 1-3): hello takes the next number, renew extends, a lapse loses everything.
 import { FaultError } from '../../shared/faults.ts'
+import { grantsDigest } from '../../shared/grants-digest.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
 import type { Peer, SiteRef } from '../ports.ts'
 import { conductors } from '../schema/organisation.ts'
 import { select } from '../schema/rows.ts'
 import { rebalance, sendGrants } from './ownership.ts'
-import { nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
+import { epochOf, nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
@@ -30,6 +31,7 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
   await refreshSite(turn.sql, turn.state) // its enrolment may have brought the site key
   const before = conductor.peer
   if (before && before !== peer) turn.after(() => before.close(CLOSE.conflict, 'the conductor connected again'))
+  const kept = await keepsGrants(turn, conductor, message.grantsDigest)
   const session = nextNumber(turn.state)
   conductor.peer = peer
   turn.updateConductor(conductor.row, {
@@ -51,14 +53,27 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
     conductor: conductor.row.id,
     site: site.site,
     organisation: site.organisation,
+    ...(kept ? { grantsKept: true } : {}),
   })
   await rebalance(turn)
-  await sendGrants(turn, conductor)
+  await sendGrants(turn, conductor, kept)
+}
+
+/** Does the conductor have just what it owns, under a lease that never lapsed? Then every grant goes on, with epoch = session. */
+async function keepsGrants(turn: Turn, conductor: ConductorState, digest: string | null): Promise<boolean> {
+  if (digest === null || conductor.leaseUntil === 0) return false
+  const mine = [...turn.state.nodes.values()].filter((node) => node.owner === conductor.row.id)
+  const grants = mine.map((node) => ({
+    node: node.id,
+    epoch: epochOf(turn.state, node),
+    specVersion: node.specVersion,
+  }))
+  return (await grantsDigest(grants)) === digest
 }
 
 export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
   const conductor = sessionOf(turn.state, peer)
-  if (!conductor) return turn.after(() => peer.close(CLOSE.conflict, 'the session ended; say hello again'))
+  if (!conductor) return turn.after(() => peer.close(CLOSE.superseded, 'the session ended; say hello again'))
   extend(turn, conductor, peer)
   const tenures: Record<string, number> = {}
   for (const [node, [task]] of turn.state.tasks) {

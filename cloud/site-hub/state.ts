@@ -18,6 +18,7 @@ export interface NodeIndex {
   driver: string
   owner: string | null
   moved: number
+  specVersion: number
   bootIp: string | null
   /** Asked to be released by its owner, for another. */
   dropping: boolean
@@ -55,9 +56,19 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
       leaseUntil: leaseUntil > now ? leaseUntil : 0,
     })
   }
-  const index = await sql.all('SELECT uuid, driver, conductor, moved, boot_ip FROM nodes WHERE site = ?', [siteId])
-  for (const [id, driver, owner, moved, bootIp] of index as [string, string, string | null, number, string | null][]) {
-    state.nodes.set(id, { id, driver, owner, moved, bootIp, dropping: false })
+  const index = await sql.all(
+    'SELECT uuid, driver, conductor, moved, spec_version, boot_ip FROM nodes WHERE site = ?',
+    [siteId],
+  )
+  for (const [id, driver, owner, moved, specVersion, bootIp] of index as [
+    string,
+    string,
+    string | null,
+    number,
+    number,
+    string | null,
+  ][]) {
+    state.nodes.set(id, { id, driver, owner, moved, specVersion, bootIp, dropping: false })
   }
   for (const task of await select(sql, tasks, "site = ? AND state = 'open' ORDER BY nseq", [siteId])) {
     state.tasks.set(task.node, [...(state.tasks.get(task.node) ?? []), task])

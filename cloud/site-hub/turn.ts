@@ -79,6 +79,8 @@ export class Turn {
     this.drafts++
     const all = { ...this.#nodeChanges.get(uuid), ...changes, version: row.version + 1, updated_at: this.time }
     this.#nodeChanges.set(uuid, all)
+    const index = this.state.nodes.get(uuid)
+    if (index && changes.spec_version !== undefined) index.specVersion = changes.spec_version
     this.#rows.set(uuid, { ...row, ...changes, version: row.version + 1, updated_at: this.time })
   }
 

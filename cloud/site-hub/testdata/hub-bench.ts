@@ -132,11 +132,11 @@ export class HubBench {
     this.now = end
   }
 
-  async connect(conductor: string, drivers: DriverFacts[] = [fakeDriver]): Promise<TestPeer> {
+  async connect(conductor: string, drivers: DriverFacts[] = [fakeDriver], grantsDigest: string | null = null): Promise<TestPeer> {
     const peer = new TestPeer(conductor)
     this.peers.add(peer)
     await this.hub.onOpen(peer, `run-${conductor}`)
-    const hello: FromConductor = { type: 'hello', incarnation: `run-${conductor}`, version: '0', hostname: `conductor-${conductor}`, drivers, capabilities: [], grantsDigest: null, inflight: [] }
+    const hello: FromConductor = { type: 'hello', incarnation: `run-${conductor}`, version: '0', hostname: `conductor-${conductor}`, drivers, capabilities: [], grantsDigest, inflight: [] }
     await this.say(peer, hello)
     return peer
   }
