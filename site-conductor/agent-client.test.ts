@@ -63,7 +63,9 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
+const silentAgent: AgentConnection['heartbeats'] = { count: () => 0, after: () => new Promise(() => undefined) }
 const agent = (more: Partial<AgentConnection> = {}): AgentConnection => ({
+  heartbeats: silentAgent,
   url: `https://127.0.0.1:${server.port}`,
   token: TOKEN,
   certificate: own.certPem,
@@ -150,6 +152,22 @@ test('a command whose answer is lost is found running and not started twice', as
 test('nobody there is agent.lost after three tries', async () => {
   await server.close()
   await expect(startCommand(agent(), 'standby.sync', {})).rejects.toMatchObject({ fault: { code: 'agent.lost' } })
+})
+
+test('a heartbeat ends the wait at once: no poll is needed', async () => {
+  const noTimers = { ...fast, setTimer: () => () => {} }
+  let calls = 0
+  const heartbeat = Promise.withResolvers<void>()
+  const heartbeats = { count: () => calls, after: () => heartbeat.promise }
+  onStart = (entry) => {
+    setTimeout(() => {
+      Object.assign(entry, { command_status: 'SUCCEEDED', command_result: {} })
+      calls++
+      heartbeat.resolve()
+    }, 20)
+  }
+  const command = await startCommand(agent(), 'standby.prepare_image', {})
+  expect(await waitForCommand(agent({ env: noTimers, heartbeats }), command)).toEqual({})
 })
 
 test('a command that the agent does not know any more is undefined, and while waiting it is agent.lost', async () => {

@@ -15,7 +15,7 @@ import {
 } from '../shared/agent-protocol.ts'
 import type { Env } from '../shared/env.ts'
 import { FaultError, type FaultCode } from '../shared/faults.ts'
-import { sleep } from './timing.ts'
+import { sleep, sleepOr } from './timing.ts'
 
 const REQUEST_TIMEOUT_MS = 60_000
 const TRIES = 3
@@ -34,6 +34,14 @@ export interface AgentConnection {
   readonly before: () => void
   readonly env: Env
   readonly signal: AbortSignal
+  readonly heartbeats: Heartbeats
+}
+
+/** The agent calls as soon as a command has ended; polling alone would notice a second later. */
+export interface Heartbeats {
+  count(): number
+  /** Resolves when there were more than `count`. */
+  after(count: number, signal: AbortSignal): Promise<void>
 }
 
 /** No TCP or TLS connection, or one that broke: it may come back. */
@@ -81,12 +89,16 @@ export async function waitForCommand(
   agent: AgentConnection,
   command: CommandResult,
   onProgress: (progress: CommandProgress) => void = () => {},
+  heartbeatsBefore = agent.heartbeats.count(),
 ): Promise<Record<string, unknown>> {
   let current = command
+  let heartbeats = heartbeatsBefore
   let heardAt = agent.env.mono()
   while (current.command_status === 'RUNNING') {
     if (current.command_progress !== undefined) onProgress(current.command_progress)
-    await sleep(agent.env, POLL_MS, agent.signal)
+    const early = (signal: AbortSignal) => agent.heartbeats.after(heartbeats, signal)
+    await sleepOr(agent.env, POLL_MS, agent.signal, early)
+    heartbeats = agent.heartbeats.count()
     try {
       const found = await findCommand(agent, current.id)
       if (found === undefined) throw new FaultError('agent.lost', 'the agent was restarted in the middle of a command')

@@ -29,6 +29,8 @@ export interface Expected {
 interface Entry extends Expected {
   shown: boolean
   call?: AgentCall | undefined
+  /** Heartbeats so far. */
+  calls: number
   readonly listeners: Set<(call: AgentCall) => void>
 }
 
@@ -40,7 +42,7 @@ export class Agents {
   /** Expecting the same boot again changes nothing. */
   expect(expected: Expected): void {
     if (this.#byNode.get(expected.node)?.token === expected.token) return
-    this.#byNode.set(expected.node, { ...expected, listeners: new Set() })
+    this.#byNode.set(expected.node, { ...expected, calls: 0, listeners: new Set() })
   }
 
   forget(node: string): void {
@@ -73,6 +75,7 @@ export class Agents {
     if (entry.call !== undefined && (entry.call.url !== call.url || entry.call.certificate !== call.certificate))
       return 'changed'
     entry.call = call
+    entry.calls++
     for (const tell of entry.listeners) tell(call)
     return 'heard'
   }
@@ -81,25 +84,41 @@ export class Agents {
   async firstCall(node: string, signal: AbortSignal): Promise<AgentCall> {
     const entry = this.#byNode.get(node)
     if (entry === undefined) throw new Error(`no agent is expected at node ${node}`)
-    if (entry.call !== undefined) return entry.call
-    signal.throwIfAborted()
-    return await new Promise((resolve, reject) => {
-      const end = () => {
-        entry.listeners.delete(tell)
-        signal.removeEventListener('abort', abort)
-      }
-      const tell = (call: AgentCall) => {
-        end()
-        resolve(call)
-      }
-      const abort = () => {
-        end()
-        reject(signal.reason as Error)
-      }
-      entry.listeners.add(tell)
-      signal.addEventListener('abort', abort, { once: true })
-    })
+    return entry.call ?? (await nextCall(entry, signal))
   }
+
+  /** Heartbeats of `node`'s boot so far: what `callAfter` counts from. */
+  callCount(node: string): number {
+    return this.#byNode.get(node)?.calls ?? 0
+  }
+
+  /** Resolves when there were more heartbeats than `count`: an agent calls as soon as a command has ended. */
+  async callAfter(node: string, count: number, signal: AbortSignal): Promise<void> {
+    const entry = this.#byNode.get(node)
+    if (entry === undefined) return await new Promise(() => undefined) // nobody is expected: nothing ends the wait early
+    if (entry.calls <= count) await nextCall(entry, signal)
+  }
+}
+
+/** Rejects with the signal's reason. */
+async function nextCall(entry: Entry, signal: AbortSignal): Promise<AgentCall> {
+  signal.throwIfAborted()
+  return await new Promise((resolve, reject) => {
+    const end = () => {
+      entry.listeners.delete(tell)
+      signal.removeEventListener('abort', abort)
+    }
+    const tell = (call: AgentCall) => {
+      end()
+      resolve(call)
+    }
+    const abort = () => {
+      end()
+      reject(signal.reason as Error)
+    }
+    entry.listeners.add(tell)
+    signal.addEventListener('abort', abort, { once: true })
+  })
 }
 
 function same(a: string, b: string): boolean {

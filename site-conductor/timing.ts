@@ -18,6 +18,22 @@ export function sleep(env: Env, ms: number, signal?: AbortSignal): Promise<void>
   })
 }
 
+/** Like sleep, but ends early when `early` resolves. Its signal aborts when it is no longer wanted. */
+export async function sleepOr(
+  env: Env,
+  ms: number,
+  signal: AbortSignal,
+  early: (signal: AbortSignal) => Promise<unknown>,
+): Promise<void> {
+  const over = new AbortController()
+  const either = AbortSignal.any([signal, over.signal])
+  try {
+    await Promise.race([sleep(env, ms, either), early(either)])
+  } finally {
+    over.abort(new Error('waited long enough'))
+  }
+}
+
 /**
  * Runs `work` for at most `ms`. Its signal aborts at the time limit and with `outer`, and then the answer is that reason at once,
  * even when `work` is deaf to its signal.

@@ -28,6 +28,10 @@ async function agentOf(context: StepContext<unknown>): Promise<AgentConnection> 
     env,
     signal,
     epoch: () => task.epoch,
+    heartbeats: {
+      count: () => context.site.agents.callCount(context.node.node),
+      after: (count, until) => context.site.agents.callAfter(context.node.node, count, until),
+    },
   }
 }
 
@@ -39,12 +43,13 @@ async function perform(
   params: Record<string, unknown>,
 ): Promise<void> {
   const agent = await agentOf(context)
+  const heartbeats = agent.heartbeats.count()
   const { agent_command: begun } = deployContext(context)
   const known = begun?.step === step ? await findCommand(agent, begun.id) : await runningCommand(agent, name)
   const command = known ?? (await startCommand(agent, name, params))
   if (begun?.id !== command.id) await context.keep({ agent_command: { step, id: command.id } })
   if (known !== undefined) context.note(`${step}.resumed`, { command: command.id })
-  await waitForCommand(agent, command, progressNotes(context, step))
+  await waitForCommand(agent, command, progressNotes(context, step), heartbeats)
 }
 
 function progressNotes({ env, note }: StepContext<unknown>, step: string): (progress: CommandProgress) => void {
