@@ -19,6 +19,9 @@ export interface SealedFor {
 /** What every reader sees in place of a secret. */
 export const MASK = '******'
 
+/** In place of a value too large for rows and frames: where the cloud keeps it, sealed. A key of the blobs follows. */
+export const BLOB = 'blob:'
+
 export function isSealed(value: unknown): value is string {
   return typeof value === 'string' && value.startsWith(PREFIX)
 }

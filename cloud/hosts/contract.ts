@@ -205,7 +205,7 @@ export const CONTRACT: readonly ContractTest[] = [
         await conductor.until(() => task() !== undefined)
         const deploy = task()!
         expect(JSON.stringify(deploy).includes('canary-7c1f'), false, 'the frame holds the config drive')
-        const path = `/v1/conductor/blobs/${(deploy.context['configdrive'] as { blob: string }).blob}`
+        const path = `/v1/conductor/blobs/${(deploy.context['instance_info'] as { configdrive: string }).configdrive.slice('blob:'.length)}`
         const blob = await host.fetch(path, { headers: await upgradeHeaders(host, enrolled, path) })
         expect(blob.status, 200, 'status of the blob')
         const sealed = new TextDecoder().decode(await blob.arrayBuffer())

@@ -18,6 +18,7 @@ import type { NodeRow, TaskRow } from '../schema/rows.ts'
 import type { Caller, ProvisionArgs } from '../site-hub/commands.ts'
 import { withSealed } from '../site-hub/secrets.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { BLOB, MASK } from '../../shared/sealing.ts'
 import { openTask } from './open-task.ts'
 
 /** The work that begins when a node enters a state. */
@@ -108,16 +109,23 @@ async function begin(
   args: ProvisionArgs,
   caller: Caller,
 ): Promise<string | null> {
+  if (args.configdrive) await keepConfigDrive(turn, uuid, args.configdrive)
   const node = await turn.node(uuid)
   if (kind === 'clean' && node.automated_clean === false) {
     move(turn, node, node.retired ? 'manage' : 'done', 'task', {}, caller)
     return null
   }
-  const context = {
-    instance_info: withSealed('instance_info', node.instance_info, node.secrets),
-    ...(args.configdrive ? { configdrive: { blob: args.configdrive } } : {}),
-  }
-  return openTask(turn, node, kind, PLANS[kind], context, caller)
+  const instance = withSealed('instance_info', node.instance_info, node.secrets)
+  return openTask(turn, node, kind, PLANS[kind], { instance_info: instance }, caller)
+}
+
+/** A config drive stays with the instance, so that a rebuild has it again. The node shows ****** and remembers where it is kept. */
+async function keepConfigDrive(turn: Turn, uuid: string, blob: string): Promise<void> {
+  const node = await turn.node(uuid)
+  turn.updateNode(uuid, {
+    instance_info: { ...(node.instance_info as object), configdrive: MASK },
+    secrets: { ...(node.secrets as object), 'instance_info.configdrive': `${BLOB}${blob}` },
+  })
 }
 
 /** The state that the verb leads to, or the fault that says why not and what is possible instead. */

@@ -119,6 +119,20 @@ test('credentials of an instance are sealed like those of a BMC, reach the task 
   expect((await bench.node(node)).secrets).toBe('{}')
 })
 
+test('a config drive stays with the instance: shown as ******, given to a rebuild again, gone after undeploy', async () => {
+  const { peer, node } = await toAvailable()
+  await provision(node, 'active', { configdrive: 'sites/s/drive' })
+  expect((await bench.node(node)).instance_info).toBe('{"configdrive":"******"}')
+  expect(peer.last('task').context).toEqual({ instance_info: { configdrive: 'blob:sites/s/drive' } })
+  await bench.work(peer)
+  await provision(node, 'rebuild')
+  expect(peer.last('task').context).toEqual({ instance_info: { configdrive: 'blob:sites/s/drive' } })
+  await bench.work(peer)
+  await provision(node, 'deleted')
+  await bench.work(peer)
+  expect(await bench.node(node)).toMatchObject({ provision_state: 'available', instance_info: '{}', secrets: '{}' })
+})
+
 test('a site without a key refuses secrets', async () => {
   await bench.sql.batch([{ sql: 'UPDATE sites SET public_key = NULL', args: [] }])
   await bench.connect('a')

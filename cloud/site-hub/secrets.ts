@@ -7,6 +7,7 @@ import type { Turn } from './turn.ts'
 
 /** Ironic's fields of instance_info that are credentials. */
 export const INSTANCE_SECRETS = [
+  'configdrive',
   'image_pull_secret',
   'image_request_authorization_secret',
   'rescue_password',

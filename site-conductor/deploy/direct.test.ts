@@ -188,7 +188,7 @@ test('an image and a config drive are on the disk, the machine boots from it, an
   const content = JSON.stringify({ meta_data: { key: 'value' }, user_data: '#!/bin/sh\n' })
   const sealedFor = { organisation: 'o', site: 's', node, field: 'instance_info.configdrive' }
   hub.blobs.set('drive', await seal(site.siteKey.publicKey, sealedFor, content))
-  give({ ...instance(), configdrive: { blob: 'drive' } })
+  give(instance({ configdrive: 'blob:drive' }))
   const { outcome } = await hub.next('result')
   expect(outcome).toEqual({ ok: true })
   const written = await diskBytes(disk)

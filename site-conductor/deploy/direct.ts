@@ -2,6 +2,7 @@
 import { gzipSync } from 'node:zlib'
 import type { CommandProgress } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
+import { BLOB } from '../../shared/sealing.ts'
 import { type AgentConnection, findCommand, runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
 import { buildConfigDrive, type ConfigDriveContent } from '../config-drive/config-drive.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
@@ -73,8 +74,9 @@ function nodeParams({ node, ...context }: StepContext<unknown>): Record<string, 
 
 /** As base64 of a gzipped ISO, or a URL; undefined when the instance has none. */
 async function configDriveOf(context: StepContext<unknown>): Promise<string | undefined> {
-  const { configdrive, instance_info: instanceInfo } = deployContext(context)
-  const given = configdrive ? await context.site.blob(configdrive.blob) : instanceInfo['configdrive']
+  const { configdrive } = deployContext(context).instance_info
+  const isKept = typeof configdrive === 'string' && configdrive.startsWith(BLOB)
+  const given = isKept ? await context.site.blob(configdrive.slice(BLOB.length)) : configdrive
   const plain = typeof given === 'string' ? await openSecret(context, 'instance_info.configdrive', given) : given
   if (plain === undefined || plain === null || plain === '') return undefined
   const content = typeof plain === 'string' && plain.startsWith('{') ? (JSON.parse(plain) as unknown) : plain

@@ -8,8 +8,6 @@ const json = z.record(z.string(), z.unknown())
 
 const DeployContext = z.looseObject({
   instance_info: json.default({}),
-  /** Where the cloud keeps the config drive, sealed: JSON content, base64 of a gzipped ISO, or a URL. */
-  configdrive: z.object({ blob: z.string() }).optional(),
   /** Sealed: the unguessable part of this boot's paths, and the token of its agent. */
   boot_token: z.string().optional(),
   agent_token: z.string().optional(),
