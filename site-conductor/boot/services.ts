@@ -20,7 +20,7 @@ import type { ClientKind } from '../dhcp/client-kind.ts'
 import type { DhcpAnswer } from '../dhcp/reply.ts'
 import type { DhcpEvent } from '../dhcp/server.ts'
 import type { DhcpRequest } from '../dhcp/request.ts'
-import type { TftpContent } from '../tftp/transfer.ts'
+import type { TftpContent } from '../tftp/window.ts'
 
 export interface BootLog {
   debug(message: string, fields: Record<string, unknown>): void

@@ -6,7 +6,8 @@ import { TftpServer } from './server.ts'
 import { download } from './peer/client.ts'
 import { spoilingProxy } from './peer/proxy.ts'
 import type { TftpRefusal, TftpServerOptions } from './server.ts'
-import type { TftpContent, TransferStats } from './transfer.ts'
+import type { TransferStats } from './transfer.ts'
+import type { TftpContent } from './window.ts'
 
 const open: { close(): unknown }[] = []
 afterEach(async () => {

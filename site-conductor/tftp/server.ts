@@ -9,7 +9,9 @@ import { negotiate } from './options.ts'
 import { CodecError, ERROR_CODES, decodeTftp, encodeTftp } from './packet.ts'
 import { Transfer } from './transfer.ts'
 import type { TftpPacket } from './packet.ts'
-import type { Clock, TftpContent, TransferStats } from './transfer.ts'
+import type { TransferStats } from './transfer.ts'
+import type { Clock } from './patience.ts'
+import type { TftpContent } from './window.ts'
 
 export interface TftpClient {
   address: string

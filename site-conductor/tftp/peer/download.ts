@@ -1,7 +1,7 @@
 // A TFTP client's side of one download, as a state machine over an injected wire and clock (RFC 1350, 2347, 7440).
 // Written apart from the server on purpose: it shares nothing with it but the packet codec.
 import { decodeTftp, encodeTftp } from '../packet.ts'
-import type { Clock } from '../transfer.ts'
+import type { Clock } from '../patience.ts'
 
 export interface DownloadOptions {
   file: string
@@ -69,8 +69,8 @@ export class Download {
       const isLast = data.length < this.#blockBytes
       if (isLast || this.#sinceAck === this.#windowBlocks) this.#acknowledge()
       if (isLast) this.#end()
-    } else if (ahead === 0 && this.#received > 0) {
-      // The end of what we have, again: our ACK was lost.
+    } else if (ahead === 0 && this.#received > 0 && this.#sinceAck === 0) {
+      // What we have acknowledged, again: that ACK was lost.
       this.#acknowledge()
     } else if (ahead < 0x8000 && this.#gapReportedAt !== this.#received) {
       this.#gapReportedAt = this.#received

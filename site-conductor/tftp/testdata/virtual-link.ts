@@ -4,7 +4,8 @@ import { Download } from '../peer/download.ts'
 import { negotiate } from '../options.ts'
 import { decodeTftp } from '../packet.ts'
 import { Transfer } from '../transfer.ts'
-import type { Clock, TransferStats } from '../transfer.ts'
+import type { TransferStats } from '../transfer.ts'
+import type { Clock } from '../patience.ts'
 
 export interface BadNetwork {
   /** Probabilities, 0..1. */
