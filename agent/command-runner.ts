@@ -1,6 +1,6 @@
 // Runs commands, one at a time, and remembers their results.
 // 1. A command older than the highest epoch seen is refused. 2. While one runs, every other is refused. 3. Results stay (the last 200), so that a
-// conductor that lost its memory finds out what was done.
+// conductor that lost its memory finds out what was done: a request whose key is known starts nothing and is answered with that result.
 import * as z from 'zod'
 import type { AgentConfig, AgentNode, CommandProgress, CommandResult } from '../shared/agent-protocol.ts'
 import { agentNodeSchema, commandRequestSchema } from '../shared/agent-protocol.ts'
@@ -125,13 +125,20 @@ export function createCommandRunner(options: RunnerOptions): CommandRunner {
     start(body) {
       const request = commandRequestSchema.safeParse(body)
       if (!request.success) throw new AgentFault('InvalidContent', `not a command: ${z.prettifyError(request.error)}`)
-      const { name, params, epoch } = request.data
+      const { name, params, epoch, key } = request.data
       refuseStale(epoch)
+      const known = key === undefined ? undefined : entries.find(({ result }) => result.key === key)
+      if (known)
+        return {
+          result: { ...known.result, repeated: true },
+          kind: byName.get(name)?.kind ?? 'async',
+          done: known.done,
+        }
       const command = byName.get(name)
       if (!command) {
         const extension = name.split('.')[0]
-        const known = options.commands.some((other) => other.name.startsWith(`${extension}.`))
-        throw known
+        const isExtension = options.commands.some((other) => other.name.startsWith(`${extension}.`))
+        throw isExtension
           ? new AgentFault('InvalidCommandError', `unknown command ${name}`)
           : new AgentFault('RequestedObjectNotFound', `unknown extension ${extension}`)
       }
@@ -149,6 +156,7 @@ export function createCommandRunner(options: RunnerOptions): CommandRunner {
         command_status: 'RUNNING',
         command_error: null,
         command_result: null,
+        ...(key === undefined ? {} : { key }),
       }
       const entry: Entry = { result, controller: new AbortController(), done: Promise.resolve() }
       entries.push(entry)

@@ -102,6 +102,18 @@ describe('routes', () => {
 })
 
 describe('commands', () => {
+  it('with a key that is known are not run again, while they run and afterwards', async () => {
+    const first = await post('test.slow', {}, { key: 'task write_image' })
+    const again = await post('test.slow', {}, { key: 'task write_image' })
+    expect(again).toMatchObject({ code: 200, body: { id: first.body.id, command_status: 'RUNNING', repeated: true } })
+    expect((await post('test.slow', {}, { key: 'another' })).code).toBe(409)
+    release?.()
+    await expect.poll(() => ends).toBe(1)
+    const done = await post('test.slow', {}, { key: 'task write_image' })
+    expect(done.body).toMatchObject({ id: first.body.id, command_status: 'SUCCEEDED', repeated: true })
+    expect((await ask('GET', `/v1/commands?agent_token=${token}`)).body.commands).toHaveLength(1)
+  })
+
   it('that are synchronous answer with their result', async () => {
     const { code, body } = await post('standby.sync')
     expect(code).toBe(200)

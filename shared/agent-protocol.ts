@@ -83,6 +83,8 @@ export const commandRequestSchema = z.object({
   name: commandNameSchema,
   params: bag.default({}),
   epoch: count.optional(),
+  /** Ours: a command whose key the agent knows is not run again, its result is answered. Makes a request safe to repeat. */
+  key: text(200).optional(),
 })
 export type CommandRequest = z.input<typeof commandRequestSchema>
 
@@ -125,6 +127,9 @@ export const commandResultSchema = z.looseObject({
   command_error: agentErrorSchema.nullable(),
   command_result: bag.nullable(),
   command_progress: commandProgressSchema.optional(),
+  /** Ours: the request's key, and that this answer is of an earlier request with it. */
+  key: text(200).optional(),
+  repeated: z.boolean().optional(),
 })
 export type CommandResult = z.output<typeof commandResultSchema>
 

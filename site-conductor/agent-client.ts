@@ -47,22 +47,29 @@ export interface Heartbeats {
 /** No TCP or TLS connection, or one that broke: it may come back. */
 class Unreachable extends Error {}
 
-/** Starts `name` and returns the agent's entry of it; for synchronous commands that is the end of it. */
+/**
+ * Starts `name` and returns the agent's entry of it; for synchronous commands that is the end of it. `key` makes it safe to repeat:
+ * the agent answers what it has of the command, running or done, with `repeated`. One that knows no keys (Ironic's own) is at least
+ * not disturbed: what it runs under this name is taken for the command.
+ */
 export async function startCommand(
   agent: AgentConnection,
   name: string,
   params: Record<string, unknown>,
+  key?: string,
 ): Promise<CommandResult> {
-  const body = () => JSON.stringify({ name, params, epoch: agent.epoch() })
+  const body = () => JSON.stringify({ name, params, epoch: agent.epoch(), key })
   for (let attempt = 1; ; attempt++) {
     try {
       return commandResultSchema.parse(await request(agent, 'POST', '/v1/commands/', body))
     } catch (error) {
-      if (!(error instanceof Unreachable)) throw error
-      if (attempt === TRIES) throw lost(agent, error)
-      await sleep(agent.env, RETRY_PAUSE_MS, agent.signal)
+      const isBusy = error instanceof AgentRefusal && error.status === 409
+      if (!isBusy && !(error instanceof Unreachable)) throw error
+      if (!isBusy && attempt === TRIES) throw lost(agent, error)
+      if (!isBusy) await sleep(agent.env, RETRY_PAUSE_MS, agent.signal)
       const running = await runningCommand(agent, name).catch(() => undefined)
-      if (running !== undefined) return running
+      if (running !== undefined) return { ...running, repeated: true }
+      if (isBusy) throw error
     }
   }
 }

@@ -46,6 +46,7 @@ let machine: ReturnType<typeof agentMachine>
 let conductor: RunningConductor
 /** Set: the image server keeps everybody waiting. */
 let held: Promise<void> | undefined
+let imageRequests = 0
 
 /** The fake driver's machine, with a ramdisk that really runs. */
 function rackDriver(): Driver {
@@ -139,6 +140,7 @@ beforeEach(async () => {
   boots = 0
   apiPort = 0
   held = undefined
+  imageRequests = 0
   const folder = stop.use(await temporaryFolder())
   disk = await fileDisk(folder.path, 'sda', 80 * MIB)
   const nic = join(folder.path, 'sys/class/net/eth0')
@@ -151,7 +153,10 @@ beforeEach(async () => {
   image.set([0x80, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0], 446)
   image.set([0x55, 0xaa], 510)
   const serve = serveBytes(image)
-  const server = await serveHttp((request, response) => void Promise.resolve(held).then(() => serve(request, response)))
+  const server = await serveHttp((request, response) => {
+    imageRequests++
+    void Promise.resolve(held).then(() => serve(request, response))
+  })
   stop.use(server)
   imageUrl = `${server.url}/image.raw`
   hub.grants.set(
@@ -235,7 +240,7 @@ test('a conductor that restarts while the agent writes picks the write up', asyn
   const release = Promise.withResolvers<void>()
   held = release.promise
   give(instance())
-  await hub.next('event', ({ events }) => events.some(({ context }) => context?.['agent_command']))
+  await hub.until(() => imageRequests > 0)
   await conductor.close()
   conductor = await site.start(services())
   await hub.until(() => hub.all('hello').length === 2)

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import type { CommandProgress } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { BLOB } from '../../shared/sealing.ts'
-import { type AgentConnection, findCommand, runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
+import { type AgentConnection, startCommand, waitForCommand } from '../agent-client.ts'
 import { buildConfigDrive, type ConfigDriveContent } from '../config-drive/config-drive.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
 import { bounded } from '../timing.ts'
@@ -45,11 +45,8 @@ async function perform(
 ): Promise<void> {
   const agent = await agentOf(context)
   const heartbeats = agent.heartbeats.count()
-  const { agent_command: begun } = deployContext(context)
-  const known = begun?.step === step ? await findCommand(agent, begun.id) : await runningCommand(agent, name)
-  const command = known ?? (await startCommand(agent, name, params))
-  if (begun?.id !== command.id) await context.keep({ agent_command: { step, id: command.id } })
-  if (known !== undefined) context.note(`${step}.resumed`, { command: command.id })
+  const command = await startCommand(agent, name, params, `${context.task.id} ${step}`)
+  if (command.repeated) context.note(`${step}.resumed`, { command: command.id })
   await waitForCommand(agent, command, progressNotes(context, step), heartbeats)
 }
 

@@ -16,8 +16,6 @@ const DeployContext = z.looseObject({
   agent_version: z.string().default('unknown'),
   /** PEM of the agent's own certificate. */
   agent_certificate: z.string().optional(),
-  /** The command that was started last, and the step that wanted it. */
-  agent_command: z.object({ step: z.string(), id: z.string() }).optional(),
 })
 export type DeployContext = z.output<typeof DeployContext>
 
@@ -29,7 +27,6 @@ export const RAMDISK_KEYS = [
   'agent_url',
   'agent_version',
   'agent_certificate',
-  'agent_command',
 ] as const
 
 export function deployContext(context: StepContext<unknown>): DeployContext {
