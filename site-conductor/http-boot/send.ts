@@ -4,8 +4,17 @@ import type { ServerResponse } from 'node:http'
 import type { FileHandle } from 'node:fs/promises'
 import type { OpenContent } from './content.ts'
 
-/** Large enough that reads and writes do not dominate, small enough that 16 transfers leave the event loop responsive. */
-export const CHUNK_BYTES = 256 * 1024
+/** Large enough that reads and writes do not dominate; more gains nothing. */
+const LARGEST_CHUNK_BYTES = 512 * 1024
+const SMALLEST_CHUNK_BYTES = 64 * 1024
+/** What all transfers together read ahead, as long as the smallest chunks allow it. */
+const READ_AHEAD_BYTES = 32 << 20
+
+/** The chunk of a transfer that starts as one of `transfers`: many at once get smaller ones, so that memory stays flat. */
+export function chunkBytesFor(transfers: number): number {
+  const fair = Math.floor(READ_AHEAD_BYTES / 2 / Math.max(transfers, 1))
+  return Math.min(Math.max(fair, SMALLEST_CHUNK_BYTES), LARGEST_CHUNK_BYTES)
+}
 
 /** The client closed its connection, or took nothing for too long. */
 export class ClientGone extends Error {
@@ -18,6 +27,7 @@ export async function sendContent(
   content: OpenContent,
   start: number,
   lengthBytes: number,
+  chunkBytes: number,
   onSent: (bytes: number) => void,
 ): Promise<void> {
   const { source } = content
@@ -26,7 +36,7 @@ export async function sendContent(
     onSent(lengthBytes)
     return
   }
-  await sendFile(response, source.handle, start, lengthBytes, onSent)
+  await sendFile(response, source.handle, start, lengthBytes, chunkBytes, onSent)
 }
 
 async function sendFile(
@@ -34,10 +44,12 @@ async function sendFile(
   handle: FileHandle,
   start: number,
   lengthBytes: number,
+  chunkBytes: number,
   onSent: (bytes: number) => void,
 ): Promise<void> {
   const end = start + lengthBytes
-  const buffers = [allocate(lengthBytes), allocate(lengthBytes)] as const
+  const allocate = (): Buffer => Buffer.allocUnsafeSlow(Math.min(chunkBytes, lengthBytes))
+  const buffers = [allocate(), allocate()] as const
   let turn = 0
   let at = start
   let reading = readFully(handle, buffers[0], at, end)
@@ -54,10 +66,6 @@ async function sendFile(
     await write(response, chunk)
     onSent(chunk.length)
   }
-}
-
-function allocate(lengthBytes: number): Buffer {
-  return Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, lengthBytes))
 }
 
 async function readFully(handle: FileHandle, buffer: Buffer, at: number, end: number): Promise<Buffer> {

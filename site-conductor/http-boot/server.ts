@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { openContent } from './content.ts'
 import { ifNoneMatchHolds, ifRangeHolds, wantedRange } from './range.ts'
-import { ClientGone, sendContent } from './send.ts'
+import { ClientGone, chunkBytesFor, sendContent } from './send.ts'
 import type { AddressInfo } from 'node:net'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Content, OpenContent } from './content.ts'
@@ -41,6 +41,7 @@ export class HttpBootServer {
   readonly #routes = new Map<string, Content>()
   readonly #server: Server
   #port = 0
+  #transfers = 0
 
   constructor(options: HttpBootOptions) {
     this.#options = {
@@ -179,8 +180,9 @@ export class HttpBootServer {
       this.#report(request, path, { sentBytes, totalBytes: length, durationMs, ...end })
     }
     report({})
+    this.#transfers++
     try {
-      await sendContent(response, content, start, length, (bytes) => {
+      await sendContent(response, content, start, length, chunkBytesFor(this.#transfers), (bytes) => {
         sentBytes += bytes
         report({})
       })
@@ -193,6 +195,8 @@ export class HttpBootServer {
         outcome: error instanceof ClientGone ? 'aborted' : 'failed',
         detail: error instanceof Error ? error.message : String(error),
       })
+    } finally {
+      this.#transfers--
     }
   }
 
