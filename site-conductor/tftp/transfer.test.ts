@@ -184,13 +184,13 @@ describe('TFTP transfer', () => {
   )
 
   it('goes on past block 65,535 (rollover to 0)', () => {
-    const file = pattern(70_000 * 8 + 3)
-    for (const windowsize of ['1', '7', '64']) {
+    const file = pattern(66_000 * 8 + 3)
+    for (const windowsize of ['1', '7']) {
       const network = { loss: 0, double: 0, latencyMs: [1, 1] as [number, number] }
       const result = virtualDownload(file, { blksize: '8', windowsize }, network, () => 0.5)
       expect(result.error).toBeUndefined()
       expect(result.content.equals(file)).toBe(true)
-      expect(result.dataPackets).toBe(70_001)
+      expect(result.dataPackets).toBe(66_001)
     }
   })
 
