@@ -6,9 +6,19 @@ const exclude = ['**/node_modules/**', '**/*.tools.test.ts', '**/*.lab.test.ts',
 
 export default defineConfig({
   test: {
+    // Most tests wait for sockets and timers, not for a core.
+    maxWorkers: 3,
     projects: [
       {
-        test: { name: 'unit', include: ['{shared,cloud,site-conductor,agent,sim,lab,scripts}/**/*.test.ts'], exclude },
+        test: {
+          name: 'unit',
+          include: ['{shared,cloud,site-conductor,agent,sim,lab,scripts}/**/*.test.ts'],
+          exclude,
+          // One module graph per worker: unit tests keep no state in modules, and imports would be most of their time.
+          isolate: false,
+          // They share two cores with each other and with the linter.
+          testTimeout: 20_000,
+        },
       },
       { test: { name: 'story', include: ['e2e/**/*.test.ts'], exclude, testTimeout: 60_000 } },
       {
