@@ -17,6 +17,7 @@ export interface RackDemo {
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
   readonly image: { readonly path: string; readonly sha256: string; readonly format: 'raw' | 'qcow2' }
   readonly automatedClean: boolean
+  readonly firmware: 'bios' | 'uefi'
   /** Where console, logs and databases go; default: the rack's own folder, which is removed at the end. */
   readonly keep?: string
 }
@@ -40,14 +41,14 @@ process.exit(0)
 async function tell(): Promise<void> {
   const directory = demo.keep ?? rackDirectory()
   mkdirSync(directory, { recursive: true })
-  const rack = await Rack.up({ machines: [{ name: 'metal-1', firmware: 'bios', disks: [{ sizeGiB: 8 }] }] })
+  const rack = await Rack.up({ machines: [{ name: 'metal-1', firmware: demo.firmware, disks: [{ sizeGiB: 8 }] }] })
   const machine = rack.machines[0]!
   const lines: string[] = []
   machine.console.follow((line) => {
     lines.push(line)
     if (demo.keep) appendFileSync(join(directory, 'console.log'), `${line}\n`)
   })
-  print(`rack is up: 1 BIOS machine, its BMC (OpenIPMI ipmi_sim) at ${machine.bmc.address}`)
+  print(`rack is up: 1 ${demo.firmware.toUpperCase()} machine, its BMC (OpenIPMI ipmi_sim) at ${machine.bmc.address}`)
 
   const log = join(directory, 'cloud.log')
   const cloud = await startCloud({
@@ -81,7 +82,7 @@ async function tell(): Promise<void> {
         ipmi_username: machine.bmc.username,
         ipmi_password: machine.bmc.password,
       },
-      properties: { cpu_arch: 'x86_64', capabilities: 'boot_mode:bios' },
+      properties: { cpu_arch: 'x86_64', capabilities: `boot_mode:${demo.firmware}` },
       automatedClean: demo.automatedClean,
       osUp: () => machine.console.waitFor(/FERRULE-OS-UP/, OS_UP_TIMEOUT_MS),
     },

@@ -13,6 +13,7 @@ Needs no root; the rack lives in namespaces and leaves nothing behind.
   --sim         the same story on simulated hardware: no qemu, no Debian packages, a few seconds
   --workerd     with --sim: the cloud inside workerd, as it is hosted
   --clean       erase the disk's metadata first, as a production site does (boots the ramdisk once more)
+  --uefi        the machine has UEFI firmware (OVMF) instead of a BIOS
   --qcow2       deploy a qcow2 image instead of a raw one
   --keep DIR    keep logs, databases and the console in DIR
   --help        this text`
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     workerd: { type: 'boolean' },
     clean: { type: 'boolean' },
     qcow2: { type: 'boolean' },
+    uefi: { type: 'boolean' },
     keep: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -58,6 +60,7 @@ async function onRack() {
     print: console.log,
     automatedClean: values.clean ?? false,
     format: values.qcow2 ? 'qcow2' : 'raw',
+    firmware: values.uefi ? 'uefi' : 'bios',
     ...(values.keep ? { keep: values.keep } : {}),
   })
   console.log('\nWhat the deployed system printed on its serial console:')
