@@ -34,9 +34,16 @@ async function machineWith({ partitionType = EFI_SYSTEM, loader = true, uefi = t
   const program = { x64: 'BOOTX64.EFI', arm64: 'BOOTAA64.EFI' }[process.arch as 'x64' | 'arm64']
   if (loader) await writeFile(join(system, 'EFI/BOOT', program), '')
   const mounted: string[] = []
+  let isHeld = false
   const machine = fakeMachine([disk], {
     root: folder.path,
+    async openDisk(device) {
+      const opened = await openBlockTarget(device)
+      isHeld = true
+      return { ...opened, close: () => ((isHeld = false), opened.close()) }
+    },
     async withFileSystem(device, type, use) {
+      if (isHeld) throw new Error('Device or resource busy')
       mounted.push(`${type} ${device}`)
       return await use(system)
     },
