@@ -78,35 +78,3 @@ test.concurrent('a machine that does not boot over the network', async (context)
   machine.options.cable = 'plugged'
   await deploy(story)
 })
-
-test.concurrent('a machine of a failed deployment that is told to boot over the network gets no ramdisk', async (context) => {
-  await using story = await startStory(context)
-  const { api, node, site, machine, until } = story
-  await story.prepare()
-  await deployInVain(story, { ...site.image, sha256: 'ab'.repeat(32) })
-  const ramdisks = machine.transitions.filter(({ kind }) => kind === 'ramdisk').length
-  const seen = machine.transitions.length
-  await api.call('PUT', `/nodes/${node}/management/boot_device`, { boot_device: 'pxe', persistent: false })
-  await api.call('PUT', `/nodes/${node}/states/power`, { target: 'power on' })
-  await until('firmware', () => machine.transitions.at(-1)?.kind === 'nothing to boot')
-  expect(machine.transitions.slice(seen).map(({ kind }) => kind)).toEqual([
-    'power on',
-    'network boot',
-    'nothing to boot',
-  ])
-  expect(machine.transitions.filter(({ kind }) => kind === 'ramdisk')).toHaveLength(ramdisks)
-})
-
-test.concurrent('an aborted deployment switches the machine off', async (context) => {
-  await using story = await startStory(context)
-  const { api, node, site, machine, until, fail } = story
-  await story.prepare()
-  machine.options.cable = 'pulled'
-  await api.patchNode(node, { instance_info: site.instanceInfo() })
-  await api.provision(node, 'active')
-  await until('network boot', () => machine.transitions.at(-1)?.kind === 'nothing to boot')
-  await until('wait', async () => (await api.node(node)).provision_state === 'wait call-back')
-  await api.provision(node, 'abort')
-  expect((await fail('deploy failed')).last_error).toContain('aborted')
-  expect(machine.transitions.at(-1)?.kind).toBe('power off')
-})

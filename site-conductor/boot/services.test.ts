@@ -101,6 +101,29 @@ describe('boot services', () => {
     await expect.poll(() => stages.at(-1)).toMatchObject({ stage: 'http-loader', outcome: 'complete' })
   })
 
+  it('send a machine that lives here to its disk, whatever its firmware tries, until it has a ticket', async () => {
+    const address = { ip: '127.0.0.8', prefixLength: 24 }
+    const resident = (mac: string) => (mac === MAC ? { node: 'node-1', address } : undefined)
+    const { services, ramdisk, discover, stages } = await rig('reservations', { resident })
+    expect(await discover({ architecture: 7 })).toMatchObject({ packet: { yiaddr: address.ip, bootFile: '' } })
+    const { bootFile = '' } = await discover({ architecture: 7, ipxe: true })
+    expect(await (await fetch(bootFile)).text()).toContain('exit 0')
+    services.admit(ticket({ ramdisk }))
+    expect((await discover({ architecture: 7 })).bootFile).toContain('snponly.efi')
+    services.withdraw('node-1')
+    expect((await discover({ architecture: 7 })).packet.bootFile).toBe('')
+    expect(stages.filter(({ stage }) => stage === 'stalled')).toEqual([])
+  })
+
+  it('do not answer the operating system of a machine that lives here', async () => {
+    const asked: string[] = []
+    const resident = (mac: string) => (asked.push(mac), undefined)
+    const { send } = await rig('reservations', { resident })
+    send({})
+    send({ architecture: 7 })
+    await expect.poll(() => asked).toEqual([MAC])
+  })
+
   it('send a machine without a ramdisk to its disk', async () => {
     const { services, discover } = await rig()
     services.admit(localTicket())

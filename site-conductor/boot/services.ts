@@ -1,5 +1,5 @@
 // Everything a machine meets between power-on and its ramdisk: DHCP (or proxyDHCP), TFTP and HTTP behind one door.
-// 1. Only machines with an admitted ticket are answered; `withdraw` ends that at once.
+// 1. Only machines with an admitted ticket are answered, and those that live here: their firmware is sent to its disk. `withdraw` ends a ticket at once.
 // 2. A file leaves this host only under a path that holds a boot's token, or one made by serveFile.
 // 3. The servers hold no state of a boot: a conductor that takes a node over admits its ticket and goes on.
 // A router advertiser (which saves iPXE about 13 s where IPv6 is silent) would be started in start(), off by default.
@@ -32,8 +32,19 @@ export interface BootServicesOptions {
   log?: BootLog
   /** A machine without a ticket asked to boot over the network. Admitting one here answers its next try. */
   onStranger?: (stranger: { mac: string; uuid?: string; client: ClientKind }) => void
+  /** Whose machine this is, when it has no ticket and is to boot from its disk however its firmware is set up. */
+  resident?: (mac: string) => Resident | undefined
   clock?: TimelineClock
 }
+
+export interface Resident {
+  node: string
+  /** Null where another DHCP server gives addresses. */
+  address: NonNullable<BootTicket['address']> | null
+}
+
+/** Where every resident's iPXE finds its script: nothing in it is secret. */
+const RESIDENTS = 'local'
 
 export interface BootConfig {
   /** This host's address on the provisioning network. */
@@ -130,6 +141,8 @@ export class BootServices {
       await tftp.start()
       const site = { mode, address, origin: http.origin, loaders: new Set(loaders.keys()) }
       this.#running = { site, dhcp, tftp, http, loaders }
+      const script = Buffer.from(localBootScript())
+      http.publish(`/${RESIDENTS}/${SCRIPT_NAME}`, { kind: 'bytes', bytes: script, contentType: 'text/plain' })
       for (const ticket of this.#byNode.values()) this.#publish(ticket)
       // Last, so that whoever gets an answer finds the other two.
       await dhcp.start()
@@ -201,8 +214,19 @@ export class BootServices {
     if (!this.#running) return null
     if (ticket) return decide(ticket, request.client, this.#running.site)
     const { mac, uuid, client } = request
+    const resident = this.#residentOf(request)
+    if (resident) {
+      const { node, address } = resident
+      const local = { node, macs: [mac], token: RESIDENTS, ...(address && { address }) }
+      return decide(local, client, this.#running.site)
+    }
     if (client.kind !== 'other') this.#options.onStranger?.({ mac, client, ...(uuid !== undefined && { uuid }) })
     return null
+  }
+
+  /** Firmware only: an operating system's own DHCP, perhaps on several cards at once, is not our business. */
+  #residentOf({ mac, client }: DhcpRequest): Resident | undefined {
+    return client.kind === 'other' ? undefined : this.#options.resident?.(mac)
   }
 
   #onDhcp(event: DhcpEvent): void {
@@ -210,8 +234,14 @@ export class BootServices {
       case 'sent': {
         const { request, reply, answer } = event
         const ticket = this.#byMac.get(request.mac)
-        if (!ticket) return
         const { type } = reply
+        if (!ticket) {
+          const node = this.#residentOf(request)?.node
+          const isLast = type === 'ack' || answer.address === undefined
+          const detail = 'boots over the network without need, and is sent to its disk'
+          if (node !== undefined && isLast) this.#timeline.tell({ node, mac: request.mac, stage: 'local-boot', detail })
+          return
+        }
         this.#timeline.dhcp(ticket.node, request.mac, type, describe(request.client, answer), reached(event))
         return
       }

@@ -1,5 +1,6 @@
 // The order to boot one node: who it is, what it gets. A ticket in hand is the only reason a machine is answered at all.
 // Everything in it is checked once, here, so that scripts and packets can be made from it without a second thought.
+import type { Grant } from '../../shared/protocol.ts'
 import { checkKernelArguments } from './kernel-arguments.ts'
 import { ipv4Number, macBytes, macText, netmask } from '../dhcp/address.ts'
 
@@ -13,6 +14,16 @@ export interface BootTicket {
   ramdisk?: { kernel: string; initrd: string; kernelArguments: string }
   /** Unguessable part of this boot's paths: 22 or more characters of A-Z a-z 0-9 _ -, never used twice. */
   token: string
+}
+
+/** The address of a grant, as tickets have it. */
+export function bootAddress({
+  ip,
+  prefixLength,
+  router,
+  dns,
+}: NonNullable<Grant['address']>): NonNullable<BootTicket['address']> {
+  return { ip, prefixLength, ...(router !== undefined && { router }), ...(dns !== undefined && { dns }) }
 }
 
 /** A ticket that cannot be served as it is; the message names the field. */

@@ -1,6 +1,7 @@
 // The boot interface "ipxe": lets a node boot the deploy ramdisk over the network, once, with a token of its own for this boot.
 import { FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
+import { bootAddress } from '../boot/ticket.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
 import { deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
@@ -60,7 +61,7 @@ async function letIn(context: StepContext<unknown>, tokens: { boot: string; agen
       macs,
       token: tokens.boot,
       ramdisk: { ...boot.ramdisk, kernelArguments: kernelArguments.join(' ') },
-      ...(node.address !== null && { address: withoutUndefined(node.address) }),
+      ...(node.address !== null && { address: bootAddress(node.address) }),
     })
   } catch (cause) {
     throw new FaultError('driver.invalid_info', `the node cannot be booted: ${(cause as Error).message}`, { cause })
@@ -115,14 +116,4 @@ export function ramdiskBoot<Info>(): Implementation<Info> {
 /** Lookup answers go to whoever boots; nothing sealed or named like a secret is in them. */
 function withoutSecrets(info: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(info).filter(([name]) => !/password|secret|configdrive|token/i.test(name)))
-}
-
-function withoutUndefined(address: NonNullable<StepContext['node']['address']>): {
-  ip: string
-  prefixLength: number
-  router?: string
-  dns?: string[]
-} {
-  const { ip, prefixLength, router, dns } = address
-  return { ip, prefixLength, ...(router !== undefined && { router }), ...(dns !== undefined && { dns }) }
 }
