@@ -58,3 +58,21 @@ test('UEFI machines deploy by their own PXE and HTTP boot, once, and then start 
   expect(story).toMatch(/^uefi-pxe .*tftp /m)
   expect(story).toMatch(/^uefi-http .*http-loader/m)
 })
+
+test('a UEFI machine deploys by GRUB, with kernel and ramdisk over TFTP, where iPXE is not wanted', async () => {
+  const lines: string[] = []
+  const [told] = await deployOnRack({
+    print: (line) => lines.push(line),
+    machines: [{ name: 'grub', firmware: 'uefi', networkBoot: 'firmware', bootInterface: 'pxe' }],
+    format: 'qcow2',
+    keep: join(keep, 'grub'),
+  })
+  const { result, powerOns, consoleLines } = told!
+  expect(result.osLine, consoleLines.join('\n')).toMatch(
+    new RegExp(`FERRULE-OS-UP host=grub\\.demo uuid=${result.uuid} firmware=efi config=/dev/`),
+  )
+  expect(powerOns).toBe(2)
+  const story = lines.join('\n')
+  expect(story).toContain('tftp')
+  expect(story).not.toContain('ipxe-script')
+})

@@ -59,7 +59,13 @@ export async function startSiteBoot(
         tftp: config.tftpPort,
         http: config.httpBootPort,
       },
-      loaders: { 'undionly.kpxe': config.loaderBios, 'snponly.efi': config.loaderUefi },
+      loaders: {
+        'undionly.kpxe': config.loaderBios,
+        'snponly.efi': config.loaderUefi,
+        ...(config.loaderGrub !== undefined && { 'grubx64.efi': config.loaderGrub }),
+        ...(config.loaderPxelinux !== undefined && { 'pxelinux.0': config.loaderPxelinux }),
+        ...(config.loaderLdlinux !== undefined && { 'ldlinux.c32': config.loaderLdlinux }),
+      },
     })
   } catch (error) {
     await api.close()

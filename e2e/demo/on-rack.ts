@@ -21,6 +21,7 @@ export interface DemoMachine extends Pick<MachineSpec, 'name' | 'firmware' | 'ne
 export interface RackDemo {
   readonly machines: readonly DemoMachine[]
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
+  readonly grub?: string
   readonly image: { readonly path: string; readonly sha256: string; readonly format: 'raw' | 'qcow2' }
   readonly automatedClean: boolean
   /** Where console, logs and databases go; default: the rack's own folder, which is removed at the end. */
@@ -55,6 +56,7 @@ async function tell(): Promise<void> {
       ...(bootOrder && { bootOrder }),
     })),
     ramdisk: demo.ramdisk,
+    grub: demo.grub,
     image: demo.image.path,
     directory,
     print,

@@ -13,6 +13,8 @@ export interface RackSiteOptions {
   readonly machines: readonly MachineSpec[]
   /** Files that were built outside: a rack has no internet. */
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
+  /** For machines with boot interface `pxe`. */
+  readonly grub?: string | undefined
   /** Served at `imageUrl`. */
   readonly image: string
   /** Where console, logs and databases go. */
@@ -31,6 +33,7 @@ export interface RackSite {
 export async function startRackSite({
   machines,
   ramdisk,
+  grub,
   image,
   directory,
   print,
@@ -56,7 +59,11 @@ export async function startRackSite({
   const pool = { cidr: rack.provisioning.network, first: `${network}.50`, last: `${network}.99` }
   await api.call('PATCH', `/sites/${site}`, [{ op: 'replace', path: '/pool', value: pool }])
   const { token } = (await api.call('POST', `/sites/${site}/enrol-tokens`, {})) as { token: string }
-  const conductor = await startConductor(directory, cloud.url, token, rack.conductorAddress, ramdisk)
+  const conductor = await startConductor(directory, cloud.url, token, rack.conductorAddress, {
+    'deploy-kernel': ramdisk.kernel,
+    'deploy-ramdisk': ramdisk.initrd,
+    ...(grub !== undefined && { 'loader-grub': grub }),
+  })
   await waitForConductor(api, conductor)
   print('conductor is up: enrolled, dialled out, holds a lease')
 
@@ -83,7 +90,7 @@ async function startConductor(
   url: string,
   token: string,
   address: string,
-  ramdisk: RackSiteOptions['ramdisk'],
+  files: Readonly<Record<string, string>>,
 ): Promise<ChildProcess> {
   const main = join(import.meta.dirname, '../../site-conductor/main.ts')
   const dataDir = join(directory, 'conductor')
@@ -99,8 +106,7 @@ async function startConductor(
     'data-dir': dataDir,
     drivers: 'ipmi',
     address,
-    'deploy-kernel': ramdisk.kernel,
-    'deploy-ramdisk': ramdisk.initrd,
+    ...files,
     'kernel-arguments': 'console=ttyS0,115200',
     'log-format': 'text',
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildRamdisk } from '../../agent/ramdisk/build.ts'
+import { buildGrubNetboot } from '../../lab/images/grub-netboot.ts'
 import { buildTinyImage } from '../../lab/images/tiny.ts'
 import { inRack } from '../../lab/namespaces.ts'
 import type { DemoMachine, RackDemo } from './on-rack.ts'
@@ -30,6 +31,7 @@ export async function deployOnRack(options: RackOptions): Promise<readonly Machi
   const demo: RackDemo = {
     machines,
     ramdisk: { kernel, initrd },
+    ...(machines.some(({ bootInterface }) => bootInterface === 'pxe') && { grub: await buildGrubNetboot() }),
     image: { path: image.path, sha256: image.sha256, format },
     automatedClean,
     ...(keep ? { keep } : {}),

@@ -8,6 +8,7 @@ import { SCRIPT_NAME, decide } from './decide.ts'
 import { readLoaders } from './loaders.ts'
 import { localBootScript, ramdiskScript } from './script.ts'
 import { TicketError, checkTicket } from './ticket.ts'
+import { tftpFile } from './tftp-files.ts'
 import { Timeline } from './timeline.ts'
 import { DhcpServer } from '../dhcp/server.ts'
 import { HttpBootServer } from '../http-boot/server.ts'
@@ -64,6 +65,8 @@ interface Running {
   loaders: Map<LoaderName, Uint8Array>
 }
 
+const PXE_LOADERS = ['grubx64.efi', 'grubaa64.efi', 'pxelinux.0'] as const
+
 const systemClock: TimelineClock = {
   nowMs: () => Date.now(),
   after(delayMs, then) {
@@ -117,9 +120,9 @@ export class BootServices {
     const tftp = new TftpServer({
       address,
       ...(ports.tftp !== undefined && { port: ports.tftp }),
-      open: (file) => this.#openLoader(file),
+      open: (file) => this.#openFile(file),
       onEnd: (stats) => {
-        const ticket = this.#byToken.get(parseLoaderPath(stats.file).token)
+        const ticket = this.#byToken.get(parseTftpPath(stats.file).token)
         if (ticket) this.#timeline.tftp(ticket.node, stats)
       },
       onRefused: ({ client, why, detail }) => this.#log.debug('tftp request refused', { ...client, why, detail }),
@@ -166,6 +169,8 @@ export class BootServices {
     if (this.#running?.site.mode === 'reservations' && checked.address === undefined) {
       throw new TicketError('address: needed, since this site gives addresses itself')
     }
+    if (this.#running && checked.loader === 'pxe' && !PXE_LOADERS.some((name) => this.#running?.loaders.has(name)))
+      throw new TicketError('loader: neither GRUB nor PXELINUX is configured (loaderGrub, loaderPxelinux)')
     for (const mac of checked.macs) {
       const other = this.#byMac.get(mac)
       if (other && other.node !== checked.node) throw new TicketError(`macs: ${mac} is booting as node ${other.node}`)
@@ -263,14 +268,14 @@ export class BootServices {
     }
   }
 
-  /** Only loaders, and only below the token of a boot in progress. */
-  #openLoader(file: string): TftpContent | null {
-    const { token, name } = parseLoaderPath(file)
+  /** Only below the token of a boot in progress. */
+  async #openFile(file: string): Promise<TftpContent | null> {
+    const { token, name } = parseTftpPath(file)
     const ticket = this.#byToken.get(token)
-    const bytes = this.#running?.loaders.get(name as LoaderName)
-    if (!ticket || !bytes) return null
-    this.#timeline.came(ticket.node)
-    return { sizeBytes: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) }
+    if (!ticket || !this.#running) return null
+    const content = await tftpFile(ticket, name, this.#running.loaders)
+    if (content !== null) this.#timeline.came(ticket.node)
+    return content
   }
 
   #publish(ticket: BootTicket): void {
@@ -307,9 +312,9 @@ function reached({ reply, request, answer }: Extract<DhcpEvent, { kind: 'sent' }
 }
 
 /** '/token/snponly.efi' or without the first slash, which some firmware puts there. */
-function parseLoaderPath(file: string): { token: string; name: string } {
-  const [token = '', name = '', ...more] = file.replace(/^\//, '').split('/')
-  return more.length === 0 ? { token, name } : { token: '', name: '' }
+function parseTftpPath(file: string): { token: string; name: string } {
+  const [token = '', ...name] = file.replace(/^\//, '').split('/')
+  return { token, name: name.join('/') }
 }
 
 function describe(client: ClientKind, answer: DhcpAnswer): string {

@@ -2,6 +2,7 @@
 // Everything in it is checked once, here, so that scripts and packets can be made from it without a second thought.
 import type { Grant } from '../../shared/protocol.ts'
 import { checkKernelArguments } from './kernel-arguments.ts'
+import type { LoaderFamily } from './loaders.ts'
 import { ipv4Number, macBytes, macText, netmask } from '../dhcp/address.ts'
 
 export interface BootTicket {
@@ -12,6 +13,8 @@ export interface BootTicket {
   address?: { ip: string; prefixLength: number; router?: string; dns?: string[] }
   /** Absolute paths of files, and the kernel's command line. Absent: the machine is told to boot from its own disk. */
   ramdisk?: { kernel: string; initrd: string; kernelArguments: string }
+  /** What boots the ramdisk; default ipxe. */
+  loader?: LoaderFamily
   /** Unguessable part of this boot's paths: 22 or more characters of A-Z a-z 0-9 _ -, never used twice. */
   token: string
 }

@@ -1,6 +1,7 @@
-// The boot interface "ipxe": lets a node boot the deploy ramdisk over the network, once, with a token of its own for this boot.
+// The boot interfaces "ipxe" and "pxe" (GRUB or PXELINUX by TFTP): lets a node boot the deploy ramdisk over the network, once, with a token of its own for this boot.
 import { FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
+import type { LoaderFamily } from '../boot/loaders.ts'
 import { bootAddress } from '../boot/ticket.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
@@ -31,7 +32,11 @@ function macsOf({ node }: Pick<StepContext, 'node'>): string[] {
 }
 
 /** Opens the door for the node and expects its agent. Doing it twice for the same boot changes nothing. */
-async function letIn(context: StepContext<unknown>, tokens: { boot: string; agent: string }): Promise<void> {
+async function letIn(
+  context: StepContext<unknown>,
+  tokens: { boot: string; agent: string },
+  loader: LoaderFamily,
+): Promise<void> {
   const { node, site, keep, driverInfo } = context as StepContext
   const boot = bootOf(site)
   const { instance_info: instanceInfo, agent_token_shown: shown, ...known } = deployContext(context)
@@ -60,6 +65,7 @@ async function letIn(context: StepContext<unknown>, tokens: { boot: string; agen
       node: node.node,
       macs,
       token: tokens.boot,
+      loader,
       ramdisk: { ...boot.ramdisk, kernelArguments: kernelArguments.join(' ') },
       ...(node.address !== null && { address: bootAddress(node.address) }),
     })
@@ -73,7 +79,7 @@ function letOut(node: string, site: Site): void {
   site.agents.forget(node)
 }
 
-export function ramdiskBoot<Info>(): Implementation<Info> {
+export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation<Info> {
   return {
     validate(context) {
       bootOf(context.site)
@@ -91,7 +97,7 @@ export function ramdiskBoot<Info>(): Implementation<Info> {
         // On record before anybody can see them: a successor must know the tokens that the machine may have got.
         await context.keep({ ...Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])), ...sealed })
         letOut(node.node, site)
-        await letIn(context, { boot, agent })
+        await letIn(context, { boot, agent }, loader)
       },
       async clean_up_ramdisk({ node, site }) {
         letOut(node.node, site)
@@ -104,10 +110,11 @@ export function ramdiskBoot<Info>(): Implementation<Info> {
     async resume(context) {
       const { boot_token: boot, agent_token: agent } = deployContext(context)
       if (boot === undefined || agent === undefined) return
-      await letIn(context, {
+      const tokens = {
         boot: await openSecret(context, 'task.boot_token', boot),
         agent: await openSecret(context, 'task.agent_token', agent),
-      })
+      }
+      await letIn(context, tokens, loader)
     },
     release: letOut,
   }
