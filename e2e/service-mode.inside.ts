@@ -27,7 +27,7 @@ const { ramdisk, image } = JSON.parse(process.argv[2] ?? '{}') as Prepared
 const site = await startRackSite({
   machines: [
     { name: 'bios', firmware: 'bios', bootOrder: ['net', 'disk'], disks: [{ sizeGiB: 8 }] },
-    { name: 'uefi', firmware: 'uefi', networkBoot: 'firmware', bootOrder: ['net', 'disk'], disks: [{ sizeGiB: 8 }] },
+    { name: 'uefi', firmware: 'uefi', bootOrder: ['net', 'disk'], disks: [{ sizeGiB: 8 }] },
   ],
   ramdisk,
   image: image.path,

@@ -86,6 +86,17 @@ test('a deployment that fails before it did anything is not undone', async () =>
   expect(await bench.node(node)).toMatchObject({ provision_state: 'deploy failed', task: null })
 })
 
+test('a deployment that ran out of time is undone by whoever comes next', async () => {
+  const { peer, node } = await toAvailable()
+  await provision(node, 'active')
+  await bench.work(peer, { stopAt: 'deploy.wait_agent' })
+  await bench.disconnect(peer)
+  await bench.pass(225 * 60_000) // by then the deployment is over, its undoing is not
+  expect(await bench.node(node)).toMatchObject({ provision_state: 'deploy failed' })
+  const other = await bench.connect('b')
+  expect(await bench.work(other)).toContain('power.power_off')
+})
+
 test('an undoing that fails is told beside the error of the deployment', async () => {
   const { peer, node } = await toAvailable()
   await provision(node, 'active')

@@ -36,13 +36,16 @@ export function ramdiskScript(urls: { kernel: string; ramdisk: string }, kernelA
   ])
 }
 
-/** Leaves the network: BIOS starts the first disk, UEFI goes on with the next entry of its boot order. */
+/**
+ * Leaves the network: BIOS starts the first disk, UEFI goes on with the next entry of its boot order. That takes a failure: behind an
+ * entry that ended well firmware shows its menu (UEFI 2.10 §3.1.1).
+ */
 export function localBootScript(): string {
   return lines([
     '#!ipxe',
     'echo Ferrule: nothing to deploy, booting from disk',
     'iseq ${platform} pcbios && sanboot --no-describe --drive 0x80 ||',
-    'exit 0',
+    'exit 1',
   ])
 }
 

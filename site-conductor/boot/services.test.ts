@@ -141,7 +141,7 @@ describe('boot services', () => {
     const { services, ramdisk, discover, stages } = await rig('reservations', { resident })
     expect(await discover({ architecture: 7 })).toMatchObject({ packet: { yiaddr: address.ip, bootFile: '' } })
     const { bootFile = '' } = await discover({ architecture: 7, ipxe: true })
-    expect(await (await fetch(bootFile)).text()).toContain('exit 0')
+    expect(await (await fetch(bootFile)).text()).toContain('exit 1')
     services.admit(ticket({ ramdisk }))
     expect((await discover({ architecture: 7 })).bootFile).toContain('snponly.efi')
     services.withdraw('node-1')

@@ -242,7 +242,8 @@ export class BootServices {
         const { type } = reply
         if (!ticket) {
           const node = this.#residentOf(request)?.node
-          const isLast = type === 'ack' || answer.address === undefined
+          // Firmware without iPXE takes no offer that names no file, so that nothing follows it.
+          const isLast = type === 'ack' || answer.bootFile === undefined || answer.address === undefined
           const detail = 'boots over the network without need, and is sent to its disk'
           if (node !== undefined && isLast) this.#timeline.tell({ node, mac: request.mac, stage: 'local-boot', detail })
           return
