@@ -39,6 +39,8 @@ async function letIn(
 ): Promise<void> {
   const { node, site, keep, driverInfo } = context as StepContext
   const boot = bootOf(site)
+  if (node.address === null && boot.givesAddresses)
+    throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
   const { instance_info: instanceInfo, agent_token_shown: shown, ...known } = deployContext(context)
   const { agent_url: url, agent_certificate: certificate, agent_version: version } = known
   const macs = macsOf(context as StepContext)
