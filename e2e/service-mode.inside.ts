@@ -1,5 +1,5 @@
-// Inside the rack's namespaces: machines that boot over the network first. A deployment of each fails, the next one works, and each
-// time they boot over the network again afterwards. Arguments: one JSON text, Prepared. Tells over IPC what was seen.
+// Inside the rack's namespaces: a machine that boots over the network first. A deployment fails, the next one works, and each time
+// it boots over the network again afterwards. Arguments: one JSON text, Prepared. Tells over IPC what was seen.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rackDirectory } from '../lab/namespaces.ts'
 import type { RackMachine } from '../lab/rack.ts'
@@ -25,10 +25,7 @@ const PATIENCE_MS = 150_000
 
 const { ramdisk, image } = JSON.parse(process.argv[2] ?? '{}') as Prepared
 const site = await startRackSite({
-  machines: [
-    { name: 'bios', firmware: 'bios', bootOrder: ['net', 'disk'], disks: [{ sizeGiB: 8 }] },
-    { name: 'uefi', firmware: 'uefi', bootOrder: ['net', 'disk'], disks: [{ sizeGiB: 8 }] },
-  ],
+  machines: [{ name: 'bios', firmware: 'bios', bootOrder: ['net', 'disk'], disks: [{ sizeGiB: 8 }] }],
   ramdisk,
   image: image.path,
   directory: rackDirectory(),
@@ -51,9 +48,11 @@ async function tell({ name, mac, bmc, machine, console, powerLog }: RackMachine)
   console.follow((line) => lines.push(line))
   const count = (pattern: RegExp) => lines.filter((line) => pattern.test(line)).length
   const until = async (what: string, check: () => Promise<boolean> | boolean) => {
-    for (const end = Date.now() + PATIENCE_MS; !(await check()); await sleep(200))
-      if (Date.now() > end)
-        throw new Error(`${name}: no ${what}; the console ends with\n${lines.slice(-25).join('\n')}`)
+    for (const end = Date.now() + PATIENCE_MS; !(await check()); await sleep(200)) {
+      if (Date.now() < end) continue
+      throw new Error(`${name}: no ${what}; the console ends with\n${lines.slice(-25).join('\n')}`)
+    }
+    process.send?.({ line: `${name}: ${what}` })
   }
   const { uuid } = (await api.call('POST', '/nodes', {
     name,
