@@ -16,14 +16,14 @@ const RUNCMD = [
   'instance=$(cat /var/lib/cloud/data/instance-id)',
   "address=$(ip -4 -o address show scope global | awk '{print $4}')",
   'firmware=$([ -d /sys/firmware/efi ] && echo efi || echo bios)',
-  'echo "FERRULE-OS-UP host=$(hostname) uuid=$instance firmware=$firmware config=$(blkid -L config-2) address=$address" >/dev/console',
+  'echo "FERRULE-OS-UP host=$(hostname --fqdn) uuid=$instance firmware=$firmware config=$(blkid -L config-2) address=$address" >/dev/console',
 ].join('; ')
 
 /** Static address in OpenStack's network_data.json, user data as cloud-config. */
 export function debianInstance({ mac, address, netmask, gateway }: Provisioning): StoryInstance {
   const cloudConfig = {
-    // Else it is called by the first label of its name.
-    prefer_fqdn_over_hostname: true,
+    // So that `hostname --fqdn` knows the whole name.
+    manage_etc_hosts: true,
     runcmd: [['sh', '-c', RUNCMD]],
   }
   return {

@@ -31,6 +31,8 @@ const LIMITS = {
   debian: { storyMs: 900_000, osUpMs: 900_000 },
 } as const
 const CONSOLE_LINES = 12
+// "Cloud-init v. 22.4.2 running 'modules:config' at Sat, … . Up 70.61 seconds."
+const CLOUD_INIT_STAGE = /Cloud-init .* running '(\S+)' at .*Up ([\d.]+) seconds/
 
 const demo = JSON.parse(process.argv[2] ?? '{}') as RackDemo
 const say = (message: RackMessage) => process.send?.(message)
@@ -54,6 +56,8 @@ async function tell(): Promise<void> {
   const lines: string[] = []
   machine.console.follow((line) => {
     lines.push(line)
+    const stage = CLOUD_INIT_STAGE.exec(line)
+    if (stage) print(`  cloud-init: ${stage[1]}, ${Number(stage[2]).toFixed(0)} s after the kernel's start`)
     if (demo.keep) appendFileSync(join(directory, 'console.log'), `${line}\n`)
   })
   print(`rack is up: 1 ${demo.firmware.toUpperCase()} machine, its BMC (OpenIPMI ipmi_sim) at ${machine.bmc.address}`)
