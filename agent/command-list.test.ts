@@ -27,6 +27,7 @@ const cases: Record<string, ContractCase> = {
     bad: [{}, { image_info: { ...image_info, checksum: null } }],
   },
   'standby.get_partition_uuids': none,
+  'image.install_bootloader': { good: { root_uuid: null, target_boot_mode: 'uefi' }, bad: [{ target_boot_mode: 'x' }] },
   'standby.power_off': none,
   'standby.run_image': none,
   'standby.sync': none,

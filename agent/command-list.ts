@@ -7,6 +7,7 @@ import { getCleanSteps } from './commands/get-clean-steps.ts'
 import { getDeploySteps } from './commands/get-deploy-steps.ts'
 import { getHardwareInfo } from './commands/get-hardware-info.ts'
 import { getPartitionUuids } from './commands/get-partition-uuids.ts'
+import { installBootloader } from './commands/install-bootloader.ts'
 import { powerOff } from './commands/power-off.ts'
 import { prepareImage } from './commands/prepare-image.ts'
 import { runImage } from './commands/run-image.ts'
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   executeCleanStep,
   prepareImage,
   getPartitionUuids,
+  installBootloader,
   powerOff,
   runImage,
   sync,

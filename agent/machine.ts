@@ -1,11 +1,13 @@
 // The machine under the agent as commands see it: disks, memory, power. Tests give one made of files.
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BlockDevice } from './disk/block-devices.ts'
 import { listBlockDevices } from './disk/block-devices.ts'
 import { openBlockTarget } from './disk/block-target.ts'
 import type { BlockTarget } from './disk/block-target.ts'
+import { AgentFault } from './fault.ts'
 import { runTool } from './tool.ts'
 
 export interface Machine {
@@ -17,6 +19,8 @@ export interface Machine {
   openDisk(device: BlockDevice): Promise<BlockTarget>
   /** Makes the kernel read the partition table again; says why not instead of failing. */
   rereadPartitions(device: BlockDevice): Promise<string | undefined>
+  /** Mounts the file system of a block device for reading while `use` runs. Throws when it cannot be mounted. */
+  withFileSystem<T>(device: string, type: string, use: (folder: string) => Promise<T>): Promise<T>
   memAvailableBytes(): Promise<number>
   /** 0 ≤ x < 1. */
   random(): number
@@ -55,6 +59,17 @@ export function realMachine(recentLog: () => string): Machine {
       if (code === 0) return undefined
       const partx = await runTool('partx', ['--update', device.path])
       return partx.code === 0 ? undefined : `${stderr.trim()}; ${partx.stderr.trim()}`
+    },
+    async withFileSystem(device, type, use) {
+      const folder = await mkdtemp(join(tmpdir(), 'mount-'))
+      const { code, stderr } = await runTool('mount', ['-t', type, '-o', 'ro', device, folder])
+      if (code !== 0) throw new AgentFault('DiskReadError', `${device} cannot be mounted`, stderr.trim())
+      try {
+        return await use(folder)
+      } finally {
+        await runTool('umount', [folder])
+        await rmdir(folder)
+      }
     },
     memAvailableBytes: () => readMemAvailable(root),
     random: Math.random,

@@ -86,6 +86,9 @@ export function fakeMachine(disks: BlockDevice[] = [], facts: Partial<Machine> =
     listDisks: async () => disks,
     openDisk: (device) => openBlockTarget(device),
     rereadPartitions: async () => undefined,
+    withFileSystem: async (device) => {
+      throw new Error(`no file system on ${device}`)
+    },
     memAvailableBytes: async () => 2 * GIB,
     random: () => 0.5,
     mono: () => performance.now(),

@@ -3,7 +3,7 @@
 // 1. At most one change of power per step, so that resuming at a step repeats none. 2. A cycle is off, then on, never `cycle`.
 import type { Step } from '../shared/protocol.ts'
 
-export type TaskKind = 'verify' | 'deploy' | 'rebuild' | 'clean' | 'tear-down' | 'power'
+export type TaskKind = 'verify' | 'deploy' | 'rebuild' | 'clean' | 'tear-down' | 'undo' | 'power'
 
 const step = (name: `${string}.${string}`, more: Partial<Omit<Step, 'interface' | 'step'>> = {}): Step => {
   const [iface, what] = name.split('.') as [string, string]
@@ -37,12 +37,25 @@ const deploy: readonly Step[] = [
   step('power.power_on'),
 ]
 
+/**
+ * After a task that boots the ramdisk and did not end well: a machine must not go on booting over the network, nor show its disk to
+ * whoever comes next. What needs nobody's answer comes first, and the power before what a BMC may refuse.
+ */
+const undo: readonly Step[] = [
+  step('boot.clean_up_ramdisk'),
+  step('power.power_off'),
+  step('management.set_boot_device', { args: { boot_device: 'disk', persistent: true } }),
+]
+/** Kinds that are followed by `undo` when they fail, are cancelled or run out of time. */
+export const UNDONE: ReadonlySet<string> = new Set<TaskKind>(['deploy', 'rebuild', 'clean'])
+
 export const PLANS: Record<Exclude<TaskKind, 'power'>, readonly Step[]> = {
   verify: [step('power.verify')],
   deploy,
   rebuild: deploy,
   clean: [...bootRamdisk, step('deploy.erase_devices_metadata', { timeoutMs: 60 * minute }), ...endRamdisk],
   'tear-down': [step('power.power_off'), step('boot.clean_up_instance')],
+  undo,
 }
 
 /** Ironic's power targets and the steps of each; `after` is the power_state that is shown when it is done. */

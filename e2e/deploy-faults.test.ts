@@ -4,12 +4,17 @@ import type { PublishedImage } from '../sim/image-server.ts'
 import { startStory, type Story } from './story.ts'
 
 /** Deploys `image`, which fails: the error. */
-async function deployInVain({ api, node, site, fail }: Story, image: PublishedImage): Promise<string> {
+async function deployInVain({ api, node, site, fail, machine }: Story, image: PublishedImage): Promise<string> {
   await api.patchNode(node, { instance_info: site.instanceInfo(image) })
   await api.provision(node, 'active')
   const { last_error: error, reservation, target_provision_state: target } = await fail('deploy failed')
   expect(reservation).toBeNull()
   expect(target).toBe('active')
+  // Not for ever in its ramdisk, nor on its way there: off, and set to its disk.
+  expect(await api.node(node)).toMatchObject({ power_state: 'power off' })
+  expect(machine.transitions.at(-1)?.kind).toBe('power off')
+  const device = await api.call('GET', `/nodes/${node}/management/boot_device`)
+  expect(device).toEqual({ boot_device: 'disk', persistent: true })
   return error
 }
 

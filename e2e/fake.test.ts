@@ -41,3 +41,22 @@ test('a hundred nodes are enrolled, cleaned and deployed at once', async (contex
     expect(await api.node(node)).toMatchObject({ provision_state: 'active', power_state: 'power on', last_error: null })
   }
 })
+
+test('a failed deployment of fake hardware ends with the machine off, and its timeline says so', async (context) => {
+  await using story = await startStory(context, {
+    machines: 0,
+    conductorConfig: { boot: false, drivers: ['fake-hardware'] },
+  })
+  const { api, reach, fail } = story
+  const failing = { fake_fail: { 'deploy.write_image': 'disk.io' } }
+  const made = await api.call('POST', '/nodes', { name: 'bad', driver: 'fake-hardware', driver_info: failing })
+  const { uuid } = made as { uuid: string }
+  await api.provision(uuid, 'manage')
+  await reach('manageable', uuid)
+  await api.provision(uuid, 'provide')
+  await reach('available', uuid)
+  await api.provision(uuid, 'active')
+  expect(await fail('deploy failed', uuid)).toMatchObject({ power_state: 'power off' })
+  const finished = (await api.timeline(uuid)).filter(({ type }) => type === 'step.finished').map(({ step }) => step)
+  expect(finished.slice(-3)).toEqual(PLANS.undo.map((step) => `${step.interface}.${step.step}`))
+})

@@ -14,15 +14,16 @@ test.each([
   ['uefi', 'efi'],
 ] as const)('Debian on %s takes name, uuid and static address from its config drive', async (firmware, booted) => {
   const lines: string[] = []
-  const { result, powerOns, consoleLines } = await deployOnRack({
+  const [told] = await deployOnRack({
     print(line) {
       lines.push(line)
       console.log(line) // a test of minutes says what it is at
     },
     system: 'debian',
-    firmware,
+    machines: [{ name: 'metal-1', firmware }],
     keep: join(keep, firmware),
   })
+  const { result, powerOns, consoleLines } = told!
   expect(result.osLine, consoleLines.join('\n')).toMatch(
     new RegExp(
       `FERRULE-OS-UP host=metal-1\\.demo uuid=${result.uuid} firmware=${booted} config=/dev/vda4 address=10\\.77\\.0\\.120/24$`,

@@ -44,6 +44,8 @@ test('only UEFI machines have flash, and native network boot has no ROM', () => 
   const native = build({ firmware: 'uefi', networkBoot: 'firmware' })
   expect(native).toMatch(/virtio-net-pci,[^ ]*romfile=/)
   expect(native).toContain('IPv6PXESupport,string=n')
+  expect(native).not.toContain('IPv4PXESupport')
+  expect(build({ firmware: 'uefi', networkBoot: 'http' })).toContain('IPv4PXESupport,string=n')
 })
 
 test('disks carry the serial numbers that a guest reports', () => {

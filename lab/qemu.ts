@@ -20,8 +20,8 @@ export interface MachineSpec {
   readonly disks?: readonly DiskSpec[]
   /** A qemu network device. Default `virtio-net-pci`. */
   readonly nic?: string
-  /** `ipxe` (default): the NIC's own ROM. `firmware`: UEFI's native PXE and HTTP boot. `none`: no network boot. */
-  readonly networkBoot?: 'ipxe' | 'firmware' | 'none'
+  /** `ipxe` (default): the NIC's own ROM. `firmware`: UEFI's native PXE, then HTTP boot. `http`: UEFI's HTTP boot. `none`: no network boot. */
+  readonly networkBoot?: 'ipxe' | 'firmware' | 'http' | 'none'
   /** What the firmware tries when the BMC asks for nothing. Default: disk, then net, as servers are delivered. */
   readonly bootOrder?: readonly BootDevice[]
   /** An ISO 9660 file in a CD drive. */
@@ -100,12 +100,12 @@ function firmware(spec: MachineSpec, { ovmf }: MachinePlaces): Options {
     ['-drive', `if=pflash,format=raw,readonly=on,file=${ovmf.code}`],
     ['-drive', `if=pflash,format=raw,file=${ovmf.variables}`],
   ]
-  if (spec.networkBoot !== 'firmware') return flash
-  return [...flash, ['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n']]
+  const off = spec.networkBoot === 'firmware' ? ['IPv6'] : spec.networkBoot === 'http' ? ['IPv4', 'IPv6'] : []
+  return [...flash, ...off.map((ip) => ['-fw_cfg', `name=opt/org.tianocore/${ip}PXESupport,string=n`] as const)]
 }
 
 function network({ nic, networkBoot }: MachineSpec, { tap, mac }: MachinePlaces, bootindex: string): Options {
-  const rom = networkBoot === 'firmware' || networkBoot === 'none' ? ',romfile=' : ''
+  const rom = (networkBoot ?? 'ipxe') === 'ipxe' ? '' : ',romfile='
   return [
     ['-netdev', `tap,id=prov,ifname=${tap},script=no,downscript=no`],
     ['-device', `${nic ?? 'virtio-net-pci'},netdev=prov,mac=${mac}${rom}${bootindex}`],

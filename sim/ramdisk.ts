@@ -35,6 +35,9 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
     listDisks: async () => [disk],
     openDisk: (device) => openWhilePowered(device, power),
     rereadPartitions: async () => undefined,
+    withFileSystem: async (device) => {
+      throw new Error(`${device}: this machine mounts nothing`)
+    },
     memAvailableBytes: async () => MEMORY_BYTES / 2,
     random: Math.random,
     mono: () => performance.now(),

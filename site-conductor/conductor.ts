@@ -5,8 +5,10 @@ import { uuidv7 } from '../shared/ids.ts'
 import type { ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
 import type { StageEvent } from './boot/timeline.ts'
+import type { Resident } from './boot/services.ts'
 import { blobs } from './blobs.ts'
 import { Calls } from './calls.ts'
+import { bootAddress } from './boot/ticket.ts'
 import type { Config } from './config.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
 import { type Disk, folder } from './disk.ts'
@@ -32,7 +34,11 @@ export interface Services {
   readonly disk?: Disk
   readonly drivers?: ReadonlyMap<string, Driver>
   /** How machines boot here; by default the real services, where the configuration says `boot`. */
-  readonly boot?: (agents: Agents, onStage: (event: StageEvent) => void) => Promise<RunningSiteBoot>
+  readonly boot?: (
+    agents: Agents,
+    onStage: (event: StageEvent) => void,
+    resident: (mac: string) => Resident | undefined,
+  ) => Promise<RunningSiteBoot>
 }
 
 export interface ConductorOptions {
@@ -75,8 +81,9 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   const agents = new Agents()
   const kept = resources()
   opened.defer(() => kept.close())
-  const realBoot: Services['boot'] = (all, onStage) => startSiteBoot(config, stored, all, log, onStage)
-  const boot = await (services.boot ?? (config.boot ? realBoot : undefined))?.(agents, onBootStage)
+  const realBoot: Services['boot'] = (all, onStage, resident) =>
+    startSiteBoot(config, stored, all, log, onStage, resident)
+  const boot = await (services.boot ?? (config.boot ? realBoot : undefined))?.(agents, onBootStage, residentOf)
   if (boot !== undefined) opened.defer(() => boot.close())
   const site: Site = {
     id: identity.site,
@@ -108,6 +115,14 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   })
   function onBootStage({ node, stage, ...body }: StageEvent): void {
     if (grants.get(node) !== undefined) notes.add({ node, stage: `boot.${stage}`, body })
+  }
+  /** A granted node that nothing is done with: its firmware is told to boot from the disk. While a task runs, only its steps say what boots. */
+  function residentOf(mac: string): Resident | undefined {
+    for (const { grant } of grants.all()) {
+      if (!grant.ports.some(({ address }) => address.toLowerCase() === mac) || tasks.isPending(grant.node)) continue
+      return { node: grant.node, address: grant.address && bootAddress(grant.address) }
+    }
+    return undefined
   }
   const calls = new Calls({ ...shared, note: (node, stage, body) => notes.add({ node, stage, body }) })
   const link: Link = new Link({

@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
 import { startAgentApi } from './agent-api.ts'
 import type { Agents } from './agents.ts'
-import { BootServices } from './boot/services.ts'
+import { BootServices, type Resident } from './boot/services.ts'
 import type { StageEvent } from './boot/timeline.ts'
 import type { Config } from './config.ts'
 import type { StoredSite } from './identity.ts'
@@ -23,6 +23,7 @@ export async function startSiteBoot(
   agents: Agents,
   log: Log,
   onStage: (event: StageEvent) => void,
+  resident?: (mac: string) => Resident | undefined,
 ): Promise<RunningSiteBoot> {
   const { address } = config
   if (address === undefined)
@@ -47,7 +48,7 @@ export async function startSiteBoot(
     port: config.agentApiPort,
     now: () => performance.now(),
   })
-  const door = new BootServices({ onStage, log })
+  const door = new BootServices({ onStage, log, ...(resident && { resident }) })
   try {
     await door.start({
       address,
@@ -58,7 +59,13 @@ export async function startSiteBoot(
         tftp: config.tftpPort,
         http: config.httpBootPort,
       },
-      loaders: { 'undionly.kpxe': config.loaderBios, 'snponly.efi': config.loaderUefi },
+      loaders: {
+        'undionly.kpxe': config.loaderBios,
+        'snponly.efi': config.loaderUefi,
+        ...(config.loaderGrub !== undefined && { 'grubx64.efi': config.loaderGrub }),
+        ...(config.loaderPxelinux !== undefined && { 'pxelinux.0': config.loaderPxelinux }),
+        ...(config.loaderLdlinux !== undefined && { 'ldlinux.c32': config.loaderLdlinux }),
+      },
     })
   } catch (error) {
     await api.close()

@@ -123,6 +123,11 @@ export class Tasks {
     })
   }
 
+  /** Is there a task of `node` that the hub has not settled, running or left over from before a restart? */
+  isPending(node: string): boolean {
+    return [...this.#options.journal.entries.values()].some(({ task }) => task.node === node)
+  }
+
   isBusy(node: string): boolean {
     return [...this.#runs.values()].some(({ task }) => task.node === node)
   }

@@ -18,7 +18,7 @@ for round in 1 2; do
   find /sys/devices -name modalias -exec cat {} + 2>/dev/null | sort -u > /tmp/aliases
   xargs -r /usr/sbin/modprobe -a -b -q < /tmp/aliases 2>/dev/null
 done
-/usr/sbin/modprobe -a -q sd_mod efivarfs 2>/dev/null
+/usr/sbin/modprobe -a -q sd_mod efivarfs vfat nls_cp437 nls_ascii 2>/dev/null
 [ -d /sys/firmware/efi/efivars ] && mount -t efivarfs efivarfs /sys/firmware/efi/efivars 2>/dev/null
 say "drivers loaded, disks: $(ls /sys/block | grep -v -e loop -e ram -e sr | tr '\n' ' ')"
 

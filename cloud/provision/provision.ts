@@ -13,7 +13,7 @@ import {
   type Trigger,
   type Verb,
 } from '../../shared/states.ts'
-import { PLANS, type TaskKind } from '../plans.ts'
+import { PLANS, type TaskKind, UNDONE } from '../plans.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
 import type { Caller, ProvisionArgs } from '../site-hub/commands.ts'
 import { withSealed } from '../site-hub/secrets.ts'
@@ -77,6 +77,7 @@ export async function finish(
 ): Promise<void> {
   const node = await turn.node(task.node)
   if (task.kind === 'power') return endPowerTask(turn, node, failure)
+  if (task.kind === 'undo') return endUndo(turn, node, failure)
   if (isResting(node.provision_state as State) || task.cancel) return
   if (failure) {
     const last_error = `${task.kind}${step ? ` step ${step}` : ''} failed: ${failure.message} Next: ${failure.hint}`
@@ -95,6 +96,14 @@ export async function finish(
   }
   const trigger = task.kind === 'clean' && node.retired ? 'manage' : 'done'
   move(turn, node, trigger, 'task', { last_error: null, last_fault: null, ...noSteps })
+}
+
+/** A task has ended otherwise than well. Where it had begun to boot the machine and no other task follows, one is opened that ends that. */
+export async function undo(turn: Turn, task: TaskRow): Promise<void> {
+  const others = (turn.state.tasks.get(task.node) ?? []).filter((other) => other !== task)
+  if (!UNDONE.has(task.kind) || task.done_steps === 0 || others.length > 0) return
+  const caller = { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' }
+  openTask(turn, await turn.node(task.node), 'undo', PLANS.undo, {}, caller)
 }
 
 /** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */
@@ -197,6 +206,13 @@ function endPowerTask(turn: Turn, node: NodeRow, failure: Fault | null): void {
   if (!failure) return turn.updateNode(node.uuid, { target_power_state: null, last_error: null, last_fault: null })
   const last_error = `power change to ${node.target_power_state ?? 'unknown'} failed: ${failure.message} Next: ${failure.hint}`
   turn.updateNode(node.uuid, { target_power_state: null, last_error, last_fault: failure })
+}
+
+/** The node keeps the error of what was undone; a machine that may still be on is worth a second one. */
+function endUndo(turn: Turn, node: NodeRow, failure: Fault | null): void {
+  if (!failure) return
+  const what = `${node.last_error ?? ''} Afterwards the machine could not be switched off and set to its disk: ${failure.message}`
+  turn.updateNode(node.uuid, { last_error: what.trim().slice(0, 4096) })
 }
 
 /** The secrets that stay when the instance goes. */

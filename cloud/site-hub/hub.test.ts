@@ -69,12 +69,57 @@ test('undeploy clears the instance and cleans; a failed step ends in a last_erro
   })
   await provision(node, 'active')
   await bench.work(peer, { failAt: 'deploy.write_image' })
+  expect((await provision(node, 'deleted')).ok, 'the machine is being switched off').toBe(false)
+  expect(await bench.work(peer)).toEqual(['boot.clean_up_ramdisk', 'power.power_off', 'management.set_boot_device'])
   const failed = await bench.node(node)
   expect(failed).toMatchObject({ provision_state: 'deploy failed', target_provision_state: 'active', task: null })
   expect(failed.last_error).toBe('deploy step deploy.write_image failed: sha256 differs Next: correct it')
   await provision(node, 'deleted')
   await bench.work(peer)
   expect(await bench.node(node)).toMatchObject({ provision_state: 'available', instance_info: '{}', last_error: null })
+})
+
+test('a deployment that fails before it did anything is not undone', async () => {
+  const { peer, node } = await toAvailable()
+  await provision(node, 'active')
+  await bench.work(peer, { failAt: 'power.power_off' })
+  expect(await bench.node(node)).toMatchObject({ provision_state: 'deploy failed', task: null })
+})
+
+test('a deployment that ran out of time is undone by whoever comes next', async () => {
+  const { peer, node } = await toAvailable()
+  await provision(node, 'active')
+  await bench.work(peer, { stopAt: 'deploy.wait_agent' })
+  await bench.disconnect(peer)
+  await bench.pass(225 * 60_000) // by then the deployment is over, its undoing is not
+  expect(await bench.node(node)).toMatchObject({ provision_state: 'deploy failed' })
+  const other = await bench.connect('b')
+  expect(await bench.work(other)).toContain('power.power_off')
+})
+
+test('an undoing that fails is told beside the error of the deployment', async () => {
+  const { peer, node } = await toAvailable()
+  await provision(node, 'active')
+  await bench.work(peer, { failAt: 'deploy.wait_agent' })
+  await bench.work(peer, { failAt: 'power.power_off' })
+  const { last_error: error, provision_state: state } = await bench.node(node)
+  expect(state).toBe('deploy failed')
+  expect(error).toMatch(/^deploy step deploy.wait_agent failed: .* Afterwards the machine could not be switched off/)
+})
+
+test('an aborted deployment is undone, also by another conductor than the one that was told to stop', async () => {
+  const { peer, node } = await toAvailable()
+  await provision(node, 'active')
+  await bench.work(peer, { stopAt: 'deploy.wait_agent' })
+  const { id, epoch, lastEvent } = peer.last('task')
+  const waiting = { n: lastEvent + 99, at: bench.now, step: 4, kind: 'waiting' as const }
+  await bench.say(peer, { type: 'event', id, epoch, events: [waiting] })
+  expect((await provision(node, 'abort')).ok).toBe(true)
+  await bench.disconnect(peer)
+  await bench.pass(50 * 60_000) // the tenure of the only conductor
+  const other = await bench.connect('b')
+  expect(await bench.work(other)).toContain('power.power_off')
+  expect(await bench.node(node)).toMatchObject({ provision_state: 'deploy failed', task: null, reservation: null })
 })
 
 test('a secret is sealed before it is stored, shown as ******, and opens at the site only', async () => {

@@ -9,7 +9,7 @@ import {
   type StepEvent,
   type ToConductor,
 } from '../../shared/protocol.ts'
-import { finish, waiting } from '../provision/provision.ts'
+import { finish, undo, waiting } from '../provision/provision.ts'
 import type { Peer } from '../ports.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
 import { rebalance } from './ownership.ts'
@@ -28,7 +28,10 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
   const index = state.nodes.get(nodeId)
   const owner = state.conductors.get(index?.owner ?? '')
   if (!task || !index || !owner?.peer) return
-  if (task.cancel && task.conductor !== owner.row.id) return settle(turn, task, 'cancelled', null)
+  if (task.cancel && task.conductor !== owner.row.id) {
+    turn.assign.delete(nodeId) // so that a task that follows is assigned, too: settle adds the node again
+    return settle(turn, task, 'cancelled', null)
+  }
   const node = await turn.node(nodeId)
   if (node.task !== task.id || node.reservation !== owner.row.hostname)
     turn.updateNode(nodeId, { task: task.id, reservation: owner.row.hostname })
@@ -153,6 +156,7 @@ export async function settle(
   await turn.node(task.node)
   turn.updateTask(task, { state, fault: failure, finished_at: turn.time, intent: null, tenure_ms: null })
   turn.event(`task.${state}`, { node: task.node, task: task.id, body: { kind: task.kind, fault: failure } })
+  if (state !== 'done') await undo(turn, task)
   const rest = (turn.state.tasks.get(task.node) ?? []).filter((other) => other !== task)
   if (rest.length > 0) turn.state.tasks.set(task.node, rest)
   else turn.state.tasks.delete(task.node)

@@ -1,33 +1,41 @@
-// Inside the rack's namespaces: cloud, conductor, one BIOS machine, and the story on them.
+// Inside the rack's namespaces: a site, and the story on each of its machines, told side by side.
 // Arguments: one JSON text, RackDemo. Tells the outer process what happens over IPC (say.ts).
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { appendFileSync, createWriteStream, mkdirSync } from 'node:fs'
+import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { startCloud } from '../../cloud/hosts/node/start.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { rackDirectory } from '../../lab/namespaces.ts'
-import { Rack } from '../../lab/rack.ts'
-import { HttpBootServer } from '../../site-conductor/http-boot/server.ts'
-import { Api } from '../../sim/api.ts'
+import { addresses } from '../../lab/network.ts'
+import type { MachineSpec } from '../../lab/qemu.ts'
+import type { RackMachine } from '../../lab/rack.ts'
+import type { Api } from '../../sim/api.ts'
 import { debianInstance } from './debian-instance.ts'
-import type { RackMessage } from './say.ts'
-import { deployStory } from './story.ts'
+import { startRackSite } from './rack-site.ts'
+import type { MachineResult, RackMessage } from './say.ts'
+import { deployStory, type StoryImage } from './story.ts'
+
+/** A machine of the demo, and how it is deployed. */
+export interface DemoMachine extends Pick<MachineSpec, 'name' | 'firmware' | 'networkBoot' | 'bootOrder'> {
+  /** Default: the driver's first. */
+  readonly deployInterface?: string
+  readonly bootInterface?: string
+}
 
 /** What the outer process prepared. */
 export interface RackDemo {
+  readonly machines: readonly DemoMachine[]
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
+  readonly grub?: string
   readonly image: { readonly path: string; readonly sha256: string; readonly format: 'raw' | 'qcow2' }
   /** Which system the image holds. */
   readonly system: 'tiny' | 'debian'
   readonly automatedClean: boolean
-  readonly firmware: 'bios' | 'uefi'
   /** Where console, logs and databases go; default: the rack's own folder, which is removed at the end. */
   readonly keep?: string
 }
 
-// Debian takes minutes where qemu has no hardware to run it on.
+/** Of the story with one machine; several share two processors. Debian takes minutes where qemu has no hardware to run it on. */
 const LIMITS = {
-  tiny: { storyMs: 300_000, osUpMs: 90_000 },
+  tiny: { storyMs: 300_000, osUpMs: 120_000 },
   debian: { storyMs: 900_000, osUpMs: 900_000 },
 } as const
 const CONSOLE_LINES = 12
@@ -48,45 +56,52 @@ process.exit(0)
 
 async function tell(): Promise<void> {
   const directory = demo.keep ?? rackDirectory()
-  mkdirSync(directory, { recursive: true })
-  const cpus = demo.system === 'debian' ? 2 : 1
-  const spec = { name: 'metal-1', firmware: demo.firmware, cpus, disks: [{ sizeGiB: 8 }] }
-  const rack = await Rack.up({ machines: [spec] })
-  const machine = rack.machines[0]!
+  const site = await startRackSite({
+    machines: demo.machines.map(({ name, firmware, networkBoot, bootOrder }) => ({
+      name,
+      firmware,
+      cpus: demo.system === 'debian' ? 2 : 1,
+      disks: [{ sizeGiB: 8 }],
+      ...(networkBoot && { networkBoot }),
+      ...(bootOrder && { bootOrder }),
+    })),
+    ramdisk: demo.ramdisk,
+    grub: demo.grub,
+    image: demo.image.path,
+    directory,
+    print,
+  })
+  const image = { url: site.imageUrl, sha256: demo.image.sha256, format: demo.image.format }
+  const stories = demo.machines.map((wanted, index) =>
+    deploy(site.api, wanted, index, site.rack.machines[index]!, image),
+  )
+  say({ type: 'done', machines: await Promise.all(stories) })
+  await site.close()
+}
+
+async function deploy(
+  api: Api,
+  wanted: DemoMachine,
+  index: number,
+  machine: RackMachine,
+  image: StoryImage,
+): Promise<MachineResult> {
+  const { name, firmware, deployInterface, bootInterface } = wanted
+  const several = demo.machines.length > 1
+  const tell = several ? (line: string) => print(`${name.padEnd(10)} ${line}`) : print
+  const limits = LIMITS[demo.system]
   const lines: string[] = []
+  if (demo.keep) mkdirSync(join(demo.keep, name), { recursive: true })
   machine.console.follow((line) => {
     lines.push(line)
     const stage = CLOUD_INIT_STAGE.exec(line)
-    if (stage) print(`  cloud-init: ${stage[1]}, ${Number(stage[2]).toFixed(0)} s after the kernel's start`)
-    if (demo.keep) appendFileSync(join(directory, 'console.log'), `${line}\n`)
+    if (stage) tell(`  cloud-init: ${stage[1]}, ${Number(stage[2]).toFixed(0)} s after the kernel's start`)
+    if (demo.keep) appendFileSync(join(demo.keep, name, 'console.log'), `${line}\n`)
   })
-  print(`rack is up: 1 ${demo.firmware.toUpperCase()} machine, its BMC (OpenIPMI ipmi_sim) at ${machine.bmc.address}`)
-
-  const log = join(directory, 'cloud.log')
-  const cloud = await startCloud({
-    dataDir: join(directory, 'cloud'),
-    port: 0,
-    log: (level, event, fields) => appendFileSync(log, `${JSON.stringify({ level, event, ...fields })}\n`),
-  })
-  print(`cloud is up: ${cloud.url}`)
-  const api = new Api(cloud.url, cloud.token ?? '')
-  const { sites } = (await api.call('GET', '/sites')) as { sites: { uuid: string }[] }
-  const site = sites[0]!.uuid
-  const [network] = rack.provisioning.network.split('.0/')
-  const pool = { cidr: rack.provisioning.network, first: `${network}.50`, last: `${network}.99` }
-  await api.call('PATCH', `/sites/${site}`, [{ op: 'replace', path: '/pool', value: pool }])
-  const { token } = (await api.call('POST', `/sites/${site}/enrol-tokens`, {})) as { token: string }
-  const conductor = await startConductor(directory, cloud.url, token, rack.conductorAddress)
-  await waitForConductor(api, conductor)
-  print('conductor is up: enrolled, dialled out, holds a lease')
-
-  const images = new HttpBootServer({ address: rack.conductorAddress, port: 8080 })
-  await images.start()
-  images.publish('/image', { kind: 'file', path: demo.image.path, contentType: 'application/octet-stream' })
   const result = await deployStory(
     api,
     {
-      name: machine.name,
+      name,
       mac: machine.mac,
       driverInfo: {
         ipmi_address: machine.bmc.address,
@@ -94,71 +109,36 @@ async function tell(): Promise<void> {
         ipmi_username: machine.bmc.username,
         ipmi_password: machine.bmc.password,
       },
-      properties: { cpu_arch: 'x86_64', capabilities: `boot_mode:${demo.firmware}` },
+      interfaces: {
+        ...(deployInterface && { deploy_interface: deployInterface }),
+        ...(bootInterface && { boot_interface: bootInterface }),
+      },
+      properties: { cpu_arch: 'x86_64', capabilities: `boot_mode:${firmware}` },
       automatedClean: demo.automatedClean,
       ...(demo.system === 'debian' && {
         instance: debianInstance({
           mac: machine.mac,
-          address: `${network}.120`,
+          address: `${addresses.conductor.replace(/\d+$/, '')}${120 + index}`,
           netmask: '255.255.255.0',
-          gateway: rack.conductorAddress,
+          gateway: addresses.conductor,
         }),
       }),
-      osUp: () => machine.console.waitFor(/FERRULE-OS-UP/, LIMITS[demo.system].osUpMs),
+      osUp: () => machine.console.waitFor(/FERRULE-OS-UP/, limits.osUpMs * demo.machines.length),
     },
-    { url: `${images.origin}/image`, sha256: demo.image.sha256, format: demo.image.format },
-    print,
-    LIMITS[demo.system].storyMs,
+    image,
+    tell,
+    limits.storyMs * demo.machines.length,
   )
-  const powerOns = machine.powerLog.filter((entry) => entry.event === 'on').length
-  const from = lines.findIndex((line) => line.includes('FERRULE-OS-UP'))
-  say({
-    type: 'done',
+  // The console has a reader for each who follows it; this one may still have to come as far as the other.
+  for (let tries = 0; tries < 100 && !lines.includes(result.osLine); tries++) await sleep(50)
+  await sleep(200) // what the system says right after
+  const from = lines.indexOf(result.osLine)
+  return {
+    name,
     result,
-    powerOns,
+    powerOns: machine.powerLog.filter(({ event }) => event === 'on').length,
+    starts: machine.powerLog.flatMap(({ order }) => (order === undefined ? [] : [order])),
+    firmwareLines: lines.filter((line) => line.includes('BdsDxe: starting')),
     consoleLines: lines.slice(Math.max(0, from - CONSOLE_LINES / 2), from + CONSOLE_LINES / 2),
-  })
-
-  conductor.kill('SIGTERM')
-  await once(conductor, 'exit')
-  await images.close()
-  await cloud.close()
-  await rack.down()
-}
-
-/** The conductor as a site admin runs it: the command line, a token on standard input. */
-async function startConductor(directory: string, url: string, token: string, address: string): Promise<ChildProcess> {
-  const main = join(import.meta.dirname, '../../site-conductor/main.ts')
-  const dataDir = join(directory, 'conductor')
-  const log = createWriteStream(join(directory, 'conductor.log'))
-  await once(log, 'open')
-  const enroll = spawn(process.execPath, [main, 'enroll', '--url', url, '--token-file', '-', '--data', dataDir], {
-    stdio: ['pipe', log, log],
-  })
-  enroll.stdin!.end(`${token}\n`)
-  const [code] = (await once(enroll, 'exit')) as [number | null]
-  if (code !== 0) throw new Error(`the conductor could not enrol (exit code ${code}); see ${directory}/conductor.log`)
-  const flags = {
-    'data-dir': dataDir,
-    drivers: 'ipmi',
-    address,
-    'deploy-kernel': demo.ramdisk.kernel,
-    'deploy-ramdisk': demo.ramdisk.initrd,
-    'kernel-arguments': 'console=ttyS0,115200',
-    'log-format': 'text',
   }
-  return spawn(process.execPath, [main, 'run', ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)], {
-    stdio: ['ignore', log, log],
-  })
-}
-
-async function waitForConductor(api: Api, conductor: ChildProcess): Promise<void> {
-  for (let attempt = 0; attempt < 150; attempt++) {
-    if (conductor.exitCode !== null)
-      throw new Error(`the conductor ended with exit code ${conductor.exitCode}; see its log`)
-    const { conductors } = (await api.call('GET', '/conductors')) as { conductors: { alive: boolean }[] }
-    if (conductors.some(({ alive }) => alive)) return
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  throw new Error('the conductor did not connect within 15 s; see its log')
 }

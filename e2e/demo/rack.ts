@@ -3,27 +3,28 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildRamdisk } from '../../agent/ramdisk/build.ts'
 import { buildDebianImage } from '../../lab/images/debian.ts'
+import { buildGrubNetboot } from '../../lab/images/grub-netboot.ts'
 import { buildTinyImage } from '../../lab/images/tiny.ts'
 import { inRack } from '../../lab/namespaces.ts'
-import type { RackDemo } from './on-rack.ts'
-import type { RackMessage } from './say.ts'
-
-export type RackResult = Extract<RackMessage, { type: 'done' }>
+import type { DemoMachine, RackDemo } from './on-rack.ts'
+import type { MachineResult, RackMessage } from './say.ts'
 
 export interface RackOptions {
   readonly print: (line: string) => void
+  /** Told side by side. Default: one BIOS machine called metal-1. */
+  readonly machines?: readonly DemoMachine[]
   readonly automatedClean?: boolean
   /** Default: the tiny test system. Debian comes as qcow2, as from its makers. */
   readonly system?: 'tiny' | 'debian'
   readonly format?: 'raw' | 'qcow2'
-  readonly firmware?: 'bios' | 'uefi'
-  /** Keeps console, logs and databases there. */
+  /** Keeps consoles, logs and databases there. */
   readonly keep?: string
 }
 
-/** Deploys one machine. Throws with what went wrong and the end of the machine's console. */
-export async function deployOnRack(options: RackOptions): Promise<RackResult> {
-  const { print, automatedClean = false, system = 'tiny', firmware = 'bios', keep } = options
+/** Deploys the machines; results in their order. Throws with what went wrong, after printing the ends of log and consoles. */
+export async function deployOnRack(options: RackOptions): Promise<readonly MachineResult[]> {
+  const { print, automatedClean = false, system = 'tiny', keep } = options
+  const { machines = [{ name: 'metal-1', firmware: 'bios' }] } = options
   const format = system === 'debian' ? 'qcow2' : (options.format ?? 'raw')
   const started = performance.now()
   const image = await (system === 'debian' ? buildDebianImage({ log: print }) : buildTinyImage({ format }))
@@ -32,13 +33,18 @@ export async function deployOnRack(options: RackOptions): Promise<RackResult> {
     `image ${(image.bytes / 1e6).toFixed(1)} MB, ramdisk ready (${((performance.now() - started) / 1000).toFixed(1)} s)`,
   )
   const demo: RackDemo = {
+    machines,
     ramdisk: { kernel, initrd },
+    ...(machines.some(({ bootInterface }) => bootInterface === 'pxe') && { grub: await buildGrubNetboot() }),
     image: { path: image.path, sha256: image.sha256, format },
     system,
     automatedClean,
-    firmware,
     ...(keep ? { keep } : {}),
   }
+  const evidence = [
+    ['the conductor’s log', 'conductor.log'],
+    ...machines.map(({ name }) => [`the console of ${name}`, `${name}/console.log`]),
+  ] as [string, string][]
 
   let outcome: RackMessage | undefined
   const rack = inRack(join(import.meta.dirname, 'on-rack.ts'), [JSON.stringify(demo)], {
@@ -48,19 +54,14 @@ export async function deployOnRack(options: RackOptions): Promise<RackResult> {
       else outcome = said
       // Its folder goes with it: what helps to understand a failure is read before.
       if (said.type === 'failed')
-        for (const [what, file] of EVIDENCE)
+        for (const [what, file] of evidence)
           print(`--- end of ${what}\n${tail(join(keep ?? rack.directory, file)) || tail(join(rack.directory, file))}`)
     },
   })
   const code = await rack.exited
-  if (outcome?.type === 'done') return outcome
+  if (outcome?.type === 'done') return outcome.machines
   throw new Error(outcome?.type === 'failed' ? outcome.message : `the rack ended with exit code ${code}`)
 }
-
-const EVIDENCE = [
-  ['the conductor’s log', 'conductor.log'],
-  ['the machine’s console', 'metal-1/console.log'],
-] as const
 
 function tail(path: string): string {
   try {

@@ -1,12 +1,21 @@
 // What the outer process and the one inside the rack's namespaces tell each other.
+import type { BootDevice } from '../../lab/chassis.ts'
 import type { StoryResult } from './story.ts'
+
+export interface MachineResult {
+  readonly name: string
+  readonly result: StoryResult
+  /** How often the power went from off to on. */
+  readonly powerOns: number
+  /** For each start and reset the order of boot devices that it was made with, after what the BMC had been told. */
+  readonly starts: readonly (readonly BootDevice[])[]
+  /** UEFI: what the firmware started, by its own account. */
+  readonly firmwareLines: readonly string[]
+  /** The console around the line on which the deployed system says who it is. */
+  readonly consoleLines: readonly string[]
+}
 
 export type RackMessage =
   | { readonly type: 'line'; readonly text: string }
-  | {
-      readonly type: 'done'
-      readonly result: StoryResult
-      readonly powerOns: number
-      readonly consoleLines: readonly string[]
-    }
+  | { readonly type: 'done'; readonly machines: readonly MachineResult[] }
   | { readonly type: 'failed'; readonly message: string }

@@ -6,6 +6,8 @@ export interface StoryMachine {
   readonly name: string
   readonly mac: string
   readonly driverInfo: Record<string, unknown>
+  /** deploy_interface, boot_interface and so on; those of the driver where absent. */
+  readonly interfaces?: Record<string, string>
   readonly properties?: Record<string, unknown>
   /** Erase disk metadata before the node becomes available (boots the ramdisk once more). */
   readonly automatedClean: boolean
@@ -46,6 +48,7 @@ export async function deployStory(
     name: machine.name,
     driver: 'ipmi',
     driver_info: machine.driverInfo,
+    ...machine.interfaces,
     properties: machine.properties ?? {},
     automated_clean: machine.automatedClean,
   })) as { uuid: string }

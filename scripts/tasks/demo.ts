@@ -59,14 +59,16 @@ process.exit()
 
 async function onRack() {
   ensureDebianPackages(values.debian ? 'debian' : 'lab', console.log)
-  const { result, powerOns, consoleLines } = await deployOnRack({
+  const firmware = values.uefi ? 'uefi' : 'bios'
+  const [told] = await deployOnRack({
     print: console.log,
+    machines: [{ name: 'metal-1', firmware }],
     automatedClean: values.clean ?? false,
     system: values.debian ? 'debian' : 'tiny',
     format: values.qcow2 ? 'qcow2' : 'raw',
-    firmware: values.uefi ? 'uefi' : 'bios',
     ...(values.keep ? { keep: values.keep } : {}),
   })
+  const { result, powerOns, consoleLines } = told!
   console.log('\nWhat the deployed system printed on its serial console:')
   return { result, console: consoleLines, powerOns: `the BMC counted ${powerOns} power-ons` }
 }

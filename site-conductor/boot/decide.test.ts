@@ -31,6 +31,18 @@ describe('boot decision', () => {
     expect(decide(ticket(), client, site)).toEqual({ address, noProxyDhcp: true, bootFile })
   })
 
+  it('goes through GRUB and PXELINUX by TFTP, also from an iPXE ROM, where the ticket says so', () => {
+    const both: BootSite = { ...site, loaders: new Set([...site.loaders, 'grubx64.efi', 'pxelinux.0', 'ldlinux.c32']) }
+    const asked = [pxe(7), ipxe, pxe(0), http(16)].map((client) => decide(ticket({ loader: 'pxe' }), client, both))
+    const file = (name: string) => ({ name: `${token}/${name}`, tftpServer: '10.77.0.1' })
+    expect(asked.map((answer) => answer?.bootFile)).toEqual([
+      file('grubx64.efi'),
+      file('grubx64.efi'),
+      file('pxelinux.0'),
+      undefined,
+    ])
+  })
+
   it('an operating system, and firmware without a loader, gets an address only', () => {
     for (const client of [system, pxe(11), http(19), pxe(6)]) {
       expect(decide(ticket(), client, site)).toEqual({ address, noProxyDhcp: true })

@@ -5,6 +5,7 @@
 //   ipxe       URL of the script                        URL of the script (which leaves the network)
 //   pxe        loader by TFTP                           address only
 //   http       URL of the loader                        address only
+//   with boot interface pxe, ipxe is as pxe, and http gets an address only
 //   other      address only (an operating system, or firmware we have no loader for)
 import { loaderFor } from './loaders.ts'
 import type { ClientKind } from '../dhcp/client-kind.ts'
@@ -32,10 +33,11 @@ export function decide(ticket: BootTicket, client: ClientKind, site: BootSite): 
 }
 
 function bootFileFor(ticket: BootTicket, client: ClientKind, site: BootSite): DhcpAnswer['bootFile'] {
-  if (client.kind === 'ipxe') return { url: `${site.origin}/${ticket.token}/${SCRIPT_NAME}` }
+  const { loader: family = 'ipxe' } = ticket
+  if (client.kind === 'ipxe' && family === 'ipxe') return { url: `${site.origin}/${ticket.token}/${SCRIPT_NAME}` }
   if (ticket.ramdisk === undefined || client.kind === 'other') return undefined
-  const loader = loaderFor(client)
+  const loader = loaderFor(client, family)
   if (loader === undefined || !site.loaders.has(loader)) return undefined
-  if (client.kind === 'http') return { url: `${site.origin}/${ticket.token}/${loader}` }
+  if (client.kind === 'http') return family === 'ipxe' ? { url: `${site.origin}/${ticket.token}/${loader}` } : undefined
   return { name: `${ticket.token}/${loader}`, tftpServer: site.address }
 }

@@ -1,14 +1,22 @@
-// Which network loader each firmware gets: always an iPXE, which then runs the node's script over HTTP. A table; a
-// firmware without a row, or whose file is not configured, gets an address and nothing to boot.
+// Which network loader each firmware gets: an iPXE, which then runs the node's script over HTTP, or where iPXE is not wanted GRUB or
+// PXELINUX, which take everything by TFTP. A table; a firmware without a row, or whose file is not configured, gets an address only.
 import { readFile } from 'node:fs/promises'
 import type { ClientKind } from '../dhcp/client-kind.ts'
 
+/** What a boot goes through: Ironic's boot interfaces `ipxe` and `pxe`. */
+export type LoaderFamily = 'ipxe' | 'pxe'
+
 const LOADERS = [
-  { firmware: 'bios', cpu: 'x86', name: 'undionly.kpxe' },
-  { firmware: 'uefi', cpu: 'x64', name: 'snponly.efi' },
-  { firmware: 'uefi', cpu: 'ia32', name: 'snponly-ia32.efi' },
-  { firmware: 'uefi', cpu: 'arm64', name: 'snponly-arm64.efi' },
-  { firmware: 'uefi', cpu: 'arm32', name: 'snponly-arm32.efi' },
+  { family: 'ipxe', firmware: 'bios', cpu: 'x86', name: 'undionly.kpxe' },
+  { family: 'ipxe', firmware: 'uefi', cpu: 'x64', name: 'snponly.efi' },
+  { family: 'ipxe', firmware: 'uefi', cpu: 'ia32', name: 'snponly-ia32.efi' },
+  { family: 'ipxe', firmware: 'uefi', cpu: 'arm64', name: 'snponly-arm64.efi' },
+  { family: 'ipxe', firmware: 'uefi', cpu: 'arm32', name: 'snponly-arm32.efi' },
+  { family: 'pxe', firmware: 'bios', cpu: 'x86', name: 'pxelinux.0' },
+  { family: 'pxe', firmware: 'uefi', cpu: 'x64', name: 'grubx64.efi' },
+  { family: 'pxe', firmware: 'uefi', cpu: 'arm64', name: 'grubaa64.efi' },
+  // No firmware gets it: PXELINUX asks for its other half by itself.
+  { family: 'pxe', firmware: undefined, cpu: undefined, name: 'ldlinux.c32' },
 ] as const
 
 export type LoaderName = (typeof LOADERS)[number]['name']
@@ -22,9 +30,10 @@ export const DEBIAN_LOADERS: LoaderFiles = {
   'snponly.efi': '/usr/lib/ipxe/snponly.efi',
 }
 
-export function loaderFor(client: ClientKind): LoaderName | undefined {
+export function loaderFor(client: ClientKind, family: LoaderFamily = 'ipxe'): LoaderName | undefined {
   if (client.kind === 'other') return undefined
-  return LOADERS.find(({ firmware, cpu }) => firmware === client.firmware && cpu === client.cpu)?.name
+  return LOADERS.find((row) => row.family === family && row.firmware === client.firmware && row.cpu === client.cpu)
+    ?.name
 }
 
 /** Reads the files into memory: together they are about 1 MB and every boot wants them. Rejects when one cannot be read. */

@@ -32,7 +32,7 @@ describe('iPXE script', () => {
   it('of a machine with nothing to deploy goes to the disk on BIOS and back to the firmware on UEFI', () => {
     expect(localBootScript().split('\n').slice(2)).toEqual([
       'iseq ${platform} pcbios && sanboot --no-describe --drive 0x80 ||',
-      'exit 0',
+      'exit 1',
       '',
     ])
   })

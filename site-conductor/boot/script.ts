@@ -1,4 +1,4 @@
-// The iPXE script of one boot. Made from a checked ticket and URLs of our own, so nothing in it needs escaping; it checks
+// What a network loader is told for one boot: iPXE's script, GRUB's and PXELINUX's configuration. Made from a checked ticket and URLs of our own, so nothing in it needs escaping; it checks
 // the arguments again all the same, because here a slip would run commands in firmware.
 import { checkKernelArguments } from './kernel-arguments.ts'
 
@@ -36,13 +36,51 @@ export function ramdiskScript(urls: { kernel: string; ramdisk: string }, kernelA
   ])
 }
 
-/** Leaves the network: BIOS starts the first disk, UEFI goes on with the next entry of its boot order. */
+/**
+ * Leaves the network: BIOS starts the first disk, UEFI goes on with the next entry of its boot order. That takes a failure: behind an
+ * entry that ended well firmware shows its menu (UEFI 2.10 §3.1.1).
+ */
 export function localBootScript(): string {
   return lines([
     '#!ipxe',
     'echo Ferrule: nothing to deploy, booting from disk',
     'iseq ${platform} pcbios && sanboot --no-describe --drive 0x80 ||',
-    'exit 0',
+    'exit 1',
+  ])
+}
+
+/**
+ * Each argument stands in single quotes, in which GRUB changes nothing; a quote is refused. A machine that cannot load stays half a minute for
+ * somebody to read why, then starts again: a one-time network boot is over by then.
+ */
+export function grubConfig(
+  files: { kernel: string; ramdisk: string },
+  kernelArguments: string,
+  bootif: string,
+): string {
+  checkKernelArguments(kernelArguments)
+  const all = [...kernelArguments.split(' ').filter((part) => part !== ''), `BOOTIF=${bootif}`]
+  return lines([
+    'echo "Ferrule: loading the deploy ramdisk"',
+    `linux ${files.kernel} ${all.map((part) => `'${part}'`).join(' ')}`,
+    `initrd ${files.ramdisk}`,
+    'boot',
+    'echo "Ferrule: that failed, this machine starts again in 30 s"',
+    'sleep 30',
+    'reboot',
+  ])
+}
+
+/** Names are relative to the folder of pxelinux.0. The rest of a line behind APPEND is the kernel's, as it is. */
+export function pxelinuxConfig(kernelArguments: string, bootif: string): string {
+  checkKernelArguments(kernelArguments)
+  return lines([
+    'DEFAULT deploy',
+    'PROMPT 0',
+    'LABEL deploy',
+    'KERNEL kernel',
+    'INITRD ramdisk',
+    `APPEND ${[kernelArguments.trim(), `BOOTIF=${bootif}`].filter((part) => part !== '').join(' ')}`,
   ])
 }
 

@@ -12,6 +12,7 @@ import { bootFileName } from '../dhcp/options/texts.ts'
 import { decodePacket } from '../dhcp/packet.ts'
 import { clientMessage } from '../dhcp/testdata/requests.ts'
 import { download } from '../tftp/peer/client.ts'
+import type { LoaderFiles } from './loaders.ts'
 import type { BootServicesOptions } from './services.ts'
 import type { StageEvent } from './timeline.ts'
 import type { Wants } from '../dhcp/testdata/requests.ts'
@@ -24,7 +25,11 @@ afterEach(async () => {
 const LOADERS = { 'undionly.kpxe': Buffer.from('BIOS loader'), 'snponly.efi': Buffer.from('UEFI loader') }
 
 /** Boot services on loopback, and a relay agent through which the test plays the machine. */
-async function rig(mode: 'reservations' | 'proxy' = 'reservations', options: Partial<BootServicesOptions> = {}) {
+async function rig(
+  mode: 'reservations' | 'proxy' = 'reservations',
+  options: Partial<BootServicesOptions> = {},
+  more: LoaderFiles = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), 'ferrule-boot-'))
   cleanups.push(() => rmSync(folder, { recursive: true }))
   const ramdisk = {
@@ -42,7 +47,7 @@ async function rig(mode: 'reservations' | 'proxy' = 'reservations', options: Par
   const services = new BootServices({ onStage: (stage) => stages.push(stage), ...options })
   const dhcpRelay = relay.address().port
   const ports = { dhcp: 0, proxyDhcp: 0, tftp: 0, http: 0, dhcpRelay }
-  await services.start({ address: '127.0.0.1', mode, ports, loaders: LOADERS })
+  await services.start({ address: '127.0.0.1', mode, ports, loaders: { ...LOADERS, ...more } })
   cleanups.push(() => services.close())
 
   const send = (wants: Wants): void => {
@@ -99,6 +104,58 @@ describe('boot services', () => {
     expect([head.headers.get('content-length'), head.headers.get('content-type')]).toEqual(['11', 'application/efi'])
     expect(await (await fetch(bootFile)).text()).toBe('UEFI loader')
     await expect.poll(() => stages.at(-1)).toMatchObject({ stage: 'http-loader', outcome: 'complete' })
+  })
+
+  it('give GRUB and PXELINUX their configuration, kernel and ramdisk by TFTP', async () => {
+    const more = { 'grubx64.efi': Buffer.from('GRUB'), 'pxelinux.0': Buffer.from('PXELINUX') }
+    const { services, ramdisk, discover, tftp } = await rig('reservations', {}, more)
+    services.admit(ticket({ ramdisk, loader: 'pxe' }))
+    const get = async (file: string) => (await download(tftp, file, {})).content.toString()
+    const { bootFile = '' } = await discover({ architecture: 7 })
+    expect(await get(bootFile)).toBe('GRUB')
+    const folder = bootFile.replace('/grubx64.efi', '')
+    const grub = await get(`/${folder}/grub.cfg-01-52-54-00-77-00-01`)
+    expect(grub).toContain(`linux /${folder}/kernel 'console=ttyS0' 'token=s3cret' 'BOOTIF=01-52-54-00-77-00-01'\n`)
+    expect(await get(/^linux (\S+)/m.exec(grub)?.[1] ?? '')).toBe('the kernel')
+    expect(await get(/^initrd (\S+)/m.exec(grub)?.[1] ?? '')).toBe('the ramdisk')
+    const pxelinux = await get(`${folder}/pxelinux.cfg/01-52-54-00-77-00-01`)
+    expect(pxelinux).toContain('APPEND console=ttyS0 token=s3cret BOOTIF=01-52-54-00-77-00-01\n')
+    for (const file of ['grub.cfg-01-52-54-00-77-00-02', 'grub.cfg', 'pxelinux.cfg/default', '../kernel'])
+      expect((await download(tftp, `${folder}/${file}`)).error).toBeDefined()
+  })
+
+  it('refuse a boot by TFTP alone where no loader for it is configured', async () => {
+    const { services, ramdisk } = await rig()
+    expect(() => services.admit(ticket({ ramdisk, loader: 'pxe' }))).toThrow('loaderGrub')
+  })
+
+  it('keep kernel and ramdisk of a boot by iPXE off TFTP', async () => {
+    const { services, ramdisk, tftp } = await rig()
+    services.admit(ticket({ ramdisk }))
+    expect((await download(tftp, `${ticket().token}/kernel`)).error).toBeDefined()
+  })
+
+  it('send a machine that lives here to its disk, whatever its firmware tries, until it has a ticket', async () => {
+    const address = { ip: '127.0.0.8', prefixLength: 24 }
+    const resident = (mac: string) => (mac === MAC ? { node: 'node-1', address } : undefined)
+    const { services, ramdisk, discover, stages } = await rig('reservations', { resident })
+    expect(await discover({ architecture: 7 })).toMatchObject({ packet: { yiaddr: address.ip, bootFile: '' } })
+    const { bootFile = '' } = await discover({ architecture: 7, ipxe: true })
+    expect(await (await fetch(bootFile)).text()).toContain('exit 1')
+    services.admit(ticket({ ramdisk }))
+    expect((await discover({ architecture: 7 })).bootFile).toContain('snponly.efi')
+    services.withdraw('node-1')
+    expect((await discover({ architecture: 7 })).packet.bootFile).toBe('')
+    expect(stages.filter(({ stage }) => stage === 'stalled')).toEqual([])
+  })
+
+  it('do not answer the operating system of a machine that lives here', async () => {
+    const asked: string[] = []
+    const resident = (mac: string) => (asked.push(mac), undefined)
+    const { send } = await rig('reservations', { resident })
+    send({})
+    send({ architecture: 7 })
+    await expect.poll(() => asked).toEqual([MAC])
   })
 
   it('send a machine without a ramdisk to its disk', async () => {

@@ -1,5 +1,5 @@
 // Everything a machine meets between power-on and its ramdisk: DHCP (or proxyDHCP), TFTP and HTTP behind one door.
-// 1. Only machines with an admitted ticket are answered; `withdraw` ends that at once.
+// 1. Only machines with an admitted ticket are answered, and those that live here: their firmware is sent to its disk. `withdraw` ends a ticket at once.
 // 2. A file leaves this host only under a path that holds a boot's token, or one made by serveFile.
 // 3. The servers hold no state of a boot: a conductor that takes a node over admits its ticket and goes on.
 // A router advertiser (which saves iPXE about 13 s where IPv6 is silent) would be started in start(), off by default.
@@ -8,6 +8,7 @@ import { SCRIPT_NAME, decide } from './decide.ts'
 import { readLoaders } from './loaders.ts'
 import { localBootScript, ramdiskScript } from './script.ts'
 import { TicketError, checkTicket } from './ticket.ts'
+import { tftpFile } from './tftp-files.ts'
 import { Timeline } from './timeline.ts'
 import { DhcpServer } from '../dhcp/server.ts'
 import { HttpBootServer } from '../http-boot/server.ts'
@@ -32,8 +33,19 @@ export interface BootServicesOptions {
   log?: BootLog
   /** A machine without a ticket asked to boot over the network. Admitting one here answers its next try. */
   onStranger?: (stranger: { mac: string; uuid?: string; client: ClientKind }) => void
+  /** Whose machine this is, when it has no ticket and is to boot from its disk however its firmware is set up. */
+  resident?: (mac: string) => Resident | undefined
   clock?: TimelineClock
 }
+
+export interface Resident {
+  node: string
+  /** Null where another DHCP server gives addresses. */
+  address: NonNullable<BootTicket['address']> | null
+}
+
+/** Where every resident's iPXE finds its script: nothing in it is secret. */
+const RESIDENTS = 'local'
 
 export interface BootConfig {
   /** This host's address on the provisioning network. */
@@ -52,6 +64,8 @@ interface Running {
   http: HttpBootServer
   loaders: Map<LoaderName, Uint8Array>
 }
+
+const PXE_LOADERS = ['grubx64.efi', 'grubaa64.efi', 'pxelinux.0'] as const
 
 const systemClock: TimelineClock = {
   nowMs: () => Date.now(),
@@ -106,9 +120,9 @@ export class BootServices {
     const tftp = new TftpServer({
       address,
       ...(ports.tftp !== undefined && { port: ports.tftp }),
-      open: (file) => this.#openLoader(file),
+      open: (file) => this.#openFile(file),
       onEnd: (stats) => {
-        const ticket = this.#byToken.get(parseLoaderPath(stats.file).token)
+        const ticket = this.#byToken.get(parseTftpPath(stats.file).token)
         if (ticket) this.#timeline.tftp(ticket.node, stats)
       },
       onRefused: ({ client, why, detail }) => this.#log.debug('tftp request refused', { ...client, why, detail }),
@@ -130,6 +144,8 @@ export class BootServices {
       await tftp.start()
       const site = { mode, address, origin: http.origin, loaders: new Set(loaders.keys()) }
       this.#running = { site, dhcp, tftp, http, loaders }
+      const script = Buffer.from(localBootScript())
+      http.publish(`/${RESIDENTS}/${SCRIPT_NAME}`, { kind: 'bytes', bytes: script, contentType: 'text/plain' })
       for (const ticket of this.#byNode.values()) this.#publish(ticket)
       // Last, so that whoever gets an answer finds the other two.
       await dhcp.start()
@@ -153,6 +169,8 @@ export class BootServices {
     if (this.#running?.site.mode === 'reservations' && checked.address === undefined) {
       throw new TicketError('address: needed, since this site gives addresses itself')
     }
+    if (this.#running && checked.loader === 'pxe' && !PXE_LOADERS.some((name) => this.#running?.loaders.has(name)))
+      throw new TicketError('loader: neither GRUB nor PXELINUX is configured (loaderGrub, loaderPxelinux)')
     for (const mac of checked.macs) {
       const other = this.#byMac.get(mac)
       if (other && other.node !== checked.node) throw new TicketError(`macs: ${mac} is booting as node ${other.node}`)
@@ -201,8 +219,19 @@ export class BootServices {
     if (!this.#running) return null
     if (ticket) return decide(ticket, request.client, this.#running.site)
     const { mac, uuid, client } = request
+    const resident = this.#residentOf(request)
+    if (resident) {
+      const { node, address } = resident
+      const local = { node, macs: [mac], token: RESIDENTS, ...(address && { address }) }
+      return decide(local, client, this.#running.site)
+    }
     if (client.kind !== 'other') this.#options.onStranger?.({ mac, client, ...(uuid !== undefined && { uuid }) })
     return null
+  }
+
+  /** Firmware only: an operating system's own DHCP, perhaps on several cards at once, is not our business. */
+  #residentOf({ mac, client }: DhcpRequest): Resident | undefined {
+    return client.kind === 'other' ? undefined : this.#options.resident?.(mac)
   }
 
   #onDhcp(event: DhcpEvent): void {
@@ -210,8 +239,15 @@ export class BootServices {
       case 'sent': {
         const { request, reply, answer } = event
         const ticket = this.#byMac.get(request.mac)
-        if (!ticket) return
         const { type } = reply
+        if (!ticket) {
+          const node = this.#residentOf(request)?.node
+          // Firmware without iPXE takes no offer that names no file, so that nothing follows it.
+          const isLast = type === 'ack' || answer.bootFile === undefined || answer.address === undefined
+          const detail = 'boots over the network without need, and is sent to its disk'
+          if (node !== undefined && isLast) this.#timeline.tell({ node, mac: request.mac, stage: 'local-boot', detail })
+          return
+        }
         this.#timeline.dhcp(ticket.node, request.mac, type, describe(request.client, answer), reached(event))
         return
       }
@@ -233,14 +269,14 @@ export class BootServices {
     }
   }
 
-  /** Only loaders, and only below the token of a boot in progress. */
-  #openLoader(file: string): TftpContent | null {
-    const { token, name } = parseLoaderPath(file)
+  /** Only below the token of a boot in progress. */
+  async #openFile(file: string): Promise<TftpContent | null> {
+    const { token, name } = parseTftpPath(file)
     const ticket = this.#byToken.get(token)
-    const bytes = this.#running?.loaders.get(name as LoaderName)
-    if (!ticket || !bytes) return null
-    this.#timeline.came(ticket.node)
-    return { sizeBytes: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) }
+    if (!ticket || !this.#running) return null
+    const content = await tftpFile(ticket, name, this.#running.loaders)
+    if (content !== null) this.#timeline.came(ticket.node)
+    return content
   }
 
   #publish(ticket: BootTicket): void {
@@ -277,9 +313,9 @@ function reached({ reply, request, answer }: Extract<DhcpEvent, { kind: 'sent' }
 }
 
 /** '/token/snponly.efi' or without the first slash, which some firmware puts there. */
-function parseLoaderPath(file: string): { token: string; name: string } {
-  const [token = '', name = '', ...more] = file.replace(/^\//, '').split('/')
-  return more.length === 0 ? { token, name } : { token: '', name: '' }
+function parseTftpPath(file: string): { token: string; name: string } {
+  const [token = '', ...name] = file.replace(/^\//, '').split('/')
+  return { token, name: name.join('/') }
 }
 
 function describe(client: ClientKind, answer: DhcpAnswer): string {

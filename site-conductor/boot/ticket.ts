@@ -1,6 +1,8 @@
 // The order to boot one node: who it is, what it gets. A ticket in hand is the only reason a machine is answered at all.
 // Everything in it is checked once, here, so that scripts and packets can be made from it without a second thought.
+import type { Grant } from '../../shared/protocol.ts'
 import { checkKernelArguments } from './kernel-arguments.ts'
+import type { LoaderFamily } from './loaders.ts'
 import { ipv4Number, macBytes, macText, netmask } from '../dhcp/address.ts'
 
 export interface BootTicket {
@@ -11,8 +13,20 @@ export interface BootTicket {
   address?: { ip: string; prefixLength: number; router?: string; dns?: string[] }
   /** Absolute paths of files, and the kernel's command line. Absent: the machine is told to boot from its own disk. */
   ramdisk?: { kernel: string; initrd: string; kernelArguments: string }
+  /** What boots the ramdisk; default ipxe. */
+  loader?: LoaderFamily
   /** Unguessable part of this boot's paths: 22 or more characters of A-Z a-z 0-9 _ -, never used twice. */
   token: string
+}
+
+/** The address of a grant, as tickets have it. */
+export function bootAddress({
+  ip,
+  prefixLength,
+  router,
+  dns,
+}: NonNullable<Grant['address']>): NonNullable<BootTicket['address']> {
+  return { ip, prefixLength, ...(router !== undefined && { router }), ...(dns !== undefined && { dns }) }
 }
 
 /** A ticket that cannot be served as it is; the message names the field. */

@@ -8,6 +8,7 @@ export type Stage =
   | 'dhcp-ack'
   | 'dhcp-nak'
   | 'dhcp-declined'
+  | 'local-boot'
   | 'tftp'
   | 'http-loader'
   | 'ipxe-script'

@@ -4,6 +4,7 @@ import type { CommandProgress } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { BLOB } from '../../shared/sealing.ts'
 import { type AgentConnection, startCommand, waitForCommand } from '../agent-client.ts'
+import { bootModeOf } from '../capabilities.ts'
 import { buildConfigDrive, type ConfigDriveContent } from '../config-drive/config-drive.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
 import { bounded } from '../timing.ts'
@@ -126,7 +127,16 @@ export function directDeploy<Info>({ setBootDevice }: DirectDeployOptions<Info>)
         const step = { interface: 'deploy', step: 'write_configdrive', args: { configdrive } }
         await perform(context, 'write_configdrive', 'deploy.execute_deploy_step', { step, ...nodeParams(context) })
       },
-      prepare_instance_boot: (context) => setBootDevice(context, { boot_device: 'disk', persistent: true }),
+      async prepare_instance_boot(context) {
+        const target_boot_mode = bootModeOf(context.node.properties)
+        if (target_boot_mode === 'uefi')
+          await perform(context, 'install_bootloader', 'image.install_bootloader', {
+            // Ironic's own agent insists on it; null: a whole-disk image.
+            root_uuid: null,
+            target_boot_mode,
+          })
+        await setBootDevice(context, { boot_device: 'disk', persistent: true })
+      },
       async erase_devices_metadata(context) {
         const step = { interface: 'deploy', step: 'erase_devices_metadata', args: {} }
         await perform(context, 'erase_devices_metadata', 'clean.execute_clean_step', { step, ...nodeParams(context) })

@@ -1,6 +1,8 @@
-// The boot interface "ipxe": lets a node boot the deploy ramdisk over the network, once, with a token of its own for this boot.
+// The boot interfaces "ipxe" and "pxe" (GRUB or PXELINUX by TFTP): lets a node boot the deploy ramdisk over the network, once, with a token of its own for this boot.
 import { FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
+import type { LoaderFamily } from '../boot/loaders.ts'
+import { bootAddress } from '../boot/ticket.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
 import { deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
@@ -30,7 +32,11 @@ function macsOf({ node }: Pick<StepContext, 'node'>): string[] {
 }
 
 /** Opens the door for the node and expects its agent. Doing it twice for the same boot changes nothing. */
-async function letIn(context: StepContext<unknown>, tokens: { boot: string; agent: string }): Promise<void> {
+async function letIn(
+  context: StepContext<unknown>,
+  tokens: { boot: string; agent: string },
+  loader: LoaderFamily,
+): Promise<void> {
   const { node, site, keep, driverInfo } = context as StepContext
   const boot = bootOf(site)
   if (node.address === null && boot.givesAddresses)
@@ -61,8 +67,9 @@ async function letIn(context: StepContext<unknown>, tokens: { boot: string; agen
       node: node.node,
       macs,
       token: tokens.boot,
+      loader,
       ramdisk: { ...boot.ramdisk, kernelArguments: kernelArguments.join(' ') },
-      ...(node.address !== null && { address: withoutUndefined(node.address) }),
+      ...(node.address !== null && { address: bootAddress(node.address) }),
     })
   } catch (cause) {
     throw new FaultError('driver.invalid_info', `the node cannot be booted: ${(cause as Error).message}`, { cause })
@@ -74,7 +81,7 @@ function letOut(node: string, site: Site): void {
   site.agents.forget(node)
 }
 
-export function ramdiskBoot<Info>(): Implementation<Info> {
+export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation<Info> {
   return {
     validate(context) {
       bootOf(context.site)
@@ -92,7 +99,7 @@ export function ramdiskBoot<Info>(): Implementation<Info> {
         // On record before anybody can see them: a successor must know the tokens that the machine may have got.
         await context.keep({ ...Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])), ...sealed })
         letOut(node.node, site)
-        await letIn(context, { boot, agent })
+        await letIn(context, { boot, agent }, loader)
       },
       async clean_up_ramdisk({ node, site }) {
         letOut(node.node, site)
@@ -105,10 +112,11 @@ export function ramdiskBoot<Info>(): Implementation<Info> {
     async resume(context) {
       const { boot_token: boot, agent_token: agent } = deployContext(context)
       if (boot === undefined || agent === undefined) return
-      await letIn(context, {
+      const tokens = {
         boot: await openSecret(context, 'task.boot_token', boot),
         agent: await openSecret(context, 'task.agent_token', agent),
-      })
+      }
+      await letIn(context, tokens, loader)
     },
     release: letOut,
   }
@@ -117,14 +125,4 @@ export function ramdiskBoot<Info>(): Implementation<Info> {
 /** Lookup answers go to whoever boots; nothing sealed or named like a secret is in them. */
 function withoutSecrets(info: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(info).filter(([name]) => !/password|secret|configdrive|token/i.test(name)))
-}
-
-function withoutUndefined(address: NonNullable<StepContext['node']['address']>): {
-  ip: string
-  prefixLength: number
-  router?: string
-  dns?: string[]
-} {
-  const { ip, prefixLength, router, dns } = address
-  return { ip, prefixLength, ...(router !== undefined && { router }), ...(dns !== undefined && { dns }) }
 }

@@ -14,7 +14,7 @@ export default defineDriver({
   interfaces: {
     power: { ipmitool: ipmiPower },
     management: { ipmitool: ipmiManagement },
-    boot: { ipxe: ramdiskBoot<IpmiInfo>() },
+    boot: { ipxe: ramdiskBoot<IpmiInfo>(), pxe: ramdiskBoot<IpmiInfo>('pxe') },
     deploy: { direct: directDeploy<IpmiInfo>({ setBootDevice }) },
   },
 })
