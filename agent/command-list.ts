@@ -7,6 +7,10 @@ import { getCleanSteps } from './commands/get-clean-steps.ts'
 import { getDeploySteps } from './commands/get-deploy-steps.ts'
 import { getHardwareInfo } from './commands/get-hardware-info.ts'
 import { getPartitionUuids } from './commands/get-partition-uuids.ts'
+import { digestDisk } from './commands/iscsi-digest.ts'
+import { finishDisk } from './commands/iscsi-finish-disk.ts'
+import { startIscsiTarget } from './commands/start-iscsi-target.ts'
+import { stopIscsiTarget } from './commands/stop-iscsi-target.ts'
 import { powerOff } from './commands/power-off.ts'
 import { prepareImage } from './commands/prepare-image.ts'
 import { runImage } from './commands/run-image.ts'
@@ -19,6 +23,10 @@ export const commands: readonly Command[] = [
   getCleanSteps,
   executeCleanStep,
   prepareImage,
+  startIscsiTarget,
+  stopIscsiTarget,
+  digestDisk,
+  finishDisk,
   getPartitionUuids,
   powerOff,
   runImage,

@@ -6,6 +6,7 @@ import type { BlockDevice } from './disk/block-devices.ts'
 import { listBlockDevices } from './disk/block-devices.ts'
 import { openBlockTarget } from './disk/block-target.ts'
 import type { BlockTarget } from './disk/block-target.ts'
+import { IscsiTarget } from './disk/iscsi-target.ts'
 import { runTool } from './tool.ts'
 
 export interface Machine {
@@ -17,6 +18,8 @@ export interface Machine {
   openDisk(device: BlockDevice): Promise<BlockTarget>
   /** Makes the kernel read the partition table again; says why not instead of failing. */
   rereadPartitions(device: BlockDevice): Promise<string | undefined>
+  /** Lets a conductor write a disk over the network; absent where that is not possible. */
+  readonly iscsi?: IscsiTarget
   memAvailableBytes(): Promise<number>
   /** 0 ≤ x < 1. */
   random(): number
@@ -56,6 +59,7 @@ export function realMachine(recentLog: () => string): Machine {
       const partx = await runTool('partx', ['--update', device.path])
       return partx.code === 0 ? undefined : `${stderr.trim()}; ${partx.stderr.trim()}`
     },
+    iscsi: new IscsiTarget({ folder: '/run/ferrule-iscsi' }),
     memAvailableBytes: () => readMemAvailable(root),
     random: Math.random,
     mono: () => performance.now(),
