@@ -1,11 +1,14 @@
 // A whole conductor inside one process: what main runs, and what tests, the simulated site and `npm run dev` embed.
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
 import { uuidv7 } from '../shared/ids.ts'
 import type { ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
 import type { StageEvent } from './boot/timeline.ts'
 import { blobs } from './blobs.ts'
+import { ImageCache } from './deploy/image-cache.ts'
+import { Turns } from './deploy/turns.ts'
 import { Calls } from './calls.ts'
 import type { Config } from './config.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
@@ -86,6 +89,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     agents,
     agentTimeoutMs: config.agentTimeoutS * 1000,
     boot: boot?.site,
+    writes: {
+      images: new ImageCache({ folder: join(config.dataDir, 'images'), maxBytes: config.imageCacheGiB * 2 ** 30 }),
+      turns: new Turns(config.iscsiWrites),
+      folder: join(config.dataDir, 'images'),
+    },
     resource: kept.resource,
   }
   const failure = Promise.withResolvers<never>()

@@ -28,13 +28,13 @@ export const startIscsiTarget = defineCommand({
   about: 'Exports the root disk as LUN 1 of an iSCSI target; an export from before ends.',
   kind: 'sync',
   params,
-  async run(context, { iqn, portal_port: port, wipe_disk_metadata: wipe, chap, initiator }) {
+  async run(context, { iqn, portal_port, wipe_disk_metadata: wipe, chap, initiator }) {
     const target = targetOf(context)
     const device = await findRootDisk(context)
     // Before anything else is written here: whoever wrote over the last export is shut out.
     await target.stop()
     if (wipe) await withRootDisk(context, { changed: true }, (disk) => eraseMetadata(disk, context.signal))
-    await target.start({ iqn, port, path: device.path, chap, initiator }, context.signal)
+    const port = await target.start({ iqn, port: portal_port, path: device.path, chap, initiator }, context.signal)
     context.log(`${device.path} exported as ${iqn} to ${initiator ?? 'anybody'}${chap ? '' : ' WITHOUT CHAP'}`)
     return { iscsi_target_iqn: iqn, portal_port: port, disk_bytes: device.sizeBytes }
   },

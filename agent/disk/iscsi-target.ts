@@ -25,6 +25,8 @@ export interface IscsiTargetOptions {
   readonly folder: string
   /** The address to listen at; by default all of the initiator's family. */
   readonly listen?: string
+  /** Instead of the port that is asked for: where several machines share a host. */
+  readonly port?: number
 }
 
 const START_TIMEOUT_MS = 10_000
@@ -51,11 +53,11 @@ export class IscsiTarget {
     return this.#lastIqn
   }
 
-  /** LUN 1 is there, for whom it is meant, when this resolves. Faults: CommandExecutionError, CommandAborted. */
-  async start(wanted: IscsiExport, signal: AbortSignal): Promise<void> {
+  /** LUN 1 is there, for whom it is meant, when this resolves with its port. Faults: CommandExecutionError, CommandAborted. */
+  async start(wanted: IscsiExport, signal: AbortSignal): Promise<number> {
     await this.stop()
-    const { iqn, port, path, chap, initiator } = wanted
-    const { folder } = this.#options
+    const { iqn, path, chap, initiator } = wanted
+    const { folder, port = wanted.port } = this.#options
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const isIPv6 = initiator?.includes(':') ?? false
     const listen = this.#options.listen ?? (isIPv6 ? '::' : '0.0.0.0')
@@ -97,6 +99,7 @@ export class IscsiTarget {
       await make('--op', 'bind', '--mode', 'target', '--tid', '1', '--initiator-address', initiator ?? 'ALL')
       this.#current = wanted
       this.#lastIqn = iqn
+      return port
     } catch (error) {
       await this.stop()
       throw error

@@ -18,6 +18,7 @@ export interface RackDemo {
   readonly image: { readonly path: string; readonly sha256: string; readonly format: 'raw' | 'qcow2' }
   readonly automatedClean: boolean
   readonly firmware: 'bios' | 'uefi'
+  readonly deployInterface: 'direct' | 'iscsi'
   /** Where console, logs and databases go; default: the rack's own folder, which is removed at the end. */
   readonly keep?: string
 }
@@ -84,6 +85,7 @@ async function tell(): Promise<void> {
       },
       properties: { cpu_arch: 'x86_64', capabilities: `boot_mode:${demo.firmware}` },
       automatedClean: demo.automatedClean,
+      deployInterface: demo.deployInterface,
       osUp: () => machine.console.waitFor(/FERRULE-OS-UP/, OS_UP_TIMEOUT_MS),
     },
     { url: `${images.origin}/image`, sha256: demo.image.sha256, format: demo.image.format },

@@ -14,13 +14,14 @@ export interface RackOptions {
   readonly automatedClean?: boolean
   readonly format?: 'raw' | 'qcow2'
   readonly firmware?: 'bios' | 'uefi'
+  readonly deployInterface?: 'direct' | 'iscsi'
   /** Keeps console, logs and databases there. */
   readonly keep?: string
 }
 
 /** Deploys one machine. Throws with what went wrong and the end of the machine's console. */
 export async function deployOnRack(options: RackOptions): Promise<RackResult> {
-  const { print, automatedClean = false, format = 'raw', firmware = 'bios', keep } = options
+  const { print, automatedClean = false, format = 'raw', firmware = 'bios', deployInterface = 'direct', keep } = options
   const started = performance.now()
   const image = await buildTinyImage({ format })
   const { kernel, initrd } = await buildRamdisk({ log: print })
@@ -32,6 +33,7 @@ export async function deployOnRack(options: RackOptions): Promise<RackResult> {
     image: { path: image.path, sha256: image.sha256, format },
     automatedClean,
     firmware,
+    deployInterface,
     ...(keep ? { keep } : {}),
   }
 

@@ -9,6 +9,7 @@ export interface StoryMachine {
   readonly properties?: Record<string, unknown>
   /** Erase disk metadata before the node becomes available (boots the ramdisk once more). */
   readonly automatedClean: boolean
+  readonly deployInterface?: 'direct' | 'iscsi'
   /** Resolves with the console line on which the system that was deployed says who it is; called when the node is active. */
   osUp(): Promise<string>
 }
@@ -40,6 +41,7 @@ export async function deployStory(
     driver_info: machine.driverInfo,
     properties: machine.properties ?? {},
     automated_clean: machine.automatedClean,
+    ...(machine.deployInterface && { deploy_interface: machine.deployInterface }),
   })) as { uuid: string }
   await api.call('POST', '/ports', { node_uuid: uuid, address: machine.mac })
   print(`node ${machine.name} ${uuid}, MAC ${machine.mac}`)
