@@ -1,5 +1,5 @@
 // The write over iSCSI with the real programs: Debian's tgtd as an ordinary user on loopback, qemu-img with libiscsi, our agent and our conductor.
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { open, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
@@ -106,7 +106,11 @@ const writes = (most = 4): SiteWrites => ({
 
 async function contextOf(signal = never, format = 'raw'): Promise<FakeContext> {
   const made = await fakeContext(ipmi, {
-    node: fakeGrant(testNode.uuid, { driver: 'ipmi', driverInfo: { ipmi_address: '127.0.0.1' } }),
+    node: fakeGrant(testNode.uuid, {
+      driver: 'ipmi',
+      driverInfo: { ipmi_address: '127.0.0.1' },
+      properties: { root_device: { rotational: false } },
+    }),
     signal,
     context: {
       instance_info: {
@@ -123,7 +127,7 @@ async function contextOf(signal = never, format = 'raw'): Promise<FakeContext> {
   stop.defer(() => made.close())
   // Attempts have names of their own; secrets are known to the test.
   const random = (bytes: number) => (bytes === 16 ? new Uint8Array(16).fill(3) : systemEnv.random(bytes))
-  return { ...made, env: { ...systemEnv, random }, site: { ...made.site, writes: writes() } } as FakeContext
+  return Object.assign(made, { env: { ...systemEnv, random }, site: { ...made.site, writes: writes() } })
 }
 
 const writeImage = (context: FakeContext) =>
@@ -143,7 +147,7 @@ test('a raw image is on a used disk byte for byte, is verified there, and the re
   await writeImage(context)
   const written = await diskBytes(disk)
   expect(sha256(written.subarray(0, image.length))).toBe(sha256(image))
-  expect(written[64 * MIB]).toBe(0xa5)
+  expect(written[66 * MIB]).toBe(0xa5)
   expect(target.current).toBeUndefined()
   expect(context.notes.map(({ stage }) => stage)).toEqual(
     expect.arrayContaining(['write_image', 'write_image.exported', 'write_image.written', 'write_image.verified']),
@@ -218,6 +222,30 @@ test('an abort in mid-write kills the child, ends the export and leaves a disk t
   expect(processes().some(({ pid }) => pid === tgtd)).toBe(false)
   expect(target.current).toBeUndefined()
   expect((await diskBytes(disk)).subarray(0, MIB).every((byte) => byte === 0)).toBe(true)
+})
+
+test('a conductor that may not act on the node any more does not touch its disk', async () => {
+  const context = await contextOf()
+  context.refused = true
+  await expect(writeImage(context)).rejects.toMatchObject({ fault: { code: 'fenced' } })
+  expect(target.lastIqn).toBeUndefined()
+  expect((await diskBytes(disk)).every((byte) => byte === 0xa5)).toBe(true)
+})
+
+test('a conductor that is killed takes qemu-img with it', async () => {
+  const iqn = 'iqn.2008-10.org.openstack:killed'
+  await start(iqn)
+  const tgtd = processes().find(({ line }) => line.includes('tgtd') && line.includes(`127.0.0.1:${port}`))!.pid
+  process.kill(tgtd, 'SIGSTOP')
+  const options = `driver=iscsi,transport=tcp,portal=127.0.0.1:${port},target=${iqn},lun=1`
+  const module = join(import.meta.dirname, 'qemu-img.ts')
+  const code = `const { runQemuImg } = await import(${JSON.stringify(module)})
+    await runQemuImg({ args: ['info', '--image-opts', ${JSON.stringify(options)}], signal: new AbortController().signal })`
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'ignore' })
+  const child = () => processes().find(({ line }) => line.startsWith('qemu-img') && line.includes(`127.0.0.1:${port}`))
+  await expect.poll(child, { timeout: 20_000 }).toBeDefined()
+  parent.kill('SIGKILL')
+  await expect.poll(child, { timeout: 5_000 }).toBeUndefined()
 })
 
 test('a disk that does not hold what was written is found out', async () => {
