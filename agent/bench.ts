@@ -14,18 +14,6 @@ import { plainGet } from './disk/http-answer.ts'
 import { writeImage } from './disk/write-image.ts'
 import { fileDisk, GIB, MIB, noise, temporaryFolder } from './testing.ts'
 
-export interface BenchResult {
-  name: 'agent'
-  figure: number
-  unit: string
-  anchor: number
-  anchorName: string
-  ratio: number
-  goal: number
-  floor: number
-  text: string
-}
-
 const IMAGE_BYTES = GIB
 const PIECE_BYTES = 16 * MIB
 const ROUNDS = 5
@@ -102,7 +90,7 @@ async function writeAlone(disk: Parameters<typeof openBlockTarget>[0]): Promise<
 }
 
 /** Takes about twenty seconds and a GiB of disk in the temporary folder. */
-export async function run(): Promise<BenchResult> {
+export async function run() {
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'serve'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })

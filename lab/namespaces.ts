@@ -65,12 +65,19 @@ export function inRack(entry: URL | string, args: readonly string[], options: In
     timer ??= setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
   }
   for (const signal of STOP_SIGNALS) process.on(signal, stop)
+  // Whoever ends this process without waiting leaves nothing either: keys of a conductor may lie in that directory.
+  const atOnce = () => {
+    child.kill('SIGKILL')
+    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+  }
+  process.once('exit', atOnce)
   const exited = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code) => resolve(code))
   }).finally(() => {
     clearTimeout(timer)
     for (const signal of STOP_SIGNALS) process.off(signal, stop)
+    process.off('exit', atOnce)
     rmSync(directory, { recursive: true, force: true })
   })
   exited.then(options.onExit, () => options.onExit?.(null))

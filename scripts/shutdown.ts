@@ -1,14 +1,20 @@
 // How a task ends early: Ctrl-C, SIGTERM, a closed terminal, or the death of the process that started it. Each runs the same clean-up once.
 
-/** Calls `stop` at the first sign of the end, then exits with `code`. A second Ctrl-C exits at once. */
+/** One Ctrl-C arrives twice: from the terminal, and passed on by the starting process. */
+const SAME_SIGN_MS = 1000
+
+/** Calls `stop` at the first sign of the end, then exits. A second Ctrl-C exits at once. */
 export function onShutdown(stop: (reason: string) => Promise<void> | void): void {
-  let stopping = false
+  let stoppingSince: number | undefined
   const begin = (reason: string, code: number) => {
-    if (stopping) process.exit(code)
-    stopping = true
+    if (stoppingSince !== undefined && performance.now() - stoppingSince > SAME_SIGN_MS) process.exit(code)
+    if (stoppingSince !== undefined) return
+    stoppingSince = performance.now()
     void (async () => {
       try {
         await stop(reason)
+      } catch (error) {
+        console.error('not everything could be stopped:', error)
       } finally {
         process.exit(code)
       }

@@ -95,7 +95,7 @@ export type Note = z.infer<typeof Note>
 
 // prettier-ignore
 export const FromConductor = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('hello'), incarnation: id, version: z.string().max(40), hostname: z.string().max(255), drivers: z.array(DriverFacts), capabilities: z.array(z.string()), grantsDigest: z.string().nullable(), inflight: z.array(z.object({ task: id, node: id, epoch })) }),
+  z.object({ type: z.literal('hello'), incarnation: id, version: z.string().max(40), hostname: z.string().max(255), drivers: z.array(DriverFacts), capabilities: z.array(z.string()), grantsDigest: z.string().nullable(), inflight: z.array(z.object({ task: id, node: id, epoch })).max(200) }),
   z.object({ type: z.literal('renew'), rid }),
   z.object({ type: z.literal('released'), node: id, epoch }),
   z.object({ type: z.literal('accepted'), id, epoch }),

@@ -1,6 +1,6 @@
 // Which conductor of a site owns which node: sticky-exact rendezvous. Pure; the hub stores the owners and applies the moves.
 // 1. No member is more than one node away from its weighted quota (per set of equally eligible nodes). 2. Only as many nodes move as
-// that needs. 3. A node goes to a member that serves its driver, or nowhere. 4. The order of members and nodes does not matter.
+// that needs. 3. A node goes to a member that serves its driver; while there is none it stays where it is. 4. The order of members and nodes does not matter.
 
 export interface Member {
   readonly id: string
@@ -21,7 +21,7 @@ export interface RingNode {
 export interface Move {
   readonly node: string
   readonly from: string | null
-  readonly to: string | null
+  readonly to: string
 }
 
 export interface Plan {
@@ -39,10 +39,8 @@ export function plan(nodes: readonly RingNode[], members: readonly Member[]): Pl
     if (eligible.length === 0) {
       const why =
         members.length === 0 ? 'no conductor of the site is connected' : `no live conductor serves driver ${drivers}`
-      for (const node of group) {
-        unplaceable.push({ node: node.id, why })
-        if (node.owner !== null) moves.push({ node: node.id, from: node.owner, to: null })
-      }
+      // It keeps an owner that is away: nobody else could drive it, and a return then costs no move.
+      for (const node of group) unplaceable.push({ node: node.id, why })
     } else {
       balance(group, eligible, total, moves)
     }

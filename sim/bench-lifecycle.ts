@@ -10,19 +10,6 @@ import type { Api } from './api.ts'
 import { startSimCloud } from './cloud.ts'
 import { startSimSite } from './site.ts'
 
-export interface BenchResult {
-  readonly name: 'lifecycle'
-  readonly figure: number
-  readonly unit: string
-  readonly anchor: number
-  readonly anchorName: string
-  readonly ratio: number
-  readonly goal: number
-  readonly floor: number
-  readonly smallerIsBetter: true
-  readonly text: string
-}
-
 const NODES = 100
 const ROUNDS = 3
 /** Measured on 2 cores: manage 6.4 s, provide 7.5 s, deploy 9.1 s. */
@@ -42,7 +29,7 @@ interface Round {
 }
 
 /** Takes about twenty seconds. */
-export async function run(): Promise<BenchResult> {
+export async function run() {
   const folder = await mkdtemp(join(tmpdir(), 'ferrule-bench-'))
   await using things = new AsyncDisposableStack()
   things.defer(() => rm(folder, { recursive: true, force: true }))

@@ -17,9 +17,13 @@ const BIN = join(ROOT, 'node_modules/.bin')
 const UP_WITHIN_MS = 60_000
 
 /** Resolves when the Worker answers. */
-export async function startWorkerdCloud({ dataDir, onLog }: Omit<SimCloudOptions, 'as'>): Promise<SimCloud> {
+export async function startWorkerdCloud({
+  dataDir,
+  onLog,
+  port: wanted = 0,
+}: Omit<SimCloudOptions, 'as'> & { readonly port?: number }): Promise<SimCloud> {
   mkdirSync(dataDir, { recursive: true })
-  const [databasePort, port] = [await freePort(), await freePort()]
+  const [databasePort, port] = [await freePort(), wanted || (await freePort())]
   const database = `http://127.0.0.1:${databasePort}`
   const sqld = start(
     'sqld',

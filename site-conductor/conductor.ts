@@ -131,7 +131,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
         hostname: hostname().slice(0, 255),
         drivers: [...drivers.values()].map(driverFacts),
         capabilities: capabilities(site),
-        inflight: tasks.inflight(),
+        inflight: tasks.inflight().slice(0, 200), // the rest is asked for one by one
       }),
       welcomed() {
         tasks.reconnected()

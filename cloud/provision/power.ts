@@ -2,6 +2,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { POWER_PLANS, type PowerTarget } from '../plans.ts'
 import type { Caller } from '../site-hub/commands.ts'
+import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { openTask } from './open-task.ts'
 
@@ -26,7 +27,7 @@ export async function power(
       `Node ${uuid} is locked by host ${node.reservation ?? 'none yet'}, please retry after the current operation is completed.`,
     )
   }
-  if (!turn.state.nodes.get(uuid)?.owner) {
+  if (!isDriven(turn.state, uuid)) {
     throw new FaultError('site.no_conductor', `No conductor of site ${turn.state.site.name} drives node ${uuid}.`)
   }
   const { steps, after } = POWER_PLANS[target]

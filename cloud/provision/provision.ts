@@ -17,6 +17,7 @@ import { PLANS, type TaskKind } from '../plans.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
 import type { Caller, ProvisionArgs } from '../site-hub/commands.ts'
 import { withSealed } from '../site-hub/secrets.ts'
+import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { BLOB, MASK } from '../../shared/sealing.ts'
 import { openTask } from './open-task.ts'
@@ -59,7 +60,7 @@ export async function provision(
   if (!isResting(to) && (!kind || verb === 'clean')) {
     throw new FaultError('driver.unsupported', `${verb} is not supported for node ${uuid} by driver ${node.driver}.`)
   }
-  if (kind && !turn.state.nodes.get(uuid)?.owner) {
+  if (kind && !isDriven(turn.state, uuid)) {
     throw new FaultError('site.no_conductor', `No conductor of site ${turn.state.site.name} drives node ${uuid}.`)
   }
   if (node.task) cancel(turn, node)

@@ -21,6 +21,8 @@ export const sites = sqliteTable('sites', {
   /** Number of the hub that may write; every batch is guarded by it. */
   hub_no: integer('hub_no').notNull().default(0),
   ring_version: integer('ring_version').notNull().default(0),
+  /** Id of the last turn that was committed: tells whether a commit without an answer happened. */
+  last_turn: text('last_turn'),
   created_at: text('created_at').notNull(),
   updated_at: text('updated_at'),
 })

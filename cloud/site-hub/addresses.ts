@@ -14,24 +14,33 @@ export interface Pool {
 
 /** The lowest address that no node has; null when the site has no pool or none is left. */
 export function freeAddress(state: HubState): string | null {
-  const pool = state.site.pool as Pool | null
-  if (!pool) return null
-  const taken = new Set([...state.nodes.values()].map((node) => node.bootIp))
-  const last = toNumber(pool.last)
-  for (let n = toNumber(pool.first); n <= last; n++) {
-    const ip = toText(n)
-    if (!taken.has(ip)) return ip
-  }
-  return null
+  return freeAddresses(state).next().value ?? null
 }
 
-/** After a change of the pool: every node without an address gets one while there are any. */
+/** The free addresses in order, as they are when this starts. */
+function* freeAddresses(state: HubState): Generator<string, undefined> {
+  const pool = state.site.pool as Pool | null
+  if (!pool) return
+  const taken = new Set([...state.nodes.values()].map((node) => node.bootIp))
+  for (let n = toNumber(pool.first), last = toNumber(pool.last); n <= last; n++) {
+    const ip = toText(n)
+    if (!taken.has(ip)) yield ip
+  }
+}
+
+/** After a change of the pool: nodes outside of it, and those without an address, get one; every node's grant is sent again. */
 export async function refreshAddresses(turn: Turn): Promise<null> {
-  await refreshSite(turn.sql, turn.state)
-  for (const index of turn.state.nodes.values()) {
-    if (index.bootIp !== null) continue
-    index.bootIp = freeAddress(turn.state)
-    if (index.bootIp === null) break
+  const { state } = turn
+  await refreshSite(turn.sql, state)
+  const pool = state.site.pool as Pool | null
+  const isInside = (ip: string) =>
+    pool !== null && toNumber(pool.first) <= toNumber(ip) && toNumber(ip) <= toNumber(pool.last)
+  const all = [...state.nodes.values()]
+  for (const index of all) if (index.bootIp !== null && !isInside(index.bootIp)) index.bootIp = null
+  await turn.prefetch(all.map((index) => index.id))
+  const free = freeAddresses(state)
+  for (const index of all) {
+    index.bootIp ??= free.next().value ?? null
     const node = await turn.node(index.id)
     turn.updateNode(index.id, { boot_ip: index.bootIp, spec_version: node.spec_version + 1 })
     await regrant(turn, index.id)

@@ -20,6 +20,8 @@ export class Calls {
 
   constructor(env: Env) {
     this.#env = env
+    // Not from 1: a late answer to a call of an earlier hub must not look like one of these.
+    this.#last = new DataView(env.random(4).buffer).getUint32(0)
   }
 
   /** Sends the call after the turn; `result` resolves with the conductor's answer. */
@@ -64,7 +66,9 @@ export class Calls {
     return { result }
   }
 
-  answer(message: { rid: number; result?: unknown; fault?: Fault | undefined }): void {
+  /** Only the conductor that was asked can answer. */
+  answer(conductor: string, message: { rid: number; result?: unknown; fault?: Fault | undefined }): void {
+    if (this.#pending.get(message.rid)?.conductor !== conductor) return
     this.#settle(message.rid, message.result, message.fault)
   }
 

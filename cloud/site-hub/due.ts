@@ -2,7 +2,7 @@
 import { finish, overdue } from '../provision/provision.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
 import { rebalance } from './ownership.ts'
-import { activeTask } from './state.ts'
+import { activeTask, isDriven } from './state.ts'
 import { settle } from './tasks.ts'
 import type { Turn } from './turn.ts'
 
@@ -24,11 +24,24 @@ export async function passTime(turn: Turn): Promise<void> {
   }
   if (lapsed && [...state.conductors.values()].every((c) => c.leaseUntil === 0))
     turn.event('site.offline', { body: { site: state.site.name } })
-  if (lapsed) await rebalance(turn)
+  if (lapsed || endTenures(turn)) await rebalance(turn)
   for (const node of [...state.tasks.keys()]) {
     const task = activeTask(state, node)
     if (!task || task.deadline_ms > now) continue
+    turn.send(state.conductors.get(task.conductor ?? '')?.peer, { type: 'done', id: task.id })
     await finish(turn, task, overdue(task), undefined)
     await settle(turn, task, 'failed', overdue(task))
   }
+}
+
+/** Tenures that are over, of tasks whose conductor is away: their nodes may move. True when there were any. */
+function endTenures(turn: Turn): boolean {
+  let ended = false
+  for (const node of turn.state.tasks.keys()) {
+    const task = activeTask(turn.state, node)
+    if (!task?.tenure_ms || task.tenure_ms > turn.now || isDriven(turn.state, node)) continue
+    turn.updateTask(task, { tenure_ms: null })
+    ended = true
+  }
+  return ended
 }

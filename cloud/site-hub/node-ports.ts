@@ -27,7 +27,7 @@ export async function createPort(turn: Turn, command: Command<'port.create'>): P
   const node = await turn.node(port.node)
   const address = macOf(port.address)
   const [taken] = await turn.sql.all('SELECT uuid FROM ports WHERE address = ?', [address])
-  if (taken || [...turn.ports.values()].some((other) => other?.address === address))
+  if (taken || [...turn.portChanges.values()].some((other) => other?.address === address))
     throw new FaultError('conflict', `A port with MAC address ${address} already exists.`)
   const row: PortRow = {
     id: 0,
@@ -51,7 +51,7 @@ export async function createPort(turn: Turn, command: Command<'port.create'>): P
   }
   const { id: _, ...values } = row
   turn.write(insert(ports, values))
-  turn.ports.set(row.uuid, row)
+  turn.portChanges.set(row.uuid, row)
   turn.event('port.created', { node: node.uuid, body: { port: row.uuid, address } }, command)
   await touchSpec(turn, node.uuid)
   return row.uuid
@@ -71,7 +71,7 @@ export async function patchPort(turn: Turn, command: Command<'port.patch'>): Pro
     },
     command,
   )
-  turn.ports.set(port.uuid, { ...port, ...(after as Partial<PortRow>) })
+  turn.portChanges.set(port.uuid, { ...port, ...(after as Partial<PortRow>) })
   await touchSpec(turn, port.node)
   return port.uuid
 }
@@ -80,7 +80,7 @@ export async function deletePort(turn: Turn, command: Command<'port.delete'>): P
   const port = await find(turn, command.port)
   turn.write(remove(ports, 'uuid', port.uuid))
   turn.event('port.deleted', { node: port.node, body: { port: port.uuid } }, command)
-  turn.ports.set(port.uuid, null)
+  turn.portChanges.set(port.uuid, null)
   await touchSpec(turn, port.node)
   return null
 }

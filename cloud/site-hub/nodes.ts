@@ -4,8 +4,7 @@ import { uuidv7 } from '../../shared/ids.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { isResting, targetOf, type State } from '../../shared/states.ts'
 import type { SiteRef } from '../ports.ts'
-import { nodes, ports } from '../schema/organisation.ts'
-import { remove, type NodeRow } from '../schema/rows.ts'
+import type { NodeRow } from '../schema/rows.ts'
 import { freeAddress } from './addresses.ts'
 import type { HubCommand } from './commands.ts'
 import { applyPatch } from './json-patch.ts'
@@ -139,9 +138,7 @@ export async function deleteNode(turn: Turn, command: Command<'node.delete'>): P
   }
   const index = turn.state.nodes.get(node.uuid)!
   drop(turn, index)
-  turn.state.nodes.delete(node.uuid)
-  turn.write(remove(ports, 'node', node.uuid))
-  turn.write(remove(nodes, 'uuid', node.uuid))
+  turn.removeNode(node.uuid)
   turn.event('node.deleted', { node: node.uuid, body: { name: node.name } }, command)
   await rebalance(turn)
   return null

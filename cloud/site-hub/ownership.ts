@@ -32,11 +32,11 @@ export async function rebalance(turn: Turn): Promise<void> {
   for (const move of moves) {
     const node = state.nodes.get(move.node)!
     const from = state.conductors.get(move.from ?? '')
-    if (from && from.leaseUntil > 0 && move.to !== null) {
+    if (from && from.leaseUntil > 0) {
       askForRelease(turn, from, node)
     } else {
       setOwner(turn, node, move.to)
-      if (move.to !== null) gained.set(move.to, [...(gained.get(move.to) ?? []), node.id])
+      gained.set(move.to, [...(gained.get(move.to) ?? []), node.id])
     }
   }
   for (const [id, list] of gained) await grant(turn, state.conductors.get(id)!, list)
@@ -147,7 +147,7 @@ async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Grant[]> 
     await turn.prefetch(some)
     const nics = new Map<string, PortRow | null>()
     for (const port of await select(turn.sql, ports, `node IN (${marks(some.length)})`, some)) nics.set(port.uuid, port)
-    for (const [port, row] of turn.ports) nics.set(port, row)
+    for (const [port, row] of turn.portChanges) nics.set(port, row)
     for (const uuid of some)
       grants.push(
         grantOf(turn, await turn.node(uuid), [...nics.values()].filter((port) => port?.node === uuid) as PortRow[]),

@@ -7,7 +7,7 @@ import type { Peer, SiteRef } from '../ports.ts'
 import { conductors } from '../schema/organisation.ts'
 import { select } from '../schema/rows.ts'
 import { rebalance, sendGrants } from './ownership.ts'
-import { epochOf, nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
+import { epochOf, findTask, nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
@@ -55,6 +55,9 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
     organisation: site.organisation,
     ...(kept ? { grantsKept: true } : {}),
   })
+  // What it still has of tasks that have ended: it need not ask.
+  for (const { task } of message.inflight)
+    if (!findTask(turn.state, task)) turn.send(peer, { type: 'settled', id: task })
   await rebalance(turn)
   await sendGrants(turn, conductor, kept)
 }
@@ -74,6 +77,7 @@ async function keepsGrants(turn: Turn, conductor: ConductorState, digest: string
 export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
   const conductor = sessionOf(turn.state, peer)
   if (!conductor) return turn.after(() => peer.close(CLOSE.superseded, 'the session ended; say hello again'))
+  conductor.peer = peer
   extend(turn, conductor, peer)
   const tenures: Record<string, number> = {}
   for (const [node, [task]] of turn.state.tasks) {

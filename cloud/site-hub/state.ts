@@ -39,22 +39,23 @@ export interface Attachment {
   leaseUntil: number
 }
 
-export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[], now: number): Promise<HubState> {
+export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]): Promise<HubState> {
   await sql.batch([{ sql: 'UPDATE sites SET hub_no = hub_no + 1 WHERE id = ?', args: [siteId] }])
   const [site] = await select(sql, sites, 'id = ?', [siteId])
   if (!site) throw new Error(`site ${siteId} does not exist`)
   const state: HubState = { no: site.hub_no, site, conductors: new Map(), nodes: new Map(), tasks: new Map() }
 
   for (const row of await select(sql, conductors, 'site = ?', [siteId])) {
-    const peer = peers.find((p) => p.conductor === row.id) ?? null
-    const attachment = peer?.attachment as Attachment | undefined
-    // A hub that starts trusts the horizon (rule 1): the lease may have been renewed from memory up to it.
-    const leaseUntil = Math.max(row.horizon_ms ?? 0, attachment?.session === row.session ? attachment.leaseUntil : 0)
-    state.conductors.set(row.id, {
-      row,
-      peer: attachment?.session === row.session ? peer : null,
-      leaseUntil: leaseUntil > now ? leaseUntil : 0,
-    })
+    const attachments = new Map(
+      peers
+        .filter((peer) => peer.conductor === row.id)
+        .map((peer) => [peer, peer.attachment as Attachment | undefined]),
+    )
+    const [peer, attachment] = [...attachments].find(([, each]) => each?.session === row.session) ?? []
+    // A hub that starts trusts the horizon (rule 1): the lease may have been renewed from memory up to it. One that is past lapses in
+    // the first turn.
+    const leaseUntil = Math.max(row.horizon_ms ?? 0, attachment?.leaseUntil ?? 0)
+    state.conductors.set(row.id, { row, peer: peer ?? null, leaseUntil })
   }
   const index = await sql.all(
     'SELECT uuid, driver, conductor, moved, spec_version, boot_ip FROM nodes WHERE site = ?',
@@ -83,11 +84,11 @@ export async function refreshSite(sql: Sql, state: HubState): Promise<void> {
   if (site) state.site = { ...site, counter, ring_version }
 }
 
-/** First statement of every batch: violates NOT NULL when another hub has taken the site over. */
-export function guard(state: HubState): Statement {
+/** First statement of every batch: violates NOT NULL when another hub has taken the site over. Marks the batch as `turn`'s. */
+export function guard(state: HubState, turn: string): Statement {
   return {
-    sql: 'UPDATE sites SET hub_no = CASE WHEN hub_no = ? THEN hub_no END, counter = ?, ring_version = ? WHERE id = ?',
-    args: [state.no, state.site.counter, state.site.ring_version, state.site.id],
+    sql: 'UPDATE sites SET hub_no = CASE WHEN hub_no = ? THEN hub_no END, counter = ?, ring_version = ?, last_turn = ? WHERE id = ?',
+    args: [state.no, state.site.counter, state.site.ring_version, turn, state.site.id],
   }
 }
 
@@ -112,13 +113,24 @@ export function findTask(state: HubState, id: string): TaskRow | undefined {
   return undefined
 }
 
-/** Drivers that the live conductors serve, by name; the first to say so describes it. */
+/** Is the node's owner there to drive it: under a lease? An owner that is away keeps its nodes while nobody else could have them. */
+export function isDriven(state: HubState, uuid: string): boolean {
+  const owner = state.conductors.get(state.nodes.get(uuid)?.owner ?? '')
+  return owner !== undefined && owner.leaseUntil > 0
+}
+
+/** Drivers that the live conductors serve, by name. A field that any of them calls secret is secret. */
 export function liveDrivers(state: HubState): Map<string, DriverFacts> {
   const drivers = new Map<string, DriverFacts>()
   for (const conductor of state.conductors.values()) {
     if (conductor.leaseUntil === 0) continue
-    for (const driver of conductor.row.drivers as DriverFacts[])
-      if (!drivers.has(driver.name)) drivers.set(driver.name, driver)
+    for (const driver of conductor.row.drivers as DriverFacts[]) {
+      const known = drivers.get(driver.name)
+      drivers.set(
+        driver.name,
+        known ? { ...known, secrets: [...new Set([...known.secrets, ...driver.secrets])] } : driver,
+      )
+    }
   }
   return drivers
 }

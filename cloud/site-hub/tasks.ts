@@ -57,6 +57,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
     return settle(turn, task, 'failed', tooLarge)
   }
   turn.send(owner.peer, message)
+  if (task.cancel) turn.send(owner.peer, { type: 'cancel', id: task.id })
 }
 
 export function accepted(turn: Turn, peer: Peer, message: Message<'accepted'>): void {

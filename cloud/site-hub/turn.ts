@@ -2,11 +2,12 @@
 // 1. Nothing leaves the hub before the batch that it depends on is durable. 2. A node's changes in one turn are one UPDATE.
 import type { Caller } from './commands.ts'
 import { guard, type HubState } from './state.ts'
-import { audit, conductors, events, nodes, notes, tasks } from '../schema/organisation.ts'
+import { audit, conductors, events, nodes, notes, ports, tasks } from '../schema/organisation.ts'
 import {
   insert,
   isoTime,
   marks,
+  remove,
   select,
   update,
   type ConductorRow,
@@ -18,12 +19,14 @@ import {
 import type { Peer, Sql, Statement } from '../ports.ts'
 import type { Env } from '../../shared/env.ts'
 import { FaultError } from '../../shared/faults.ts'
+import { uuidv7 } from '../../shared/ids.ts'
 import { encode, type ToConductor } from '../../shared/protocol.ts'
 
 export class Turn {
   readonly state: HubState
   readonly env: Env
   readonly sql: Sql
+  readonly id: string
   /** The turn's time: every row it writes has the same. */
   readonly now: number
   /** Grows with every draft; an input that fails after drafting makes the hub throw the turn away. */
@@ -31,7 +34,7 @@ export class Turn {
   /** Nodes whose active task may have to be sent to their owner, at the end of the turn. */
   readonly assign = new Set<string>()
   /** Ports made, changed or deleted (null) in this turn, over what can be read. */
-  readonly ports = new Map<string, PortRow | null>()
+  readonly portChanges = new Map<string, PortRow | null>()
   #statements: Statement[] = []
   #effects: (() => void)[] = []
   #rows = new Map<string, NodeRow | null>()
@@ -44,6 +47,7 @@ export class Turn {
     this.env = env
     this.sql = sql
     this.now = env.now()
+    this.id = uuidv7(env)
   }
 
   get time(): string {
@@ -72,6 +76,14 @@ export class Turn {
     const { id: _, ...values } = row
     this.write(insert(nodes, values))
     this.#rows.set(row.uuid, row)
+  }
+
+  removeNode(uuid: string): void {
+    this.write(remove(ports, 'node', uuid))
+    this.write(remove(nodes, 'uuid', uuid))
+    this.#rows.set(uuid, null)
+    this.#nodeChanges.delete(uuid)
+    this.state.nodes.delete(uuid)
   }
 
   updateNode(uuid: string, changes: Partial<NodeRow>): void {
@@ -132,6 +144,7 @@ export class Turn {
     if (peer) this.after(() => peer.send(encode(message)))
   }
 
+  /** Stores the drafts. Throws when they were not stored, or when that is not known. */
   async commit(): Promise<void> {
     const statements = [
       ...this.#statements,
@@ -139,8 +152,17 @@ export class Turn {
       ...[...this.#taskChanges].map(([id, changes]) => update(tasks, 'id', id, changes)),
       ...[...this.#conductorChanges].map(([id, changes]) => update(conductors, 'id', id, changes)),
     ]
-    if (statements.length > 0) await this.sql.batch([guard(this.state), ...statements])
-    for (const effect of this.#effects) effect()
-    this.#effects = []
+    if (statements.length > 0) await this.sql.batch([guard(this.state, this.id), ...statements])
+  }
+
+  /** Runs the effects, once the drafts are durable. One that fails (a socket that just closed) stops no other. */
+  finish(failed: (error: unknown) => void): void {
+    for (const effect of this.#effects.splice(0)) {
+      try {
+        effect()
+      } catch (error) {
+        failed(error)
+      }
+    }
   }
 }

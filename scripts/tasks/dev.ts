@@ -3,12 +3,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { DEFAULT_PORT, startCloud } from '../../cloud/hosts/node/start.ts'
+import { type CloudOptions, DEFAULT_PORT, startCloud } from '../../cloud/hosts/node/start.ts'
 import { startConductor } from '../../site-conductor/conductor.ts'
 import { resolveConfig } from '../../site-conductor/config.ts'
 import { enrol } from '../../site-conductor/enrol.ts'
 import { logger } from '../../site-conductor/log.ts'
 import { Api } from '../../sim/api.ts'
+import { startWorkerdCloud } from '../../sim/workerd-cloud.ts'
 import { onShutdown } from '../shutdown.ts'
 
 const HELP = `npm run dev -- [options]
@@ -18,6 +19,7 @@ Starts the API server (libSQL files, no other service) with a local conductor, a
   --port N      port of the API on 127.0.0.1 (default ${DEFAULT_PORT}; 0 takes a free one)
   --data DIR    keep the data there (default: a temporary folder that is removed at the end)
   --no-auth     requests need no token
+  --workerd     the cloud inside workerd (wrangler dev) on an sqld of its own, as it is hosted; needs a token
   --fake N      make N nodes of driver fake-hardware, fake-0 … (those that exist are left alone)
   --verbose     log what cloud and conductor do, on standard error
   --help        this text`
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     port: { type: 'string', default: String(DEFAULT_PORT) },
     data: { type: 'string' },
     'no-auth': { type: 'boolean', default: false },
+    workerd: { type: 'boolean', default: false },
     fake: { type: 'string', default: '0' },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
@@ -41,6 +44,10 @@ if (!Number.isInteger(port) || port < 0 || port > 65_535 || !Number.isInteger(fa
   console.error(HELP)
   process.exit(2)
 }
+if (values.workerd && values['no-auth']) {
+  console.error('--no-auth is for the Node host only: the Worker always wants a token. Leave one of the two out.')
+  process.exit(2)
+}
 console.log(`Node ${process.version}`)
 const data = values.data ? resolve(values.data) : mkdtempSync(join(tmpdir(), 'ferrule-dev-'))
 const stops: (() => Promise<void> | void)[] = [
@@ -52,12 +59,7 @@ const stop = async () => {
 onShutdown(stop)
 
 try {
-  const cloud = await startCloud({
-    dataDir: join(data, 'cloud'),
-    port,
-    noAuth: values['no-auth'],
-    log: (level, event, fields) => values.verbose && console.error(JSON.stringify({ level, event, ...fields })),
-  })
+  const cloud = await startTheCloud()
   stops.push(() => cloud.close())
   const token = rememberToken(cloud.token)
   const api = new Api(cloud.url, token ?? '')
@@ -71,10 +73,20 @@ try {
   process.exit(1)
 }
 
+async function startTheCloud(): Promise<{ url: string; token?: string; close(): Promise<void> }> {
+  const dataDir = join(data, 'cloud')
+  if (values.workerd)
+    return startWorkerdCloud({ dataDir, port, onLog: (line) => values.verbose && console.error(line) })
+  const log: NonNullable<CloudOptions['log']> = (level, event, fields) => {
+    if (values.verbose) console.error(JSON.stringify({ level, event, ...fields }))
+  }
+  return startCloud({ dataDir, port, noAuth: values['no-auth'], log })
+}
+
 /** The first start's token, kept beside the data so that a later start can show it again: this is a server for development. */
 function rememberToken(fresh: string | undefined): string | undefined {
   const file = join(data, 'token')
-  if (fresh !== undefined) writeFileSync(file, `${fresh}\n`, { mode: 0o600 })
+  if (fresh) writeFileSync(file, `${fresh}\n`, { mode: 0o600 })
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
 }
 

@@ -10,18 +10,6 @@ import { createInterface } from 'node:readline'
 import { HttpBootServer } from './server.ts'
 import type { ChildProcess } from 'node:child_process'
 
-export interface BenchResult {
-  name: string
-  figure: number
-  unit: string
-  anchor: number | null
-  anchorName: string
-  ratio: number | null
-  goal: string
-  floor: number
-  text: string
-}
-
 const ADDRESS = '127.0.0.1'
 const NGINX_PORT = 18089
 const FILE_BYTES = 512 << 20
@@ -45,7 +33,7 @@ interface Row {
   residentMb: number[]
 }
 
-export async function run(): Promise<BenchResult> {
+export async function run() {
   if (spawnSync('which', ['curl']).status !== 0) throw new Error('curl is missing: apt-get install curl')
   const folder = mkdtempSync(join(tmpdir(), 'ferrule-bench-http-'))
   const children: ChildProcess[] = []
@@ -100,7 +88,7 @@ async function fetchBy(clients: number, url: string): Promise<number> {
   return (bytes * clients) / 1000 / (performance.now() - startedMs)
 }
 
-function result(rows: Row[]): BenchResult {
+function result(rows: Row[]) {
   const [own, other] = rows
   const ratios = CLIENTS.map((_, column) => (own?.rates[column] ?? 0) / (other?.rates[column] ?? Number.NaN))
   // The column in which we are worst decides.

@@ -8,18 +8,6 @@ import { getChassisStatus } from './commands/chassis-status.ts'
 import { nodeEnv } from './env.ts'
 import { openPool, type Bmc } from './pool.ts'
 
-export interface BenchResult {
-  name: 'ipmi'
-  figure: number
-  unit: string
-  anchor: number
-  anchorName: string
-  ratio: number
-  goal: number
-  floor: number
-  text: string
-}
-
 interface Row {
   name: string
   perCore: number
@@ -32,7 +20,7 @@ const forkedPolls = 40
 const measureMs = 4_000
 
 /** Takes about ten seconds. Needs ipmitool and freeipmi-tools. */
-export async function run(): Promise<BenchResult> {
+export async function run() {
   const server = fileURLToPath(new URL('../../sim/bmc/serve.ts', import.meta.url))
   const child = spawn(process.execPath, [server, String(bmcCount)], { stdio: ['pipe', 'pipe', 'inherit'] })
   try {

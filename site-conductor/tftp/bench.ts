@@ -11,18 +11,6 @@ import { download } from './peer/client.ts'
 import { spoilingProxy } from './peer/proxy.ts'
 import type { ChildProcess } from 'node:child_process'
 
-export interface BenchResult {
-  name: string
-  figure: number
-  unit: string
-  anchor: number | null
-  anchorName: string
-  ratio: number | null
-  goal: string
-  floor: number
-  text: string
-}
-
 const ADDRESS = '127.0.0.1'
 const FILE_BYTES = 32 << 20
 /** What OVMF asks for; it fills an Ethernet frame. */
@@ -45,7 +33,7 @@ interface Row {
   accepted: string
 }
 
-export async function run(): Promise<BenchResult> {
+export async function run() {
   const folder = mkdtempSync(join(tmpdir(), 'ferrule-bench-tftp-'))
   const children: ChildProcess[] = []
   try {
@@ -109,7 +97,7 @@ async function withLatency(port: number, children: ChildProcess[]): Promise<Late
   return { roundTripMs: BLOCK_BYTES / 1000 / windowOne, windowOne, windows }
 }
 
-function result(rows: Row[], latency: Latency): BenchResult {
+function result(rows: Row[], latency: Latency) {
   const at16 = WINDOWS.indexOf(16)
   const figure = rows[0]?.rates[at16] ?? 0
   // The best that another server does with any window: the one to be measured against.

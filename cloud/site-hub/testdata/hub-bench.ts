@@ -7,7 +7,7 @@ import type { DriverFacts, FromConductor, Grant, Step, ToConductor } from '../..
 import { newSiteKey } from '../../../shared/sealing.ts'
 import { FileDatabase } from '../../hosts/node/database.ts'
 import { readMigrations } from '../../hosts/node/migrations.ts'
-import type { Peer } from '../../ports.ts'
+import type { Peer, Sql } from '../../ports.ts'
 import { conductors, sites } from '../../schema/organisation.ts'
 import { insert, isoTime } from '../../schema/rows.ts'
 import { migrate } from '../../store/migrate.ts'
@@ -96,7 +96,7 @@ export class HubBench {
   }
 
   /** A second hub over the same database, as when a platform wakes one by mistake. */
-  anotherHub(): SiteHub {
+  anotherHub(sql: Sql = this.sql): SiteHub {
     const env: Env = {
       now: () => this.now,
       mono: () => this.now,
@@ -109,7 +109,7 @@ export class HubBench {
     }
     return new SiteHub({
       site: SITE,
-      sql: this.sql,
+      sql,
       env,
       alarm: { set: async (at) => void (this.alarmAt = at) },
       peers: () => [...this.peers],
