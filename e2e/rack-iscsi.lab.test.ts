@@ -10,9 +10,9 @@ const keep = mkdtempSync(join(tmpdir(), 'ferrule-e2e-'))
 afterAll(() => rmSync(keep, { recursive: true, force: true }))
 
 test.each([
-  ['bios', 'qcow2'],
-  ['uefi', 'raw'],
-] as const)('a machine with %s boots a %s image that the conductor wrote over iSCSI', async (firmware, format) => {
+  ['bios', 'qcow2', 'bios'],
+  ['uefi', 'raw', 'efi'],
+] as const)('a %s machine boots a %s image that the conductor wrote over iSCSI', async (firmware, format, shown) => {
   const lines: string[] = []
   const folder = join(keep, firmware)
   const { result, powerOns, consoleLines } = await deployOnRack({
@@ -24,7 +24,7 @@ test.each([
   })
   const story = lines.join('\n')
   expect(result.osLine, consoleLines.join('\n')).toMatch(
-    new RegExp(`FERRULE-OS-UP host=metal-1\\.demo uuid=${result.uuid} firmware=${firmware} config=/dev/`),
+    new RegExp(`FERRULE-OS-UP host=metal-1\\.demo uuid=${result.uuid} firmware=${shown} config=/dev/`),
   )
   expect(powerOns).toBe(2)
   for (const stage of ['write_image.exported', 'write_image.written', 'write_image.verified'])
