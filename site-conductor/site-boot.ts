@@ -68,6 +68,7 @@ export async function startSiteBoot(
   return {
     site: {
       door,
+      givesAddresses: config.bootMode === 'reservations',
       ramdisk: { kernel: config.deployKernel, initrd: config.deployRamdisk },
       kernelArguments: config.kernelArguments,
       agentApiUrl: `https://${host}:${api.port}`,

@@ -16,6 +16,8 @@ export interface BootDoor {
 /** How machines boot here and where their agents call. */
 export interface SiteBoot {
   readonly door: BootDoor
+  /** Does this conductor give nodes their addresses? Not where another DHCP server does (proxy mode). */
+  readonly givesAddresses?: boolean
   /** Absolute paths of the deploy ramdisk's kernel and initrd. */
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
   /** More arguments for its kernel, such as console=ttyS0. */

@@ -132,6 +132,11 @@ describe('requests', () => {
     const open = await startTestHost({ noAuth: true })
     expect((await ask(open, 'GET', '/v1/nodes', undefined, { Authorization: '' })).status).toBe(200)
     expect((await ask(open, 'GET', '/v1/nodes', undefined, { 'X-Auth-Token': 'fake-token' })).status).toBe(200)
+    const page = { Authorization: '', Origin: 'https://evil.example' }
+    expect(
+      (await ask(open, 'POST', '/v1/nodes', { driver: 'fake-hardware' }, page)).status,
+      'a page in a browser',
+    ).toBe(403)
     await open.stop()
   })
 

@@ -21,11 +21,14 @@ interface Entry {
 }
 
 /** Remembers who a token is for a minute. Keyed by the token: hashing it anew would cost more than the whole of a GET. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
+
 export class Authenticator {
   #known = new Map<string, Entry>()
 
   /** The caller of `request`. Throws auth.missing. */
   async identify(request: Request, ports: Ports): Promise<Principal> {
+    if (ports.noAuth) refusePages(request)
     const token = bearer(request.headers)
     const key = token ?? ''
     const now = ports.env.now()
@@ -74,9 +77,20 @@ async function lookUp(store: Store, token: string, now: number, ports: Ports): P
   return { organisation: String(row[0]), actor: `token:${row[1]}`, scopes: JSON.parse(String(row[2])) as string[] }
 }
 
-/** Without authentication everybody is the first organisation. */
+/** Without authentication everybody on this machine is the first organisation. */
 async function anybody(ports: Ports): Promise<Principal | undefined> {
   if (!ports.noAuth) return undefined
   const [row] = await ports.store.directory.all('SELECT id FROM organisations ORDER BY created_at, id LIMIT 1')
   return row && { organisation: String(row[0]), actor: 'nobody', scopes: [] }
+}
+
+/**
+ * Everybody on this machine, but not the pages that a browser on it shows: those send an Origin, or come by a name of their own that
+ * points here (DNS rebinding).
+ */
+function refusePages(request: Request): void {
+  const { hostname, host } = new URL(request.url)
+  const origin = request.headers.get('origin')
+  if (LOOPBACK.test(hostname) && (origin === null || origin === `http://${host}`)) return
+  throw new FaultError('auth.denied', 'Without authentication only programs on this machine are served.')
 }

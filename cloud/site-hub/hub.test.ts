@@ -133,6 +133,22 @@ test('a config drive stays with the instance: shown as ******, given to a rebuil
   expect(await bench.node(node)).toMatchObject({ provision_state: 'available', instance_info: '{}', secrets: '{}' })
 })
 
+test('what only sounds like a secret is sealed, or refused where nobody could seal it', async () => {
+  await bench.connect('a')
+  const node = await bench.newNode({ driver_info: { ipmi_password: 'hunter4', ipmi_address: '10.0.0.1' } })
+  expect((await bench.node(node)).driver_info).toBe('{"ipmi_password":"******","ipmi_address":"10.0.0.1"}')
+  for (const driver_info of [
+    { nested: { password: 'hunter5' } },
+    { url: 'https://user:hunter5@host/' },
+    { secret_field: '******' },
+  ]) {
+    expect(await bench.command('node.create', { node: { driver: 'fake-hardware', driver_info } })).toMatchObject({
+      ok: false,
+      fault: { code: 'request.invalid' },
+    })
+  }
+})
+
 test('a site without a key refuses secrets', async () => {
   await bench.sql.batch([{ sql: 'UPDATE sites SET public_key = NULL', args: [] }])
   await bench.connect('a')

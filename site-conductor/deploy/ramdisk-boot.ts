@@ -33,6 +33,8 @@ function macsOf({ node }: Pick<StepContext, 'node'>): string[] {
 async function letIn(context: StepContext<unknown>, tokens: { boot: string; agent: string }): Promise<void> {
   const { node, site, keep, driverInfo } = context as StepContext
   const boot = bootOf(site)
+  if (node.address === null && boot.givesAddresses)
+    throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
   const { instance_info: instanceInfo, agent_token_shown: shown, ...known } = deployContext(context)
   const { agent_url: url, agent_certificate: certificate, agent_version: version } = known
   const macs = macsOf(context as StepContext)

@@ -66,9 +66,22 @@ async function enrol(call: Call): Promise<Answer> {
     'SELECT id FROM conductor_keys WHERE organisation = ? AND site = ? AND identity_key = ? AND revoked_at IS NULL',
     [organisation, site, body.identity_key],
   )
-  const conductor = same ? String(same[0]) : await burn(call, hash, token, body)
+  if (same) return askedAgain(call, token, String(same[0]), body)
+  const conductor = await burn(call, hash, token, body)
   await storeConductor(call, token, conductor, body)
   return answer(call, token, conductor)
+}
+
+/** The answer was lost, or its row was not written any more. An identity key is public: with another box key it is not the same host. */
+async function askedAgain(call: Call, token: Token, id: string, body: Enrolment): Promise<Answer> {
+  const [known] = await select(call.ports.store.organisation(token.organisation), conductors, 'id = ?', [id])
+  if (!known) await storeConductor(call, token, id, body)
+  else if (known.box_key !== body.box_key) {
+    throw new FaultError('auth.denied', 'This identity is enrolled with another box key.', {
+      hint: 'remove the data folder of this host and enrol it with a new token',
+    })
+  }
+  return answer(call, token, id)
 }
 
 /** Takes one use of the token for a new identity, or throws token.expired or token.used. Answers the conductor's id. */

@@ -11,15 +11,34 @@ import { checkPatch, PatchBody, type Patchable } from '../patch.ts'
 import { invalid, limitOf, readQuery } from '../query.ts'
 import { findSite } from './find.ts'
 
-const Address = z.union([z.ipv4(), z.ipv6()])
-/** Boot addresses that the hub gives to nodes, first to last. */
-const Pool = z.strictObject({
-  cidr: z.union([z.cidrv4(), z.cidrv6()]),
-  first: Address,
-  last: Address,
-  router: Address.optional(),
-  dns: z.array(Address).max(8).optional(),
-})
+/** IPv4 only: what DHCPv4 can give. */
+const Address = z.ipv4()
+/** Boot addresses that the hub gives to nodes, first to last, all inside `cidr`. */
+const Pool = z
+  .strictObject({
+    cidr: z.cidrv4(),
+    first: Address,
+    last: Address,
+    router: Address.optional(),
+    dns: z.array(Address).max(8).optional(),
+  })
+  .superRefine((pool, context) => {
+    const [network = '', prefix = ''] = pool.cidr.split('/')
+    const size = 2 ** (32 - Number(prefix))
+    const inside = (ip: string) => Math.floor(number(ip) / size) === Math.floor(number(network) / size)
+    for (const field of ['first', 'last', 'router'] as const) {
+      const ip = pool[field]
+      if (ip !== undefined && !inside(ip))
+        context.addIssue({ code: 'custom', path: [field], message: `${ip} is not inside ${pool.cidr}` })
+    }
+    if (number(pool.first) > number(pool.last))
+      context.addIssue({ code: 'custom', path: ['last'], message: `${pool.last} is before ${pool.first}` })
+  })
+
+function number(ip: string): number {
+  return ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+}
+
 /** As a conductor group may be called, but never like a UUID. */
 const Name = z
   .string()
