@@ -51,6 +51,7 @@ let url: string
 let lines: string[]
 let agentUrl: string
 let certificate: string
+let stopAgent: () => Promise<void>
 
 beforeAll(() => {
   for (const program of ['tgtd', 'tgtadm', 'qemu-img', 'setpriv']) {
@@ -85,6 +86,7 @@ beforeEach(async () => {
   const api = await startServer({
     ...{ runner, token: TOKEN, version: 'test', tls, host: '127.0.0.1', port: 0, startedAt: 0, log },
   })
+  stopAgent = () => api.close()
   stop.defer(() => api.close())
   agentUrl = `https://127.0.0.1:${api.port}`
 })
@@ -203,15 +205,7 @@ test('a new export shuts out whoever wrote to the one before it', async () => {
 test('an abort in mid-write kills the child, ends the export and leaves a disk that does not boot', async () => {
   const controller = new AbortController()
   const context = await contextOf(controller.signal)
-  // A disk that takes for ever: tgtd is stopped as soon as it exports, so that the write hangs until it is aborted.
-  const note = context.note.bind(context)
-  let tgtd: number | undefined
-  context.note = (stage, body) => {
-    note(stage, body)
-    if (stage !== 'write_image.exported') return
-    tgtd = processes().find(({ line }) => line.includes('tgtd') && line.includes(`127.0.0.1:${port}`))?.pid
-    process.kill(tgtd!, 'SIGSTOP')
-  }
+  const tgtd = freezeDisk(context)
   const writing = writeImage(context)
   const child = () => processes().find(({ line }) => line.startsWith('qemu-img') && line.includes(testNode.uuid))
   await expect.poll(child, { timeout: 10_000 }).toBeDefined()
@@ -219,9 +213,28 @@ test('an abort in mid-write kills the child, ends the export and leaves a disk t
   controller.abort(new Error('the test takes the node away'))
   await expect(writing).rejects.toThrow('the test takes the node away')
   expect(child()).toBeUndefined()
-  expect(processes().some(({ pid }) => pid === tgtd)).toBe(false)
+  expect(processes().some(({ pid }) => pid === tgtd())).toBe(false)
   expect(target.current).toBeUndefined()
   expect((await diskBytes(disk)).subarray(0, MIB).every((byte) => byte === 0)).toBe(true)
+})
+
+test('an agent that is gone in mid-write is a lost agent, and the child does not wait for it for ever', async () => {
+  const context = await contextOf()
+  const tgtd = freezeDisk(context)
+  // Two minutes of silence in about a second.
+  const { mono, setTimer } = systemEnv
+  const env = {
+    ...context.env,
+    mono: () => mono() * 100,
+    setTimer: (ms: number, run: () => void) => setTimer(ms / 100, run),
+  }
+  const writing = writeImage(Object.assign(context, { env }))
+  writing.catch(() => {})
+  await expect.poll(tgtd, { timeout: 10_000 }).toBeDefined()
+  await stopAgent()
+  await expect(writing).rejects.toMatchObject({ fault: { code: 'agent.lost' } })
+  expect(processes().some(({ line }) => line.startsWith('qemu-img') && line.includes(testNode.uuid))).toBe(false)
+  expect(context.notes.at(-1)).toMatchObject({ stage: 'write_image.left' })
 })
 
 test('a conductor that may not act on the node any more does not touch its disk', async () => {
@@ -278,6 +291,19 @@ test('a conductor that takes over starts from the beginning and ends up with the
   await writeImage({ ...second, task: { ...second.task, epoch: 2 } })
   expect(sha256((await diskBytes(disk)).subarray(0, image.length))).toBe(sha256(image))
 })
+
+/** A disk that takes for ever: tgtd is stopped as soon as it exports. Answers its process id once that has happened. */
+function freezeDisk(context: FakeContext): () => number | undefined {
+  let tgtd: number | undefined
+  const note = context.note.bind(context)
+  context.note = (stage, body) => {
+    note(stage, body)
+    if (stage !== 'write_image.exported') return
+    tgtd = processes().find(({ line }) => line.includes('tgtd') && line.includes(`127.0.0.1:${port}`))?.pid
+    process.kill(tgtd!, 'SIGSTOP')
+  }
+  return () => tgtd
+}
 
 function processes(): { pid: number; line: string }[] {
   const text = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
