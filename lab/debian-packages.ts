@@ -44,6 +44,13 @@ export const labPackages: readonly LabPackage[] = [
   { package: 'mtools', needs: 'mcopy', why: 'files in that partition, without a mount' },
 ]
 
+/** More, for building Debian itself as an image: an ordinary run of the rack does without. */
+export const debianImagePackages: readonly LabPackage[] = [
+  { package: 'mmdebstrap', needs: 'mmdebstrap', why: 'bootstraps Debian without root' },
+  { package: 'uidmap', needs: 'newuidmap', why: 'user namespaces with more than one user' },
+  { package: 'e2fsprogs', needs: 'mke2fs', why: 'its root file system, without a mount' },
+]
+
 /** Those whose program or file is not there. */
 export function missingPackages(packages: readonly LabPackage[] = labPackages): LabPackage[] {
   return packages.filter(({ needs }) => !isThere(needs))
@@ -59,7 +66,7 @@ export function requirePackages(packages: readonly LabPackage[] = labPackages): 
 
 /** What to do about a program that is not there. */
 export function installationHint(program: string): string {
-  const known = labPackages.find(({ needs }) => needs === program)
+  const known = [...labPackages, ...debianImagePackages].find(({ needs }) => needs === program)
   return known ? `${program} is missing: sudo apt-get install ${known.package}` : `${program} is missing`
 }
 

@@ -9,6 +9,7 @@ import { rackDirectory } from '../../lab/namespaces.ts'
 import { Rack } from '../../lab/rack.ts'
 import { HttpBootServer } from '../../site-conductor/http-boot/server.ts'
 import { Api } from '../../sim/api.ts'
+import { debianInstance } from './debian-instance.ts'
 import type { RackMessage } from './say.ts'
 import { deployStory } from './story.ts'
 
@@ -16,6 +17,8 @@ import { deployStory } from './story.ts'
 export interface RackDemo {
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
   readonly image: { readonly path: string; readonly sha256: string; readonly format: 'raw' | 'qcow2' }
+  /** Which system the image holds. */
+  readonly system: 'tiny' | 'debian'
   readonly automatedClean: boolean
   readonly firmware: 'bios' | 'uefi'
   readonly deployInterface: 'direct' | 'iscsi'
@@ -23,9 +26,14 @@ export interface RackDemo {
   readonly keep?: string
 }
 
-const STORY_TIMEOUT_MS = 300_000
-const OS_UP_TIMEOUT_MS = 90_000
+// Debian takes minutes where qemu has no hardware to run it on.
+const LIMITS = {
+  tiny: { storyMs: 300_000, osUpMs: 90_000 },
+  debian: { storyMs: 900_000, osUpMs: 900_000 },
+} as const
 const CONSOLE_LINES = 12
+// "Cloud-init v. 22.4.2 running 'modules:config' at Sat, … . Up 70.61 seconds."
+const CLOUD_INIT_STAGE = /Cloud-init .* running '(\S+)' at .*Up ([\d.]+) seconds/
 
 const demo = JSON.parse(process.argv[2] ?? '{}') as RackDemo
 const say = (message: RackMessage) => process.send?.(message)
@@ -42,11 +50,15 @@ process.exit(0)
 async function tell(): Promise<void> {
   const directory = demo.keep ?? rackDirectory()
   mkdirSync(directory, { recursive: true })
-  const rack = await Rack.up({ machines: [{ name: 'metal-1', firmware: demo.firmware, disks: [{ sizeGiB: 8 }] }] })
+  const cpus = demo.system === 'debian' ? 2 : 1
+  const spec = { name: 'metal-1', firmware: demo.firmware, cpus, disks: [{ sizeGiB: 8 }] }
+  const rack = await Rack.up({ machines: [spec] })
   const machine = rack.machines[0]!
   const lines: string[] = []
   machine.console.follow((line) => {
     lines.push(line)
+    const stage = CLOUD_INIT_STAGE.exec(line)
+    if (stage) print(`  cloud-init: ${stage[1]}, ${Number(stage[2]).toFixed(0)} s after the kernel's start`)
     if (demo.keep) appendFileSync(join(directory, 'console.log'), `${line}\n`)
   })
   print(`rack is up: 1 ${demo.firmware.toUpperCase()} machine, its BMC (OpenIPMI ipmi_sim) at ${machine.bmc.address}`)
@@ -86,11 +98,19 @@ async function tell(): Promise<void> {
       properties: { cpu_arch: 'x86_64', capabilities: `boot_mode:${demo.firmware}` },
       automatedClean: demo.automatedClean,
       deployInterface: demo.deployInterface,
-      osUp: () => machine.console.waitFor(/FERRULE-OS-UP/, OS_UP_TIMEOUT_MS),
+      ...(demo.system === 'debian' && {
+        instance: debianInstance({
+          mac: machine.mac,
+          address: `${network}.120`,
+          netmask: '255.255.255.0',
+          gateway: rack.conductorAddress,
+        }),
+      }),
+      osUp: () => machine.console.waitFor(/FERRULE-OS-UP/, LIMITS[demo.system].osUpMs),
     },
     { url: `${images.origin}/image`, sha256: demo.image.sha256, format: demo.image.format },
     print,
-    STORY_TIMEOUT_MS,
+    LIMITS[demo.system].storyMs,
   )
   const powerOns = machine.powerLog.filter((entry) => entry.event === 'on').length
   const from = lines.findIndex((line) => line.includes('FERRULE-OS-UP'))

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildRamdisk } from '../../agent/ramdisk/build.ts'
+import { buildDebianImage } from '../../lab/images/debian.ts'
 import { buildTinyImage } from '../../lab/images/tiny.ts'
 import { inRack } from '../../lab/namespaces.ts'
 import type { RackDemo } from './on-rack.ts'
@@ -12,6 +13,8 @@ export type RackResult = Extract<RackMessage, { type: 'done' }>
 export interface RackOptions {
   readonly print: (line: string) => void
   readonly automatedClean?: boolean
+  /** Default: the tiny test system. Debian comes as qcow2, as from its makers. */
+  readonly system?: 'tiny' | 'debian'
   readonly format?: 'raw' | 'qcow2'
   readonly firmware?: 'bios' | 'uefi'
   readonly deployInterface?: 'direct' | 'iscsi'
@@ -21,9 +24,17 @@ export interface RackOptions {
 
 /** Deploys one machine. Throws with what went wrong and the end of the machine's console. */
 export async function deployOnRack(options: RackOptions): Promise<RackResult> {
-  const { print, automatedClean = false, format = 'raw', firmware = 'bios', deployInterface = 'direct', keep } = options
+  const {
+    print,
+    automatedClean = false,
+    system = 'tiny',
+    firmware = 'bios',
+    deployInterface = 'direct',
+    keep,
+  } = options
+  const format = system === 'debian' ? 'qcow2' : (options.format ?? 'raw')
   const started = performance.now()
-  const image = await buildTinyImage({ format })
+  const image = await (system === 'debian' ? buildDebianImage({ log: print }) : buildTinyImage({ format }))
   const { kernel, initrd } = await buildRamdisk({ log: print })
   print(
     `image ${(image.bytes / 1e6).toFixed(1)} MB, ramdisk ready (${((performance.now() - started) / 1000).toFixed(1)} s)`,
@@ -31,6 +42,7 @@ export async function deployOnRack(options: RackOptions): Promise<RackResult> {
   const demo: RackDemo = {
     ramdisk: { kernel, initrd },
     image: { path: image.path, sha256: image.sha256, format },
+    system,
     automatedClean,
     firmware,
     deployInterface,
