@@ -14,6 +14,11 @@ export const labPackages: readonly LabPackage[] = [
   { package: 'iproute2', needs: 'ip', why: 'bridges, taps and addresses of the rack' },
   { package: 'qemu-system-x86', needs: 'qemu-system-x86_64', why: 'the machines' },
   { package: 'qemu-utils', needs: 'qemu-img', why: 'image formats' },
+  {
+    package: 'qemu-block-extra',
+    needs: `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/qemu/block-iscsi.so`,
+    why: 'the conductor writing disks over iSCSI',
+  },
   { package: 'ipxe-qemu', needs: '/usr/lib/ipxe/qemu/pxe-virtio.rom', why: 'network boot ROMs of the NICs' },
   { package: 'ovmf', needs: '/usr/share/OVMF/OVMF_CODE_4M.fd', why: 'UEFI firmware' },
   { package: 'openipmi', needs: 'ipmi_sim', why: 'a third-party BMC for each machine' },

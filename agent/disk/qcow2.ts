@@ -2,9 +2,9 @@
 // 1. Every offset is checked against the file's length. 2. A cluster inflates to at most one cluster. 3. Tables are read as they are needed.
 import { promisify } from 'node:util'
 import { inflateRaw, zstdDecompress } from 'node:zlib'
-import { CodecError } from './codec-error.ts'
-import type { Qcow2Header } from './qcow2-header.ts'
-import { decodeQcow2Header, QCOW2_HEADER_BYTES } from './qcow2-header.ts'
+import { CodecError } from '../../shared/codec-error.ts'
+import type { Qcow2Header } from '../../shared/qcow2-header.ts'
+import { decodeQcow2Header, QCOW2_HEADER_BYTES } from '../../shared/qcow2-header.ts'
 
 /** A file that is kept somewhere while it is being read. */
 export interface RandomAccess {
