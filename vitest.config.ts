@@ -1,8 +1,15 @@
-// Test projects. `unit` is quick and needs nothing but npm packages; `tools` talks to real Debian programs; `lab` boots machines.
+// Test projects. `unit` is quick and needs nothing but npm packages; `tools` talks to real Debian programs; `lab` boots machines,
+// `long` boots slow ones.
 // (Tests inside workerd live in cloud/hosts/workers/vitest.config.ts, since they need another pool.)
 import { defineConfig } from 'vitest/config'
 
-const exclude = ['**/node_modules/**', '**/*.tools.test.ts', '**/*.lab.test.ts', '**/*.workers.test.ts']
+const exclude = [
+  '**/node_modules/**',
+  '**/*.tools.test.ts',
+  '**/*.lab.test.ts',
+  '**/*.long.test.ts',
+  '**/*.workers.test.ts',
+]
 
 export default defineConfig({
   test: {
@@ -31,6 +38,16 @@ export default defineConfig({
           exclude: ['**/node_modules/**'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: ['**/*.long.test.ts'],
+          exclude: ['**/node_modules/**'],
+          testTimeout: 1_800_000,
+          hookTimeout: 1_800_000,
           fileParallelism: false,
         },
       },

@@ -12,6 +12,8 @@ const step = (name: string, args?: object) => ({
   node: testNode,
   ports: [],
 })
+const iqn = 'iqn.2008-10.org.openstack:node'
+const chap = { username: 'deploy', secret: 'a secret of some length' }
 const none: ContractCase = { good: {}, bad: [] }
 const cases: Record<string, ContractCase> = {
   'poll.get_hardware_info': none,
@@ -26,6 +28,20 @@ const cases: Record<string, ContractCase> = {
     good: { image_info, configdrive: null },
     bad: [{}, { image_info: { ...image_info, checksum: null } }],
   },
+  'iscsi.start_iscsi_target': {
+    good: { iqn, chap, initiator: '192.0.2.1' },
+    // The second would let anybody write.
+    bad: [
+      { chap },
+      { iqn },
+      { iqn, chap: { ...chap, secret: 'short' } },
+      { iqn, chap, portal_port: 0 },
+      { iqn: 'x', chap },
+    ],
+  },
+  'iscsi.stop_iscsi_target': { good: { iqn }, bad: [{}] },
+  'iscsi.digest': { good: { iqn, bytes: 1, algorithm: 'sha256' }, bad: [{ iqn, bytes: 1, algorithm: 'md5' }] },
+  'iscsi.finish_disk': { good: { iqn }, bad: [{}] },
   'standby.get_partition_uuids': none,
   'image.install_bootloader': { good: { root_uuid: null, target_boot_mode: 'uefi' }, bad: [{ target_boot_mode: 'x' }] },
   'standby.power_off': none,

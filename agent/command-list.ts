@@ -8,6 +8,10 @@ import { getDeploySteps } from './commands/get-deploy-steps.ts'
 import { getHardwareInfo } from './commands/get-hardware-info.ts'
 import { getPartitionUuids } from './commands/get-partition-uuids.ts'
 import { installBootloader } from './commands/install-bootloader.ts'
+import { digestDisk } from './commands/iscsi-digest.ts'
+import { finishDisk } from './commands/iscsi-finish-disk.ts'
+import { startIscsiTarget } from './commands/start-iscsi-target.ts'
+import { stopIscsiTarget } from './commands/stop-iscsi-target.ts'
 import { powerOff } from './commands/power-off.ts'
 import { prepareImage } from './commands/prepare-image.ts'
 import { runImage } from './commands/run-image.ts'
@@ -20,6 +24,10 @@ export const commands: readonly Command[] = [
   getCleanSteps,
   executeCleanStep,
   prepareImage,
+  startIscsiTarget,
+  stopIscsiTarget,
+  digestDisk,
+  finishDisk,
   getPartitionUuids,
   installBootloader,
   powerOff,

@@ -8,6 +8,7 @@ import { listBlockDevices } from './disk/block-devices.ts'
 import { openBlockTarget } from './disk/block-target.ts'
 import type { BlockTarget } from './disk/block-target.ts'
 import { AgentFault } from './fault.ts'
+import { IscsiTarget } from './disk/iscsi-target.ts'
 import { runTool } from './tool.ts'
 
 export interface Machine {
@@ -21,6 +22,8 @@ export interface Machine {
   rereadPartitions(device: BlockDevice): Promise<string | undefined>
   /** Mounts the file system of a block device for reading while `use` runs. Throws when it cannot be mounted. */
   withFileSystem<T>(device: string, type: string, use: (folder: string) => Promise<T>): Promise<T>
+  /** Lets a conductor write a disk over the network; absent where that is not possible. */
+  readonly iscsi?: IscsiTarget
   memAvailableBytes(): Promise<number>
   /** 0 ≤ x < 1. */
   random(): number
@@ -71,6 +74,7 @@ export function realMachine(recentLog: () => string): Machine {
         await rmdir(folder)
       }
     },
+    iscsi: new IscsiTarget({ folder: '/run/ferrule-iscsi' }),
     memAvailableBytes: () => readMemAvailable(root),
     random: Math.random,
     mono: () => performance.now(),

@@ -11,7 +11,12 @@ export interface ToolResult {
 export function runTool(
   file: string,
   args: string[],
-  { timeoutMs = 60_000, maxBytes = 1 << 20, cwd }: { timeoutMs?: number; maxBytes?: number; cwd?: string } = {},
+  {
+    timeoutMs = 60_000,
+    maxBytes = 1 << 20,
+    cwd,
+    env,
+  }: { timeoutMs?: number; maxBytes?: number; cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<ToolResult> {
   return new Promise((resolve) => {
     const child = spawn(file, args, {
@@ -19,6 +24,7 @@ export function runTool(
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
       ...(cwd && { cwd }),
+      ...(env && { env }),
     })
     const out = { stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const) {

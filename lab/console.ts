@@ -83,4 +83,4 @@ function openIfPresent(path: string): number | null {
 
 // Firmware paints the screen: escape sequences (ECMA-48 §5.4) and carriage returns are no text.
 // eslint-disable-next-line no-control-regex
-const plain = (line: string) => line.replace(/\x1b\[[0-?]*[ -/]*[@-~]/g, '').replaceAll('\r', '')
+const plain = (line: string) => line.replace(/\x1b(\[[0-?]*[ -/]*[@-~]|[0-~])/g, '').replaceAll('\r', '')

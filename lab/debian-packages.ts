@@ -14,6 +14,11 @@ export const labPackages: readonly LabPackage[] = [
   { package: 'iproute2', needs: 'ip', why: 'bridges, taps and addresses of the rack' },
   { package: 'qemu-system-x86', needs: 'qemu-system-x86_64', why: 'the machines' },
   { package: 'qemu-utils', needs: 'qemu-img', why: 'image formats' },
+  {
+    package: 'qemu-block-extra',
+    needs: `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/qemu/block-iscsi.so`,
+    why: 'the conductor writing disks over iSCSI',
+  },
   { package: 'ipxe-qemu', needs: '/usr/lib/ipxe/qemu/pxe-virtio.rom', why: 'network boot ROMs of the NICs' },
   { package: 'ovmf', needs: '/usr/share/OVMF/OVMF_CODE_4M.fd', why: 'UEFI firmware' },
   { package: 'openipmi', needs: 'ipmi_sim', why: 'a third-party BMC for each machine' },
@@ -39,6 +44,13 @@ export const labPackages: readonly LabPackage[] = [
   { package: 'mtools', needs: 'mcopy', why: 'files in that partition, without a mount' },
 ]
 
+/** More, for building Debian itself as an image: an ordinary run of the rack does without. */
+export const debianImagePackages: readonly LabPackage[] = [
+  { package: 'mmdebstrap', needs: 'mmdebstrap', why: 'bootstraps Debian without root' },
+  { package: 'uidmap', needs: 'newuidmap', why: 'user namespaces with more than one user' },
+  { package: 'e2fsprogs', needs: 'mke2fs', why: 'its root file system, without a mount' },
+]
+
 /** Those whose program or file is not there. */
 export function missingPackages(packages: readonly LabPackage[] = labPackages): LabPackage[] {
   return packages.filter(({ needs }) => !isThere(needs))
@@ -54,7 +66,7 @@ export function requirePackages(packages: readonly LabPackage[] = labPackages): 
 
 /** What to do about a program that is not there. */
 export function installationHint(program: string): string {
-  const known = labPackages.find(({ needs }) => needs === program)
+  const known = [...labPackages, ...debianImagePackages].find(({ needs }) => needs === program)
   return known ? `${program} is missing: sudo apt-get install ${known.package}` : `${program} is missing`
 }
 

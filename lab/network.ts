@@ -52,6 +52,8 @@ export async function buildNetwork(machines: number): Promise<void> {
   ip.stdin.end(`${networkCommands(machines).join('\n')}\n`)
   const [code] = (await once(ip, 'close')) as [number | null]
   if (code === 0) return
-  const hint = problem.includes('tun') ? ' (/dev/net/tun must be readable and writable for this user)' : ''
+  const hint = /tun|Permission denied/.test(problem)
+    ? ' (/dev/net/tun must be readable and writable for this user: sudo chmod 666 /dev/net/tun)'
+    : ''
   throw new Error(`ip could not build the rack's network${hint}:\n${problem}`)
 }

@@ -1,19 +1,28 @@
 // Debian packages that tasks need: installed when this user may, else the one command that installs them is the error.
 import { spawnSync } from 'node:child_process'
-import { labPackages } from '../lab/debian-packages.ts'
+import { debianImagePackages, labPackages } from '../lab/debian-packages.ts'
 
 /** Tools that the tests talk to, beyond what the rack needs. */
 export const testPackages = [
   'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'freeipmi-tools', 'genisoimage', 'ipmitool', 'nginx-light', 'openipmi',
-  'python3-pyghmi', 'tftp-hpa', 'tftpd-hpa', 'tshark', 'xorriso', 'zstd',
+  'python3-pyghmi', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'xorriso', 'zstd',
 ] as const // prettier-ignore
 
-export type Purpose = 'lab' | 'tests'
+const lab = labPackages.map((entry) => entry.package)
+const debianImage = debianImagePackages.map((entry) => entry.package)
+const packagesFor = {
+  lab,
+  /** The demo that deploys Debian. */
+  debian: [...lab, ...debianImage],
+  tests: [...lab, ...testPackages],
+  long: [...lab, ...testPackages, ...debianImage],
+} as const satisfies Record<string, readonly string[]>
+
+export type Purpose = keyof typeof packagesFor
 
 /** Makes sure that all packages for `purpose` are there. Throws an Error whose message is the command to run. */
 export function ensureDebianPackages(purpose: Purpose, log: (line: string) => void): void {
-  const lab = labPackages.map((entry) => entry.package)
-  const wanted = [...new Set<string>(purpose === 'tests' ? [...lab, ...testPackages] : lab)].sort()
+  const wanted = [...new Set<string>(packagesFor[purpose])].sort()
   const missing = wanted.filter((name) => !isInstalled(name))
   if (missing.length === 0) return
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']

@@ -1,4 +1,4 @@
-// The parts of `npm run check` and `npm test`, in one place.
+// The parts of `npm run check`, `npm test` and `npm run test:long`, in one place.
 import type { Part } from './steps.ts'
 
 export const UNIT_REPORT = '.cache/reports/unit.json'
@@ -16,8 +16,11 @@ export const quickParts: readonly Part[] = [
   { name: 'unit tests', command: vitest('unit', UNIT_REPORT) },
 ]
 
+/** A part whose counts are in a vitest report. */
+export type ReportingPart = Part & { readonly report: string }
+
 /** The rest of `npm test`, in this order: cheap before dear. */
-export const fullParts: readonly (Part & { report: string })[] = [
+export const fullParts: readonly ReportingPart[] = [
   {
     name: 'stories on simulated hardware',
     report: '.cache/reports/story.json',
@@ -43,6 +46,16 @@ export const fullParts: readonly (Part & { report: string })[] = [
     name: 'tests on the virtual rack',
     report: '.cache/reports/lab.json',
     command: vitest('lab', '.cache/reports/lab.json'),
+    live: true,
+  },
+]
+
+/** `npm run test:long`. */
+export const longParts: readonly ReportingPart[] = [
+  {
+    name: 'long tests on the virtual rack',
+    report: '.cache/reports/long.json',
+    command: vitest('long', '.cache/reports/long.json'),
     live: true,
   },
 ]

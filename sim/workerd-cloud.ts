@@ -22,12 +22,14 @@ export async function startWorkerdCloud({
   onLog,
   port: wanted = 0,
 }: Omit<SimCloudOptions, 'as'> & { readonly port?: number }): Promise<SimCloud> {
-  mkdirSync(dataDir, { recursive: true })
+  const temp = join(dataDir, 'tmp')
+  mkdirSync(temp, { recursive: true })
   const [databasePort, port] = [await freePort(), wanted || (await freePort())]
   const database = `http://127.0.0.1:${databasePort}`
   const sqld = start(
     'sqld',
     ['--no-welcome', '-d', join(dataDir, 'sqld'), '--http-listen-addr', `127.0.0.1:${databasePort}`],
+    temp,
     onLog,
   )
   const url = `http://127.0.0.1:${port}`
@@ -49,6 +51,7 @@ export async function startWorkerdCloud({
       worker = start(
         'wrangler',
         ['dev', '--local', '--show-interactive-dev-session=false', ...flags, ...variables],
+        temp,
         onLog,
       )
       await answers(worker, `${url}/v1`)
@@ -82,9 +85,15 @@ interface Running {
   end(): Promise<void>
 }
 
-function start(name: string, args: readonly string[], onLog: (line: string) => void): Running {
+/** `temp`: where it may put what it does not clean up. */
+function start(name: string, args: readonly string[], temp: string, onLog: (line: string) => void): Running {
   // A group of its own: wrangler's workerd must go with it.
-  const child = spawn(join(BIN, name), args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = spawn(join(BIN, name), args, {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    env: { ...process.env, TMPDIR: temp, CLOUDFLARE_CF_FETCH_ENABLED: 'false', WRANGLER_SEND_METRICS: 'false' },
+  })
   const kill = () => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')

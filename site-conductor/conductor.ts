@@ -1,5 +1,6 @@
 // A whole conductor inside one process: what main runs, and what tests, the simulated site and `npm run dev` embed.
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
 import { uuidv7 } from '../shared/ids.ts'
 import type { ToConductor } from '../shared/protocol.ts'
@@ -7,6 +8,8 @@ import { Agents } from './agents.ts'
 import type { StageEvent } from './boot/timeline.ts'
 import type { Resident } from './boot/services.ts'
 import { blobs } from './blobs.ts'
+import { ImageCache } from './deploy/image-cache.ts'
+import { Turns } from './deploy/turns.ts'
 import { Calls } from './calls.ts'
 import { bootAddress } from './boot/ticket.ts'
 import type { Config } from './config.ts'
@@ -93,6 +96,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     agents,
     agentTimeoutMs: config.agentTimeoutS * 1000,
     boot: boot?.site,
+    writes: {
+      images: new ImageCache({ folder: join(config.dataDir, 'images'), maxBytes: config.imageCacheGiB * 2 ** 30 }),
+      turns: new Turns(config.iscsiWrites),
+      folder: join(config.dataDir, 'images'),
+    },
     resource: kept.resource,
   }
   const failure = Promise.withResolvers<never>()

@@ -3,6 +3,8 @@ import { FaultError } from '../shared/faults.ts'
 import { open, seal, type SealedFor } from '../shared/sealing.ts'
 import type { Agents } from './agents.ts'
 import type { BootTicket } from './boot/ticket.ts'
+import type { ImageCache } from './deploy/image-cache.ts'
+import type { Turns } from './deploy/turns.ts'
 
 /** Lets a node boot: BootServices of site-conductor/boot. */
 export interface BootDoor {
@@ -25,6 +27,15 @@ export interface SiteBoot {
   readonly caSha256: string
 }
 
+/** What a conductor that writes images to machines' disks itself needs (deploy interface iscsi). */
+export interface SiteWrites {
+  readonly images: ImageCache
+  /** So many writes at once. */
+  readonly turns: Turns
+  /** Private to this process's user; for what must not be seen by others. */
+  readonly folder: string
+}
+
 export interface Site {
   readonly id: string
   readonly organisation: string
@@ -39,6 +50,8 @@ export interface Site {
   readonly agentTimeoutMs?: number
   /** Undefined where boot services are switched off. */
   readonly boot?: SiteBoot | undefined
+  /** Undefined where images are only written by agents. */
+  readonly writes?: SiteWrites
   /** The one `make()` of this conductor, made at first use and closed when the conductor ends: a driver's connections. */
   resource<T extends Closable>(make: () => T): T
 }

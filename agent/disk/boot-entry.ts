@@ -1,7 +1,7 @@
 // One entry of a UEFI boot menu (UEFI 2.10 §3.1.3 EFI_LOAD_OPTION): a file in a GPT partition. All little-endian:
 //   0 attributes | 4 bytes of device path | 6 description, UTF-16LE, ends with 0 | device path | optional data
 // Device path (§10.3.5.1 hard drive, §10.3.5.4 file): 04 01 length=42 number start size guid 02 02 | 04 04 length path | 7f ff 04 00
-import { CodecError } from './codec-error.ts'
+import { CodecError } from '../../shared/codec-error.ts'
 import { writeGuid } from './gpt.ts'
 
 const ACTIVE = 1

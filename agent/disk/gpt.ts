@@ -4,7 +4,7 @@
 //   56 disk GUID | 72 entries' LBA | 80 number of entries | 84 bytes per entry | 88 CRC32 of entries
 // Entry: 0 type GUID | 16 own GUID | 32 first LBA | 40 last LBA (inclusive) | 48 attributes | 56 name, 36 × UTF-16LE
 import { crc32 } from 'node:zlib'
-import { CodecError } from './codec-error.ts'
+import { CodecError } from '../../shared/codec-error.ts'
 
 const MAGIC = 'EFI PART'
 const HEADER_BYTES = 92

@@ -1,6 +1,6 @@
 // Master boot record, the partition table of BIOS days: four entries of 16 bytes at 446, 55 AA at 510, little-endian, 512-byte sectors
 // or the disk's own. Entry: 0 boot flag | 1 CHS start | 4 type | 5 CHS end | 8 first LBA | 12 sectors.
-import { CodecError } from './codec-error.ts'
+import { CodecError } from '../../shared/codec-error.ts'
 
 export interface MbrEntry {
   /** 1–4. */

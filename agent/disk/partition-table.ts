@@ -2,7 +2,7 @@
 // Invariant: the mirror is written and flushed before the primary, so that one of them is whole at any time.
 import { AgentFault } from '../fault.ts'
 import type { BlockTarget } from './block-target.ts'
-import { CodecError } from './codec-error.ts'
+import { CodecError } from '../../shared/codec-error.ts'
 import type { Gpt } from './gpt.ts'
 import { decodeGpt, decodeGptHeader, encodeGptEntries, encodeGptHeader, hasGptMagic, LINUX_DATA } from './gpt.ts'
 import type { Mbr } from './mbr.ts'

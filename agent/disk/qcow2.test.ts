@@ -2,10 +2,10 @@ import { deflateRawSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { noise } from '../testing.ts'
-import { CodecError } from './codec-error.ts'
+import { CodecError } from '../../shared/codec-error.ts'
 import type { RandomAccess } from './qcow2.ts'
 import { openQcow2, zstdFrameBytes } from './qcow2.ts'
-import { decodeQcow2Header } from './qcow2-header.ts'
+import { decodeQcow2Header } from '../../shared/qcow2-header.ts'
 
 const CLUSTER = 512
 const access = (bytes: Buffer): RandomAccess => ({

@@ -2,9 +2,9 @@
 // 1. Every offset is checked against the file's length. 2. A cluster inflates to at most one cluster. 3. Tables are read as they are needed.
 import { promisify } from 'node:util'
 import { inflateRaw, zstdDecompress } from 'node:zlib'
-import { CodecError } from './codec-error.ts'
-import type { Qcow2Header } from './qcow2-header.ts'
-import { decodeQcow2Header, QCOW2_HEADER_BYTES } from './qcow2-header.ts'
+import { CodecError } from '../../shared/codec-error.ts'
+import type { Qcow2Header } from '../../shared/qcow2-header.ts'
+import { decodeQcow2Header, QCOW2_HEADER_BYTES } from '../../shared/qcow2-header.ts'
 
 /** A file that is kept somewhere while it is being read. */
 export interface RandomAccess {
@@ -18,8 +18,14 @@ export interface Qcow2Image extends Qcow2Header {
   readGuest(into: Uint8Array, guestOffset: number): Promise<boolean>
 }
 
-const inflate = promisify(inflateRaw) as (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>
-const unzstd = promisify(zstdDecompress) as (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>
+const inflate = promisify(inflateRaw) as (
+  bytes: Buffer,
+  options: { maxOutputLength: number; chunkSize: number },
+) => Promise<Buffer>
+const unzstd = promisify(zstdDecompress) as (
+  bytes: Buffer,
+  options: { maxOutputLength: number; chunkSize: number },
+) => Promise<Buffer>
 
 const OFFSET_MASK = 0x00ff_ffff_ffff_fe00n
 const COMPRESSED = 1n << 62n
@@ -82,7 +88,8 @@ export async function openQcow2(file: RandomAccess): Promise<Qcow2Image> {
     const length = Math.min(sectors * 512 - (offset % 512), file.bytes - offset)
     const packed = await file.read(offset, length)
     try {
-      const limit = { maxOutputLength: clusterBytes }
+      // One chunk: a cluster is one turn of the thread pool, not four.
+      const limit = { maxOutputLength: clusterBytes, chunkSize: clusterBytes }
       const plain =
         header.compression === 'zlib'
           ? await inflate(packed, limit)

@@ -16,10 +16,19 @@ export type Flavour = 'cloud' | 'full'
 /** Besides the kernel. Libraries first, then programs. */
 export const packages = (
   'libc6 libgcc-s1 libstdc++6 libatomic1 libtinfo6 zlib1g liblzma5 libzstd1 libssl3 libblkid1 libmount1 libsmartcols1 ' +
-  'libudev1 libuuid1 libselinux1 libpcre2-8-0 busybox-static kmod util-linux'
+  'libudev1 libuuid1 libselinux1 libpcre2-8-0 busybox-static kmod util-linux ' +
+  // The iSCSI target, and the libraries that it is linked with (RDMA and systemd among them, which it does without).
+  'tgt libaio1 libibverbs1 librdmacm1 libnl-3-200 libnl-route-3-200 libsystemd0 libcap2 libgcrypt20 libgpg-error0 liblz4-1'
 ).split(' ')
 /** Programs of those packages that go in, beside busybox's applets. */
-export const programs = ['bin/kmod', 'sbin/blkdiscard', 'sbin/blockdev', 'usr/bin/partx']
+export const programs = [
+  'bin/kmod',
+  'sbin/blkdiscard',
+  'sbin/blockdev',
+  'usr/bin/partx',
+  'usr/sbin/tgtd',
+  'usr/sbin/tgtadm',
+]
 /** zstd -19 would save a tenth and take minutes. */
 const ZSTD_LEVEL = 9
 

@@ -30,6 +30,8 @@ it('two builds at once give one ramdisk', { timeout: 300_000 }, async () => {
     expect.arrayContaining([
       'opt/ferrule/node',
       'usr/sbin/blkdiscard',
+      'usr/sbin/tgtd',
+      'usr/sbin/tgtadm',
       'usr/lib/x86_64-linux-gnu/libatomic.so.1',
       'dev/console',
     ]),

@@ -2,10 +2,13 @@
 // Arguments: one JSON text, RackDemo. Tells the outer process what happens over IPC (say.ts).
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { rackDirectory } from '../../lab/namespaces.ts'
+import { addresses } from '../../lab/network.ts'
 import type { MachineSpec } from '../../lab/qemu.ts'
 import type { RackMachine } from '../../lab/rack.ts'
 import type { Api } from '../../sim/api.ts'
+import { debianInstance } from './debian-instance.ts'
 import { startRackSite } from './rack-site.ts'
 import type { MachineResult, RackMessage } from './say.ts'
 import { deployStory, type StoryImage } from './story.ts'
@@ -23,15 +26,21 @@ export interface RackDemo {
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
   readonly grub?: string
   readonly image: { readonly path: string; readonly sha256: string; readonly format: 'raw' | 'qcow2' }
+  /** Which system the image holds. */
+  readonly system: 'tiny' | 'debian'
   readonly automatedClean: boolean
   /** Where console, logs and databases go; default: the rack's own folder, which is removed at the end. */
   readonly keep?: string
 }
 
-/** Of the whole story with one machine; several share two processors. */
-const STORY_TIMEOUT_MS = 300_000
-const OS_UP_TIMEOUT_MS = 120_000
+/** Of the story with one machine; several share two processors. Debian takes minutes where qemu has no hardware to run it on. */
+const LIMITS = {
+  tiny: { storyMs: 300_000, osUpMs: 120_000 },
+  debian: { storyMs: 900_000, osUpMs: 900_000 },
+} as const
 const CONSOLE_LINES = 12
+// "Cloud-init v. 22.4.2 running 'modules:config' at Sat, … . Up 70.61 seconds."
+const CLOUD_INIT_STAGE = /Cloud-init .* running '(\S+)' at .*Up ([\d.]+) seconds/
 
 const demo = JSON.parse(process.argv[2] ?? '{}') as RackDemo
 const say = (message: RackMessage) => process.send?.(message)
@@ -51,6 +60,7 @@ async function tell(): Promise<void> {
     machines: demo.machines.map(({ name, firmware, networkBoot, bootOrder }) => ({
       name,
       firmware,
+      cpus: demo.system === 'debian' ? 2 : 1,
       disks: [{ sizeGiB: 8 }],
       ...(networkBoot && { networkBoot }),
       ...(bootOrder && { bootOrder }),
@@ -62,18 +72,30 @@ async function tell(): Promise<void> {
     print,
   })
   const image = { url: site.imageUrl, sha256: demo.image.sha256, format: demo.image.format }
-  const stories = demo.machines.map((wanted, index) => deploy(site.api, wanted, site.rack.machines[index]!, image))
+  const stories = demo.machines.map((wanted, index) =>
+    deploy(site.api, wanted, index, site.rack.machines[index]!, image),
+  )
   say({ type: 'done', machines: await Promise.all(stories) })
   await site.close()
 }
 
-async function deploy(api: Api, wanted: DemoMachine, machine: RackMachine, image: StoryImage): Promise<MachineResult> {
+async function deploy(
+  api: Api,
+  wanted: DemoMachine,
+  index: number,
+  machine: RackMachine,
+  image: StoryImage,
+): Promise<MachineResult> {
   const { name, firmware, deployInterface, bootInterface } = wanted
   const several = demo.machines.length > 1
+  const tell = several ? (line: string) => print(`${name.padEnd(10)} ${line}`) : print
+  const limits = LIMITS[demo.system]
   const lines: string[] = []
   if (demo.keep) mkdirSync(join(demo.keep, name), { recursive: true })
   machine.console.follow((line) => {
     lines.push(line)
+    const stage = CLOUD_INIT_STAGE.exec(line)
+    if (stage) tell(`  cloud-init: ${stage[1]}, ${Number(stage[2]).toFixed(0)} s after the kernel's start`)
     if (demo.keep) appendFileSync(join(demo.keep, name, 'console.log'), `${line}\n`)
   })
   const result = await deployStory(
@@ -93,13 +115,24 @@ async function deploy(api: Api, wanted: DemoMachine, machine: RackMachine, image
       },
       properties: { cpu_arch: 'x86_64', capabilities: `boot_mode:${firmware}` },
       automatedClean: demo.automatedClean,
-      osUp: () => machine.console.waitFor(/FERRULE-OS-UP/, OS_UP_TIMEOUT_MS * demo.machines.length),
+      ...(demo.system === 'debian' && {
+        instance: debianInstance({
+          mac: machine.mac,
+          address: `${addresses.conductor.replace(/\d+$/, '')}${120 + index}`,
+          netmask: '255.255.255.0',
+          gateway: addresses.conductor,
+        }),
+      }),
+      osUp: () => machine.console.waitFor(/FERRULE-OS-UP/, limits.osUpMs * demo.machines.length),
     },
     image,
-    several ? (line) => print(`${name.padEnd(10)} ${line}`) : print,
-    STORY_TIMEOUT_MS * demo.machines.length,
+    tell,
+    limits.storyMs * demo.machines.length,
   )
-  const from = lines.findIndex((line) => line.includes('FERRULE-OS-UP'))
+  // The console has a reader for each who follows it; this one may still have to come as far as the other.
+  for (let tries = 0; tries < 100 && !lines.includes(result.osLine); tries++) await sleep(50)
+  await sleep(200) // what the system says right after
+  const from = lines.indexOf(result.osLine)
   return {
     name,
     result,

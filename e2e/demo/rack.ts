@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildRamdisk } from '../../agent/ramdisk/build.ts'
+import { buildDebianImage } from '../../lab/images/debian.ts'
 import { buildGrubNetboot } from '../../lab/images/grub-netboot.ts'
 import { buildTinyImage } from '../../lab/images/tiny.ts'
 import { inRack } from '../../lab/namespaces.ts'
@@ -13,6 +14,8 @@ export interface RackOptions {
   /** Told side by side. Default: one BIOS machine called metal-1. */
   readonly machines?: readonly DemoMachine[]
   readonly automatedClean?: boolean
+  /** Default: the tiny test system. Debian comes as qcow2, as from its makers. */
+  readonly system?: 'tiny' | 'debian'
   readonly format?: 'raw' | 'qcow2'
   /** Keeps consoles, logs and databases there. */
   readonly keep?: string
@@ -20,10 +23,11 @@ export interface RackOptions {
 
 /** Deploys the machines; results in their order. Throws with what went wrong, after printing the ends of log and consoles. */
 export async function deployOnRack(options: RackOptions): Promise<readonly MachineResult[]> {
-  const { print, automatedClean = false, format = 'raw', keep } = options
+  const { print, automatedClean = false, system = 'tiny', keep } = options
   const { machines = [{ name: 'metal-1', firmware: 'bios' }] } = options
+  const format = system === 'debian' ? 'qcow2' : (options.format ?? 'raw')
   const started = performance.now()
-  const image = await buildTinyImage({ format })
+  const image = await (system === 'debian' ? buildDebianImage({ log: print }) : buildTinyImage({ format }))
   const { kernel, initrd } = await buildRamdisk({ log: print })
   print(
     `image ${(image.bytes / 1e6).toFixed(1)} MB, ramdisk ready (${((performance.now() - started) / 1000).toFixed(1)} s)`,
@@ -33,6 +37,7 @@ export async function deployOnRack(options: RackOptions): Promise<readonly Machi
     ramdisk: { kernel, initrd },
     ...(machines.some(({ bootInterface }) => bootInterface === 'pxe') && { grub: await buildGrubNetboot() }),
     image: { path: image.path, sha256: image.sha256, format },
+    system,
     automatedClean,
     ...(keep ? { keep } : {}),
   }

@@ -15,6 +15,8 @@ Needs no root; the rack lives in namespaces and leaves nothing behind.
   --clean       erase the disk's metadata first, as a production site does (boots the ramdisk once more)
   --uefi        the machine has UEFI firmware (OVMF) instead of a BIOS
   --qcow2       deploy a qcow2 image instead of a raw one
+  --debian      deploy Debian 12 with cloud-init, a static address and user data: builds the image (once; mmdebstrap, from the
+                internet) and takes some minutes more
   --keep DIR    keep logs, databases and the console in DIR
   --help        this text`
 
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     clean: { type: 'boolean' },
     qcow2: { type: 'boolean' },
     uefi: { type: 'boolean' },
+    debian: { type: 'boolean' },
     keep: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -55,12 +58,13 @@ try {
 process.exit()
 
 async function onRack() {
-  ensureDebianPackages('lab', console.log)
+  ensureDebianPackages(values.debian ? 'debian' : 'lab', console.log)
   const firmware = values.uefi ? 'uefi' : 'bios'
   const [told] = await deployOnRack({
     print: console.log,
     machines: [{ name: 'metal-1', firmware }],
     automatedClean: values.clean ?? false,
+    system: values.debian ? 'debian' : 'tiny',
     format: values.qcow2 ? 'qcow2' : 'raw',
     ...(values.keep ? { keep: values.keep } : {}),
   })

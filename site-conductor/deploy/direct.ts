@@ -16,7 +16,7 @@ const PROGRESS_SPACING_MS = 3_000
 /** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
 const AGENT_TIMEOUT_MS = 25 * 60_000
 
-async function agentOf(context: StepContext<unknown>): Promise<AgentConnection> {
+export async function agentOf(context: StepContext<unknown>): Promise<AgentConnection> {
   const { agent_url: url, agent_token: sealed, agent_certificate: certificate } = deployContext(context)
   if (url === undefined || sealed === undefined || certificate === undefined) {
     throw new FaultError('agent.no_call', 'no agent has called during this boot')
@@ -51,7 +51,7 @@ async function perform(
   await waitForCommand(agent, command, progressNotes(context, step), heartbeats)
 }
 
-function progressNotes({ env, note }: StepContext<unknown>, step: string): (progress: CommandProgress) => void {
+export function progressNotes({ env, note }: StepContext<unknown>, step: string): (progress: CommandProgress) => void {
   let saidAt = -Infinity
   return ({ step: part, bytes, total, ratePerS }) => {
     if (env.mono() - saidAt < PROGRESS_SPACING_MS) return
@@ -62,7 +62,7 @@ function progressNotes({ env, note }: StepContext<unknown>, step: string): (prog
 }
 
 /** The node and its ports as agents want them in every step. */
-function nodeParams({ node, ...context }: StepContext<unknown>): Record<string, unknown> {
+export function nodeParams({ node, ...context }: StepContext<unknown>): Record<string, unknown> {
   const { instance_info: instanceInfo } = deployContext({ node, ...context })
   return {
     node: { uuid: node.node, properties: node.properties, instance_info: instanceInfo, driver_internal_info: {} },

@@ -1,5 +1,6 @@
 // The driver for machines with an IPMI 2.0 BMC: power and boot device by IPMI, deployment over the network.
 import { directDeploy } from '../deploy/direct.ts'
+import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import { defineDriver } from '../driver.ts'
 import { ipmiManagement, setBootDevice } from './ipmi/boot-device.ts'
@@ -15,6 +16,6 @@ export default defineDriver({
     power: { ipmitool: ipmiPower },
     management: { ipmitool: ipmiManagement },
     boot: { ipxe: ramdiskBoot<IpmiInfo>(), pxe: ramdiskBoot<IpmiInfo>('pxe') },
-    deploy: { direct: directDeploy<IpmiInfo>({ setBootDevice }) },
+    deploy: { direct: directDeploy<IpmiInfo>({ setBootDevice }), iscsi: iscsiDeploy<IpmiInfo>({ setBootDevice }) },
   },
 })

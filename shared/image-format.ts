@@ -19,14 +19,18 @@ export type ImageFormat =
   | 'zstd'
   | 'bzip2'
 
+const encoder = new TextEncoder()
+const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+const hexOf = (text: string): string => toHex(encoder.encode(text))
+
 /** Offset, bytes in hex, format: first match wins. Containers come before partition tables, which can be inside one of them. */
 const marks: [offset: number, hex: string, format: ImageFormat][] = [
   [0, '514649fb', 'qcow2'],
   [0, '4b444d56', 'vmdk'], // KDMV
   [0, '434f5744', 'vmdk'], // COWD
-  [0, Buffer.from('# Disk DescriptorFile').toString('hex'), 'vmdk'],
-  [0, Buffer.from('conectix').toString('hex'), 'vhd'],
-  [0, Buffer.from('vhdxfile').toString('hex'), 'vhdx'],
+  [0, hexOf('# Disk DescriptorFile'), 'vmdk'],
+  [0, hexOf('conectix'), 'vhd'],
+  [0, hexOf('vhdxfile'), 'vhdx'],
   [64, '7f10dabe', 'vdi'],
   [0, '51454400', 'qed'],
   [0, '4c554b53babe', 'luks'],
@@ -34,16 +38,15 @@ const marks: [offset: number, hex: string, format: ImageFormat][] = [
   [0, 'fd377a585a00', 'xz'],
   [0, '28b52ffd', 'zstd'],
   [0, '425a68', 'bzip2'],
-  [512, Buffer.from('EFI PART').toString('hex'), 'gpt'],
-  [4096, Buffer.from('EFI PART').toString('hex'), 'gpt'],
-  [32_769, Buffer.from('CD001').toString('hex'), 'iso'],
+  [512, hexOf('EFI PART'), 'gpt'],
+  [4096, hexOf('EFI PART'), 'gpt'],
+  [32_769, hexOf('CD001'), 'iso'],
 ]
 
 /** The format of an image that starts with `head` (SNIFF_BYTES of it, or all when it is shorter). */
 export function sniffFormat(head: Uint8Array): ImageFormat {
-  const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
   for (const [offset, hex, format] of marks) {
-    if (bytes.subarray(offset, offset + hex.length / 2).toString('hex') === hex) return format
+    if (toHex(head.subarray(offset, offset + hex.length / 2)) === hex) return format
   }
   return 'raw'
 }

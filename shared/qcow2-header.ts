@@ -27,35 +27,35 @@ const INCOMPATIBLE: Record<number, string | undefined> = {
 const MAX_L1_ENTRIES = 4 * 1024 * 1024
 
 /** `bytes` is the start of the file, `fileBytes` its whole length. Throws CodecError and nothing else. */
-export function decodeQcow2Header(bytes: Buffer, fileBytes: number): Qcow2Header {
-  if (bytes.length < 72 || bytes.readUInt32BE(0) !== 0x514649fb) throw new CodecError('not a qcow2 image')
-  const version = bytes.readUInt32BE(4)
+export function decodeQcow2Header(bytes: Uint8Array, fileBytes: number): Qcow2Header {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length < 72 || view.getUint32(0) !== 0x514649fb) throw new CodecError('not a qcow2 image')
+  const version = view.getUint32(4)
   if (version !== 2 && version !== 3) throw new CodecError(`qcow2 version ${version}`)
   if (version === 3 && bytes.length < 104) throw new CodecError('qcow2 header is cut short')
-  if (bytes.readBigUInt64BE(8) !== 0n || bytes.readUInt32BE(16) !== 0)
-    throw new CodecError('qcow2 image has a backing file')
-  const clusterBits = bytes.readUInt32BE(20)
+  if (view.getBigUint64(8) !== 0n || view.getUint32(16) !== 0) throw new CodecError('qcow2 image has a backing file')
+  const clusterBits = view.getUint32(20)
   if (clusterBits < 9 || clusterBits > 21) throw new CodecError(`qcow2 clusters of 2^${clusterBits} bytes`)
-  const crypt = bytes.readUInt32BE(32)
+  const crypt = view.getUint32(32)
   if (crypt !== 0) throw new CodecError('qcow2 image is encrypted')
   let compression: Qcow2Header['compression'] = 'zlib'
   if (version === 3) {
-    const features = bytes.readBigUInt64BE(72)
+    const features = view.getBigUint64(72)
     for (let bit = 0; bit < 64; bit++) {
       if ((features & (1n << BigInt(bit))) === 0n) continue
       const why = bit in INCOMPATIBLE ? INCOMPATIBLE[bit] : `needs the unknown feature ${bit}`
       if (why) throw new CodecError(`qcow2 image ${why}`)
     }
-    const headerBytes = bytes.readUInt32BE(100)
+    const headerBytes = view.getUint32(100)
     if (headerBytes < 104 || headerBytes > 2 ** clusterBits || headerBytes % 8 !== 0)
       throw new CodecError(`qcow2 header of ${headerBytes} bytes`)
-    const type = headerBytes > 104 && bytes.length > 104 ? bytes.readUInt8(104) : 0
+    const type = headerBytes > 104 && bytes.length > 104 ? view.getUint8(104) : 0
     if (type > 1 || (type === 1) !== ((features & 8n) !== 0n)) throw new CodecError(`qcow2 compression type ${type}`)
     compression = type === 1 ? 'zstd' : 'zlib'
   }
-  const size = bytes.readBigUInt64BE(24)
-  const l1Entries = bytes.readUInt32BE(36)
-  const l1Offset = bytes.readBigUInt64BE(40)
+  const size = view.getBigUint64(24)
+  const l1Entries = view.getUint32(36)
+  const l1Offset = view.getBigUint64(40)
   const clusterBytes = 2 ** clusterBits
   // An L1 entry stands for one L2 table, which is one cluster of 8-byte entries.
   const needed = (size + BigInt(clusterBytes * (clusterBytes / 8)) - 1n) / BigInt(clusterBytes * (clusterBytes / 8))

@@ -1,0 +1,41 @@
+// iscsi.start_iscsi_target: exports the root disk as LUN 1, to a conductor that writes it. Without CHAP only when asked for in so many words.
+import * as z from 'zod'
+import { defineCommand } from '../command.ts'
+import { eraseMetadata } from '../disk/erase.ts'
+import { iqnSchema, targetOf } from '../disk/iscsi-exports.ts'
+import { findRootDisk, withRootDisk } from '../steps/root-disk.ts'
+
+const printable = z.string().regex(/^[!-~]+$/, 'printable ASCII without spaces or quotes')
+const params = z
+  .object({
+    iqn: iqnSchema,
+    portal_port: z.number().int().min(1).max(65_535).default(3260),
+    /** Erases partition tables and file system signatures first. */
+    wipe_disk_metadata: z.boolean().default(false),
+    // RFC 7143 §9.2.1: a secret of less than 96 bits is no protection.
+    chap: z.object({ username: printable.max(64), secret: z.string().min(12).max(64) }).optional(),
+    /** The one address that may log in. */
+    initiator: z.union([z.ipv4(), z.ipv6()]).optional(),
+    /** Exports without CHAP. Whoever reaches the port can then write the disk. */
+    insecure: z.boolean().default(false),
+  })
+  .refine((given) => given.chap !== undefined || given.insecure, {
+    message: 'chap is missing; a disk is exported without it only with insecure: true',
+  })
+
+export const startIscsiTarget = defineCommand({
+  name: 'iscsi.start_iscsi_target',
+  about: 'Exports the root disk as LUN 1 of an iSCSI target; an export from before ends.',
+  kind: 'sync',
+  params,
+  async run(context, { iqn, portal_port, wipe_disk_metadata: wipe, chap, initiator }) {
+    const target = targetOf(context)
+    const device = await findRootDisk(context)
+    // Before anything else is written here: whoever wrote over the last export is shut out.
+    await target.stop()
+    if (wipe) await withRootDisk(context, { changed: true }, (disk) => eraseMetadata(disk, context.signal))
+    const port = await target.start({ iqn, port: portal_port, path: device.path, chap, initiator }, context.signal)
+    context.log(`${device.path} exported as ${iqn} to ${initiator ?? 'anybody'}${chap ? '' : ' WITHOUT CHAP'}`)
+    return { iscsi_target_iqn: iqn, portal_port: port, disk_bytes: device.sizeBytes }
+  },
+})

@@ -1,0 +1,139 @@
+// Images on their way from a server to the cache, raw ones (no program is needed for those).
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder } from '../../agent/testing.ts'
+import type { ImageInfo } from '../../shared/agent-protocol.ts'
+import { systemEnv } from '../../shared/env.ts'
+import { ImageCache } from './image-cache.ts'
+
+const bytes = noise(3 * MIB + 700)
+let stop: AsyncDisposableStack
+let folder: string
+let url: string
+let requests: number
+let answer: (request: { url?: string | undefined }) => Buffer | number | string
+let release: Promise<void> | undefined
+
+beforeEach(async () => {
+  stop = new AsyncDisposableStack()
+  folder = join(stop.use(await temporaryFolder()).path, 'images')
+  requests = 0
+  release = undefined
+  answer = () => bytes
+  const server = await serveHttp((request, response) => {
+    requests++
+    const said = answer(request)
+    if (typeof said === 'number') response.writeHead(said).end()
+    else if (typeof said === 'string') response.writeHead(302, { location: said }).end()
+    else void Promise.resolve(release).then(() => serveBytes(said)(request, response))
+  })
+  stop.use(server)
+  url = server.url
+})
+afterEach(() => stop.disposeAsync())
+
+const imageOf = (content: Buffer, more: Partial<ImageInfo> = {}): ImageInfo => ({
+  id: 'i',
+  urls: [`${url}/image`],
+  disk_format: 'raw',
+  os_hash_algo: 'sha256',
+  os_hash_value: sha256(content),
+  ...more,
+})
+// Pauses between tries are not waited for; the time in which a server must say something is.
+const env = { ...systemEnv, setTimer: (ms: number, run: () => void) => systemEnv.setTimer(ms > 10_000 ? ms : 1, run) }
+const use = { env, signal: new AbortController().signal, onProgress: () => {} }
+const cache = (maxBytes = 100 * MIB) => new ImageCache({ folder, maxBytes })
+const pathOf = (images: ImageCache, image: ImageInfo) => images.use(image, use, async ({ path }) => path)
+
+test('an image is fetched once, also by several at once and after a restart', async () => {
+  const images = cache()
+  const gate = Promise.withResolvers<void>()
+  release = gate.promise
+  const both = [pathOf(images, imageOf(bytes)), pathOf(images, imageOf(bytes))]
+  gate.resolve()
+  const [path] = await Promise.all(both)
+  expect((await readFile(path!)).equals(bytes)).toBe(true)
+  const again = await cache().use(imageOf(bytes), use, async (content) => content)
+  expect(again).toEqual({ path, bytes: bytes.length, digest: { algorithm: 'sha256', hex: sha256(bytes) } })
+  expect(requests).toBe(1)
+})
+
+test.each([
+  ['another digest', () => imageOf(noise(10)), () => bytes, 'image.digest', 1],
+  [
+    'a digest that protects nothing',
+    () => imageOf(bytes, { os_hash_algo: 'md5', os_hash_value: 'a'.repeat(32) }),
+    () => bytes,
+    'image.digest',
+    0,
+  ],
+  ['nothing there', () => imageOf(bytes), () => 404, 'image.not_found', 1],
+  ['a server that fails', () => imageOf(bytes), () => 503, 'image.unreachable', 3],
+  ['redirects without end', () => imageOf(bytes), () => '/again', 'image.unreachable', 18],
+  ['a redirect to a file', () => imageOf(bytes), () => 'file:///etc/passwd', 'image.not_found', 1],
+])('%s is a fault, and nothing of it stays', async (_, image, answers, code, count) => {
+  answer = answers
+  await expect(pathOf(cache(), image())).rejects.toMatchObject({ fault: { code } })
+  expect(requests).toBe(count)
+  expect(await readdir(folder).catch(() => [])).toEqual([])
+})
+
+test('a qcow2 that is declared raw is refused: its bytes say what it is', async () => {
+  const liar = Buffer.concat([Buffer.from('QFI\xfb', 'latin1'), noise(MIB)])
+  answer = () => liar
+  await expect(pathOf(cache(), imageOf(liar))).rejects.toMatchObject({ fault: { code: 'image.format' } })
+})
+
+test('a qcow2 with a backing file is refused before a program opens it', async () => {
+  const header = Buffer.alloc(64 * 1024)
+  header.set(Buffer.from('QFI\xfb\0\0\0\x03', 'latin1'))
+  header.writeBigUInt64BE(512n, 8)
+  header.writeUInt32BE(11, 16)
+  header.write('/etc/passwd', 512)
+  answer = () => header
+  await expect(pathOf(cache(), imageOf(header, { disk_format: 'qcow2' }))).rejects.toMatchObject({
+    fault: { code: 'image.format', message: expect.stringContaining('backing file') },
+  })
+  expect(await readdir(folder)).toEqual([])
+})
+
+test('a fetch that is aborted leaves nothing, and the next one who wants the image fetches it', async () => {
+  const images = cache()
+  release = new Promise(() => {})
+  const controller = new AbortController()
+  const first = images.use(imageOf(bytes), { ...use, signal: controller.signal }, async () => 'first')
+  const second = pathOf(images, imageOf(bytes))
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  release = undefined
+  controller.abort(new Error('cancelled'))
+  await expect(first).rejects.toThrow()
+  expect((await readFile(await second)).length).toBe(bytes.length)
+})
+
+test('what was used longest ago makes room; what is in use stays; what never fits is refused', async () => {
+  const [a, b, c] = [noise(MIB, 7), noise(MIB, 8), noise(MIB, 9)]
+  const images = cache(2.5 * MIB)
+  answer = () => a
+  await images.use(imageOf(a), use, async (pinned) => {
+    answer = () => b
+    await pathOf(images, imageOf(b))
+    answer = () => c
+    await pathOf(images, imageOf(c))
+    expect((await readFile(pinned.path)).equals(a)).toBe(true)
+  })
+  const raw = (await readdir(folder)).filter((name) => name.endsWith('.raw')).sort()
+  expect(raw).toEqual([a, c].map((each) => `sha256-${sha256(each)}-raw.raw`).sort())
+  answer = () => bytes
+  await expect(pathOf(images, imageOf(bytes))).rejects.toMatchObject({ fault: { code: 'image.too_large' } })
+})
+
+test('what a killed conductor left half made is removed, and a file that was cut is fetched again', async () => {
+  const path = await pathOf(cache(), imageOf(bytes))
+  await writeFile(join(folder, 'sha256-x.part'), 'half')
+  await writeFile(path, 'cut')
+  expect((await readFile(await pathOf(cache(), imageOf(bytes)))).equals(bytes)).toBe(true)
+  expect((await readdir(folder)).filter((name) => name.endsWith('.part'))).toEqual([])
+  expect(requests).toBe(2)
+})

@@ -1,0 +1,143 @@
+// Fetches an image into a file: digest of every byte, format by its first bytes, bounded size, bounded patience. What fails leaves a fault.
+import { createHash } from 'node:crypto'
+import type { FileHandle } from 'node:fs/promises'
+import type { ImageInfo } from '../../shared/agent-protocol.ts'
+import type { Env } from '../../shared/env.ts'
+import { FaultError } from '../../shared/faults.ts'
+import { formatLie, SNIFF_BYTES, sniffFormat } from '../../shared/image-format.ts'
+import { sleep } from '../timing.ts'
+
+export interface ImageDigest {
+  readonly algorithm: 'sha256' | 'sha512'
+  /** Lower-case hexadecimal. */
+  readonly hex: string
+}
+
+export interface ImageFetch {
+  readonly image: ImageInfo
+  readonly digest: ImageDigest
+  readonly into: FileHandle
+  readonly env: Env
+  readonly signal: AbortSignal
+  /** Called with the length that the server announces, before the first byte; throws to refuse it. */
+  readonly onLength: (bytes: number) => Promise<void>
+  readonly onProgress: (bytes: number, total: number | undefined) => void
+}
+
+const HEX_LENGTH = { sha256: 64, sha512: 128 }
+const MAX_REDIRECTS = 5
+const TRIES = 3
+const RETRY_PAUSE_MS = 2_000
+/** So long without a byte: the try has failed. */
+const STALL_MS = 60_000
+
+/** SHA-256 and SHA-512 only; os_hash_algo with os_hash_value win over checksum, whose algorithm follows from its length. */
+export function imageDigestOf(image: ImageInfo): ImageDigest {
+  const hex = (image.os_hash_value || image.checksum || '').trim().toLowerCase()
+  const named = image.os_hash_value ? image.os_hash_algo?.toLowerCase() : undefined
+  const algorithm = named ?? (hex.length === HEX_LENGTH.sha512 ? 'sha512' : 'sha256')
+  if (
+    (algorithm === 'sha256' || algorithm === 'sha512') &&
+    /^[0-9a-f]+$/.test(hex) &&
+    hex.length === HEX_LENGTH[algorithm]
+  )
+    return { algorithm, hex }
+  throw new FaultError('image.digest', 'the digest of the image is not a SHA-256 or SHA-512 in hexadecimal')
+}
+
+/** Resolves with the number of bytes that are in the file and have the digest. */
+export async function fetchImage(options: ImageFetch): Promise<number> {
+  const { env, signal } = options
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await fetchOnce(options)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof FaultError && error.fault.code !== 'image.unreachable') throw error
+      if (attempt === TRIES) throw error instanceof FaultError ? error : unreachable(error)
+    }
+    await sleep(env, RETRY_PAUSE_MS, signal)
+  }
+}
+
+async function fetchOnce(options: ImageFetch): Promise<number> {
+  const { image, digest, into, env, onLength, onProgress } = options
+  const stalled = new AbortController()
+  const signal = AbortSignal.any([options.signal, stalled.signal])
+  const stall = () =>
+    stalled.abort(new FaultError('image.unreachable', `no byte of the image for ${STALL_MS / 1000} s`))
+  let stopTimer = env.setTimer(STALL_MS, stall)
+  try {
+    const response = await follow(image.urls[0]!, signal)
+    const announced = Number(response.headers.get('content-length') ?? NaN)
+    const total = Number.isSafeInteger(announced) ? announced : undefined
+    if (total !== undefined) await onLength(total)
+    const hash = createHash(digest.algorithm)
+    let head = Buffer.alloc(0)
+    let bytes = 0
+    let isSniffed = false
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      stopTimer()
+      stopTimer = env.setTimer(STALL_MS, stall)
+      if (!isSniffed) {
+        head = Buffer.concat([head, chunk])
+        if (head.length >= SNIFF_BYTES) isSniffed = checkFormat(image, head)
+      }
+      hash.update(chunk)
+      for (let done = 0; done < chunk.length;) {
+        const { bytesWritten } = await into.write(chunk, done, chunk.length - done, bytes + done)
+        done += bytesWritten
+      }
+      bytes += chunk.length
+      onProgress(bytes, total)
+    }
+    if (total !== undefined && bytes !== total)
+      throw new FaultError('image.unreachable', `the image ended after ${bytes} of ${total} bytes`)
+    if (bytes === 0) throw new FaultError('image.format', 'the image is empty')
+    const actual = hash.digest('hex')
+    if (actual !== digest.hex)
+      throw new FaultError('image.digest', `the image has another ${digest.algorithm} than it should: ${actual}`)
+    if (!isSniffed) checkFormat(image, head)
+    await into.truncate(bytes) // an earlier try may have gone further
+    return bytes
+  } catch (error) {
+    if (stalled.signal.aborted) throw stalled.signal.reason
+    throw error
+  } finally {
+    stopTimer()
+  }
+}
+
+/** Redirects stay with http and https, and https never becomes http. */
+async function follow(start: string, signal: AbortSignal): Promise<Response> {
+  let url = new URL(start)
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    const response = await fetch(url, { redirect: 'manual', signal, headers: { 'accept-encoding': 'identity' } })
+    if (response.ok) return response
+    await response.body?.cancel()
+    const next = URL.parse(response.headers.get('location') ?? '', url)
+    if (response.status < 300 || response.status >= 400 || next === null) {
+      const isGone = response.status === 404 || response.status === 410
+      throw new FaultError(
+        isGone ? 'image.not_found' : 'image.unreachable',
+        `the image server answered ${response.status}`,
+      )
+    }
+    if (!/^https?:$/.test(next.protocol) || (url.protocol === 'https:' && next.protocol === 'http:'))
+      throw new FaultError('image.not_found', `the image server redirects from ${url.protocol} to ${next.protocol}`)
+    url = next
+  }
+  throw new FaultError('image.unreachable', `more than ${MAX_REDIRECTS} redirects`)
+}
+
+function checkFormat(image: ImageInfo, head: Uint8Array): true {
+  const lie = formatLie(image.disk_format, sniffFormat(head))
+  if (lie !== undefined) throw new FaultError('image.format', lie)
+  return true
+}
+
+function unreachable(error: unknown): FaultError {
+  const { message, cause } = error as Error
+  const why = cause instanceof Error ? cause.message : message
+  return new FaultError('image.unreachable', `the image cannot be fetched: ${why}`, { cause: error })
+}

@@ -1,0 +1,233 @@
+// The deploy interface "iscsi": the conductor fetches the image and writes it, through a disk that the agent exports; the rest is as in "direct".
+// 1. Each attempt has a name and a secret of its own, so that whoever wrote before (a conductor that was replaced) can never log in again.
+// 2. A disk counts as written when the agent has read back the digest of what was sent. 3. Whatever happens, the export ends.
+import { connect } from 'node:net'
+import { FaultError } from '../../shared/faults.ts'
+import { toBase64Url } from '../../shared/sealing.ts'
+import { type AgentConnection, findCommand, runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
+import type { Implementation, StepContext } from '../driver.ts'
+import type { SiteWrites } from '../site.ts'
+import { sleep } from '../timing.ts'
+import { agentOf, directDeploy, type DirectDeployOptions, nodeParams, progressNotes } from './direct.ts'
+import type { CachedImage } from './image-cache.ts'
+import { imageInfoOf } from './image-info.ts'
+import { runQemuImg } from './qemu-img.ts'
+import { deployContext } from './task-context.ts'
+
+const PORTAL_PORT = 3260
+const USERNAME = 'ferrule'
+/** 128 bits; RFC 7143 §9.2.1 asks for 96. */
+const SECRET_BYTES = 16
+const WATCH_MS = 10_000
+/** An agent that is silent for so long while its disk is written is lost; libiscsi alone would try to reconnect for ever. */
+const MAX_SILENCE_MS = 120_000
+const CLEANUP_MS = 20_000
+
+interface Exported {
+  readonly iqn: string
+  readonly secret: string
+  /** host:port, IPv6 in brackets. */
+  readonly portal: string
+  readonly diskBytes: number
+  /** The agent's entry of the command that exported. */
+  readonly command: string
+}
+
+export function iscsiDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
+  const direct = directDeploy<Info>(options)
+  return {
+    ...direct,
+    steps: { ...direct.steps, write_image: (context) => writeImage(context as StepContext<unknown>) },
+  }
+}
+
+async function writeImage(context: StepContext<unknown>): Promise<void> {
+  const { node, site, env, signal, note } = context
+  const { writes } = site
+  if (writes === undefined) throw new FaultError('driver.unsupported', 'this conductor writes no images itself')
+  const image = imageInfoOf(node.node, deployContext(context).instance_info)
+  const tell = teller(context)
+  const use = { env, signal, onProgress: tell }
+  await writes.images.use(image, use, (content) =>
+    writes.turns.run(
+      signal,
+      () => writeContent(context, writes, content, tell),
+      (ahead) =>
+        note('write_image.waits', { why: `this conductor writes other images first; ${ahead} more are waiting` }),
+    ),
+  )
+}
+
+async function writeContent(
+  context: StepContext<unknown>,
+  { folder }: SiteWrites,
+  content: CachedImage,
+  tell: Tell,
+): Promise<void> {
+  const { note, signal, env, before } = context
+  const agent = await agentOf(context)
+  const params = nodeParams(context)
+  const attempt = Buffer.from(env.random(8)).toString('hex')
+  const iqn = `iqn.2008-10.org.openstack:${context.node.node.toLowerCase()}:${attempt}`
+  const order = async (name: string, more: Record<string, unknown> = {}) => {
+    const heartbeats = agent.heartbeats.count()
+    const command = await startCommand(
+      agent,
+      name,
+      { iqn, ...more, ...params },
+      `${context.task.id} ${attempt} ${name}`,
+    )
+    return await waitForCommand(agent, command, ({ step, bytes, total }) => tell(step, bytes, total), heartbeats)
+  }
+  // What an earlier run of this step left the agent at: reading back. It can do one thing at a time.
+  const left = await runningCommand(agent, 'iscsi.digest')
+  if (left !== undefined) await waitForCommand(agent, left).catch(() => signal.throwIfAborted())
+  try {
+    const exported = await exportDisk(agent, iqn, attempt, context)
+    note('write_image.exported', { iqn })
+    if (content.bytes > exported.diskBytes)
+      throw new FaultError('image.too_large', `the image has ${content.bytes} bytes, the disk ${exported.diskBytes}`)
+    before()
+    const startedAt = env.mono()
+    await whileWatched(agent, exported.command, env, (watched) => copy(content, exported, folder, watched, tell))
+    const ms = Math.max(1, env.mono() - startedAt)
+    note('write_image.written', { bytes: content.bytes, durationMs: Math.round(ms) })
+    await order('iscsi.stop_iscsi_target')
+    const { algorithm, hex } = content.digest
+    const { digest } = await order('iscsi.digest', { bytes: content.bytes, algorithm })
+    if (digest !== hex)
+      throw new FaultError(
+        'disk.io',
+        `the disk does not hold what was written: its ${algorithm} is ${digest}, not ${hex}`,
+      )
+    note('write_image.verified', { [algorithm]: hex })
+    await order('iscsi.finish_disk')
+  } catch (error) {
+    await discard(agent, iqn, params).catch((cause: unknown) => {
+      note('write_image.left', { why: `the export may still be there: ${(cause as Error).message}` })
+    })
+    throw error
+  }
+}
+
+async function exportDisk(
+  agent: AgentConnection,
+  iqn: string,
+  attempt: string,
+  context: StepContext<unknown>,
+): Promise<Exported> {
+  const secret = toBase64Url(context.env.random(SECRET_BYTES))
+  const { hostname } = new URL(agent.url)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const params = {
+    iqn,
+    portal_port: PORTAL_PORT,
+    wipe_disk_metadata: true,
+    chap: { username: USERNAME, secret },
+    initiator: await addressTowards(agent.url, context.signal),
+    ...nodeParams(context),
+  }
+  const command = await startCommand(agent, 'iscsi.start_iscsi_target', params, `${context.task.id} ${attempt} export`)
+  const result = await waitForCommand(agent, command)
+  const { portal_port: port = PORTAL_PORT, disk_bytes: diskBytes = Infinity } = result as Record<string, number>
+  const portal = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  return { iqn, secret, portal, diskBytes, command: command.id }
+}
+
+/** Image onto disk. Zeros are written as well: what was on the disk before shall not shine through. */
+async function copy(
+  { path, bytes }: CachedImage,
+  { iqn, secret, portal }: Exported,
+  folder: string,
+  signal: AbortSignal,
+  tell: Tell,
+): Promise<void> {
+  const target = `driver=iscsi,transport=tcp,portal=${portal},target=${iqn},lun=1,user=${USERNAME},password-secret=secret0`
+  // -n: the target is there; -m 8 -W: eight requests under way, in any order; -t writeback: end with a flush.
+  const flags = ['-n', '-p', '-m', '8', '-W', '-t', 'writeback', '-f', 'raw']
+  await runQemuImg({
+    args: ['convert', ...flags, path, '--target-image-opts', target],
+    secret: { text: secret, folder },
+    signal,
+    onFraction: (fraction) => tell('iscsi', Math.floor(fraction * bytes), bytes),
+  })
+}
+
+/** Runs `work` for as long as the agent answers and knows `command`; its signal aborts with agent.lost when it does not. */
+async function whileWatched(
+  agent: AgentConnection,
+  command: string,
+  env: StepContext['env'],
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const lost = new AbortController()
+  const over = new AbortController()
+  const watch = async () => {
+    const signal = AbortSignal.any([agent.signal, over.signal])
+    for (let heardAt = env.mono(); !signal.aborted;) {
+      await sleep(env, WATCH_MS, signal)
+      const found = await findCommand({ ...agent, signal }, command).catch((error: unknown) => error as Error)
+      if (found === undefined)
+        return lost.abort(new FaultError('agent.lost', 'the agent was restarted while its disk was written'))
+      if (!(found instanceof Error)) heardAt = env.mono()
+      else if (env.mono() - heardAt > MAX_SILENCE_MS)
+        return lost.abort(new FaultError('agent.lost', `the agent at ${agent.url} does not answer: ${found.message}`))
+    }
+    return undefined
+  }
+  const watching = watch().catch(() => {})
+  try {
+    await work(AbortSignal.any([agent.signal, lost.signal]))
+  } finally {
+    over.abort(new Error('the write has ended'))
+    await watching
+  }
+}
+
+/**
+ * Ends the export that this attempt made and blanks the start of its disk. The task may have ended under us, so this goes without its signal and
+ * its last-moment check: the name is ours alone, and an agent that has heard of a newer epoch refuses.
+ */
+async function discard(agent: AgentConnection, iqn: string, params: Record<string, unknown>): Promise<void> {
+  const unbound = { ...agent, signal: AbortSignal.timeout(CLEANUP_MS), before: () => {} }
+  await waitForCommand(
+    unbound,
+    await startCommand(unbound, 'iscsi.stop_iscsi_target', { iqn, discard: true, ...params }),
+  )
+}
+
+/** The address that the machine sees when this host connects to it, as long as nothing between them translates addresses. */
+function addressTowards(url: string, signal: AbortSignal): Promise<string> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 443), signal })
+    socket.once('connect', () => {
+      const address = (socket.localAddress ?? '').replace(/^::ffff:/, '').replace(/%.*$/, '')
+      socket.destroy()
+      resolve(address)
+    })
+    socket.once('error', (error) => {
+      reject(
+        signal.aborted
+          ? signal.reason
+          : new FaultError('agent.lost', `the agent at ${url} does not answer: ${error.message}`),
+      )
+    })
+  })
+}
+
+type Tell = (part: string, bytes: number, total: number | undefined) => void
+
+/** Progress as notes, with the rate since the part began. */
+function teller(context: StepContext<unknown>): Tell {
+  const say = progressNotes(context, 'write_image')
+  let part = ''
+  let from = { at: 0, bytes: 0 }
+  return (step, bytes, total) => {
+    const now = context.env.mono()
+    if (step !== part || bytes < from.bytes) from = { at: now, bytes }
+    part = step
+    const ratePerS = now > from.at ? Math.round(((bytes - from.bytes) * 1000) / (now - from.at)) : 0
+    say({ step, bytes, ratePerS, ...(total !== undefined && { total }) })
+  }
+}
