@@ -1,7 +1,7 @@
 // A whole-disk image of Debian 12 with cloud-init, bootable by BIOS and UEFI, as a cloud would offer it.
 // Built without root, loop devices or mounts (mmdebstrap in a user namespace, mke2fs -d); a build takes two minutes and the internet once.
 // The disk is that of boot-disk.ts; the third partition is the root file system, which cloud-init grows.
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +20,7 @@ export interface DebianImageOptions {
 }
 
 const SUITE = 'bookworm'
+const WORK_PREFIX = 'ferrule-debian-'
 const ROOT_MIB = 1024
 const SYSTEM_END_LBA = (64 * MIB) / SECTOR
 const ROOT_END_LBA = SYSTEM_END_LBA + (ROOT_MIB * MIB) / SECTOR
@@ -34,6 +35,9 @@ const PACKAGES = [
 const WITHOUT = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*']
 /** All that the cloud kernel has for disks; the default initramfs with everything is five times as large. */
 const DISK_MODULES = ['virtio_pci', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'nvme', 'ext4']
+
+// mmdebstrap tidies up when its whole process group is told to end, as by a terminal, and ignores a signal to itself alone.
+const END_AS_A_GROUP = 'trap "trap - TERM; kill -TERM 0" TERM; mmdebstrap "$@" & wait $!'
 
 // What mmdebstrap says about itself that a person wants to know.
 const STAGE = /^I: ((?:downloading|extracting|installing|creating) .*?)\.*$/
@@ -61,7 +65,10 @@ export async function buildDebianImage(options: DebianImageOptions = {}): Promis
 async function build(rootScript: string, output: string, log: (line: string) => void): Promise<void> {
   if (insideRack()) throw new Error('a rack has no internet: build Debian before inRack()')
   // An ordinary user's namespace writes as somebody else, who may not come into that user's folders.
-  const work = mkdtempSync(join(tmpdir(), 'ferrule-debian-'))
+  removeLeftOvers()
+  const work = mkdtempSync(join(tmpdir(), `${WORK_PREFIX}${process.pid}-`))
+  const remove = () => rmSync(work, { recursive: true, force: true })
+  process.once('exit', remove) // a person may be too impatient
   const open = join(work, 'open')
   mkdirSync(open)
   chmodSync(work, 0o711)
@@ -88,7 +95,16 @@ async function build(rootScript: string, output: string, log: (line: string) => 
     await run('qemu-img', ['convert', '-O', 'qcow2', '-c', '-o', 'compression_type=zstd', disk, output])
     tell(`done: ${(statSync(output).size / 1e6).toFixed(0)} MB`)
   } finally {
-    rmSync(work, { recursive: true, force: true })
+    process.off('exit', remove)
+    remove()
+  }
+}
+
+/** Of builds that were killed outright. */
+function removeLeftOvers(): void {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(WORK_PREFIX))) {
+    const pid = name.slice(WORK_PREFIX.length).split('-')[0] ?? ''
+    if (!existsSync(`/proc/${pid}`)) rmSync(join(tmpdir(), name), { recursive: true, force: true })
   }
 }
 
@@ -109,7 +125,8 @@ async function bootstrap(archive: string, log: (line: string) => void): Promise<
     `--essential-hook=${hook.join(' && ')}`,
     '--customize-hook=chroot "$1" systemctl --quiet enable systemd-networkd',
   ]
-  await run('mmdebstrap', [...options, SUITE, archive], {
+  const endsWithUs = ['setpriv', '--pdeathsig', 'TERM', 'sh', '-c', END_AS_A_GROUP, 'mmdebstrap']
+  await run('setsid', [...endsWithUs, ...options, SUITE, archive], {
     cwd: '/',
     onErrorLine(line) {
       const stage = STAGE.exec(line)?.[1]
