@@ -1,8 +1,8 @@
 // `npm run demo`: from an empty folder to a machine that boots the image that was asked for.
-import { parseArgs } from 'node:util'
 import { ensureDebianPackages } from '../debian.ts'
 import { deployOnRack } from '../../e2e/demo/rack.ts'
 import { deployOnSim } from '../../e2e/demo/sim.ts'
+import { readOptions } from '../options.ts'
 import { onShutdown } from '../shutdown.ts'
 
 const HELP = `npm run demo [-- options]
@@ -20,22 +20,15 @@ Needs no root; the rack lives in namespaces and leaves nothing behind.
   --keep DIR    keep logs, databases and the console in DIR
   --help        this text`
 
-const { values } = parseArgs({
-  options: {
-    sim: { type: 'boolean' },
-    workerd: { type: 'boolean' },
-    clean: { type: 'boolean' },
-    qcow2: { type: 'boolean' },
-    uefi: { type: 'boolean' },
-    debian: { type: 'boolean' },
-    keep: { type: 'string' },
-    help: { type: 'boolean', short: 'h' },
-  },
+const values = readOptions(HELP, {
+  sim: { type: 'boolean' },
+  workerd: { type: 'boolean' },
+  clean: { type: 'boolean' },
+  qcow2: { type: 'boolean' },
+  uefi: { type: 'boolean' },
+  debian: { type: 'boolean' },
+  keep: { type: 'string' },
 })
-if (values.help) {
-  console.log(HELP)
-  process.exit(0)
-}
 console.log(`Node ${process.version}`)
 let stop: () => Promise<void> = async () => undefined
 onShutdown(async (reason) => {

@@ -2,7 +2,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { type CloudOptions, DEFAULT_PORT, startCloud } from '../../cloud/hosts/node/start.ts'
 import { startConductor } from '../../site-conductor/conductor.ts'
 import { resolveConfig } from '../../site-conductor/config.ts'
@@ -10,6 +9,7 @@ import { enrol } from '../../site-conductor/enrol.ts'
 import { logger } from '../../site-conductor/log.ts'
 import { Api } from '../../sim/api.ts'
 import { startWorkerdCloud } from '../../sim/workerd-cloud.ts'
+import { readOptions } from '../options.ts'
 import { onShutdown } from '../shutdown.ts'
 
 const HELP = `npm run dev -- [options]
@@ -24,24 +24,17 @@ Starts the API server (libSQL files, no other service) with a local conductor, a
   --verbose     log what cloud and conductor do, on standard error
   --help        this text`
 
-const { values } = parseArgs({
-  options: {
-    port: { type: 'string', default: String(DEFAULT_PORT) },
-    data: { type: 'string' },
-    'no-auth': { type: 'boolean', default: false },
-    workerd: { type: 'boolean', default: false },
-    fake: { type: 'string', default: '0' },
-    verbose: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h' },
-  },
+const values = readOptions(HELP, {
+  port: { type: 'string', default: String(DEFAULT_PORT) },
+  data: { type: 'string' },
+  'no-auth': { type: 'boolean', default: false },
+  workerd: { type: 'boolean', default: false },
+  fake: { type: 'string', default: '0' },
+  verbose: { type: 'boolean', default: false },
 })
-if (values.help) {
-  console.log(HELP)
-  process.exit(0)
-}
 const [port, fakeNodes] = [values.port, values.fake].map(Number) as [number, number]
 if (!Number.isInteger(port) || port < 0 || port > 65_535 || !Number.isInteger(fakeNodes) || fakeNodes < 0) {
-  console.error(HELP)
+  console.error(`--port and --fake are whole numbers.\n\n${HELP}`)
   process.exit(2)
 }
 if (values.workerd && values['no-auth']) {
@@ -68,7 +61,10 @@ try {
   if (!values['no-auth']) console.log(`token ${token ?? 'was shown at the first start'}`)
   console.log(`ready ${cloud.url}`)
 } catch (error) {
-  console.error((error as Error).message)
+  const { code, message } = error as NodeJS.ErrnoException
+  console.error(
+    code === 'EADDRINUSE' ? `port ${port} is in use; choose another with --port N (0 takes a free one)` : message,
+  )
   await stop()
   process.exit(1)
 }
