@@ -12,11 +12,14 @@ afterAll(() => rmSync(keep, { recursive: true, force: true }))
 test('a BIOS machine boots the image that was asked for, with its config drive, in two power-ons', async () => {
   const lines: string[] = []
   const [told] = await deployOnRack({ print: (line) => lines.push(line), format: 'qcow2', keep: join(keep, 'bios') })
-  const { result, powerOns, consoleLines } = told!
+  const { result, powerOns, bmcControls, consoleLines } = told!
   expect(result.osLine, consoleLines.join('\n')).toMatch(
     new RegExp(`FERRULE-OS-UP host=metal-1\\.demo uuid=${result.uuid} firmware=bios config=/dev/`),
   )
   expect(powerOns).toBe(2)
+  expect(bmcControls, 'on into the ramdisk, off, on into the instance; never a cycle or a reset').toEqual(
+    bmcControls.includes('00') ? ['01', '00', '01'] : ['01', '01'],
+  )
   const story = lines.join('\n')
   for (const stage of ['dhcp-ack', 'ipxe-script', 'kernel', 'ramdisk', 'agent.call', 'write_image'])
     expect(story).toContain(stage)

@@ -1,6 +1,6 @@
 // Inside the rack's namespaces: a site, and the story on each of its machines, told side by side.
 // Arguments: one JSON text, RackDemo. Tells the outer process what happens over IPC (say.ts).
-import { appendFileSync, mkdirSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rackDirectory } from '../../lab/namespaces.ts'
@@ -137,6 +137,9 @@ async function deploy(
     name,
     result,
     powerOns: machine.powerLog.filter(({ event }) => event === 'on').length,
+    bmcControls: readFileSync(machine.bmcLog, 'utf8')
+      .split('\n')
+      .flatMap((line) => /^\S+ 02 (\S\S) -> 00$/.exec(line)?.[1] ?? []),
     starts: machine.powerLog.flatMap(({ order }) => (order === undefined ? [] : [order])),
     firmwareLines: lines.filter((line) => line.includes('BdsDxe: starting')),
     consoleLines: lines.slice(Math.max(0, from - CONSOLE_LINES / 2), from + CONSOLE_LINES / 2),

@@ -7,6 +7,8 @@ export interface MachineResult {
   readonly result: StoryResult
   /** How often the power went from off to on. */
   readonly powerOns: number
+  /** Chassis Control commands that the BMC took, by its own log (IPMI 2.0 §28.3: 00 power down, 01 power up, 02 cycle, 03 reset). */
+  readonly bmcControls: readonly string[]
   /** For each start and reset the order of boot devices that it was made with, after what the BMC had been told. */
   readonly starts: readonly (readonly BootDevice[])[]
   /** UEFI: what the firmware started, by its own account. */
