@@ -20,6 +20,7 @@ export const labPackages: readonly LabPackage[] = [
     why: 'the conductor writing disks over iSCSI',
   },
   { package: 'ipxe-qemu', needs: '/usr/lib/ipxe/qemu/pxe-virtio.rom', why: 'network boot ROMs of the NICs' },
+  { package: 'ipxe', needs: '/usr/lib/ipxe/undionly.kpxe', why: 'boot loaders that the conductor serves' },
   { package: 'ovmf', needs: '/usr/share/OVMF/OVMF_CODE_4M.fd', why: 'UEFI firmware' },
   { package: 'openipmi', needs: 'ipmi_sim', why: 'a third-party BMC for each machine' },
   { package: 'libopenipmi-dev', needs: '/usr/include/OpenIPMI/mcserv.h', why: 'compiling the chassis relay' },
