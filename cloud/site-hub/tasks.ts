@@ -49,6 +49,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
     doneSteps: task.done_steps,
     lastEvent: task.last_event,
     deadline: task.deadline_ms,
+    ...(node.bmc_session !== null && { bmcSession: node.bmc_session }),
   }
   if (JSON.stringify(message).length > MAX_FRAME_BYTES) {
     const tooLarge: Fault = {
@@ -79,12 +80,14 @@ export async function rejected(turn: Turn, peer: Peer, message: Message<'rejecte
   })
 }
 
-/** The permit for one step. The intent is durable before `proceed` goes out. */
-export function intent(turn: Turn, peer: Peer, message: Message<'intent'>): void {
+/** The permit for one step. The intent, and with it how a successor shuts this conductor out, is durable before `proceed` goes out. */
+export async function intent(turn: Turn, peer: Peer, message: Message<'intent'>): Promise<void> {
   const task = heard(turn, peer, message)
   if (!task) return
   if (task.cancel) return turn.send(peer, { type: 'cancel', id: task.id })
   const { step, epoch, rid, bmcSession } = message
+  const isNew = bmcSession !== undefined && (await turn.node(task.node)).bmc_session !== bmcSession
+  if (isNew) turn.updateNode(task.node, { bmc_session: bmcSession })
   const alone = [...turn.state.conductors.values()].filter((conductor) => conductor.leaseUntil > 0).length === 1
   const tenureMs = alone ? TENURE_MS : 0
   turn.updateTask(task, {

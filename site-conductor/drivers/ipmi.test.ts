@@ -54,8 +54,10 @@ describeDriver(driver, {
 const verify = async (info: Record<string, unknown>) =>
   toFault(await power.steps!['verify']!(await context(info)).catch((error: unknown) => error))
 
-test('verify tells the power state', async () => {
-  await expect(power.steps!['verify']!(await context())).resolves.toEqual({ facts: { power_state: 'power off' } })
+test('verify tells the power state, and how a successor shuts this conductor out', async () => {
+  await expect(power.steps!['verify']!(await context())).resolves.toEqual({
+    facts: { power_state: 'power off', driver_internal_info: { fence: 'session' } },
+  })
 })
 
 test.each([
