@@ -1,6 +1,6 @@
 // All BMC sessions of a conductor, and the rules for using them.
 // Invariants: one mutation per BMC at a time; a mutation never starts in a session in which an older mutation's packet may still be
-// on its way; reads are asked once more in a new session when theirs was lost, mutations never.
+// on its way; reads are asked once more in a new session when theirs was lost, mutations never; idle sessions make room for new ones.
 import { getChassisStatus } from './commands/chassis-status.ts'
 import type { Privilege } from './commands/session-privilege.ts'
 import { nodeEnv, type Env } from './env.ts'
@@ -83,7 +83,7 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
     try {
       return await within(sessions.enter(bmc, privilege), signal, use)
     } catch (error) {
-      if (!isLost(error)) throw error
+      if (!isLost(error) && !(isFull(error) && (await sessions.makeRoom(bmc)))) throw error
       return within(sessions.enter(bmc, privilege), signal, use)
     }
   }
@@ -142,7 +142,7 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
       return { session, end }
     }
     const { session, end } = await open().catch(async (error: unknown) => {
-      if (!(error instanceof IpmiError) || error.kind !== 'busy' || !(await sessions.makeRoom(bmc))) throw error
+      if (!isFull(error) || !(await sessions.makeRoom(bmc))) throw error
       return await open()
     })
     return {
@@ -176,6 +176,11 @@ async function sessionOf(entry: Entry, signal: AbortSignal | undefined): Promise
     signal.addEventListener('abort', abort, { once: true })
     entry.session.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
+}
+
+/** The BMC has no session left (a "node busy" has a completion code). */
+function isFull(error: unknown): boolean {
+  return error instanceof IpmiError && error.kind === 'busy' && error.completionCode === undefined
 }
 
 function isLost(error: unknown): boolean {
