@@ -187,7 +187,7 @@ test.each([
   await expect.poll(() => bmc.activeSessions()).toBeLessThanOrEqual(1)
 })
 
-test.each(['refused', 'asker'] as const)(
+test.each(['refused', 'asker', 'pretended'] as const)(
   'at a BMC that cannot close another’s session (%s) the step is done without, once tried and then known',
   async (closing) => {
     bmc.firmware.closing = closing

@@ -93,16 +93,17 @@ async function shutOut(
   // Ids come round again: what had this one before us is gone.
   if (old === own.session.id) return undefined
   try {
-    const closed = await own.mutate((session) => closeSessionById(session, old, { signal, before }), signal)
-    if (!closed) return undefined
-    await getChassisStatus(own.session, { signal })
+    const close = () => own.mutate((session) => closeSessionById(session, old, { signal, before }), signal)
+    if (!(await close())) return undefined
+    // It must be gone now. (pyghmi's server says yes to every id, and closes nothing.)
+    if (await close()) return 'the BMC says that it has closed a session, and so it says again'
     note('fence.closed', { session: predecessor })
     return undefined
   } catch (error) {
     if (!(error instanceof IpmiError)) throw error
     if (error.kind === 'completion' || error.kind === 'privilege') return error.message
     if (error.kind !== 'session-lost') throw error
-    // It did not survive its own command: a BMC that closes the session of whoever asks (pyghmi), or one that was restarted just now.
+    // It did not survive its own command: a BMC that closes the session of whoever asks, or one that was restarted just now.
     const ability = await probe(context, pool)
     if (ability.fence === 'margin') return ability.why
     throw error
