@@ -209,6 +209,7 @@ export class FakeHub {
         Object.entries({ ...context, ...event.context }).filter(([, value]) => value !== null),
       )
       if (event.kind === 'finished') doneSteps = event.step + 1
+      if (event.kind === 'started') doneSteps = Math.min(doneSteps, event.step)
     }
     this.tasks.set(task.id, { ...task, doneSteps, lastEvent, context })
   }

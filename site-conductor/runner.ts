@@ -67,8 +67,8 @@ export class Run {
     this.#driver = driver
     this.authority = authority
     this.#log = options.log.with({ node: task.node, task: task.id, kind: task.kind, epoch: task.epoch })
-    const steps = unheard.map(({ event }) => event.step + (event.kind === 'finished' ? 1 : 0))
-    this.#index = Math.max(task.doneSteps, ...steps)
+    const last = unheard.at(-1)?.event
+    this.#index = last === undefined ? task.doneSteps : last.step + (last.kind === 'finished' ? 1 : 0)
     this.#predecessor = task.bmcSession
     this.#n = task.lastEvent + unheard.length
     this.#context = unheard.reduce((context, { event }) => merged(context, event.context), task.context)
@@ -171,7 +171,11 @@ export class Run {
     await bounded(this.#options.env, limit, authority.signal, async (signal) => {
       const context = await this.#contextOf(step, signal)
       for (const kind of Object.keys(this.#driver.interfaces)) {
-        await implementationOf(this.#driver, authority.hold.grant, kind)?.resume?.(context)
+        const back = await implementationOf(this.#driver, authority.hold.grant, kind)?.resume?.(context)
+        const to = task.steps.findIndex((earlier) => nameOf(earlier) === back)
+        if (to === -1 || to >= this.#index) continue
+        this.#log.info('the task goes back', { from: nameOf(step), to: nameOf(task.steps[to]) })
+        this.#index = to
       }
     })
   }

@@ -110,8 +110,7 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
   const step = (task.steps as Step[])[event.step]
   const name = step ? `${step.interface}.${step.step}` : 'unknown'
   const context = event.context ? merged(task.context as Record<string, unknown>, event.context) : task.context
-  const doneSteps = event.kind === 'finished' ? Math.max(task.done_steps, event.step + 1) : task.done_steps
-  turn.updateTask(task, { last_event: event.n, done_steps: doneSteps, context })
+  turn.updateTask(task, { last_event: event.n, done_steps: doneSteps(task, event), context })
   if (event.kind === 'kept') return
   turn.event(`step.${event.kind}`, {
     node: task.node,
@@ -131,6 +130,12 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
     })
   }
   if (event.facts) await takeFacts(turn, task.node, event.facts)
+}
+
+/** A step that begins again, behind those that are done, takes the task back to it: what followed has to be done once more. */
+function doneSteps({ done_steps: done }: TaskRow, { kind, step }: StepEvent): number {
+  if (kind === 'finished') return Math.max(done, step + 1)
+  return kind === 'started' ? Math.min(done, step) : done
 }
 
 export async function result(turn: Turn, peer: Peer, message: Message<'result'>): Promise<void> {
