@@ -20,7 +20,10 @@ function conductor() {
   const grants = new Grants(env)
   grants.startLease({ from: moment(env), ms: LEASE_MS })
   grants.add(fakeGrant('n', { epoch: 3 }))
-  return { env, grants, authority: new Authority(env, grants, grants.get('n')!) }
+  const hold = grants.get('n')!
+  // What a task's steps get, and what a person's call gets (calls.ts).
+  const checks = { task: new Authority(env, grants, hold).before, call: () => grants.check(hold) }
+  return { env, grants, checks }
 }
 
 type Conductor = ReturnType<typeof conductor>
@@ -51,29 +54,31 @@ const mutations: [string, (session: Session, options: RequestOptions) => Promise
 ]
 
 for (const [name, mutate] of mutations) {
-  test.each(losses)(`${name} is not sent again when, after its first packet, %s`, async (_, lose) => {
-    const made = conductor()
-    const { wire, login } = virtualSite()
-    const session = await login({ privilege: 'administrator', retries: 4 })
-    let packets = 0
-    wire.toBmc = () => {
-      packets++
-      lose(made)
-      return undefined
-    }
-    await expect(mutate(session, { before: made.authority.before })).rejects.toMatchObject({
-      fault: { code: expect.stringMatching(/^(lease.lapsed|fenced)$/) },
+  for (const who of ['task', 'call'] as const) {
+    test.each(losses)(`${name} of a ${who} is not sent again when, after its first packet, %s`, async (_, lose) => {
+      const made = conductor()
+      const { wire, login } = virtualSite()
+      const session = await login({ privilege: 'administrator', retries: 4 })
+      let packets = 0
+      wire.toBmc = () => {
+        packets++
+        lose(made)
+        return undefined
+      }
+      await expect(mutate(session, { before: made.checks[who] })).rejects.toMatchObject({
+        fault: { code: expect.stringMatching(/^(lease.lapsed|fenced)$/) },
+      })
+      expect(packets).toBe(1)
     })
-    expect(packets).toBe(1)
-  })
+  }
 
   test(`${name} goes on being sent while nothing is lost`, async () => {
-    const { authority } = conductor()
+    const { checks } = conductor()
     const { wire, login } = virtualSite()
     const session = await login({ privilege: 'administrator', retries: 4 })
     let packets = 0
     wire.toBmc = (packet) => (++packets < 4 ? undefined : packet)
-    await mutate(session, { before: authority.before })
+    await mutate(session, { before: checks.task })
     expect(packets).toBe(4)
   })
 }
@@ -90,7 +95,7 @@ test.each(losses)('a session for a mutation is not opened further when, in the m
       if (sent.length === before) lose(made)
       return packet
     }
-    await expect(login({ privilege: 'administrator', before: made.authority.before })).rejects.toMatchObject({
+    await expect(login({ privilege: 'administrator', before: made.checks.task })).rejects.toMatchObject({
       fault: { code: expect.stringMatching(/^(lease.lapsed|fenced)$/) },
     })
     // One more may say goodbye to what is half open.

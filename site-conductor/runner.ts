@@ -13,12 +13,12 @@ import {
   type StepContext,
   type StepResult,
 } from './driver.ts'
-import { openDriverInfo } from './driver-info.ts'
 import type { Entry, Task } from './journal.ts'
 import type { Log } from './log.ts'
 import type { Questions } from './questions.ts'
 import type { Reports } from './reports.ts'
 import type { Site } from './site.ts'
+import { stepContext } from './step-context.ts'
 import { bounded } from './timing.ts'
 
 const STEP_TIMEOUT_MS = 10 * 60_000
@@ -181,33 +181,14 @@ export class Run {
   }
 
   async #contextOf(step: Step, signal: AbortSignal, fence?: Fence): Promise<StepContext> {
-    const { env, site, note } = this.#options
     const { task, authority } = this
-    const node = authority.hold.grant
-    const now = () => this.#context
-    return {
-      node,
-      driverInfo: await openDriverInfo(this.#driver, node, site),
-      before: authority.before,
-      signal,
-      note: (stage, body = {}) => note(node.node, task.id, stage, body),
-      env,
-      log: this.#log.with({ step: nameOf(step) }),
-      site,
-      task: {
-        id: task.id,
-        kind: task.kind,
-        get epoch() {
-          return authority.epoch
-        },
-        get context() {
-          return now()
-        },
-      },
-      args: step.args,
-      fence,
-      keep: (context) => this.#report('kept', { context }),
-    }
+    const log = this.#log.with({ step: nameOf(step) })
+    const [context, keep] = [
+      () => this.#context,
+      (kept: Record<string, unknown>) => this.#report('kept', { context: kept }),
+    ]
+    const running = { ...this.#options, log, driver: this.#driver, task, authority, context, keep }
+    return await stepContext(running, step, signal, fence)
   }
 
   async #report(kind: StepEvent['kind'], { context, facts }: StepResult = {}): Promise<void> {
