@@ -27,6 +27,8 @@ export interface LinkHandler {
   /** Every message that is not about session, lease and grants. */
   message(message: ToConductor): void
   tenures(tenures: Record<string, number>, sent: Moment): void
+  /** The hub wants a node back that was held with `epoch`: nothing may be done with it from now on. It waits for `released`. */
+  dropped(node: string, epoch: number): void
 }
 
 export interface LinkOptions {
@@ -193,7 +195,10 @@ export class Link {
           handler.tenures(message.tenures, sent)
         } else if (message.type === 'grants') {
           if (message.session !== this.#session) return
-          for (const node of message.drop) grants.drop(node)
+          for (const node of message.drop) {
+            const hold = grants.drop(node)
+            if (hold !== undefined) handler.dropped(node, hold.grant.epoch)
+          }
           for (const grant of message.add) grants.add(grant)
         } else handler.message(message)
       }

@@ -64,7 +64,7 @@ export class Tasks {
 
   async #begin(task: Task): Promise<void> {
     const { env, grants, journal, drivers, send, broken, log } = this.#options
-    await Promise.all([...this.#runs.values()].filter((run) => run.task.node === task.node).map((run) => run.ended))
+    await this.ended(task.node)
     if (this.#closed) return
     try {
       const hold = grants.find(task.node, task.epoch)
@@ -126,6 +126,11 @@ export class Tasks {
   /** Is there a task of `node` that the hub has not settled, running or left over from before a restart? */
   isPending(node: string): boolean {
     return [...this.#options.journal.entries.values()].some(({ task }) => task.node === node)
+  }
+
+  /** Resolves when no run on `node` is under way. */
+  async ended(node: string): Promise<void> {
+    await Promise.all([...this.#runs.values()].filter((run) => run.task.node === node).map((run) => run.ended))
   }
 
   isBusy(node: string): boolean {
