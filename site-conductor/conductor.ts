@@ -168,6 +168,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       case 'proceed':
         return tasks.proceed(message.id, message.rid, message.tenureMs)
       case 'fenced':
+        return await tasks.over(message.id, message.type, message.rid, message.epoch)
       case 'done':
         return await tasks.over(message.id, message.type, message.rid)
       case 'cancel':

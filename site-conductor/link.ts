@@ -168,6 +168,7 @@ export class Link {
         after(leaseMs / 2, () => renewals.has(rid) && close(1001, 'the hub is silent'))
         after(leaseMs / 4, () => renew(leaseMs))
       }
+      const send = (message: FromConductor) => socket.send(encode(message))
       const onMessage = (message: ToConductor) => {
         if (message.type === 'welcome') {
           if (welcomed || helloSent === undefined) return close(CLOSE.malformed, 'welcome came twice')
@@ -178,6 +179,8 @@ export class Link {
             else grants.forgetSession()
           }
           this.#session = message.session
+          // Not before: what is said between hello and welcome is said under an epoch that the hub has just ended.
+          this.#send = send
           grants.startLease({ from: helloSent, ms: message.leaseMs })
           welcomed = true
           this.connected = true
@@ -208,8 +211,7 @@ export class Link {
           if (ended) return
           openedAt = env.mono()
           helloSent = moment(env)
-          this.#send = (message) => socket.send(encode(message))
-          this.send({ type: 'hello', incarnation: identity.incarnation, grantsDigest: digest, ...handler.hello() })
+          send({ type: 'hello', incarnation: identity.incarnation, grantsDigest: digest, ...handler.hello() })
         },
         message: (frame) => {
           if (ended) return

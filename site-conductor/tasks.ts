@@ -92,9 +92,11 @@ export class Tasks {
   }
 
   /** `fenced`: somebody else has it. `done`: it has ended. Either way nothing more is to be said about it. */
-  async over(id: string, why: 'fenced' | 'done', rid?: number): Promise<void> {
-    if (rid !== undefined && this.#runs.has(id) && !this.#questions.isOpen(id, rid)) return
+  async over(id: string, why: 'fenced' | 'done', rid?: number, epoch?: number): Promise<void> {
     const run = this.#runs.get(id)
+    if (rid !== undefined && run !== undefined && !this.#questions.isOpen(id, rid)) return
+    // An answer to what was said under an epoch that this run has left behind.
+    if (epoch !== undefined && run !== undefined && run.authority.epoch > epoch) return
     run?.authority.end(new FaultError('fenced', `the hub says that task ${id} is ${why}`))
     await run?.ended
     await this.#reports.forget(id)

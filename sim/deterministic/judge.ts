@@ -27,6 +27,9 @@ export const INVARIANTS = {
 } as const
 export type Invariant = keyof typeof INVARIANTS
 
+/** Of a frame in the trace: type, ids and epoch come first. */
+const FRAME_CHARACTERS = 160
+
 const EDGES = new Set(TRANSITIONS.map(([from, trigger, to]) => `${from}|${trigger}|${to}`))
 
 export class Judge {
@@ -51,7 +54,7 @@ export class Judge {
 
   /** The hub sends a frame: what it promises with it. */
   sent(conductor: string, frame: string): void {
-    this.frame(frame)
+    this.#frame(`hub → ${conductor}`, frame)
     if (!/^\{"type":"(welcome|lease|proceed)"/.test(frame)) return
     const message = JSON.parse(frame) as ToConductor
     const until = (ms: number) => this.#world.clock.now + ms
@@ -62,7 +65,12 @@ export class Judge {
     for (const [task, ms] of Object.entries(message.tenures)) this.#later(this.#tenureUntil, task, until(ms))
   }
 
-  frame(frame: string): void {
+  heard(conductor: string, frame: string): void {
+    this.#frame(`${conductor} → hub`, frame)
+  }
+
+  #frame(way: string, frame: string): void {
+    if (!/^\{"type":"(renew|lease|notes|ack)"/.test(frame)) this.#world.say(way, frame.slice(1, FRAME_CHARACTERS))
     for (const secret of this.#secrets)
       if (frame.includes(secret)) this.#complain('secret', `${frame.slice(0, 80)}… holds a password`)
   }

@@ -71,7 +71,7 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
       }
       const host: ConductorHost = new ConductorHost({
         world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed,
-        onFrame: (_from, frame) => judge.frame(frame),
+        onFrame: (from, frame) => judge.heard(from, frame),
       }) // prettier-ignore
       host.wire.latencyMs = mix.wanLatencyMs
       return host

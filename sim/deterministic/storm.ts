@@ -115,7 +115,8 @@ export class Storm {
         say(machine.address)
         return machine.bmc.sessions.forgetAll()
       case 'clock.jump': {
-        const byMs = random.between(-60_000, 60_000)
+        // Back only where the other clock is right: a host both of whose clocks are wrong at once knows nothing of time.
+        const byMs = random.between(this.#stage.mix.faults['conductor.pause'] === undefined ? -60_000 : 0, 60_000)
         say(`${conductor.id} by ${Math.round(byMs)} ms`)
         if (conductor.process !== undefined) conductor.process.wallOffsetMs += byMs
         return

@@ -18,7 +18,7 @@ export class World {
 
   /** A line of the trace: the same seed gives the same lines, to the byte. */
   say(who: string, what: string): void {
-    const line = `${((this.clock.now - START_MS) / 1000).toFixed(3).padStart(9)} ${who.padEnd(8)} ${what}`
+    const line = `${((this.clock.now - START_MS) / 1000).toFixed(3).padStart(9)} ${who.padEnd(9)} ${what}`
     this.#hash.update(line).update('\n')
     this.#lines++
     this.#print?.(line)
