@@ -5,7 +5,6 @@ import {
   implementationOf,
   type Context,
   type Driver,
-  type Fencing,
   type Implementation,
   type StepContext,
 } from '../../site-conductor/driver.ts'
@@ -72,7 +71,6 @@ export function simDriver(world: DriverWorld): Driver {
     return Object.fromEntries(entries) as Implementation<IpmiInfo>
   }
 
-  const fencing = ipmi.fencing as Fencing<IpmiInfo>
   const management = firstOf('management')
   const boot = bootModel(tickets)
   const deploy = deployModel(process, lan, management)
@@ -89,10 +87,6 @@ export function simDriver(world: DriverWorld): Driver {
       management: { ipmitool: wrapAll(management, 'management') as Implementation },
       boot: { sim: wrapAll(boot, 'boot') as Implementation },
       deploy: { sim: wrapAll(deploy, 'deploy') as Implementation },
-    },
-    fencing: {
-      ...fencing,
-      open: (context, predecessor) => fencing.open(wrapped(context as StepContext<IpmiInfo>, 'fence'), predecessor),
     },
   }
 }
