@@ -155,6 +155,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       },
       message: (message) => void dispatch(message).catch(fail),
       tenures: (tenures, sent) => tasks.extendTenures(tenures, sent),
+      dropped: async (node) => void (await Promise.all([tasks.ended(node), calls.ended(node)])),
     },
   })
 

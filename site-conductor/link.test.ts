@@ -25,11 +25,13 @@ function wire() {
       }
     },
   }
+  let dropped = (_node: string): Promise<void> => Promise.resolve()
   const handler = {
     hello: () => ({ version: '1', hostname: 'h', drivers: [], capabilities: [], inflight: [] }),
     welcomed() {},
     message() {},
     tenures() {},
+    dropped: (node: string) => dropped(node),
   }
   /** Pauses before further tries, as they are logged, in ms. */
   const waits: number[] = []
@@ -55,7 +57,8 @@ function wire() {
     })
     say({ type: 'grants', session, ringVersion: 1, add: [fakeGrant('n', { epoch: session })], drop: [], last: true })
   }
-  return { env, grants, dials, link, last, say, welcome, waits }
+  const onDropped = (run: typeof dropped) => void (dropped = run)
+  return { env, grants, dials, link, last, say, welcome, waits, onDropped }
 }
 
 /** Lets promises of signing and digests settle: they use real crypto, which answers on later turns. */
@@ -96,6 +99,27 @@ test('a hub that is silent for half a lease is left while the lease still holds'
   await until(() => ended.length > 0)
   expect(ended[0]).toMatchObject({ kind: 'served', why: 'the hub is silent' })
   grants.check(grants.find('n', 1))
+})
+
+test('a node that the hub wants back is dropped at once, and released when nothing is done with it any more', async () => {
+  const { grants, last, say, welcome, onDropped } = await connected()
+  const working = Promise.withResolvers<void>()
+  onDropped(() => working.promise)
+  welcome(3)
+  const hold = grants.find('n', 3)
+  const drop = (node: string) =>
+    say({ type: 'grants', session: 3, ringVersion: 2, add: [], drop: [node], last: true })
+  drop('n')
+  expect(hold.signal.aborted).toBe(true)
+  const released = () => last().sent.filter((message) => message.type === 'released')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(released()).toEqual([])
+  working.resolve()
+  await until(() => released().length > 0)
+  drop('n')
+  drop('unknown')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(released(), 'once, and nothing that was not held').toEqual([{ type: 'released', node: 'n', epoch: 3 }])
 })
 
 test('a lapse ends the connection and every hold', async () => {

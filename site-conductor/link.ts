@@ -27,6 +27,8 @@ export interface LinkHandler {
   /** Every message that is not about session, lease and grants. */
   message(message: ToConductor): void
   tenures(tenures: Record<string, number>, sent: Moment): void
+  /** The hub wants the node back. Resolves when nothing is done with it any more. */
+  dropped(node: string): Promise<void>
 }
 
 export interface LinkOptions {
@@ -103,6 +105,21 @@ export class Link {
       )
       if (stopped) return { kind: 'drained', why: 'stopped', uptimeMs: 0 }
     }
+  }
+
+  /** From here on nothing is sent to the node's BMC; the hub hears of it once what was under way has ended, too. */
+  async #release(node: string): Promise<void> {
+    const { grants, handler, log } = this.#options
+    const hold = grants.get(node)
+    const session = this.#session
+    grants.drop(node)
+    if (hold === undefined) return
+    try {
+      await handler.dropped(node)
+    } catch (error) {
+      return log.error('a node was not released', { node, error })
+    }
+    if (this.#session === session) this.send({ type: 'released', node, epoch: hold.grant.epoch })
   }
 
   stop(): void {
@@ -193,7 +210,7 @@ export class Link {
           handler.tenures(message.tenures, sent)
         } else if (message.type === 'grants') {
           if (message.session !== this.#session) return
-          for (const node of message.drop) grants.drop(node)
+          for (const node of message.drop) void this.#release(node)
           for (const grant of message.add) grants.add(grant)
         } else handler.message(message)
       }

@@ -64,7 +64,7 @@ export class Tasks {
 
   async #begin(task: Task): Promise<void> {
     const { env, grants, journal, drivers, send, broken, log } = this.#options
-    await Promise.all([...this.#runs.values()].filter((run) => run.task.node === task.node).map((run) => run.ended))
+    await this.#runsEnded(task.node)
     if (this.#closed) return
     try {
       const hold = grants.find(task.node, task.epoch)
@@ -126,6 +126,16 @@ export class Tasks {
   /** Is there a task of `node` that the hub has not settled, running or left over from before a restart? */
   isPending(node: string): boolean {
     return [...this.#options.journal.entries.values()].some(({ task }) => task.node === node)
+  }
+
+  /** Resolves when no run of the node is left. */
+  async ended(node: string): Promise<void> {
+    await this.#deliveries.get(node)
+    await this.#runsEnded(node)
+  }
+
+  async #runsEnded(node: string): Promise<void> {
+    await Promise.all([...this.#runs.values()].filter((run) => run.task.node === node).map((run) => run.ended))
   }
 
   isBusy(node: string): boolean {
