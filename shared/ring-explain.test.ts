@@ -51,7 +51,11 @@ test('a node that will move, or cannot be anywhere, says why', () => {
 test('what would move is what does move, and nothing else', () => {
   const change: fc.Arbitrary<Change> = fc.oneof(
     fc.record({ kind: fc.constantFrom('without' as const, 'drain' as const), member: fc.constantFrom('a', 'b', 'd') }),
-    fc.record({ kind: fc.constant('weight' as const), member: fc.constantFrom('a', 'b', 'new'), weight: fc.integer({ min: 1, max: 5 }) }),
+    fc.record({
+      kind: fc.constant('weight' as const),
+      member: fc.constantFrom('a', 'b', 'new'),
+      weight: fc.integer({ min: 1, max: 5 }),
+    }),
   )
   fc.assert(
     fc.property(fc.nat({ max: 60 }), change, (count, what) => {
@@ -59,7 +63,10 @@ test('what would move is what does move, and nothing else', () => {
       const told = whatIf(nodes, members, what)
       const after = apply(nodes, changed(members, what))
       expect(told.moves.map((move) => move.node).sort()).toEqual(
-        after.filter((node, i) => node.owner !== nodes[i]!.owner).map((node) => node.id).sort(),
+        after
+          .filter((node, i) => node.owner !== nodes[i]!.owner)
+          .map((node) => node.id)
+          .sort(),
       )
       if (what.kind === 'without' || what.kind === 'drain')
         for (const move of told.moves) expect(move.to).not.toBe(what.member)
@@ -79,5 +86,9 @@ test('each member is shown with what it has and its share', () => {
     { id: 'b', held: 10, share: 10, offQuota: 0 },
     { id: 'c', held: 1, share: 0, offQuota: 0 },
   ])
-  expect(balances([{ id: 'n', driver: 'ipmi', owner: 'c' }], members)[2]).toMatchObject({ held: 1, share: 0, offQuota: 1 })
+  expect(balances([{ id: 'n', driver: 'ipmi', owner: 'c' }], members)[2]).toMatchObject({
+    held: 1,
+    share: 0,
+    offQuota: 1,
+  })
 })

@@ -5,7 +5,12 @@ import { groupsOf, labelText, obstacle, placeOne, plan, type Member, type RingNo
 
 const DRIVERS = ['ipmi', 'redfish'] as const
 const nodesOf = (count: number, more: Partial<RingNode> = {}): RingNode[] =>
-  Array.from({ length: count }, (_, i) => ({ id: `${more.driver ?? ''}${more.labels ?? ''}node-${i}`, driver: 'ipmi', owner: null, ...more }))
+  Array.from({ length: count }, (_, i) => ({
+    id: `${more.driver ?? ''}${more.labels ?? ''}node-${i}`,
+    driver: 'ipmi',
+    owner: null,
+    ...more,
+  }))
 
 function apply(nodes: readonly RingNode[], members: readonly Member[]): { nodes: RingNode[]; moved: number } {
   const { moves } = plan(nodes, members)
@@ -29,7 +34,10 @@ const membership = fc
   .uniqueArray(fc.integer({ min: 0, max: 11 }), { maxLength: 8 })
   .chain((ids) => fc.tuple(...ids.map(member)))
 const mixed = fc
-  .array(fc.tuple(fc.constantFrom(...DRIVERS), fc.constantFrom('', 'row=1', 'pdu=a,row=2'), fc.integer({ min: 0, max: 60 })), { maxLength: 6 })
+  .array(
+    fc.tuple(fc.constantFrom(...DRIVERS), fc.constantFrom('', 'row=1', 'pdu=a,row=2'), fc.integer({ min: 0, max: 60 })),
+    { maxLength: 6 },
+  )
   .map((kinds) => {
     const all = kinds.flatMap(([driver, labels, count]) => nodesOf(count, { driver, labels }))
     return [...new Map(all.map((node) => [node.id, node])).values()]
@@ -70,7 +78,10 @@ test('each group is less than a node off quota, with as few moves as that needs,
           least += leastMoves(was, eligible)
           const weights = eligible.reduce((sum, m) => sum + m.weight, 0)
           const held = loads(group.nodes, eligible)
-          expect(held.reduce((a, b) => a + b, 0), 'every node is with a member that may have it').toBe(group.nodes.length)
+          expect(
+            held.reduce((a, b) => a + b, 0),
+            'every node is with a member that may have it',
+          ).toBe(group.nodes.length)
           held.forEach((load, i) => {
             expect(Math.abs(load - (group.nodes.length * eligible[i]!.weight) / weights)).toBeLessThan(1)
           })
@@ -86,7 +97,10 @@ test('each group is less than a node off quota, with as few moves as that needs,
 test('a draining member gives everything away that another may have, and gets nothing', () => {
   fc.assert(
     fc.property(mixed, membership, (start, members) => {
-      const nodes = apply(start, members.map((each) => ({ ...each, draining: false }))).nodes
+      const nodes = apply(
+        start,
+        members.map((each) => ({ ...each, draining: false })),
+      ).nodes
       for (const { node, from, to } of plan(nodes, members).moves) {
         expect(members.find((each) => each.id === to)?.draining, `${node} from ${from}`).toBe(false)
       }
@@ -118,19 +132,25 @@ test('the order of members and nodes does not matter', () => {
 
 test('a member that joins and leaves, or drains and is back, leaves the loads as they were', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 200 }), fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 6 }), (count, weights) => {
-      const members: Member[] = weights.map((weight, i) => ({ id: `m${i}`, weight, drivers: ['ipmi'] }))
-      const joined = [...members, { id: 'new', weight: 2, drivers: ['ipmi'] }]
-      const before = apply(nodesOf(count), members).nodes
-      const back = apply(apply(before, joined).nodes, members).nodes
-      const gone = apply(before, [{ ...members[0]!, draining: members.length > 1 }, ...members.slice(1)]).nodes
-      // With equal weights the loads come back but for who has the odd nodes; with others each is less than a node off.
-      if (new Set(weights).size === 1) expect(loads(back, members).sort()).toEqual(loads(before, members).sort())
-      const total = weights.reduce((a, b) => a + b, 0)
-      for (const nodes of [back, apply(gone, members).nodes]) {
-        loads(nodes, members).forEach((load, i) => expect(Math.abs(load - (count * weights[i]!) / total)).toBeLessThan(1))
-      }
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: 200 }),
+      fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 6 }),
+      (count, weights) => {
+        const members: Member[] = weights.map((weight, i) => ({ id: `m${i}`, weight, drivers: ['ipmi'] }))
+        const joined = [...members, { id: 'new', weight: 2, drivers: ['ipmi'] }]
+        const before = apply(nodesOf(count), members).nodes
+        const back = apply(apply(before, joined).nodes, members).nodes
+        const gone = apply(before, [{ ...members[0]!, draining: members.length > 1 }, ...members.slice(1)]).nodes
+        // With equal weights the loads come back but for who has the odd nodes; with others each is less than a node off.
+        if (new Set(weights).size === 1) expect(loads(back, members).sort()).toEqual(loads(before, members).sort())
+        const total = weights.reduce((a, b) => a + b, 0)
+        for (const nodes of [back, apply(gone, members).nodes]) {
+          loads(nodes, members).forEach((load, i) =>
+            expect(Math.abs(load - (count * weights[i]!) / total)).toBeLessThan(1),
+          )
+        }
+      },
+    ),
     { numRuns: 200 },
   )
   const three: Member[] = ['a', 'b', 'c'].map((id) => ({ id, weight: 1, drivers: ['ipmi'] }))
@@ -143,24 +163,28 @@ test('a member that joins and leaves, or drains and is back, leaves the loads as
 test('a node that is placed by itself leaves nothing to be moved, or says that something must', () => {
   const seen = { placed: 0, moved: 0 }
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 6 }), fc.integer({ min: 0, max: 40 }), (weights, count) => {
-      const members: Member[] = weights.map((weight, i) => ({ id: `m${i}`, weight, drivers: ['ipmi'] }))
-      const nodes: RingNode[] = []
-      for (let i = 0; i < count; i++) {
-        const held = new Map(members.map((each, at) => [each.id, loads(nodes, members)[at]!]))
-        const owner = placeOne(`n${i}`, members, held, held)
-        nodes.push({ id: `n${i}`, driver: 'ipmi', owner: owner ?? null })
-        const { moves } = plan(nodes, members)
-        if (owner === undefined) {
-          expect(moves.length, 'the new node and another').toBeGreaterThan(1)
-          nodes.splice(0, nodes.length, ...apply(nodes, members).nodes)
-          seen.moved++
-        } else {
-          expect(moves).toEqual([])
-          seen.placed++
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 6 }),
+      fc.integer({ min: 0, max: 40 }),
+      (weights, count) => {
+        const members: Member[] = weights.map((weight, i) => ({ id: `m${i}`, weight, drivers: ['ipmi'] }))
+        const nodes: RingNode[] = []
+        for (let i = 0; i < count; i++) {
+          const held = new Map(members.map((each, at) => [each.id, loads(nodes, members)[at]!]))
+          const owner = placeOne(`n${i}`, members, held, held)
+          nodes.push({ id: `n${i}`, driver: 'ipmi', owner: owner ?? null })
+          const { moves } = plan(nodes, members)
+          if (owner === undefined) {
+            expect(moves.length, 'the new node and another').toBeGreaterThan(1)
+            nodes.splice(0, nodes.length, ...apply(nodes, members).nodes)
+            seen.moved++
+          } else {
+            expect(moves).toEqual([])
+            seen.placed++
+          }
         }
-      }
-    }),
+      },
+    ),
     { numRuns: 100 },
   )
   expect(seen.placed, 'most are placed').toBeGreaterThan(seen.moved * 10)
@@ -170,7 +194,12 @@ test('pinned nodes leave a live owner last', () => {
   const nodes = nodesOf(20).map((node, i) => ({ ...node, owner: 'a', pinned: i < 10 }))
   const members: Member[] = ['a', 'b'].map((id) => ({ id, weight: 1, drivers: ['ipmi'] }))
   const { moves } = plan(nodes, members)
-  expect(moves.map((move) => move.node).sort()).toEqual(nodes.slice(10).map((node) => node.id).sort())
+  expect(moves.map((move) => move.node).sort()).toEqual(
+    nodes
+      .slice(10)
+      .map((node) => node.id)
+      .sort(),
+  )
 })
 
 test('a node goes to a member that serves its driver and has its labels, or stays where it is, with a reason', () => {
@@ -185,7 +214,8 @@ test('a node goes to a member that serves its driver and has its labels, or stay
     { id: 'x', driver: 'snmp', owner: 'a' },
     { id: 'y', driver: 'ipmi', labels: 'row=8', owner: null },
   ]
-  const why = (who: readonly Member[], node: string) => plan(nodes, who).unplaceable.find((each) => each.node === node)?.why
+  const why = (who: readonly Member[], node: string) =>
+    plan(nodes, who).unplaceable.find((each) => each.node === node)?.why
   const { moves } = plan(nodes, members)
   expect(moves).toContainEqual({ node: 'r', from: 'b', to: 'a' })
   expect(moves).toContainEqual({ node: 'l', from: 'b', to: 'a' })

@@ -219,7 +219,11 @@ function inOrder(nodes: readonly Scored[]): Scored[] {
   const keys = Float64Array.from(nodes, (node, i) => (node.hash >>> 0) * 2 ** 20 + i).sort()
   const sorted = Array.from(keys, (key) => nodes[key % 2 ** 20]!)
   for (let i = 1; i < sorted.length; i++)
-    for (let j = i; j > 0 && sorted[j]!.hash === sorted[j - 1]!.hash && byId(sorted[j]!.node, sorted[j - 1]!.node) < 0; j--)
+    for (
+      let j = i;
+      j > 0 && sorted[j]!.hash === sorted[j - 1]!.hash && byId(sorted[j]!.node, sorted[j - 1]!.node) < 0;
+      j--
+    )
       [sorted[j], sorted[j - 1]] = [sorted[j - 1]!, sorted[j]!]
   return sorted
 }
