@@ -107,8 +107,7 @@ test('a node that the hub wants back is dropped at once, and released when nothi
   onDropped(() => working.promise)
   welcome(3)
   const hold = grants.find('n', 3)
-  const drop = (node: string) =>
-    say({ type: 'grants', session: 3, ringVersion: 2, add: [], drop: [node], last: true })
+  const drop = (node: string) => say({ type: 'grants', session: 3, ringVersion: 2, add: [], drop: [node], last: true })
   drop('n')
   expect(hold.signal.aborted).toBe(true)
   const released = () => last().sent.filter((message) => message.type === 'released')
