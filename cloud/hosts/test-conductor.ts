@@ -162,11 +162,13 @@ export class TestConductor {
     options: TestConductorOptions = {},
   ): Promise<TestConductor> {
     const conductor = new TestConductor(enrolled.conductor, options)
-    const headers = options.headers ?? (await upgradeHeaders(host, enrolled, CONNECT_PATH, Date.now(), options.incarnation))
+    const headers =
+      options.headers ?? (await upgradeHeaders(host, enrolled, CONNECT_PATH, Date.now(), options.incarnation))
     const socket = await host.connect(CONNECT_PATH, headers, {
       onMessage: (frame) => conductor.#take(frame),
       onClose: (code) => {
         conductor.closeCode = code
+        conductor.#end()
         conductor.#wake()
       },
     })
@@ -184,7 +186,9 @@ export class TestConductor {
       inflight: [],
     })
     await conductor.until(() =>
-      conductor.received.some((m) => (m.type === 'grants' && m.last) || (m.type === 'welcome' && m.grantsKept === true)),
+      conductor.received.some(
+        (m) => (m.type === 'grants' && m.last) || (m.type === 'welcome' && m.grantsKept === true),
+      ),
     )
     return conductor
   }
@@ -209,9 +213,13 @@ export class TestConductor {
     )
   }
 
-  stop(): void {
+  #end(): void {
     this.#stopped = true
     this.#renew?.()
+  }
+
+  stop(): void {
+    this.#end()
     this.#socket?.close(1000, 'done')
   }
 

@@ -149,6 +149,18 @@ test('a second change while nodes are on their way adds to the first and does no
   expect([(await held('a')).length, (await held('b')).length]).toEqual([2, 4])
 })
 
+test('a task that is opened on a node that is on its way makes no other node move in its place', async () => {
+  const a = await bench.connect('a')
+  await nodes(4)
+  const b = await bench.connect('b')
+  const asked = a.of('grants').flatMap((grants) => grants.drop)
+  for (const node of asked) await bench.command('node.provision', { node, verb: 'manage', args: {} })
+  await bench.command('conductor.patch', { conductor: 'b', labels: { row: '1' } })
+  expect(a.of('grants').flatMap((grants) => grants.drop)).toEqual(asked)
+  await releaseAll(a)
+  expect(asked.map((node) => b.grant(node) !== undefined)).toEqual([true, true])
+})
+
 test('a node that is on its way is not told again to the one that gives it up, and its new task goes to the next', async () => {
   const a = await bench.connect('a')
   const [first, second] = (await nodes(2)) as [string, string]

@@ -74,7 +74,14 @@ test('why a node is where it is, and what would move', async () => {
   const [mine] = nodes
   const told = (await api('GET', `/v1/nodes/${mine}/ring`)).body
   const other = told.conductor === 'c1' ? 'c2' : 'c1'
-  expect(told).toMatchObject({ node_uuid: mine, driver: 'fake-hardware', labels: '', nodes_alike: 4, next: other, ineligible: [] })
+  expect(told).toMatchObject({
+    node_uuid: mine,
+    driver: 'fake-hardware',
+    labels: '',
+    nodes_alike: 4,
+    next: other,
+    ineligible: [],
+  })
   expect(told.why).toContain('nothing needs to move')
   expect(told.eligible.map((e: { hostname: string }) => e.hostname).sort()).toEqual(['c1', 'c2'])
   const { explain } = await ring(`?node=${mine}`)
@@ -83,9 +90,16 @@ test('why a node is where it is, and what would move', async () => {
   const without = (await ring('?without=c1&limit=1')).what_if
   expect(without).toMatchObject({ change: { kind: 'without', conductor: 'c1' }, members: 1, moves: 2, unplaceable: 0 })
   expect(without.moved_nodes).toEqual([{ node_uuid: expect.any(String) as string, from: 'c1', to: 'c2' }])
-  expect((await ring(`?drain=${enrolled.conductor}`)).what_if).toMatchObject({ moves: 2, change: { kind: 'drain', conductor: 'c1' } })
+  expect((await ring(`?drain=${enrolled.conductor}`)).what_if).toMatchObject({
+    moves: 2,
+    change: { kind: 'drain', conductor: 'c1' },
+  })
   expect((await ring('?weight=c1:3')).what_if).toMatchObject({ moves: 1, moved_nodes: [{ from: 'c2', to: 'c1' }] })
-  expect((await ring('?weight=c3:2')).what_if).toMatchObject({ members: 3, moves: 2, change: { conductor: 'c3', weight: 2 } })
+  expect((await ring('?weight=c3:2')).what_if).toMatchObject({
+    members: 3,
+    moves: 2,
+    change: { conductor: 'c3', weight: 2 },
+  })
   expect((await ring()).pending, 'asking changes nothing').toBe(0)
   for (const [query, status] of [
     ['?weight=c1', 400],
@@ -117,7 +131,9 @@ test('drain by hostname moves the nodes, shows, and is undone', async () => {
     nodes_staying: 4,
     message: expect.stringContaining('no other live conductor may have them') as string,
   })
-  expect((await ring()).unplaceable_nodes[0].why).toBe('every live conductor that serves driver fake-hardware is draining')
+  expect((await ring()).unplaceable_nodes[0].why).toBe(
+    'every live conductor that serves driver fake-hardware is draining',
+  )
   expect((await api('POST', `/v1/conductors/${enrolled.conductor}/undrain`)).status).toBe(202)
   expect((await settledRing()).members.map((m: { nodes: number }) => m.nodes)).toEqual([4, 0])
   expect((await api('POST', '/v1/conductors/nobody/drain')).status).toBe(404)
@@ -157,7 +173,11 @@ test('one that is away can be declared dead, with a warning; one that is there c
   c1.stop()
   let reply = refused
   for (let i = 0; i < 400 && reply.status === 409; i++) reply = await api('POST', '/v1/conductors/c1/declare-dead')
-  expect(reply.body).toMatchObject({ nodes_moved: 1, nodes_left: 0, warning: expect.stringContaining('switch its host off') as string })
+  expect(reply.body).toMatchObject({
+    nodes_moved: 1,
+    nodes_left: 0,
+    warning: expect.stringContaining('switch its host off') as string,
+  })
   const { members } = await ring()
   expect(members.map((m: { nodes: number; alive: boolean }) => [m.nodes, m.alive])).toEqual([
     [0, false],
@@ -172,7 +192,10 @@ test('a revoked conductor is out, cannot come back, and it is no error twice', a
   const quiet = { onMessage: () => undefined, onClose: () => undefined }
   const again = await host.connect(CONNECT_PATH, await upgradeHeaders(host, enrolled), quiet)
   expect(again instanceof Response && again.status).toBe(403)
-  expect((await api('GET', '/v1/conductors/c1')).body).toMatchObject({ alive: false, revoked_at: expect.any(String) as string })
+  expect((await api('GET', '/v1/conductors/c1')).body).toMatchObject({
+    alive: false,
+    revoked_at: expect.any(String) as string,
+  })
   expect((await api('DELETE', '/v1/conductors/c1')).status).toBe(204)
   const { audit } = (await api('GET', `/v1/audit?target=${enrolled.conductor}`)).body
   expect(audit.map((entry: { action: string; outcome: string }) => [entry.action, entry.outcome])).toEqual([
@@ -216,7 +239,8 @@ test('what is refused at the door is in the audit log once a minute, and the log
   }
   expect(seen.length).toBe(3)
   expect(seen).toEqual([...new Set(seen)].sort((a, b) => Number(b) - Number(a)))
-  for (const wrong of ['?marker=x', '?limit=0', '?x=1']) expect((await api('GET', `/v1/audit${wrong}`)).status).toBe(400)
+  for (const wrong of ['?marker=x', '?limit=0', '?x=1'])
+    expect((await api('GET', `/v1/audit${wrong}`)).status).toBe(400)
 })
 
 test('a site’s tenure is set and taken back by PATCH', async () => {
