@@ -130,6 +130,25 @@ test('the order of members and nodes does not matter', () => {
   )
 })
 
+test('nodes whose names have the same hash keep an order of their own', () => {
+  // Known collisions of 32-bit FNV-1a: both like the same member best, and only one of them can have it.
+  const members: Member[] = ['a', 'b'].map((id) => ({ id, weight: 1, drivers: ['ipmi'] }))
+  for (const ids of [
+    ['costarring', 'liquid'],
+    ['declinate', 'macallums'],
+    ['altarage', 'zinke'],
+  ]) {
+    const owners = (list: readonly string[]) => {
+      const { moves } = plan(
+        list.map((id) => ({ id, driver: 'ipmi', owner: null })),
+        members,
+      )
+      return ids.map((id) => moves.find((move) => move.node === id)!.to)
+    }
+    expect(owners(ids.toReversed())).toEqual(owners(ids))
+  }
+})
+
 test('a member that joins and leaves, or drains and is back, leaves the loads as they were', () => {
   fc.assert(
     fc.property(

@@ -3,6 +3,9 @@
 // 2. Only as many nodes move as that needs. 3. A node goes to a member that serves its driver, has its labels and does not drain;
 // while there is none it stays where it is. 4. The order of members and nodes does not matter.
 
+/** More nodes than one group ever has; with a 32-bit hash below 2^53. */
+const PLACES = 2 ** 20
+
 export interface Member {
   readonly id: string
   /** Share of the nodes relative to the others; > 0. */
@@ -122,15 +125,9 @@ export function placeOne(
   return [...open].sort((a, b) => load(a) - load(b) || liked.indexOf(a.id) - liked.indexOf(b.id))[0]?.id
 }
 
-/** A node with its hash: both are used many times. */
-interface Scored {
-  readonly node: RingNode
-  readonly hash: number
-}
-
 interface Holder {
   readonly member: Member
-  readonly hash: number
+  readonly salt: number
   readonly exact: number
   held: RingNode[]
   quota: number
@@ -147,38 +144,41 @@ function balance(
   const weights = eligible.reduce((sum, member) => sum + member.weight, 0)
   const holders = eligible.map((member): Holder => {
     const exact = (nodes.length * member.weight) / weights
-    return { member, hash: hash(member.id), exact, held: [], quota: Math.floor(exact), room: 0 }
+    return { member, salt: saltOf(member), exact, held: [], quota: Math.floor(exact), room: 0 }
   })
   const byMember = new Map(holders.map((holder) => [holder.member.id, holder]))
-  const homeless: Scored[] = []
+  const homeless: RingNode[] = []
   for (const node of nodes) {
     const holder = node.owner === null ? undefined : byMember.get(node.owner)
     if (holder) holder.held.push(node)
-    else homeless.push({ node, hash: hash(node.id) })
+    else homeless.push(node)
   }
   giveRemainder(nodes.length, holders, total)
   for (const holder of holders) {
     const surplus = holder.held.length - holder.quota
-    if (surplus > 0) homeless.push(...leaving(holder, surplus))
+    if (surplus > 0) for (const node of leaving(holder, surplus)) homeless.push(node)
     holder.room = Math.max(0, -surplus)
     total.set(holder.member.id, total.get(holder.member.id)! + holder.quota)
   }
   let open = holders.filter((holder) => holder.room > 0)
-  let hashes = Int32Array.from(open, (holder) => holder.hash)
-  for (const { node, hash: score } of inOrder(homeless)) {
+  let salts = Int32Array.from(open, (holder) => holder.salt)
+  const { order, hashes } = inOrder(homeless)
+  for (const at of order) {
+    const score = hashes[at]!
     let best = 0
     let liking = -1
-    for (let i = 0; i < hashes.length; i++) {
-      const likes = mix(score, hashes[i]!)
+    for (let i = 0; i < salts.length; i++) {
+      const likes = mix(score ^ salts[i]!)
       if (likes <= liking) continue
       best = i
       liking = likes
     }
+    const node = homeless[at]!
     const holder = open[best]!
     moves.push({ node: node.id, from: node.owner, to: holder.member.id })
     if (--holder.room > 0) continue
     open = open.filter((other) => other !== holder)
-    hashes = Int32Array.from(open, (other) => other.hash)
+    salts = Int32Array.from(open, (other) => other.salt)
   }
 }
 
@@ -202,37 +202,40 @@ function giveRemainder(count: number, holders: readonly Holder[], total: Readonl
 }
 
 /** The `surplus` nodes that leave a member: what it likes least, since the rest of the ring will like it better; pinned ones last. */
-function leaving({ held, hash: mine }: Holder, surplus: number): Scored[] {
-  const hashes = Int32Array.from(held, (node) => hash(node.id))
-  const keys = Float64Array.from(held, (node, i) => mix(hashes[i]!, mine) + (node.pinned ? 2 ** 32 : 0))
+function leaving({ held, salt }: Holder, surplus: number): RingNode[] {
+  const keys = new Float64Array(held.length)
+  for (let i = 0; i < held.length; i++) keys[i] = mix(hash(held[i]!.id) ^ salt) + (held[i]!.pinned ? 2 ** 32 : 0)
   const last = keys.toSorted()[surplus - 1]!
-  const gone: Scored[] = []
-  const ties: Scored[] = []
-  for (let i = 0; i < held.length; i++)
-    if (keys[i]! <= last) (keys[i]! < last ? gone : ties).push({ node: held[i]!, hash: hashes[i]! })
-  ties.sort((a, b) => byId(a.node, b.node))
+  const gone: RingNode[] = []
+  const ties: RingNode[] = []
+  for (let i = 0; i < held.length; i++) if (keys[i]! <= last) (keys[i]! < last ? gone : ties).push(held[i]!)
+  ties.sort(byId)
   return [...gone, ...ties.slice(0, surplus - gone.length)]
 }
 
-/** By hash, then by id. Numbers sort ten times as fast as objects: hash and place as one, and the rare equal hashes afterwards. */
-function inOrder(nodes: readonly Scored[]): Scored[] {
-  const keys = Float64Array.from(nodes, (node, i) => (node.hash >>> 0) * 2 ** 20 + i).sort()
-  const sorted = Array.from(keys, (key) => nodes[key % 2 ** 20]!)
-  for (let i = 1; i < sorted.length; i++)
-    for (
-      let j = i;
-      j > 0 && sorted[j]!.hash === sorted[j - 1]!.hash && byId(sorted[j]!.node, sorted[j - 1]!.node) < 0;
-      j--
-    )
-      [sorted[j], sorted[j - 1]] = [sorted[j - 1]!, sorted[j]!]
-  return sorted
+/** Places of `nodes` by hash, then by id. Numbers sort ten times as fast as objects: hash and place as one, then the rare equal hashes. */
+function inOrder(nodes: readonly RingNode[]): { order: Uint32Array; hashes: Int32Array } {
+  const hashes = new Int32Array(nodes.length)
+  const keys = new Float64Array(nodes.length)
+  for (let i = 0; i < nodes.length; i++) {
+    hashes[i] = hash(nodes[i]!.id)
+    keys[i] = (hashes[i]! >>> 0) * PLACES + i
+  }
+  keys.sort()
+  const order = new Uint32Array(nodes.length)
+  for (let i = 0; i < order.length; i++) order[i] = keys[i]! - Math.floor(keys[i]! / PLACES) * PLACES
+  const isAfter = (a: number, b: number) => hashes[a] === hashes[b] && byId(nodes[a]!, nodes[b]!) > 0
+  for (let i = 1; i < order.length; i++)
+    for (let j = i; j > 0 && isAfter(order[j - 1]!, order[j]!); j--)
+      [order[j - 1], order[j]] = [order[j]!, order[j - 1]!]
+  return { order, hashes }
 }
 
 /** Every eligible member of a ring in the order in which `node` likes them (rendezvous, best first). */
 export function preferenceOf(node: string, members: readonly Member[]): string[] {
   const score = hash(node)
   return [...members]
-    .sort((a, b) => mix(score, hash(b.id)) - mix(score, hash(a.id)) || byId(a, b))
+    .sort((a, b) => mix(score ^ saltOf(b)) - mix(score ^ saltOf(a)) || byId(a, b))
     .map((member) => member.id)
 }
 
@@ -243,9 +246,12 @@ function hash(text: string): number {
   return h
 }
 
-/** Rendezvous score of two hashes: murmur3's finaliser, so that near names differ. */
-function mix(a: number, b: number): number {
-  let h = a ^ Math.imul(b, 0x9e3779b1)
+function saltOf(member: Member): number {
+  return Math.imul(hash(member.id), 0x9e3779b1)
+}
+
+/** Rendezvous score of a node's hash and a member's salt: murmur3's finaliser, so that near names differ. */
+function mix(h: number): number {
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return (h ^ (h >>> 16)) >>> 0

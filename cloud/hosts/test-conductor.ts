@@ -128,6 +128,8 @@ export interface TestConductorOptions {
   answer?(call: Call): unknown
   /** Tasks are taken and never worked on. */
   readonly stuck?: boolean
+  /** Sees each message as it arrives. */
+  onMessage?(message: ToConductor): void
   /** Of a run of the process; by default each start is one of its own. */
   readonly incarnation?: string
   /** Headers of an upgrade, instead of those signed for this start. */
@@ -233,6 +235,7 @@ export class TestConductor {
     if (decoded.kind !== 'message') return
     const { message } = decoded
     this.received.push(message)
+    this.#options.onMessage?.(message)
     if (message.type === 'welcome') this.#keepLease(message.leaseMs)
     if (message.type === 'grants') this.#hold(message)
     if (message.type === 'task') this.#begin(message)
