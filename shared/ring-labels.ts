@@ -1,5 +1,5 @@
 // Labels that a node asks of its conductor: driver_info.conductor_labels, {"row": "7"}. How a machine is reached is what driver_info says,
-// and who can reach it is part of that (docs/adr/0009).
+// and who can reach it is part of that (docs/adr/0010).
 import { z } from 'zod'
 import { FaultError } from './faults.ts'
 import { labelText } from './ring.ts'

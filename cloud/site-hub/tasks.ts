@@ -47,6 +47,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
     doneSteps: task.done_steps,
     lastEvent: task.last_event,
     deadline: task.deadline_ms,
+    ...(node.bmc_session !== null && { bmcSession: node.bmc_session }),
   }
   if (JSON.stringify(message).length > MAX_FRAME_BYTES) {
     const tooLarge: Fault = {
@@ -77,16 +78,20 @@ export async function rejected(turn: Turn, peer: Peer, message: Message<'rejecte
   })
 }
 
-/** The permit for one step. The intent is durable before `proceed` goes out. */
-export function intent(turn: Turn, peer: Peer, message: Message<'intent'>): void {
+/** The permit for one step. The intent, and with it how a successor shuts this conductor out, is durable before `proceed` goes out. */
+export async function intent(turn: Turn, peer: Peer, message: Message<'intent'>): Promise<void> {
   const task = heard(turn, peer, message)
   if (!task) return
   if (task.cancel) return turn.send(peer, { type: 'cancel', id: task.id })
   const { step, epoch, rid, bmcSession } = message
+  const isNew = bmcSession !== undefined && (await turn.node(task.node)).bmc_session !== bmcSession
+  if (isNew) turn.updateNode(task.node, { bmc_session: bmcSession })
   const ms = tenureMs(turn.state)
+  // A promise stays one: whether a later, shorter one was heard is not known.
+  const promised = Math.max(task.tenure_ms ?? 0, turn.now + ms)
   turn.updateTask(task, {
     intent: { step, epoch, rid, bmcSession: bmcSession ?? null },
-    tenure_ms: ms > 0 ? turn.now + ms : null,
+    tenure_ms: promised > turn.now ? promised : null,
   })
   turn.send(peer, { type: 'proceed', id: task.id, rid, tenureMs: ms })
 }
@@ -104,8 +109,7 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
   const step = (task.steps as Step[])[event.step]
   const name = step ? `${step.interface}.${step.step}` : 'unknown'
   const context = event.context ? merged(task.context as Record<string, unknown>, event.context) : task.context
-  const doneSteps = event.kind === 'finished' ? Math.max(task.done_steps, event.step + 1) : task.done_steps
-  turn.updateTask(task, { last_event: event.n, done_steps: doneSteps, context })
+  turn.updateTask(task, { last_event: event.n, done_steps: doneSteps(task, event), context })
   if (event.kind === 'kept') return
   turn.event(`step.${event.kind}`, {
     node: task.node,
@@ -125,6 +129,12 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
     })
   }
   if (event.facts) await takeFacts(turn, task.node, event.facts)
+}
+
+/** A step that begins again, behind those that are done, takes the task back to it: what followed has to be done once more. */
+function doneSteps({ done_steps: done }: TaskRow, { kind, step }: StepEvent): number {
+  if (kind === 'finished') return Math.max(done, step + 1)
+  return kind === 'started' ? Math.min(done, step) : done
 }
 
 export async function result(turn: Turn, peer: Peer, message: Message<'result'>): Promise<void> {
@@ -239,7 +249,7 @@ function heard(
     { task: task.id, epoch: message.epoch, now: index ? epochOf(turn.state, index) : null },
     peer.conductor,
   )
-  turn.send(peer, { type: 'fenced', id: task.id, ...rid })
+  turn.send(peer, { type: 'fenced', id: task.id, ...rid, epoch: message.epoch })
   return undefined
 }
 
