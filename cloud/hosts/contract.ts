@@ -1,106 +1,16 @@
 // The contract of a host: the same named tests on every one of them. A test talks to the API by requests and to the hub as a conductor;
 // it knows nothing of the platform. `names` of both hosts are compared, so that none can leave one out.
-import { grantsDigest } from '../../shared/grants-digest.ts'
 import type { ToConductor } from '../../shared/protocol.ts'
 import { open } from '../../shared/sealing.ts'
 import { CONNECT_PATH, ENROL_PATH } from '../../shared/upgrade.ts'
-import {
-  ask,
-  enrol,
-  fresh,
-  newEnrolment,
-  TestConductor,
-  upgradeHeaders,
-  type Enrolled,
-  type HostUnderTest,
-  type Reply,
-} from './test-conductor.ts'
+import { SOCKETS } from './contract-sockets.ts'
+import { drive, expect, expectStatus, makeNode, withConductor, type ContractTest } from './contract-steps.ts'
+import { ask, enrol, fresh, newEnrolment, upgradeHeaders, type Reply } from './test-conductor.ts'
 
 type DeployTask = Extract<ToConductor, { type: 'task' }>
 
-export interface ContractTest {
-  readonly name: string
-  readonly run: (host: HostUnderTest) => Promise<void>
-}
-
-function expect(actual: unknown, wanted: unknown, what: string): void {
-  if (JSON.stringify(actual) !== JSON.stringify(wanted)) {
-    throw new Error(`${what}: expected ${JSON.stringify(wanted)} but got ${JSON.stringify(actual)}`)
-  }
-}
-
-function expectStatus(reply: Reply, status: number): Reply {
-  expect(reply.status, status, `status of the answer ${reply.text.slice(0, 500)}`)
-  return reply
-}
-
-/** A conductor of a site of its own, so that tests do not meet. */
-async function withConductor(
-  host: HostUnderTest,
-  test: (site: string, conductor: TestConductor, enrolled: Enrolled) => Promise<void>,
-): Promise<void> {
-  const site = fresh('site')
-  expectStatus(await ask(host, 'POST', '/v1/sites', { name: site }), 201)
-  const enrolled = await enrol(host, site, site)
-  const answers: Record<string, unknown> = {
-    get_boot_device: { boot_device: 'pxe', persistent: false },
-    get_supported_boot_devices: { supported_boot_devices: ['pxe'] },
-  }
-  const conductor = await TestConductor.start(host, enrolled, site, { answer: ({ method }) => answers[method] })
-  try {
-    await test(site, conductor, enrolled)
-  } finally {
-    conductor.stop()
-  }
-}
-
-async function makeNode(host: HostUnderTest, site: string, more: Record<string, unknown> = {}): Promise<string> {
-  const body = { driver: 'fake-hardware', conductor_group: site, name: fresh('node'), ...more }
-  return expectStatus(await ask(host, 'POST', '/v1/nodes', body), 201).body.uuid
-}
-
-/** Moves the node by `target` and waits until it is in `state`. */
-async function drive(host: HostUnderTest, node: string, target: string, state: string): Promise<void> {
-  expectStatus(await ask(host, 'PUT', `/v1/nodes/${node}/states/provision`, { target }), 202)
-  let seen: unknown
-  for (let i = 0; i < 400; i++) {
-    seen = (await ask(host, 'GET', `/v1/nodes/${node}?fields=provision_state,last_error`)).body
-    if ((seen as { provision_state: string }).provision_state === state) return
-    await new Promise((done) => setTimeout(done, 10))
-  }
-  throw new Error(`the node did not come to ${state} by ${target}: ${JSON.stringify(seen)}`)
-}
-
-/** A socket that says nothing by itself. */
-async function listen(host: HostUnderTest, headers: Record<string, string>) {
-  const frames: string[] = []
-  const ended = Promise.withResolvers<number>()
-  const handler = {
-    onMessage: (frame: string) => void frames.push(frame),
-    onClose: (code: number) => ended.resolve(code),
-  }
-  const socket = await host.connect(CONNECT_PATH, headers, handler)
-  if (socket instanceof Response) throw new Error(`the upgrade was refused with ${socket.status}`)
-  return { socket, frames, closed: () => ended.promise }
-}
-
-/** With what code the hub closes the conductor's socket. */
-async function closeOf(conductor: TestConductor): Promise<number | undefined> {
-  for (let i = 0; i < 400 && conductor.closeCode === undefined; i++) await new Promise((done) => setTimeout(done, 10))
-  return conductor.closeCode
-}
-
-async function seesAudit(host: HostUnderTest, target: string, outcome: string): Promise<void> {
-  let seen: unknown
-  for (let i = 0; i < 400; i++) {
-    seen = expectStatus(await ask(host, 'GET', `/v1/audit?target=${target}&outcome=${outcome}`), 200).body.audit
-    if ((seen as unknown[]).length > 0) return
-    await new Promise((done) => setTimeout(done, 10))
-  }
-  throw new Error(`the audit log has no ${outcome} of ${target}`)
-}
-
 export const CONTRACT: readonly ContractTest[] = [
+  ...SOCKETS,
   {
     name: 'the root documents need no token and name the versions',
     async run(host) {
@@ -158,108 +68,6 @@ export const CONTRACT: readonly ContractTest[] = [
         for (const headers of [{}, forged, late]) {
           const answer = await host.connect(CONNECT_PATH, headers, quiet)
           expect(answer instanceof Response && answer.status, 401, 'status')
-        }
-      })
-    },
-  },
-  {
-    name: 'an upgrade request that was used before is refused, and its socket is not heard',
-    async run(host) {
-      await withConductor(host, async (site, conductor, enrolled) => {
-        const headers = await upgradeHeaders(host, enrolled)
-        const [first, second] = [await listen(host, headers), await listen(host, headers)]
-        expect(await second.closed(), 4410, 'close code of the second')
-        expect(second.frames, [], 'frames to the second')
-        first.socket.close(1000, 'done')
-        await seesAudit(host, enrolled.conductor, 'conductor.replayed')
-        expect(expectStatus(await ask(host, 'GET', `/v1/conductors/${site}`), 200).body.alive, true, 'alive')
-        expect(conductor.closeCode, undefined, 'close code of the present connection')
-      })
-    },
-  },
-  {
-    name: 'a frame that is none, or is too large, closes its socket by name and changes nothing',
-    async run(host) {
-      await withConductor(host, async (site, conductor, enrolled) => {
-        const large = JSON.stringify({ type: 'renew', rid: 1, x: 'x'.repeat(100_000) })
-        for (const frame of ['{', '{"type":"renew","rid":"x"}', large]) {
-          const peer = await listen(host, await upgradeHeaders(host, enrolled))
-          peer.socket.send(frame)
-          expect(await peer.closed(), 4400, `close code after ${frame.slice(0, 30)}`)
-        }
-        await seesAudit(host, enrolled.conductor, 'conductor.frame')
-        expect(conductor.closeCode, undefined, 'close code of the present connection')
-        expect(expectStatus(await ask(host, 'GET', `/v1/conductors/${site}`), 200).body.alive, true, 'alive')
-      })
-    },
-  },
-  {
-    name: 'a conductor that connects again with what it had keeps it, and the old connection ends afterwards',
-    async run(host) {
-      await withConductor(host, async (site, _first, enrolled) => {
-        const run = crypto.randomUUID()
-        const one = await TestConductor.start(host, enrolled, site, { incarnation: run })
-        const node = await makeNode(host, site)
-        await one.granted(node)
-        const { epoch, specVersion } = one.received.flatMap((m) => (m.type === 'grants' ? m.add : [])).at(-1)!
-        const digest = await grantsDigest([{ node, epoch, specVersion }])
-        const two = await TestConductor.start(host, enrolled, site, { incarnation: run, grantsDigest: digest })
-        try {
-          expect(
-            two.received.map((message) => message.type),
-            ['welcome'],
-            'frames to the new connection',
-          )
-          expect(await closeOf(one), 4410, 'close code of the old connection')
-          expectStatus(await ask(host, 'GET', `/v1/nodes/${node}/management/boot_device`), 200)
-          expect(two.closeCode, undefined, 'close code of the new connection')
-        } finally {
-          one.stop()
-          two.stop()
-        }
-      })
-    },
-  },
-  {
-    name: 'two hosts with one identity are told so, and it is in the log',
-    async run(host) {
-      await withConductor(host, async (site, _first, enrolled) => {
-        const [a, b] = [crypto.randomUUID(), crypto.randomUUID()]
-        const one = await TestConductor.start(host, enrolled, site, { incarnation: a })
-        const two = await TestConductor.start(host, enrolled, site, { incarnation: b })
-        expect(await closeOf(one), 4409, 'close code of the first')
-        const back = await TestConductor.start(host, enrolled, site, { incarnation: a }).then(
-          () => 'welcomed',
-          (error: Error) => error.message,
-        )
-        expect(back, 'the hub closed the socket with 4409', 'the first again')
-        expect(await closeOf(two), 4409, 'close code of the second')
-        await seesAudit(host, enrolled.conductor, 'conductor.cloned')
-        const { events } = expectStatus(await ask(host, 'GET', '/v1/events?type=conductor.cloned'), 200).body
-        const mine = events.filter(
-          (event: { body: { conductor: string } }) => event.body.conductor === enrolled.conductor,
-        )
-        expect(mine.length, 1, 'events')
-        two.stop()
-      })
-    },
-  },
-  {
-    name: 'a drained conductor gives its nodes to another',
-    async run(host) {
-      await withConductor(host, async (site, conductor) => {
-        const nodes = [await makeNode(host, site), await makeNode(host, site)]
-        for (const node of nodes) await conductor.granted(node)
-        const other = await TestConductor.start(host, await enrol(host, `${site}-b`, site), `${site}-b`)
-        try {
-          expectStatus(await ask(host, 'POST', `/v1/conductors/${site}/drain`), 202)
-          for (const node of nodes) await other.granted(node)
-          const { members } = expectStatus(await ask(host, 'GET', `/v1/sites/${site}/ring`), 200).body
-          const held = members.map((m: { hostname: string; nodes: number }) => [m.hostname, m.nodes])
-          expect(held, [[site, 0], [`${site}-b`, 2]], 'nodes') // prettier-ignore
-          expect(members[0].draining, true, 'draining')
-        } finally {
-          other.stop()
         }
       })
     },
