@@ -45,8 +45,10 @@ export const Grant = z.object({
       dns: z.array(z.string()).optional(),
     })
     .nullable(),
-  /** Does the conductor keep power in sync? Not in maintenance and not while nobody manages the node. */
+  /** Does the conductor watch its power? Not in maintenance and not while nobody manages the node. */
   powerSync: z.boolean(),
+  /** It is in maintenance for its power could not be kept in sync: to be looked at less often, and to be told when its BMC answers. */
+  powerFault: z.boolean().optional(),
 })
 export type Grant = z.infer<typeof Grant>
 

@@ -119,10 +119,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     journal,
     note: (node, task, stage, body) => notes.add({ node, task, stage, body }),
     told: (node, epoch, fields) => facts.saidElsewhere(node, epoch, fields),
+    ended: (node) => poll.taskEnded(node),
     broken: fail,
   })
   function onBootStage({ node, stage, ...body }: StageEvent): void {
-    if (grants.get(node) !== undefined) notes.add({ node, stage: `boot.${stage}`, body })
+    if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   /** A granted node that nothing is done with: its firmware is told to boot from the disk. While a task runs, only its steps say what boots. */
   function residentOf(mac: string): Resident | undefined {

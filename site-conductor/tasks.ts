@@ -29,6 +29,8 @@ export interface TasksOptions {
   readonly send: (message: FromConductor) => void
   readonly note: RunOptions['note']
   readonly told: RunOptions['told']
+  /** Nothing is done with the node any more, for now. */
+  readonly ended: (node: string) => void
   readonly broken: RunOptions['broken']
 }
 
@@ -78,13 +80,18 @@ export class Tasks {
       const options = { ...this.#options, questions: this.#questions, reports: this.#reports }
       const run = new Run(options, task, driver, new Authority(env, grants, hold), events)
       this.#runs.set(task.id, run)
-      void run.ended.then(() => this.#runs.delete(task.id))
+      void run.ended.then(() => this.#ended(task))
     } catch (error) {
       if (!(error instanceof FaultError)) return broken(error)
       // Not ours (any more): the hub delivers it again after the next hello, while a rejection would fail it.
       if (isLost(error)) return log.info('task left', { node: task.node, task: task.id, why: error.message })
       send({ type: 'rejected', id: task.id, epoch: task.epoch, why: error.fault })
     }
+  }
+
+  #ended({ id, node }: Task): void {
+    this.#runs.delete(id)
+    this.#options.ended(node)
   }
 
   proceed(id: string, rid: number, tenureMs: number): void {

@@ -21,6 +21,7 @@ import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { BLOB, MASK } from '../../shared/sealing.ts'
 import { openTask } from './open-task.ts'
+import { isPowerWatched } from './power-watch.ts'
 
 /** The work that begins when a node enters a state. */
 const WORK: Partial<Record<State, Exclude<TaskKind, 'power'>>> = {
@@ -182,8 +183,12 @@ function move(
   // A task keeps the aim that it was started with: manageable for a manual cleaning, for one.
   const target =
     actor === 'task' && STATES[to].kind !== 'stable' ? (node.target_provision_state ?? targetOf(to)) : targetOf(to)
+  // Whether its power is watched is part of the grant.
+  const isRegranted = isPowerWatched(node) !== isPowerWatched({ ...node, provision_state: to })
+  if (isRegranted) turn.regrant.add(node.uuid)
   turn.updateNode(node.uuid, {
     ...changes,
+    ...(isRegranted ? { spec_version: node.spec_version + 1 } : {}),
     provision_state: to,
     target_provision_state: target,
     provision_updated_at: turn.time,

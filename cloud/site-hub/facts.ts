@@ -1,6 +1,8 @@
 // What conductors say about nodes outside of tasks: facts (power_state, …) and lines for the timeline. 1. Only a node's owner is heard.
 // 2. Only differences are written.
+import { Fault } from '../../shared/faults.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
+import { powerRead, powerUnreadable } from '../provision/power-sync.ts'
 import type { Peer } from '../ports.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { sessionOf } from './state.ts'
@@ -14,7 +16,12 @@ export async function facts(turn: Turn, peer: Peer, message: Message<'facts'>): 
   if (!conductor) return
   const mine = Object.entries(message.nodes).filter(([uuid]) => turn.state.nodes.get(uuid)?.owner === conductor.row.id)
   await turn.prefetch(mine.map(([uuid]) => uuid))
-  for (const [uuid, changed] of mine) await takeFacts(turn, uuid, changed)
+  for (const [uuid, { power_state: power, power_fault: failure, ...rest }] of mine) {
+    if (power === 'power on' || power === 'power off') await powerRead(turn, uuid, power)
+    const fault = Fault.safeParse(failure)
+    if (fault.success) await powerUnreadable(turn, uuid, fault.data)
+    await takeFacts(turn, uuid, rest)
+  }
 }
 
 export function notes(turn: Turn, peer: Peer, message: Message<'notes'>): void {

@@ -334,18 +334,6 @@ test('a call is relayed and answered; one that is lost with its conductor is a f
   expect(await lost).toMatchObject({ ok: false, fault: { code: 'site.no_conductor' } })
 })
 
-test('facts are written only when they differ', async () => {
-  const peer = await bench.connect('a')
-  const node = await bench.newNode()
-  await bench.say(peer, {
-    type: 'facts',
-    nodes: { [node]: { power_state: 'power on' }, unknown: { power_state: 'power on' } },
-  })
-  const { version } = await bench.node(node)
-  await bench.say(peer, { type: 'facts', nodes: { [node]: { power_state: 'power on' } } })
-  expect(await bench.node(node)).toMatchObject({ power_state: 'power on', version })
-})
-
 test('nodes get the lowest free boot address; a pool that is set later reaches nodes and their conductor', async () => {
   await bench.sql.batch([{ sql: 'UPDATE sites SET pool = NULL', args: [] }])
   const peer = await bench.connect('a')

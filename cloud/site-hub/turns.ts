@@ -4,6 +4,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { MARGIN_MS, passTime } from './due.ts'
 import type { HubDeps } from './hub.ts'
+import { regrant } from './ownership.ts'
 import { activeTask, isDriven, loadState, type HubState } from './state.ts'
 import { assign } from './tasks.ts'
 import { Turn } from './turn.ts'
@@ -100,6 +101,7 @@ export class Turns {
         answers.push(() => input.failed(error))
       }
     }
+    for (const node of turn.regrant) await regrant(turn, node)
     for (const node of turn.assign) await assign(turn, node)
     return turn
   }
