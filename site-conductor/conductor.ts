@@ -20,6 +20,7 @@ import { Facts } from './facts.ts'
 import { Grants } from './grants.ts'
 import { readIdentity, readSite, siteKeyOf } from './identity.ts'
 import { Journal } from './journal.ts'
+import { KeptBlobs } from './kept-blobs.ts'
 import { Link, type LinkOutcome } from './link.ts'
 import { loadDrivers } from './load-drivers.ts'
 import { lockFolder } from './lock.ts'
@@ -88,11 +89,12 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     startSiteBoot(config, stored, all, log, onStage, resident)
   const boot = await (services.boot ?? (config.boot ? realBoot : undefined))?.(agents, onBootStage, residentOf)
   if (boot !== undefined) opened.defer(() => boot.close())
+  const drives = new KeptBlobs(disk, blobs({ env, url: config.url ?? identity.url, ...caller }), log)
   const site: Site = {
     id: identity.site,
     organisation: identity.organisation,
     ...sealing(identity.organisation, identity.site, siteKeyOf(stored)),
-    blob: blobs({ env, url: config.url ?? identity.url, ...caller }),
+    blob: drives.read,
     agents,
     agentTimeoutMs: config.agentTimeoutS * 1000,
     boot: boot?.site,
@@ -162,6 +164,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   async function dispatch(message: ToConductor): Promise<void> {
     switch (message.type) {
       case 'task':
+        drives.ahead(message)
         return await tasks.deliver(message)
       case 'proceed':
         return tasks.proceed(message.id, message.rid, message.tenureMs)
@@ -172,8 +175,12 @@ export async function startConductor(options: ConductorOptions): Promise<Running
         return tasks.cancel(message.id)
       case 'ack':
         return await tasks.acked(message.id, message.upTo)
-      case 'settled':
-        return await tasks.settled(message.id)
+      case 'settled': {
+        const node = journal.entries.get(message.id)?.task.node
+        await tasks.settled(message.id)
+        if (node !== undefined && !tasks.isPending(node)) await drives.drop(node)
+        return
+      }
       case 'call':
         return await calls.answer(message)
       case 'welcome':

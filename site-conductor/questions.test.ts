@@ -111,3 +111,23 @@ test('what was not acknowledged is repeated under the epoch of now, and nothing 
   reports.repeat('t')
   expect(sent).toEqual([])
 })
+
+test('after a lapse the tenure is the permit for the open question and for later steps, as long as it lasts', async () => {
+  const { env, grants, questions, authority } = await setUp()
+  const asked = questions.ask('t', 0, authority)
+  authority.extendTenure({ from: moment(env), ms: 60_000 })
+  expect(await state(asked)).toBe('open')
+  grants.lapse()
+  expect(await state(asked)).toBe('permitted')
+  expect(await state(questions.ask('t', 1, authority))).toBe('permitted')
+  env.advance(60_000)
+  expect(await state(questions.ask('t', 2, authority))).toMatch(/lapse/)
+})
+
+test('a node that was given to another is no lapse: a tenure permits nothing', async () => {
+  const { env, grants, questions, authority } = await setUp()
+  authority.extendTenure({ from: moment(env), ms: 60_000 })
+  const asked = questions.ask('t', 0, authority)
+  grants.drop('n')
+  expect(await state(asked)).toMatch(/another conductor/)
+})

@@ -3,6 +3,7 @@ import { FaultError } from '../../shared/faults.ts'
 import { POWER_PLANS, type PowerTarget } from '../plans.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import type { Caller } from '../site-hub/commands.ts'
+import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { openTask } from './open-task.ts'
@@ -30,7 +31,7 @@ export async function power(
     )
   }
   if (!isDriven(turn.state, uuid)) {
-    throw new FaultError('site.no_conductor', `No conductor of site ${turn.state.site.name} drives node ${uuid}.`)
+    throw notDriven(turn.state, `node ${uuid}`)
   }
   turn.updateNode(uuid, { last_error: null, last_fault: null, ...withoutCount(node) })
   return powerTask(turn, await turn.node(uuid), target, timeoutMs, caller)

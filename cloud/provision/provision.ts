@@ -17,6 +17,7 @@ import { PLANS, type TaskKind, UNDONE } from '../plans.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
 import type { Caller, ProvisionArgs } from '../site-hub/commands.ts'
 import { withSealed } from '../site-hub/secrets.ts'
+import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { BLOB, MASK } from '../../shared/sealing.ts'
@@ -62,7 +63,7 @@ export async function provision(
     throw new FaultError('driver.unsupported', `${verb} is not supported for node ${uuid} by driver ${node.driver}.`)
   }
   if (kind && !isDriven(turn.state, uuid)) {
-    throw new FaultError('site.no_conductor', `No conductor of site ${turn.state.site.name} drives node ${uuid}.`)
+    throw notDriven(turn.state, `node ${uuid}`)
   }
   if (node.task) cancel(turn, node)
   move(turn, node, VERBS[verb], 'user', { last_error: null, last_fault: null }, caller)

@@ -6,6 +6,7 @@ import { CLOSE } from '../../shared/upgrade.ts'
 import type { Peer, SiteRef } from '../ports.ts'
 import { conductors } from '../schema/organisation.ts'
 import { select } from '../schema/rows.ts'
+import { endOutage } from './outage.ts'
 import { rebalance, sendGrants } from './ownership.ts'
 import { epochOf, findTask, nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
@@ -42,6 +43,7 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
     drivers: message.drivers,
   })
   extend(turn, conductor, peer)
+  endOutage(turn)
   turn.event('conductor.connected', {
     body: { conductor: conductor.row.id, hostname: message.hostname, session, version: message.version },
   })

@@ -131,7 +131,7 @@ export class Turns {
       if (conductor.leaseUntil > 0) due.push(conductor.leaseUntil + MARGIN_MS)
     for (const node of state.tasks.keys()) {
       const task = activeTask(state, node)!
-      due.push(task.deadline_ms)
+      if (state.site.offline_since === null) due.push(task.deadline_ms)
       if (task.tenure_ms !== null && !isDriven(state, node)) due.push(task.tenure_ms)
     }
     const at = due.length > 0 ? Math.max(now, Math.min(...due)) : null

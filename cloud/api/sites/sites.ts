@@ -62,6 +62,7 @@ async function shown(call: Call, site: SiteRow) {
     fingerprint: site.public_key === null ? null : await fingerprint(site.public_key),
     ca: site.ca,
     lease_ms: site.lease_ms,
+    offline_since: site.offline_since,
     created_at: site.created_at,
     updated_at: site.updated_at,
     links: links(call.base, `sites/${site.id}`),
