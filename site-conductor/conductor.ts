@@ -23,6 +23,7 @@ import { Journal } from './journal.ts'
 import { KeptBlobs } from './kept-blobs.ts'
 import { Link, type LinkOutcome } from './link.ts'
 import { loadDrivers } from './load-drivers.ts'
+import { Daemon } from './local/daemon.ts'
 import { lockFolder } from './lock.ts'
 import type { Log } from './log.ts'
 import { Notes } from './notes.ts'
@@ -152,6 +153,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
         inflight: tasks.inflight().slice(0, 200), // the rest is asked for one by one
       }),
       welcomed() {
+        daemon.reconnected()
         tasks.reconnected()
         facts.reconnected()
         notes.flush()
@@ -183,9 +185,10 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       }
       case 'call':
         return await calls.answer(message)
+      case 'grants':
+        return message.last ? daemon.granted() : undefined
       case 'welcome':
       case 'lease':
-      case 'grants':
         return
     }
   }
@@ -199,6 +202,14 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     intervalMs: config.powerPollS * 1000,
     isBusy: (node) => tasks.isBusy(node),
   })
+  const daemon = await Daemon.start({
+    ...shared,
+    disk,
+    dataDir: services.disk === undefined ? config.dataDir : undefined,
+    journal,
+    link,
+    tasks,
+  })
   const ended = Promise.race([failure.promise, link.run()])
   ended.catch((error) => log.error('the conductor cannot go on', { error }))
 
@@ -210,6 +221,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     ended,
     async close() {
       poll.close()
+      await daemon.close()
       facts.flush()
       notes.flush()
       await tasks.close()

@@ -188,6 +188,8 @@ export class FakeHub {
       case 'result':
         this.tasks.delete(message.id)
         return this.send({ type: 'settled', id: message.id })
+      case 'local':
+        return this.send({ type: 'settled', id: message.action.id })
       default:
         return
     }

@@ -139,6 +139,21 @@ export class Tasks {
     return [...this.#runs.values()].some(({ task }) => task.node === node)
   }
 
+  /** What runs here now, and how long it may after a lapse. */
+  running(): { id: string; node: string; kind: string; tenureLeftMs: number }[] {
+    return [...this.#runs.values()].map(({ task, authority }) => {
+      return { id: task.id, node: task.node, kind: task.kind, tenureLeftMs: authority.tenureLeft }
+    })
+  }
+
+  /** Ends what runs on `node`, as a person at the site wants it. Answers the tasks, when they have ended. */
+  async abort(node: string): Promise<string[]> {
+    const runs = [...this.#runs.values()].filter(({ task }) => task.node === node)
+    for (const run of runs) run.abort()
+    await Promise.all(runs.map((run) => run.ended))
+    return runs.map(({ task }) => task.id)
+  }
+
   /** There is a session: say again whatever may not have been heard. */
   reconnected(): void {
     this.#stopLeftovers()

@@ -12,6 +12,7 @@ import { refreshAddresses } from './addresses.ts'
 import { Calls } from './calls.ts'
 import type { CommandResult, HubCommand } from './commands.ts'
 import { facts, notes } from './facts.ts'
+import { localAction } from './local.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
 import { createPort, deletePort, patchPort } from './node-ports.ts'
 import { released } from './ownership.ts'
@@ -43,6 +44,7 @@ const handlers: { [T in FromConductor['type']]: Handler<Extract<FromConductor, {
   result,
   answer: (_turn, peer, message, { calls }) => calls.answer(peer.conductor, message),
   facts,
+  local: localAction,
   notes,
 }
 
