@@ -120,10 +120,11 @@ test.concurrent('where another conductor could take over, a deployment waits for
   })
   const { api, site, until, reach, machine, node, wan } = story
   await using second = await secondConductor(story)
+  await until('a second conductor', () => second.isConnected())
   const { before, hold } = await allInMidWrite(story)
   wan!.cut()
   await until('end of the lease', async () => (await siteOf(story)).offline_since ?? undefined)
-  await until('end of the lease at the other conductor', () => !second.isConnected())
+  await until('end of its right to go on', () => story.log.some((line) => line.includes('"task left"')))
   hold.release()
   await until('end of the write', () => machine.console().includes('prepare_image succeeded'))
   expect(isUp(machine.console(), 0), 'nobody may switch the machine off and on').toBe(false)

@@ -1,5 +1,4 @@
 // A whole conductor inside one process: what main runs, and what tests, the simulated site and `npm run dev` embed.
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
 import { uuidv7 } from '../shared/ids.ts'
@@ -147,7 +146,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     handler: {
       hello: () => ({
         version: VERSION,
-        hostname: hostname().slice(0, 255),
+        hostname: identity.hostname, // as it enrolled: names differ within a site
         drivers: [...drivers.values()].map(driverFacts),
         capabilities: capabilities(site),
         inflight: tasks.inflight().slice(0, 200), // the rest is asked for one by one

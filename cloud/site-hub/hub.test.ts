@@ -129,6 +129,24 @@ test('an aborted deployment is undone, also by another conductor than the one th
   expect(await bench.node(node)).toMatchObject({ provision_state: 'deploy failed', task: null, reservation: null })
 })
 
+test('a conductor whose host has the name of another’s is not locked out: it keeps its own', async () => {
+  await bench.connect('a')
+  const b = await bench.connect('b')
+  await bench.say(b, {
+    type: 'hello',
+    incarnation: 'run-b',
+    version: '0',
+    hostname: 'conductor-a',
+    drivers: [],
+    capabilities: [],
+    grantsDigest: null,
+    inflight: [],
+  })
+  expect(b.closed).toBeNull()
+  expect(b.of('welcome')).toHaveLength(2)
+  expect(await bench.sql.all('SELECT hostname FROM conductors ORDER BY id')).toEqual([['conductor-a'], ['conductor-b']])
+})
+
 test('a secret is sealed before it is stored, shown as ******, and opens at the site only', async () => {
   const peer = await bench.connect('a')
   const node = await bench.newNode({ driver_info: { secret_field: 'hunter2', plain: 1 } })

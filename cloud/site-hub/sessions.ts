@@ -34,11 +34,16 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
   if (before && before !== peer) turn.after(() => before.close(CLOSE.conflict, 'the conductor connected again'))
   const kept = await keepsGrants(turn, conductor, message.grantsDigest)
   const session = nextNumber(turn.state)
+  const { id } = conductor.row
+  const isTaken = [...turn.state.conductors.values()].some(
+    ({ row }) => row.id !== id && row.hostname === message.hostname,
+  )
   conductor.peer = peer
   turn.updateConductor(conductor.row, {
     session,
     incarnation: message.incarnation,
-    hostname: message.hostname,
+    // A host that was renamed to a name that another has keeps its old one: a name is no reason to lock a conductor out.
+    hostname: isTaken ? conductor.row.hostname : message.hostname,
     version: message.version,
     drivers: message.drivers,
   })
