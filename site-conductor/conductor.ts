@@ -159,6 +159,10 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       },
       message: (message) => void dispatch(message).catch(fail),
       tenures: (tenures, sent) => tasks.extendTenures(tenures, sent),
+      // Said when nothing of it is under way any more. After a new session the old epoch means nothing, and the hub asks again.
+      dropped(node, epoch) {
+        void Promise.all([tasks.ended(node), calls.ended(node)]).then(() => send({ type: 'released', node, epoch }))
+      },
     },
   })
 
@@ -170,6 +174,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       case 'proceed':
         return tasks.proceed(message.id, message.rid, message.tenureMs)
       case 'fenced':
+        return await tasks.over(message.id, message.type, message.rid, message.epoch)
       case 'done':
         return await tasks.over(message.id, message.type, message.rid)
       case 'cancel':
