@@ -131,3 +131,33 @@ test('a node that was given to another is no lapse: a tenure permits nothing', a
   grants.drop('n')
   expect(await state(asked)).toMatch(/another conductor/)
 })
+
+test('what a task does by its tenure while a new session begins is kept for it, not said under the old epoch and forgotten', async () => {
+  const { env, grants, hold, sent, journal, reports } = await setUp()
+  const task: Task = {
+    type: 'task',
+    id: 't',
+    node: 'n',
+    epoch: 3,
+    since: 1,
+    nseq: 1,
+    kind: 'test',
+    steps: [{ interface: 'power', step: 'on', args: {} }],
+    context: {},
+    doneSteps: 0,
+    lastEvent: 0,
+    deadline: 0,
+  }
+  await reports.accept(task, hold)
+  grants.lapse()
+  sent.length = 0
+  await reports.event('t', hold, { n: 1, at: 0, step: 0, kind: 'finished' })
+  await reports.result('t', hold, { ok: true })
+  expect(sent).toEqual([])
+  grants.startLease({ from: moment(env), ms: 15_000 })
+  grants.add(fakeGrant('n', { epoch: 9 }))
+  await reports.accept({ ...task, epoch: 9 }, grants.get('n')!)
+  reports.repeat('t')
+  expect(sent.map(({ type }) => type)).toEqual(['accepted', 'event', 'result'])
+  expect(journal.entries.get('t')!.events).toHaveLength(1)
+})
