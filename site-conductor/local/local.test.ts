@@ -142,6 +142,7 @@ test('a machine that a task works on is not switched; the task can be ended, and
   const conductor = await granted()
   hub.give({
     id: 't1',
+    since: 1,
     node,
     steps: [{ interface: 'deploy', step: 'write_image', args: {}, pointOfNoReturn: true, timeoutMs: 7_200_000 }],
   })
@@ -159,6 +160,20 @@ test('a machine that a task works on is not switched; the task can be ended, and
     outcome: { ok: false, fault: { code: 'task.cancelled' } },
   })
   expect((await hub.next('local')).action).toMatchObject({ action: 'abort', outcome: { ok: true, value: ['t1'] } })
+}, 20_000)
+
+test('an action that has begun does not touch the machine any more once the cloud is back', async () => {
+  hub.grants.set(node, { ...hub.grants.get(node)!, driverInfo: { fake_delay_ms: 40_000 } })
+  const conductor = await granted()
+  const line = await cut(conductor)
+  const acting = power('on')
+  await until(async () => (await cli('status')).text.includes('1 actions that the cloud'))
+  hub.behaviour = { leaseMs: 600_000 }
+  line.back()
+  await until(() => conductor.isConnected())
+  expect(await acting).toMatchObject({ code: 1, text: expect.stringContaining('the cloud is connected') })
+  expect(fakeMachine(node).changes).toEqual([])
+  expect((await hub.next('local')).action).toMatchObject({ outcome: { ok: false, fault: { code: 'fenced' } } })
 }, 20_000)
 
 test('an action that failed is on record with its fault', async () => {
