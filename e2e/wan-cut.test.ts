@@ -111,6 +111,28 @@ test.concurrent('a lone conductor finishes five deployments during a cut, and re
   expect(await eventsOf(story, 'site.online')).toHaveLength(1)
 })
 
+test.concurrent('a deployment that has only just begun is booted, written and started without the cloud', async (context) => {
+  await using story = await startStory(context, { wan: true, leaseMs: LEASE_MS, conductor: 'process' })
+  const { api, node, site, machine, until, reach, wan } = story
+  await story.prepare()
+  const before = machine.offToOn()
+  const bootBytes = machine.bootBytes()
+  await api.patchNode(node, { instance_info: site.instanceInfo() })
+  await api.provision(node, 'active', { configdrive: { meta_data: { hostname: 'dark-0' } } })
+  await until('first step', async () =>
+    (await api.timeline(node)).some(({ type, body }) => type === 'step.started' && body['of'] === STEPS.length),
+  )
+  wan!.cut()
+  await until('operating system during the cut', () => isUp(machine.console(), 0))
+  const told = (await api.timeline(node)).filter(({ type }) => type === 'step.finished' || type === 'task.done')
+  expect(told.filter(({ step }) => step === 'deploy.write_image')).toEqual([])
+  expect(machine.bootBytes(), 'it was booted over the network').toBeGreaterThan(bootBytes + 256 * 1024)
+  wan!.restore()
+  await reach('active')
+  await reportedOnce(story, node)
+  expect(machine.offToOn() - before).toBe(2)
+})
+
 test.concurrent('where another conductor could take over, a deployment waits for the line while its agent writes', async (context) => {
   await using story = await startStory(context, {
     wan: true,

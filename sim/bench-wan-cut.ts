@@ -1,5 +1,5 @@
 // The line between site and cloud is cut with fifty deployments in the middle of their writes (R5): cloud, conductor and the machines are
-// processes of their own, the lease is 3 s instead of 15. With one conductor all must finish in the dark and be reported once afterwards; with
+// processes of their own, the lease is 6 s instead of 15. With one conductor all must finish in the dark and be reported once afterwards; with
 // two all must finish after the cut. The figure is the replay: from the new session to the last report. What was missed or doubled is an error.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ import { startSimSite, type SimSite } from './site.ts'
 import { startWan } from './wan.ts'
 
 const MACHINES = 50
-const LEASE_MS = 3000
+const LEASE_MS = 6000
 const MIB = 2 ** 20
 const GOAL_S = 5
 const TIMEOUT_MS = 300_000
@@ -86,12 +86,16 @@ async function cut(conductors: 1 | 2): Promise<Cut> {
   things.defer(() => site.close())
   if (conductors === 2) things.defer(await second(site, cloud.url, wan.url, join(folder, 'second')))
 
-  await all(site, 'enroll', 'manage', 'manageable')
-  await all(site, 'manageable', 'provide', 'available')
+  await toState(site, 'enroll', 'manage', 'manageable')
+  await toState(site, 'manageable', 'provide', 'available')
   const hold = site.images.hold('sim.raw', 6 * MIB)
   for (const { node } of site.machines)
     await site.api.provision(node, 'active', { configdrive: { meta_data: { hostname: node } } })
-  await until('writes under way', async () => site.images.downloads('sim.raw') >= MACHINES)
+  const all = (text: string) => site.machines.every(({ machine }) => machine.console().includes(text))
+  await until(
+    'writes under way',
+    async () => all('prepare_image started') && site.images.downloads('sim.raw') >= MACHINES,
+  )
 
   const cutAt = performance.now()
   const since = (from: number) => (performance.now() - from) / 1000
@@ -108,9 +112,7 @@ async function cut(conductors: 1 | 2): Promise<Cut> {
     await until('systems during the cut', async () => isUp() === MACHINES)
     darkS = since(releasedAt)
   } else {
-    await until('written images', async () =>
-      site.machines.every(({ machine }) => machine.console().includes('prepare_image succeeded')),
-    )
+    await until('written images', async () => all('prepare_image succeeded'))
     if (isUp() > 0) throw new Error(`${isUp()} machines were switched by a conductor that had no right to`)
   }
   const cutS = since(cutAt)
@@ -140,7 +142,7 @@ async function reported(site: SimSite): Promise<number> {
   return (last - Date.parse(online!.at)) / 1000
 }
 
-async function all(site: SimSite, from: string, verb: string, to: string): Promise<void> {
+async function toState(site: SimSite, from: string, verb: string, to: string): Promise<void> {
   for (const { node } of site.machines) {
     if (from === 'enroll')
       await site.api.patchNode(node, { automated_clean: false, instance_info: site.instanceInfo() })

@@ -169,7 +169,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   async function dispatch(message: ToConductor): Promise<void> {
     switch (message.type) {
       case 'task':
-        drives.ahead(message)
+        await drives.ahead(message)
         return await tasks.deliver(message)
       case 'proceed':
         return tasks.proceed(message.id, message.rid, message.tenureMs)

@@ -4,7 +4,8 @@ import { FakeDisk } from './fake-disk.ts'
 import { KeptBlobs } from './kept-blobs.ts'
 import { silent } from './log.ts'
 
-const task = { node: 'n', context: { instance_info: { configdrive: 'blob:sites/s/drive' } } }
+const steps = [{ interface: 'deploy', step: 'write_configdrive', args: {} }]
+const task = { node: 'n', steps, context: { instance_info: { configdrive: 'blob:sites/s/drive' } } }
 
 function setUp() {
   const cloud = { isThere: true, asked: 0 }
@@ -17,34 +18,34 @@ function setUp() {
   return { cloud, disk, blobs: new KeptBlobs(disk, fetch, silent), again: () => new KeptBlobs(disk, fetch, silent) }
 }
 
-test('a config drive is fetched when its task comes, and is there after the cloud has gone', async () => {
+test('a config drive is there when its task is accepted, and is there after the cloud has gone', async () => {
   const { cloud, blobs, again } = setUp()
-  blobs.ahead(task)
-  blobs.ahead(task)
+  await Promise.all([blobs.ahead(task), blobs.ahead(task)])
   expect(await blobs.read('sites/s/drive')).toBe('sealed sites/s/drive')
   cloud.isThere = false
   expect(await blobs.read('sites/s/drive')).toBe('sealed sites/s/drive')
   const restarted = again()
-  restarted.ahead(task)
+  await restarted.ahead(task)
   expect(await restarted.read('sites/s/drive')).toBe('sealed sites/s/drive')
   expect(cloud.asked).toBe(1)
 })
 
 test('it goes with the task; what was never fetched ahead is fetched when it is needed', async () => {
   const { cloud, blobs } = setUp()
-  blobs.ahead(task)
+  await blobs.ahead(task)
   await blobs.drop('n')
   cloud.isThere = false
   await expect(blobs.read('sites/s/drive')).rejects.toThrow('no route')
-  blobs.ahead(task)
+  await blobs.ahead(task)
   await expect(blobs.read('sites/s/drive')).rejects.toThrow('no route')
   cloud.isThere = true
   expect(await blobs.read('sites/s/drive')).toBe('sealed sites/s/drive')
 })
 
-test('a task without one, or with a plain one, asks for nothing', async () => {
+test('a task without one, with a plain one, or that does not write it asks for nothing', async () => {
   const { cloud, blobs } = setUp()
-  blobs.ahead({ node: 'n', context: {} })
-  blobs.ahead({ node: 'n', context: { instance_info: { configdrive: 'aGVsbG8=' } } })
+  await blobs.ahead({ node: 'n', steps, context: {} })
+  await blobs.ahead({ node: 'n', steps, context: { instance_info: { configdrive: 'aGVsbG8=' } } })
+  await blobs.ahead({ ...task, steps: [{ interface: 'power', step: 'power_off', args: {} }] })
   expect(cloud.asked).toBe(0)
 })

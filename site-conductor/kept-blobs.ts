@@ -1,4 +1,4 @@
-// Config drives at the site: fetched when the task comes and kept until it has ended, so that a deployment does not need the cloud again.
+// Config drives at the site: fetched before a task is accepted and kept until it has ended, so that a deployment does not need the cloud again.
 // 1. They stay as they came, sealed. 2. A node has one at most: what a crash leaves behind is overwritten by the node's next one.
 import { BLOB } from '../shared/sealing.ts'
 import type { Disk } from './disk.ts'
@@ -18,17 +18,20 @@ export class KeptBlobs {
     this.#log = log
   }
 
-  /** Begins to fetch what the task will need. A failure is no news: the step that needs it tries again, and says why. */
-  ahead({ node, context }: Pick<Task, 'node' | 'context'>): void {
+  /** Resolves when what the task will need is here. A failure is no news: the step that needs it tries again, and says why. */
+  async ahead({ node, context, steps }: Pick<Task, 'node' | 'context' | 'steps'>): Promise<void> {
+    if (!steps.some(({ step }) => step === 'write_configdrive')) return
     const drive = (context['instance_info'] as { configdrive?: unknown } | undefined)?.configdrive
     if (typeof drive !== 'string' || !drive.startsWith(BLOB)) return
     const key = drive.slice(BLOB.length)
-    if (this.#known.has(key)) return
+    const known = this.#known.get(key)
+    if (known !== undefined) return await known.done
     const done = this.#keep(key, node).catch((error: unknown) => {
       this.#known.delete(key)
       this.#log.warn('a config drive could not be fetched ahead', { node, error })
     })
     this.#known.set(key, { node, done })
+    await done
   }
 
   readonly read = async (key: string): Promise<string> => {
