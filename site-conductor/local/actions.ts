@@ -32,6 +32,12 @@ export interface LocalRequest {
   readonly reason?: string | undefined
 }
 
+export interface Switched {
+  readonly state: string
+  /** Was the session closed in which somebody may have acted last? Not where none is known here, or the BMC cannot do it. */
+  readonly fenced: boolean
+}
+
 export interface LocalOptions {
   readonly env: Env
   readonly log: Log
@@ -56,8 +62,8 @@ export class LocalActions {
     this.#options = options
   }
 
-  /** Switches a machine. Answers its power state. Throws a FaultError that says why not. */
-  async power(request: LocalRequest, target: string): Promise<string> {
+  /** Switches a machine. Answers its power state, and whether whoever drove it before was shut out. Throws a FaultError that says why not. */
+  async power(request: LocalRequest, target: string): Promise<Switched> {
     const steps = LOCAL_POWER[target]
     if (steps === undefined)
       throw new FaultError('request.invalid', `"${target}" is not one of ${Object.keys(LOCAL_POWER).join(', ')}`)
@@ -68,10 +74,13 @@ export class LocalActions {
         hint: `let it end, or end it: ferrule-conductor local abort ${nameOf(grant)}`,
       })
     }
+    const switched = { state: 'unknown', fenced: true }
     return await this.#onRecord(grant, request, { action: 'power', target }, async () => {
-      let state = 'unknown'
-      for (const step of steps) state = await this.#step(grant, step)
-      return state
+      for (const step of steps) {
+        const { state, fenced } = await this.#step(grant, step)
+        Object.assign(switched, { state, fenced: switched.fenced && fenced })
+      }
+      return { value: switched.state, fenced: switched.fenced, answer: switched }
     })
   }
 
@@ -80,7 +89,10 @@ export class LocalActions {
     const grant = this.#confirmed(request)
     if (this.#options.running(grant.node).length === 0)
       throw new FaultError('conflict', `no task runs on node ${nameOf(grant)} at this conductor`)
-    return await this.#onRecord(grant, request, { action: 'abort' }, () => this.#options.abort(grant.node))
+    return await this.#onRecord(grant, request, { action: 'abort' }, async () => {
+      const tasks = await this.#options.abort(grant.node)
+      return { value: tasks, fenced: false, answer: tasks }
+    })
   }
 
   isUnderWay({ node, outcome }: LocalAction): boolean {
@@ -138,7 +150,7 @@ export class LocalActions {
     grant: Grant,
     { by, reason }: LocalRequest,
     what: Pick<LocalAction, 'action' | 'target'>,
-    act: () => Promise<T>,
+    act: () => Promise<{ value: unknown; fenced: boolean; answer: T }>,
   ): Promise<T> {
     const { env, journal, log, told } = this.#options
     if (this.#busy.has(grant.node))
@@ -149,33 +161,43 @@ export class LocalActions {
     try {
       await journal.local(begun)
       log.warn('local action', { node: grant.node, ...what, by, reason })
-      const ended = async (outcome: Outcome) => {
-        const action = { ...begun, outcome }
+      const ended = async (outcome: Outcome, fenced: boolean) => {
+        const action = { ...begun, fenced, outcome }
         await journal.local(action)
         told(action)
       }
-      try {
-        const value = await act()
-        await ended({ ok: true, value })
-        return value
-      } catch (error) {
-        await ended({ ok: false, fault: toFault(error) })
+      const done = await act().catch(async (error: unknown) => {
+        await ended({ ok: false, fault: toFault(error) }, false)
         throw error
-      }
+      })
+      await ended({ ok: true, value: done.value }, done.fenced)
+      return done.answer
     } finally {
       this.#busy.delete(grant.node)
     }
   }
 
-  async #step(grant: Grant, name: string): Promise<string> {
-    const { env } = this.#options
+  /** Fence, read, act; the permit is the person. */
+  async #step(grant: Grant, name: string): Promise<Switched> {
+    const { env, journal } = this.#options
     const driver = this.#driverOf(grant)
     const act = implementationOf(driver, grant, 'power')?.steps?.[name]
     if (act === undefined) throw new FaultError('driver.unsupported', `driver ${driver.name} has no step power.${name}`)
     const limit = { ms: STEP_TIMEOUT_MS, what: `step power.${name}` }
     const never = new AbortController().signal
-    const result = await bounded(env, limit, never, async (signal) => act(await this.#context(driver, grant, signal)))
-    return String(result?.facts?.['power_state'] ?? 'unknown')
+    const predecessor = [...journal.entries.values()].findLast(({ task }) => task.node === grant.node)?.task.bmcSession
+    return await bounded(env, limit, never, async (signal) => {
+      const context = await this.#context(driver, grant, signal)
+      const canFence = driver.fencing?.steps.includes(`power.${name}`)
+      const fence = canFence ? await driver.fencing?.open(context, predecessor) : undefined
+      try {
+        const result = await act({ ...context, fence })
+        const fenced = fence?.session !== undefined && predecessor !== undefined
+        return { state: String(result?.facts?.['power_state'] ?? 'unknown'), fenced }
+      } finally {
+        await fence?.close()
+      }
+    })
   }
 
   async #context(driver: Driver, node: Grant, signal: AbortSignal): Promise<StepContext> {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { FaultError } from '../../shared/faults.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
-import { confirmationOf } from './actions.ts'
+import { confirmationOf, type Switched } from './actions.ts'
 import { askDaemon } from './control.ts'
 import { type StandIn, standIn } from './stand-in.ts'
 
@@ -83,10 +83,14 @@ async function requestOf(person: Person, { node, confirm, reason }: LocalCommand
 }
 
 function textOf({ action, node }: LocalCommand, value: unknown): string {
-  const what = action === 'power' ? `${node}: ${String(value)}` : `${node}: ended ${(value as string[]).join(', ')}`
+  const done: string[] = []
+  if (action === 'power') {
+    const { state, fenced } = value as Switched
+    const beware = 'Nobody was shut out at the BMC: make sure that no other conductor of the site drives this machine.'
+    done.push(`${node}: ${state}`, fenced ? 'The BMC session of whoever drove it before is closed.' : beware)
+  } else done.push(`${node}: ended ${(value as string[]).join(', ')}`)
   return [
-    what,
-    'Nobody was shut out at the BMC: make sure that no other conductor of the site drives this machine.',
+    ...done,
     'This is on record. When the cloud is back, the node is in maintenance until somebody there has looked at it.',
   ].join('\n')
 }

@@ -162,6 +162,26 @@ test('a machine that a task works on is not switched; the task can be ended, and
   expect((await hub.next('local')).action).toMatchObject({ action: 'abort', outcome: { ok: true, value: ['t1'] } })
 }, 20_000)
 
+test('the BMC session in which somebody may have acted last is closed first, where it is known', async () => {
+  fakeMachine(node).sessions.add('old')
+  hub.behaviour = { leaseMs: 6000, onMessage: (message) => message.type === 'intent' }
+  const conductor = await granted()
+  hub.give({
+    id: 't1',
+    since: 1,
+    node,
+    bmcSession: 'old',
+    steps: [{ interface: 'deploy', step: 'write_image', args: {} }],
+  })
+  await hub.next('intent')
+  const line = await cut(conductor)
+  const { text } = await power('on')
+  expect(text).toContain('The BMC session of whoever drove it before is closed')
+  expect([...fakeMachine(node).sessions], 'and neither is its own left').toEqual([])
+  line.back()
+  expect((await hub.next('local')).action).toMatchObject({ fenced: true, outcome: { ok: true } })
+}, 20_000)
+
 test('an action that has begun does not touch the machine any more once the cloud is back', async () => {
   hub.grants.set(node, { ...hub.grants.get(node)!, driverInfo: { fake_delay_ms: 40_000 } })
   const conductor = await granted()
