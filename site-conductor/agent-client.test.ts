@@ -219,6 +219,20 @@ test('a heartbeat ends the wait at once: no poll is needed', async () => {
   expect(await waitForCommand(agent({ env: noTimers, heartbeats }), command)).toEqual({})
 })
 
+test('the end of a command is heard from the agent itself: no timer and no heartbeat is needed', async () => {
+  const noTimers = { ...fast, setTimer: () => () => {} }
+  const done = Promise.withResolvers<void>()
+  runner.get = () => ({ result: commands[0]!, done: done.promise })
+  onStart = (entry) => {
+    setTimeout(() => {
+      Object.assign(entry, { command_status: 'SUCCEEDED', command_result: {} })
+      done.resolve()
+    }, 50)
+  }
+  const command = await startCommand(agent(), 'standby.prepare_image', {})
+  expect(await waitForCommand(agent({ env: noTimers }), command)).toEqual({})
+})
+
 test('a command that the agent does not know any more is undefined, and while waiting it is agent.lost', async () => {
   expect(await findCommand(agent(), crypto.randomUUID())).toBeUndefined()
   const command = await startCommand(agent(), 'standby.prepare_image', {})

@@ -127,10 +127,18 @@ export async function runningCommand(agent: AgentConnection, name: string): Prom
   return last?.command_name === shortName(name) && last.command_status === 'RUNNING' ? last : undefined
 }
 
-/** The command `id`; undefined when the agent does not know it (it was restarted, say). */
-export async function findCommand(agent: AgentConnection, id: string): Promise<CommandResult | undefined> {
+/**
+ * The command `id`; undefined when the agent does not know it (it was restarted, say). `waitMs`: our agent answers when the command has ended, at
+ * the latest after so long; Ironic's own knows `wait=true` only and answers at once.
+ */
+export async function findCommand(
+  agent: AgentConnection,
+  id: string,
+  waitMs?: number,
+): Promise<CommandResult | undefined> {
+  const path = `/v1/commands/${encodeURIComponent(id)}${waitMs === undefined ? '' : `?wait=${waitMs}`}`
   try {
-    return commandResultSchema.parse(await request(agent, 'GET', `/v1/commands/${encodeURIComponent(id)}`))
+    return commandResultSchema.parse(await request(agent, 'GET', path))
   } catch (error) {
     if (error instanceof AgentRefusal && error.status === 404) return undefined
     throw error
@@ -149,11 +157,9 @@ export async function waitForCommand(
   let heardAt = agent.env.mono()
   while (current.command_status === 'RUNNING') {
     if (current.command_progress !== undefined) onProgress(current.command_progress)
-    const early = (signal: AbortSignal) => agent.heartbeats.after(heartbeats, signal)
-    await sleepOr(agent.env, POLL_MS, agent.signal, early)
-    heartbeats = agent.heartbeats.count()
+    const askedAt = agent.env.mono()
     try {
-      const found = await findCommand(agent, current.id)
+      const found = await findCommand(agent, current.id, POLL_MS)
       if (found === undefined) throw new FaultError('agent.lost', 'the agent was restarted in the middle of a command')
       current = found
       heardAt = agent.env.mono()
@@ -161,6 +167,12 @@ export async function waitForCommand(
       if (!(error instanceof Unreachable)) throw error
       if (agent.env.mono() - heardAt > MAX_SILENCE_MS) throw lost(agent, error)
     }
+    // An answer that came early: an agent that does not hold it back, or none at all.
+    const leftMs = POLL_MS - (agent.env.mono() - askedAt)
+    if (current.command_status !== 'RUNNING' || leftMs <= 0) continue
+    const early = (signal: AbortSignal) => agent.heartbeats.after(heartbeats, signal)
+    await sleepOr(agent.env, leftMs, agent.signal, early)
+    heartbeats = agent.heartbeats.count()
   }
   if (current.command_status === 'SUCCEEDED') return current.command_result ?? {}
   const { type = 'unknown', message = current.command_status, details = '' } = current.command_error ?? {}
