@@ -15,6 +15,8 @@ const LEFT = 250
 const PLOT = WIDTH - LEFT - 70
 const BAR = 26
 const ROW = 20
+/** Of the legend, at most. */
+const CHARACTER = 7
 
 export function waterfall(ours: Summary, others: readonly Anchor[]): string {
   const all: readonly Anchor[] = [ours, ...others]
@@ -22,9 +24,11 @@ export function waterfall(ours: Summary, others: readonly Anchor[]): string {
   const parts: string[] = []
   let y = 56
   parts.push(text(16, 28, 'From the deploy verb to the system’s own line', 'title'))
-  KINDS.forEach(({ kind, what }, i) => {
-    parts.push(rect(16 + i * 236, 40, 11, 11, kind), text(32 + i * 236, 50, what, 'small'))
-  })
+  let legend = 16
+  for (const { kind, what } of KINDS) {
+    parts.push(rect(legend, 40, 11, 11, kind), text(legend + 16, 50, what, 'small'))
+    legend += 30 + what.length * CHARACTER
+  }
   y += 16
   for (const each of all) {
     parts.push(text(LEFT - 10, y + 18, each.name, 'label'))
