@@ -25,6 +25,11 @@ const BENCHES: Record<string, { about: string; load: () => Promise<{ run: () => 
     about: 'fifty deployments while the site is cut off (R5)',
     load: () => import('../../sim/bench-wan-cut.ts'),
   },
+  dispatch: {
+    about: 'task dispatch, API to conductor and back (P7)',
+    load: () => import('../../sim/bench-dispatch.ts'),
+  },
+  ring: { about: 'balance, moves and planning time of the ring (P13)', load: () => import('../../sim/bench-ring.ts') },
   ipmi: { about: 'BMC power polls per second and core (P4)', load: () => import('../../site-conductor/ipmi/bench.ts') },
   tftp: { about: 'TFTP rate with windowsize (P8)', load: () => import('../../site-conductor/tftp/bench.ts') },
   images: { about: 'image serving over HTTP (P9)', load: () => import('../../site-conductor/http-boot/bench.ts') },
