@@ -65,7 +65,7 @@ test('a site with one of two conductors left is not offline', async () => {
 })
 
 test('a site that never had a conductor is not offline', async () => {
-  await bench.command('site.refresh', { addresses: false })
+  await bench.command('site.refresh', { addresses: true })
   expect(await events('site.offline')).toEqual([])
 })
 

@@ -105,8 +105,8 @@ export class Turns {
         answers.push(() => input.failed(error))
       }
     }
-    await sendGained(turn)
     for (const node of turn.regrant) await regrant(turn, node)
+    await sendGained(turn)
     for (const node of turn.assign) await assign(turn, node)
     return turn
   }
