@@ -11,7 +11,7 @@ Deploys a small Linux to a virtual machine: real firmware, a third-party BMC, ou
 Needs no root; the rack lives in namespaces and leaves nothing behind.
 
   --sim         the same story on simulated hardware: no qemu, no Debian packages, a few seconds
-  --workerd     with --sim: the cloud inside workerd, as it is hosted
+  --workerd     the cloud inside workerd, as it is hosted, on a database server of its own
   --clean       erase the disk's metadata first, as a production site does (boots the ramdisk once more)
   --uefi        the machine has UEFI firmware (OVMF) instead of a BIOS
   --qcow2       deploy a qcow2 image instead of a raw one
@@ -59,6 +59,7 @@ async function onRack() {
     automatedClean: values.clean ?? false,
     system: values.debian ? 'debian' : 'tiny',
     format: values.qcow2 ? 'qcow2' : 'raw',
+    cloud: values.workerd ? 'workerd' : 'node',
     ...(values.keep ? { keep: values.keep } : {}),
   })
   const { result, powerOns, consoleLines } = told!
