@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { countBoot } from './boot-count.ts'
 import { cached, cacheDirectory, contentHash } from './cache.ts'
 import { installationHint, programPath } from './debian-packages.ts'
 import { Qmp } from './qmp.ts'
@@ -197,13 +198,13 @@ async function save<Facts>(
   try {
     const facts = await boot((kernelArguments) => {
       const more = ['-kernel', spec.kernel, '-initrd', spec.initrd, '-append', kernelArguments, ...FIRST_DISK]
+      countBoot(spec.name)
       return (machine = new SavedMachine(spec, more, { [STATE_VARIABLE]: join(draft, STATE) }))
     })
     if (machine === undefined) throw new Error(`nobody started ${spec.name}`)
     const { qmp } = machine
     const bootedAfter = seconds()
     await pull(qmp, FIRST)
-    await qmp.execute('blockdev-del', { 'node-name': FIRST })
     await qmp.execute('stop')
     // By default it saves at 128 MiB a second, to be kind to a network.
     await qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 })
@@ -244,7 +245,7 @@ async function goOn(spec: SavedMachineSpec, state: string): Promise<SavedMachine
 }
 
 /** Entries of other builds that nobody used for days, and the wanted one when it has grown old. Whoever reads one goes on reading. */
-function removeExpired(root: string, machine: string, wanted: string): void {
+export function removeExpired(root: string, machine: string, wanted: string): void {
   if (!existsSync(root)) return
   for (const name of readdirSync(root)) {
     if (!name.startsWith(`saved-${machine}-`)) continue

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
+import { countBoot } from '../../lab/boot-count.ts'
 import { inventorySchema } from '../../shared/agent-protocol.ts'
 import { startFakeConductor } from '../fake-conductor.ts'
 import { MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder, testNode } from '../testing.ts'
@@ -73,6 +74,7 @@ it('boots, is looked up, writes images, tells of it by heartbeat, powers off', {
     '-device',
     `virtio-blk-pci,drive=${serial},serial=${serial}`,
   ]
+  countBoot('ramdisk')
   const machine = spawn('qemu-system-x86_64', [
     ...[
       '-accel',
