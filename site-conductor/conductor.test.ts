@@ -255,6 +255,7 @@ test('a dropped grant ends the task without a result', async () => {
   })
   expect((await hub.next('answer')).fault?.code).toBe('fenced')
   expect(hub.all('result')).toEqual([])
+  expect(await hub.next('released'), 'or its next owner would wait for ever').toMatchObject({ node, epoch: 1 })
 })
 
 test('a task for a node or epoch that is not granted is left alone, one for an unknown driver is rejected', async () => {

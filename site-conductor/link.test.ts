@@ -30,6 +30,7 @@ function wire() {
     welcomed() {},
     message() {},
     tenures() {},
+    dropped() {},
   }
   /** Pauses before further tries, as they are logged, in ms. */
   const waits: number[] = []
