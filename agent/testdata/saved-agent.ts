@@ -1,7 +1,8 @@
 // The deploy ramdisk in a virtual machine that was saved when its agent was up: each test goes on with a copy of it, plugs disks in and gives commands over
 // the agent's own API. Its conductor is gone, so heartbeats fail; commands are waited for.
 import type { AgentNode, CommandResult } from '../../shared/agent-protocol.ts'
-import { saveMachine, type PluggedDisk, type SavedMachine, type SavedMachineSpec } from '../../lab/saved-machine.ts'
+import type { PlainMachine, PluggedDisk } from '../../lab/plain-machine.ts'
+import { saveMachine, type SavedMachineSpec } from '../../lab/saved-machine.ts'
 import { askAgent, startFakeConductor } from '../fake-conductor.ts'
 import { buildRamdisk } from '../ramdisk/build.ts'
 import { testNode } from '../testing.ts'
@@ -18,7 +19,7 @@ interface Facts {
 }
 
 export interface RunningAgent extends AsyncDisposable {
-  readonly machine: SavedMachine
+  readonly machine: PlainMachine
   /** A forwarded port of the machine on the host's loopback. */
   portOf(guestPort: number): Promise<number>
   /** Plugs a disk in and waits until the agent lists it; answers the qcow2 file behind it and how the kernel calls it. */
@@ -52,7 +53,7 @@ export async function savedAgent(): Promise<{ goOn(): Promise<RunningAgent> }> {
   return { goOn: async () => agentOn(await saved.goOn(), saved.facts) }
 }
 
-async function bootAgent(start: (kernelArguments: string) => SavedMachine): Promise<Facts> {
+async function bootAgent(start: (kernelArguments: string) => PlainMachine): Promise<Facts> {
   const conductor = await startFakeConductor({ node: testNode, names: [HOST] })
   try {
     const machine = start(
@@ -78,7 +79,7 @@ async function bootAgent(start: (kernelArguments: string) => SavedMachine): Prom
   }
 }
 
-async function agentOn(machine: SavedMachine, { token, caPem }: Facts): Promise<RunningAgent> {
+async function agentOn(machine: PlainMachine, { token, caPem }: Facts): Promise<RunningAgent> {
   const url = `https://127.0.0.1:${await machine.portOf(AGENT_PORT)}`
   const command: RunningAgent['command'] = async (name, params = {}) => {
     const path = `/v1/commands/?wait=true&agent_token=${token}`
