@@ -89,6 +89,15 @@ test('renews every quarter of the lease, and the lease counts from sending', asy
   expect(grants.leaseLeft()).toBe(12_000)
 })
 
+test('nothing is said between hello and welcome: it would be said under an epoch that the hub ends just then', async () => {
+  const { last, link, welcome } = await connected()
+  link.send({ type: 'accepted', id: 't', epoch: 1 })
+  expect(last().sent.map(({ type }) => type)).toEqual(['hello'])
+  welcome()
+  link.send({ type: 'accepted', id: 't', epoch: 1 })
+  expect(last().sent.map(({ type }) => type)).toEqual(['hello', 'renew', 'accepted'])
+})
+
 test('a hub that is silent for half a lease is left while the lease still holds', async () => {
   const { env, grants, last, ended, welcome } = await connected()
   welcome()
