@@ -33,7 +33,8 @@ export class PlainMachine {
   readonly #child: ChildProcess
   readonly #directory: string
   readonly #lock: ChildProcess
-  readonly #exited: Promise<void>
+  /** Resolves when qemu is gone, whoever ended it. */
+  readonly ended: Promise<void>
   #disks = 0
   #said = ''
   readonly #end = () => {
@@ -60,14 +61,14 @@ export class PlainMachine {
     this.#child = child
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#said += text))
     process.once('exit', this.#end)
-    this.#exited = new Promise<void>((resolve) => {
+    this.ended = new Promise<void>((resolve) => {
       child.once('error', (error: NodeJS.ErrnoException) => {
         this.#said += error.code === 'ENOENT' ? installationHint('setpriv') : error.message
         resolve()
       })
       child.once('close', () => resolve())
     })
-    this.qmp = new Qmp(child.stdin, child.stdout, () => `${this.#said}\n${this.console()}`)
+    this.qmp = new Qmp(child.stdin, child.stdout, () => this.console())
     this.qmp.execute('qmp_capabilities').catch(() => {}) // without it every other command is refused, with words
   }
 
@@ -75,12 +76,12 @@ export class PlainMachine {
     return join(this.#directory, 'console.log')
   }
 
-  /** The end of what the machine printed. */
+  /** What qemu complained of, and the end of what the machine printed. */
   console(): string {
     try {
-      return readFileSync(this.consoleLog, 'latin1').slice(-CONSOLE_CHARACTERS)
+      return this.#said + readFileSync(this.consoleLog, 'latin1').slice(-CONSOLE_CHARACTERS)
     } catch {
-      return ''
+      return this.#said
     }
   }
 
@@ -124,13 +125,13 @@ export class PlainMachine {
     // An orderly end of qemu, not of the guest: its block layer writes down what it holds.
     const asked = this.qmp.execute('quit').catch(() => undefined)
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), QUIT_WITHIN_MS)
-    await Promise.all([asked, this.#exited])
+    await Promise.all([asked, this.ended])
     clearTimeout(timer)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill('SIGKILL')
-    await this.#exited
+    await this.ended
     this.#end()
     process.off('exit', this.#end)
   }

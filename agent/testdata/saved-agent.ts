@@ -71,7 +71,11 @@ async function bootAgent(start: (kernelArguments: string) => PlainMachine): Prom
       )
       timer.unref()
     })
-    const { agent_verify_ca: caPem } = await Promise.race([conductor.heartbeat(1), late])
+    const died = machine.ended.then<never>(() => {
+      throw new Error(`the machine ended:\n${machine.console()}`)
+    })
+    died.catch(() => {}) // it ends for good when it is saved
+    const { agent_verify_ca: caPem } = await Promise.race([conductor.heartbeat(1), late, died])
     if (caPem === undefined) throw new Error('the agent shows no certificate')
     return { token: conductor.token, caPem }
   } finally {
