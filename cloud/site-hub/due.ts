@@ -2,6 +2,7 @@
 import { finish, overdue } from '../provision/provision.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
 import { rebalance } from './ownership.ts'
+import { lapsesAt } from './sessions.ts'
 import { activeTask, isDriven } from './state.ts'
 import { settle } from './tasks.ts'
 import type { Turn } from './turn.ts'
@@ -13,7 +14,7 @@ export async function passTime(turn: Turn): Promise<void> {
   const { state, now } = turn
   let lapsed = false
   for (const conductor of state.conductors.values()) {
-    if (conductor.leaseUntil === 0 || conductor.leaseUntil + MARGIN_MS > now) continue
+    if (conductor.leaseUntil === 0 || lapsesAt(turn, conductor, MARGIN_MS) > now) continue
     conductor.leaseUntil = 0
     const { peer } = conductor
     if (peer) turn.after(() => peer.close(CLOSE.superseded, 'the lease lapsed'))

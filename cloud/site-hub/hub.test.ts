@@ -353,7 +353,7 @@ test('nodes get the lowest free boot address; a pool that is set later reaches n
   expect(peer.grant(first)!.address).toBeNull()
   const pool = { cidr: '10.1.0.0/16', first: '10.1.0.9', last: '10.1.0.10', router: '10.1.0.1' }
   await bench.sql.batch([{ sql: 'UPDATE sites SET pool = ?', args: [JSON.stringify(pool)] }])
-  await bench.command('site.refresh', {})
+  await bench.command('site.refresh', { addresses: true })
   expect([peer.grant(first)!.address, peer.grant(second)!.address]).toEqual([
     { ip: '10.1.0.9', prefixLength: 16, router: '10.1.0.1' },
     { ip: '10.1.0.10', prefixLength: 16, router: '10.1.0.1' },

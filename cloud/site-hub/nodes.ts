@@ -2,6 +2,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
+import { askedLabels } from '../../shared/ring-labels.ts'
 import { isResting, targetOf, type State } from '../../shared/states.ts'
 import type { SiteRef } from '../ports.ts'
 import type { NodeRow } from '../schema/rows.ts'
@@ -37,6 +38,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
   const { node } = command
   const driver = driverOf(turn, node.driver)
   const uuid = node.uuid ?? uuidv7(turn.env)
+  const labels = askedLabels(node['driver_info'])
   const sealed = await sealColumns(turn, site, uuid, driver, node, {})
   const row: NodeRow = {
     ...blank(turn),
@@ -54,10 +56,12 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
   const index = {
     id: uuid,
     driver: row.driver,
+    labels,
     owner: null,
     moved: 0,
     specVersion: row.spec_version,
     bootIp: row.boot_ip,
+    target: null,
     dropping: false,
   }
   turn.state.nodes.set(uuid, index)
@@ -80,6 +84,7 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
   const after = applyPatch(before, command.patch, EMPTY)
 
   const driver = driverOf(turn, String(after.driver))
+  const labels = askedLabels(after.driver_info)
   const sealed = await sealColumns(turn, site, node.uuid, driver, after, node.secrets as Record<string, string>)
   const wanted = interfaceFields(after)
   const changes: Partial<NodeRow> = Object.fromEntries(
@@ -104,13 +109,15 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })
   turn.updateNode(node.uuid, { ...changes, ...sealed, spec_version: node.spec_version + 1 })
   const index = turn.state.nodes.get(node.uuid)!
+  const moves = index.driver !== driver.name || index.labels !== labels
   index.driver = driver.name
+  index.labels = labels
   turn.event(
     'node.updated',
     { node: node.uuid, body: { fields: command.patch.map((operation) => operation.path.split('/')[1]) } },
     command,
   )
-  if (changes.driver) await rebalance(turn)
+  if (moves) await rebalance(turn)
   await regrant(turn, node.uuid)
   return node.uuid
 }

@@ -12,14 +12,11 @@ import {
 import { finish, undo, waiting } from '../provision/provision.ts'
 import type { Peer } from '../ports.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
-import { rebalance } from './ownership.ts'
+import { becameIdle, tenureMs } from './ownership.ts'
 import { activeTask, epochOf, findTask, sessionOf, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
-
-/** At a site with one live conductor a task may be finished during a cut of the WAN; nobody else would do it anyway (rule 10). */
-const TENURE_MS = 45 * 60_000
 
 /** Sends a node's active task to its owner. New task, new owner, reconnected owner: the same idempotent call. */
 export async function assign(turn: Turn, nodeId: string): Promise<void> {
@@ -28,6 +25,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
   const index = state.nodes.get(nodeId)
   const owner = state.conductors.get(index?.owner ?? '')
   if (!task || !index || !owner?.peer) return
+  if (index.dropping) return // the next owner gets it with the node
   if (task.cancel && task.conductor !== owner.row.id) {
     turn.assign.delete(nodeId) // so that a task that follows is assigned, too: settle adds the node again
     return settle(turn, task, 'cancelled', null)
@@ -49,6 +47,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
     doneSteps: task.done_steps,
     lastEvent: task.last_event,
     deadline: task.deadline_ms,
+    ...(node.bmc_session !== null && { bmcSession: node.bmc_session }),
   }
   if (JSON.stringify(message).length > MAX_FRAME_BYTES) {
     const tooLarge: Fault = {
@@ -79,21 +78,22 @@ export async function rejected(turn: Turn, peer: Peer, message: Message<'rejecte
   })
 }
 
-/** The permit for one step. The intent is durable before `proceed` goes out. */
-export function intent(turn: Turn, peer: Peer, message: Message<'intent'>): void {
+/** The permit for one step. The intent, and with it how a successor shuts this conductor out, is durable before `proceed` goes out. */
+export async function intent(turn: Turn, peer: Peer, message: Message<'intent'>): Promise<void> {
   const task = heard(turn, peer, message)
   if (!task) return
   if (task.cancel) return turn.send(peer, { type: 'cancel', id: task.id })
   const { step, epoch, rid, bmcSession } = message
-  const alone = [...turn.state.conductors.values()].filter((conductor) => conductor.leaseUntil > 0).length === 1
-  const tenureMs = alone ? TENURE_MS : 0
+  const isNew = bmcSession !== undefined && (await turn.node(task.node)).bmc_session !== bmcSession
+  if (isNew) turn.updateNode(task.node, { bmc_session: bmcSession })
+  const ms = tenureMs(turn.state)
   // A promise stays one: whether a later, shorter one was heard is not known.
-  const promised = Math.max(task.tenure_ms ?? 0, turn.now + tenureMs)
+  const promised = Math.max(task.tenure_ms ?? 0, turn.now + ms)
   turn.updateTask(task, {
     intent: { step, epoch, rid, bmcSession: bmcSession ?? null },
     tenure_ms: promised > turn.now ? promised : null,
   })
-  turn.send(peer, { type: 'proceed', id: task.id, rid, tenureMs })
+  turn.send(peer, { type: 'proceed', id: task.id, rid, tenureMs: ms })
 }
 
 export async function stepEvents(turn: Turn, peer: Peer, message: Message<'event'>): Promise<void> {
@@ -109,8 +109,7 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
   const step = (task.steps as Step[])[event.step]
   const name = step ? `${step.interface}.${step.step}` : 'unknown'
   const context = event.context ? merged(task.context as Record<string, unknown>, event.context) : task.context
-  const doneSteps = event.kind === 'finished' ? Math.max(task.done_steps, event.step + 1) : task.done_steps
-  turn.updateTask(task, { last_event: event.n, done_steps: doneSteps, context })
+  turn.updateTask(task, { last_event: event.n, done_steps: doneSteps(task, event), context })
   if (event.kind === 'kept') return
   turn.event(`step.${event.kind}`, {
     node: task.node,
@@ -132,6 +131,12 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
   if (event.facts) await takeFacts(turn, task.node, event.facts)
 }
 
+/** A step that begins again, behind those that are done, takes the task back to it: what followed has to be done once more. */
+function doneSteps({ done_steps: done }: TaskRow, { kind, step }: StepEvent): number {
+  if (kind === 'finished') return Math.max(done, step + 1)
+  return kind === 'started' ? Math.min(done, step) : done
+}
+
 export async function result(turn: Turn, peer: Peer, message: Message<'result'>): Promise<void> {
   const task = heard(turn, peer, message)
   if (!task) return
@@ -145,7 +150,6 @@ export async function result(turn: Turn, peer: Peer, message: Message<'result'>)
     outcome.ok ? null : outcome.fault,
   )
   turn.send(peer, { type: 'settled', id: task.id })
-  await rebalance(turn) // a node that waited for its task to end may move now
 }
 
 /** Ends an open task; the node's next one becomes active. */
@@ -164,6 +168,7 @@ export async function settle(
   else turn.state.tasks.delete(task.node)
   turn.updateNode(task.node, { task: rest[0]?.id ?? null, reservation: null })
   if (rest.length > 0) turn.assign.add(task.node)
+  else becameIdle(turn, task.node)
 }
 
 /** Facts of many nodes; only differences are written. */
