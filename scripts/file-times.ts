@@ -1,5 +1,5 @@
 // A reporter for vitest: how long each test file took with its hooks (which vitest's own JSON leaves out), and how many machines were booted meanwhile.
-// One JSON line for each file. The count is right where files run one after the other, as those with machines do.
+// One JSON line for each file. Only files that run one after the other are given a count.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Reporter, TestModule } from 'vitest/node'
@@ -23,16 +23,19 @@ export default class FileTimes implements Reporter {
   onTestModuleEnd(module: TestModule): void {
     const { moduleId } = module
     const { duration, setupDuration, collectDuration } = module.diagnostic()
+    const name = relative(process.cwd(), moduleId)
+    const isAlone = /\.(lab|long)\.test\.ts$/.test(name)
     const time: FileTime = {
-      name: relative(process.cwd(), moduleId),
+      name,
       seconds: (duration + setupDuration + collectDuration) / 1000,
-      boots: countBoots() - (this.#boots.get(moduleId) ?? 0),
+      boots: isAlone ? countBoots() - (this.#boots.get(moduleId) ?? 0) : 0,
     }
     appendFileSync(FILE_TIMES, `${JSON.stringify(time)}\n`)
   }
 }
 
-function countBoots(): number {
+/** Of the whole run so far. */
+export function countBoots(): number {
   return existsSync(BOOTS) ? readFileSync(BOOTS, 'utf8').split('\n').length - 1 : 0
 }
 

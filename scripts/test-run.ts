@@ -5,7 +5,7 @@ import { ensureDebianPackages, type Purpose } from './debian.ts'
 import { quickParts, UNIT_REPORT, type ReportingPart } from './parts.ts'
 import { onShutdown } from './shutdown.ts'
 import { runPart } from './steps.ts'
-import { BOOTS, FILE_TIMES, readFileTimes } from './file-times.ts'
+import { BOOTS, countBoots, FILE_TIMES, readFileTimes } from './file-times.ts'
 import { readReport, type Counts } from './vitest-report.ts'
 
 export interface TestRun {
@@ -66,6 +66,5 @@ function printTimes(files: readonly { readonly name: string; readonly seconds: n
   console.log('\nSeconds per test file (above 1 s), and machines that booted:')
   for (const { name, seconds, boots } of rows)
     console.log(`${seconds.toFixed(1).padStart(7)}  ${(boots > 0 ? String(boots) : '').padStart(3)}  ${name}`)
-  const total = rows.reduce((sum, { boots }) => sum + boots, 0)
-  if (total > 0) console.log(`${total} machines were booted`)
+  if (countBoots() > 0) console.log(`${countBoots()} machines were booted`)
 }
