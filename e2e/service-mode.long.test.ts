@@ -1,32 +1,19 @@
-// Real firmware that boots over the network first, after a deployment that failed and after one that worked: it never sees the ramdisk
-// again, and ends at its disk. Judges: the serial console, the power log, and the node's timeline.
-import { join } from 'node:path'
+// Service mode (docs/adr/0007): machines whose firmware boots over the network first, after a deployment that failed and after one that worked. A BIOS;
+// UEFI by the iPXE in the NIC's ROM, by its own PXE and by its HTTP boot. Each is sent to its disk, never sees the ramdisk again, and the deployed system
+// comes up from there. Judges: the serial console, the power log, and the node's timeline.
 import { expect, test } from 'vitest'
-import { buildRamdisk } from '../agent/ramdisk/build.ts'
-import { buildTinyImage } from '../lab/images/tiny.ts'
-import { inRack } from '../lab/namespaces.ts'
-import type { Prepared, Seen } from './service-mode.inside.ts'
+import { serviceMode } from './service-mode.ts'
 
-test('a machine that boots over the network first gets no ramdisk but for a deployment', async () => {
-  const image = await buildTinyImage({ format: 'qcow2' })
-  const { kernel, initrd } = await buildRamdisk({ log: () => {} })
-  const prepared: Prepared = { ramdisk: { kernel, initrd }, image }
-  const lines: string[] = []
-  let seen: readonly Seen[] = []
-  const rack = inRack(join(import.meta.dirname, 'service-mode.inside.ts'), [JSON.stringify(prepared)], {
-    onMessage(message) {
-      const told = message as { line?: string; seen?: readonly Seen[] }
-      if (told.line !== undefined) lines.push(told.line)
-      seen = told.seen ?? seen
-    },
-  })
-  const code = await rack.exited
-  expect(code, lines.join('\n')).toBe(0)
-  expect(seen).toHaveLength(1)
-  for (const { lastError, localBoots, starts, ...facts } of seen) {
-    expect(lastError, facts.name).toContain('deploy.write_image')
-    expect(facts).toMatchObject({ onAfterFailure: false, ramdisks: 2, systems: 2 })
-    expect(localBoots, facts.name).toBeGreaterThanOrEqual(2)
-    expect(starts.at(-1), 'the network first, and the system all the same').toBe('net disk')
-  }
+test.each([
+  ['BIOS', 'bios', 'ipxe'],
+  ['UEFI with an iPXE ROM', 'uefi', 'ipxe'],
+  ['UEFI with its own PXE', 'uefi', 'firmware'],
+  ['UEFI with its own HTTP boot', 'uefi', 'http'],
+] as const)('%s that tries the network first ends at its disk', async (_how, firmware, networkBoot) => {
+  const [seen] = await serviceMode([{ name: `${firmware}-${networkBoot}`, firmware, networkBoot }], console.log)
+  const { lastError, localBoots, starts, ...facts } = seen!
+  expect(lastError).toContain('deploy.write_image')
+  expect(facts).toMatchObject({ onAfterFailure: false, ramdisks: 2, systems: 2 })
+  expect(localBoots).toBeGreaterThanOrEqual(2)
+  expect(starts.at(-1), 'the network first, and the system all the same').toBe('net disk')
 })
