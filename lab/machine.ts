@@ -9,6 +9,7 @@ import { createServer } from 'node:net'
 import type { Server } from 'node:net'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
+import { countBoot } from './boot-count.ts'
 import { Chassis, bootOrder } from './chassis.ts'
 import type { BootDevice, Power } from './chassis.ts'
 import { qemuArguments } from './qemu.ts'
@@ -144,6 +145,7 @@ export class Machine implements Power {
     this.#powered = true
     this.#run += 1
     this.#note({ atMs: Date.now(), event, cause, order })
+    countBoot(this.spec.name)
     this.#gone = this.#launch(order, this.#run, this.#gone)
   }
 
