@@ -12,12 +12,14 @@ import { refreshAddresses } from './addresses.ts'
 import { Calls } from './calls.ts'
 import type { CommandResult, HubCommand } from './commands.ts'
 import { declareDead, drain, patchConductor, revoke } from './conductors.ts'
+import { facts, notes } from './facts.ts'
+import { localAction } from './local.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
 import { createPort, deletePort, patchPort } from './node-ports.ts'
 import { released } from './ownership.ts'
 import { closed, hello, opened, renew } from './sessions.ts'
-import { accepted, facts, intent, notes, rejected, result, stepEvents } from './tasks.ts'
 import { refreshSite } from './state.ts'
+import { accepted, intent, rejected, result, stepEvents } from './tasks.ts'
 import type { Turn } from './turn.ts'
 import { Turns } from './turns.ts'
 
@@ -44,6 +46,7 @@ const handlers: { [T in FromConductor['type']]: Handler<Extract<FromConductor, {
   result,
   answer: (_turn, peer, message, { calls }) => calls.answer(peer.conductor, message),
   facts,
+  local: localAction,
   notes,
 }
 

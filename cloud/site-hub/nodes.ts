@@ -9,6 +9,7 @@ import type { NodeRow } from '../schema/rows.ts'
 import { freeAddress } from './addresses.ts'
 import type { HubCommand } from './commands.ts'
 import { applyPatch } from './json-patch.ts'
+import { notDriven } from './outage.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
 import { INSTANCE_SECRETS, sealSecrets } from './secrets.ts'
 import { liveDrivers } from './state.ts'
@@ -200,6 +201,7 @@ function driverOf(turn: Turn, name: string): DriverFacts {
   const drivers = liveDrivers(turn.state)
   const driver = drivers.get(name)
   if (driver) return driver
+  if (turn.state.site.offline_since !== null) throw notDriven(turn.state, `nodes of driver ${name}`)
   const served = drivers.size > 0 ? `they serve: ${[...drivers.keys()].join(', ')}` : 'none is connected'
   throw new FaultError(
     'driver.unknown',

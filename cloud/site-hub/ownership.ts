@@ -4,6 +4,7 @@
 import { MAX_FRAME_BYTES, type FromConductor, type Grant } from '../../shared/protocol.ts'
 import { obstacle, placeOne, plan, type Member } from '../../shared/ring.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
+import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
 import { nodes, ports } from '../schema/organisation.ts'
 import { marks, select, update, type NodeRow, type PortRow } from '../schema/rows.ts'
 import type { Peer } from '../ports.ts'
@@ -235,7 +236,8 @@ function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
             ...(pool.router ? { router: pool.router } : {}),
             ...(pool.dns ? { dns: pool.dns } : {}),
           },
-    powerSync: !node.maintenance,
+    powerSync: isPowerWatched(node),
+    ...(node.fault === POWER_FAILURE ? { powerFault: true } : {}),
   }
 }
 

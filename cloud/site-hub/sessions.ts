@@ -6,6 +6,7 @@ import { CLOSE, MAX_CLOCK_SKEW_MS, type UpgradeIdentity } from '../../shared/upg
 import type { Peer, SiteRef } from '../ports.ts'
 import { conductors } from '../schema/organisation.ts'
 import { select } from '../schema/rows.ts'
+import { endOutage } from './outage.ts'
 import { rebalance, sendGrants, tenureMs } from './ownership.ts'
 import { epochOf, findTask, nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
@@ -92,15 +93,21 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
   const kept = await keepsGrants(turn, conductor, message.grantsDigest)
   if (!isSameRun) newRun(turn, conductor)
   const session = nextNumber(turn.state)
+  const { id } = conductor.row
+  const isTaken = [...turn.state.conductors.values()].some(
+    ({ row }) => row.id !== id && row.hostname === message.hostname,
+  )
   conductor.peer = peer
   turn.updateConductor(conductor.row, {
     session,
     incarnation,
-    hostname: message.hostname,
+    // A host that was renamed to a name that another has keeps its old one: a name is no reason to lock a conductor out.
+    hostname: isTaken ? conductor.row.hostname : message.hostname,
     version: message.version,
     drivers: message.drivers,
   })
   extend(turn, conductor, peer)
+  endOutage(turn)
   // A connection that was only built anew is no news: it writes the session's row and nothing else.
   if (!isSameRun || !kept)
     turn.event('conductor.connected', {

@@ -98,8 +98,8 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
 /** Reads again what others write of the site's row: its key and authority (by enrolment), its address pool (by the API). */
 export async function refreshSite(sql: Sql, state: HubState): Promise<void> {
   const [site] = await select(sql, sites, 'id = ?', [state.site.id])
-  const { counter, ring_version } = state.site // the hub's own, perhaps drafted and not stored yet
-  if (site) state.site = { ...site, counter, ring_version }
+  const { counter, ring_version, offline_since } = state.site // the hub's own, perhaps drafted and not stored yet
+  if (site) state.site = { ...site, counter, ring_version, offline_since }
 }
 
 /** First statement of every batch: violates NOT NULL when another hub has taken the site over. Marks the batch as `turn`'s. */

@@ -11,7 +11,8 @@ import {
 } from '../../shared/protocol.ts'
 import { finish, undo, waiting } from '../provision/provision.ts'
 import type { Peer } from '../ports.ts'
-import type { NodeRow, TaskRow } from '../schema/rows.ts'
+import type { TaskRow } from '../schema/rows.ts'
+import { merged, takeFacts } from './facts.ts'
 import { becameIdle, tenureMs } from './ownership.ts'
 import { activeTask, epochOf, findTask, sessionOf, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
@@ -171,52 +172,6 @@ export async function settle(
   else becameIdle(turn, task.node)
 }
 
-/** Facts of many nodes; only differences are written. */
-export async function facts(turn: Turn, peer: Peer, message: Message<'facts'>): Promise<void> {
-  const conductor = sessionOf(turn.state, peer)
-  if (!conductor) return
-  const mine = Object.entries(message.nodes).filter(([uuid]) => turn.state.nodes.get(uuid)?.owner === conductor.row.id)
-  await turn.prefetch(mine.map(([uuid]) => uuid))
-  for (const [uuid, changed] of mine) await takeFacts(turn, uuid, changed)
-}
-
-export function notes(turn: Turn, peer: Peer, message: Message<'notes'>): void {
-  const conductor = sessionOf(turn.state, peer)
-  if (!conductor) return
-  for (const note of message.notes) {
-    if (turn.state.nodes.get(note.node)?.owner === conductor.row.id)
-      turn.note(note.node, note.task ?? null, note.at, note.stage, note.body)
-  }
-}
-
-const FACTS: Record<string, keyof NodeRow> = {
-  power_state: 'power_state',
-  boot_mode: 'boot_mode',
-  secure_boot: 'secure_boot',
-}
-
-async function takeFacts(turn: Turn, uuid: string, changed: Record<string, unknown>): Promise<void> {
-  const node = await turn.node(uuid)
-  const changes: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(changed)) {
-    const column = FACTS[key]
-    if (column && node[column] !== value) changes[column] = value
-  }
-  const { driver_internal_info: more } = changed
-  if (more !== undefined && typeof more === 'object') {
-    const all = merged(node.driver_internal_info as Record<string, unknown>, more as Record<string, unknown>)
-    if (JSON.stringify(all) !== JSON.stringify(node.driver_internal_info)) changes.driver_internal_info = all
-  }
-  if (Object.keys(changes).length === 0) return
-  turn.updateNode(uuid, changes as Partial<NodeRow>)
-  if ('power_state' in changes)
-    turn.event('node.power_state', {
-      node: uuid,
-      task: node.task,
-      body: { from: node.power_state, to: changes.power_state },
-    })
-}
-
 /** The open task that a frame speaks of, when its sender may speak of it; else the sender is told why not. */
 function heard(
   turn: Turn,
@@ -251,10 +206,4 @@ function heard(
   )
   turn.send(peer, { type: 'fenced', id: task.id, ...rid, epoch: message.epoch })
   return undefined
-}
-
-function merged(base: Record<string, unknown>, changes: Record<string, unknown>): Record<string, unknown> {
-  const all = { ...base, ...changes }
-  for (const [key, value] of Object.entries(changes)) if (value === null) delete all[key]
-  return all
 }

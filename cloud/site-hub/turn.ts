@@ -35,6 +35,8 @@ export class Turn {
   readonly assign = new Set<string>()
   /** Conductor → nodes that it got in this turn and has not been told of. */
   readonly gained = new Map<string, Set<string>>()
+  /** Nodes whose owner gets their grant again, at the end of the turn. */
+  readonly regrant = new Set<string>()
   /** Ports made, changed or deleted (null) in this turn, over what can be read. */
   readonly portChanges = new Map<string, PortRow | null>()
   #statements: Statement[] = []

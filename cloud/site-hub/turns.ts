@@ -4,7 +4,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { MARGIN_MS, passTime } from './due.ts'
 import type { HubDeps } from './hub.ts'
-import { rebalance, sendGained } from './ownership.ts'
+import { rebalance, regrant, sendGained } from './ownership.ts'
 import { lapsesAt } from './sessions.ts'
 import { activeTask, isDriven, loadState, type HubState } from './state.ts'
 import { assign } from './tasks.ts'
@@ -105,6 +105,7 @@ export class Turns {
         answers.push(() => input.failed(error))
       }
     }
+    for (const node of turn.regrant) await regrant(turn, node)
     await sendGained(turn)
     for (const node of turn.assign) await assign(turn, node)
     return turn
@@ -136,7 +137,7 @@ export class Turns {
       if (conductor.leaseUntil > 0) due.push(lapsesAt(turn, conductor, MARGIN_MS))
     for (const node of state.tasks.keys()) {
       const task = activeTask(state, node)!
-      due.push(task.deadline_ms)
+      if (state.site.offline_since === null) due.push(task.deadline_ms)
       if (task.tenure_ms !== null && !isDriven(state, node)) due.push(task.tenure_ms)
     }
     const at = due.length > 0 ? Math.max(now, Math.min(...due)) : null

@@ -71,6 +71,7 @@ async function shown(call: Call, site: SiteRow) {
     ca: site.ca,
     lease_ms: site.lease_ms,
     tenure_ms: site.tenure_ms,
+    offline_since: site.offline_since,
     created_at: site.created_at,
     updated_at: site.updated_at,
     links: links(call.base, `sites/${site.id}`),
