@@ -23,6 +23,8 @@ const RETRY_PAUSE_MS = 2_000
 const POLL_MS = 1_000
 /** A machine that writes at full speed may be slow to answer; that long a silence is a lost agent. */
 const MAX_SILENCE_MS = 120_000
+/** After so long it is asked whether the agent can come back at all. */
+const LOOK_AFTER_MS = 5_000
 
 export interface AgentConnection {
   /** https://address:port */
@@ -35,6 +37,8 @@ export interface AgentConnection {
   readonly env: Env
   readonly signal: AbortSignal
   readonly heartbeats: Heartbeats
+  /** Asked while the agent is silent: what else says that it will not come back, as a sentence; undefined when nothing does. */
+  readonly whyGone?: () => Promise<string | undefined>
 }
 
 /** The agent calls as soon as a command has ended; polling alone would notice a second later. */
@@ -65,7 +69,7 @@ export async function startCommand(
     } catch (error) {
       const isBusy = error instanceof AgentRefusal && error.status === 409
       if (!isBusy && !(error instanceof Unreachable)) throw error
-      if (!isBusy && attempt === TRIES) throw lost(agent, error)
+      if (!isBusy && attempt === TRIES) throw await lost(agent, error)
       if (!isBusy) await sleep(agent.env, RETRY_PAUSE_MS, agent.signal)
       const running = await runningCommand(agent, name).catch(() => undefined)
       if (running !== undefined) return { ...running, repeated: true }
@@ -113,7 +117,8 @@ export async function waitForCommand(
       heardAt = agent.env.mono()
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error
-      if (agent.env.mono() - heardAt > MAX_SILENCE_MS) throw lost(agent, error)
+      const fault = await judgeSilence(agent, agent.env.mono() - heardAt, error)
+      if (fault !== undefined) throw fault
     }
   }
   if (current.command_status === 'SUCCEEDED') return current.command_result ?? {}
@@ -153,8 +158,32 @@ class AgentRefusal extends FaultError {
   }
 }
 
-function lost(agent: AgentConnection, cause: Error): FaultError {
-  return new FaultError('agent.lost', `the agent at ${agent.url} does not answer: ${cause.message}`, { cause })
+/** Of an agent that has not answered for so long: the fault when it is given up, undefined while it may come back. */
+export async function judgeSilence(
+  agent: AgentConnection,
+  silenceMs: number,
+  cause: Error,
+): Promise<FaultError | undefined> {
+  if (silenceMs <= LOOK_AFTER_MS) return undefined
+  const why = await whyGone(agent)
+  return why !== undefined || silenceMs > MAX_SILENCE_MS ? gone(agent, why, cause) : undefined
+}
+
+async function lost(agent: AgentConnection, cause: Error): Promise<FaultError> {
+  return gone(agent, await whyGone(agent), cause)
+}
+
+function gone(agent: AgentConnection, why: string | undefined, cause: Error): FaultError {
+  const silence = `the agent at ${agent.url} does not answer: ${cause.message}`
+  return new FaultError('agent.lost', why === undefined ? silence : `${why}; ${silence}`, { cause })
+}
+
+/** Where that cannot be found out either (a BMC that is silent, say), nothing is known. */
+async function whyGone({ whyGone: ask, signal }: AgentConnection): Promise<string | undefined> {
+  return await ask?.().catch(() => {
+    signal.throwIfAborted()
+    return undefined
+  })
 }
 
 /** `standby.prepare_image` is listed as `prepare_image`. */

@@ -5,7 +5,7 @@ import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import { defineDriver } from '../driver.ts'
 import { ipmiManagement, setBootDevice } from './ipmi/boot-device.ts'
 import { ipmiInfo, type IpmiInfo } from './ipmi/info.ts'
-import { ipmiPower } from './ipmi/power.ts'
+import { getPowerState, ipmiPower } from './ipmi/power.ts'
 
 export default defineDriver({
   name: 'ipmi',
@@ -16,6 +16,9 @@ export default defineDriver({
     power: { ipmitool: ipmiPower },
     management: { ipmitool: ipmiManagement },
     boot: { ipxe: ramdiskBoot<IpmiInfo>(), pxe: ramdiskBoot<IpmiInfo>('pxe') },
-    deploy: { direct: directDeploy<IpmiInfo>({ setBootDevice }), iscsi: iscsiDeploy<IpmiInfo>({ setBootDevice }) },
+    deploy: {
+      direct: directDeploy<IpmiInfo>({ setBootDevice, getPowerState }),
+      iscsi: iscsiDeploy<IpmiInfo>({ setBootDevice, getPowerState }),
+    },
   },
 })
