@@ -1,4 +1,4 @@
-// Another host of the rack: a network namespace of its own with a cable to each network that it is given an address on. What runs there shares
+// Another host of the rack: a name and a network namespace of its own with a cable to each network that it is given an address on. What runs there shares
 // no port and no loopback with the conductor or with another host. It ends with the rack, or with close().
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,15 +17,16 @@ export interface Host {
 
 const READY_WITHIN_MS = 10_000
 
-/** `name`: at most six letters, for its cables' names. On the host the interfaces are called like their networks. */
+/** `name`: at most six letters, since its cables are named after it. On the host the interfaces are called like their networks. */
 export async function addHost(name: string, addresses: Partial<Record<HostNetwork, string>>): Promise<Host> {
   if (!/^[a-z]{1,6}$/.test(name)) throw new Error(`host name "${name}" must be of one to six letters`)
-  const holder = spawn('unshare', ['--net', 'sleep', 'infinity'], { stdio: 'ignore' })
+  const holder = spawn('unshare', ['--net', '--uts', 'sleep', 'infinity'], { stdio: 'ignore' })
   const { pid } = holder
   if (pid === undefined) throw new Error('unshare could not be started')
   await hasItsOwnNetwork(pid)
-  const enter = ['nsenter', '--target', String(pid), '--net'] as const
+  const enter = ['nsenter', '--target', String(pid), '--net', '--uts'] as const
   const inside = (...args: string[]) => run(enter[0], [...enter.slice(1), 'ip', ...args])
+  await run(enter[0], [...enter.slice(1), 'sh', '-c', 'echo "$1" > /proc/sys/kernel/hostname', 'sh', name])
   await inside('link', 'set', 'lo', 'up')
   for (const [network, address] of Object.entries(addresses)) {
     const cable = `${name}-${network}`

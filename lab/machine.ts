@@ -110,7 +110,7 @@ export class Machine implements Power {
 
   /** From the next start on no disk has a bad sector. The content stays. */
   replaceDisks(): void {
-    const disks = (this.spec.disks ?? []).map(({ badByte: _, ...good }) => good)
+    const disks = (this.spec.disks ?? []).map(({ sizeGiB, bus }) => ({ sizeGiB, ...(bus && { bus }) }))
     this.spec = { ...this.spec, disks }
   }
 

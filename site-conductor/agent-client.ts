@@ -18,6 +18,8 @@ import { FaultError, type FaultCode } from '../shared/faults.ts'
 import { sleep, sleepOr } from './timing.ts'
 
 const REQUEST_TIMEOUT_MS = 60_000
+/** A question is asked again anyway; packets to a machine that is gone are lost without a word for a minute. */
+const QUESTION_TIMEOUT_MS = 15_000
 const TRIES = 3
 const RETRY_PAUSE_MS = 2_000
 const POLL_MS = 1_000
@@ -196,6 +198,7 @@ function request(agent: AgentConnection, method: 'GET' | 'POST', path: string, b
   const url = new URL(path, agent.url)
   url.searchParams.set('agent_token', agent.token)
   const pinned = new X509Certificate(agent.certificate)
+  const timeoutMs = method === 'GET' ? QUESTION_TIMEOUT_MS : REQUEST_TIMEOUT_MS
   return new Promise((resolve, reject) => {
     const outgoing = https.request(url, {
       method,
@@ -205,7 +208,7 @@ function request(agent: AgentConnection, method: 'GET' | 'POST', path: string, b
       checkServerIdentity: (_, shown) =>
         pinned.raw.equals(shown.raw) ? undefined : new Error('another certificate than at the heartbeat'),
       minVersion: 'TLSv1.2',
-      timeout: REQUEST_TIMEOUT_MS,
+      timeout: timeoutMs,
       signal: agent.signal,
       headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
     })
@@ -220,7 +223,7 @@ function request(agent: AgentConnection, method: 'GET' | 'POST', path: string, b
         }
       })
     })
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${REQUEST_TIMEOUT_MS / 1000} s`)))
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)))
     outgoing.on('error', (error) => reject(agent.signal.aborted ? agent.signal.reason : new Unreachable(error.message)))
     outgoing.on('response', (response) => {
       const parts: Buffer[] = []
