@@ -1,9 +1,8 @@
-// What a deployment needs besides its machine, failing: image servers that stall or have the wrong thing, BMCs that fall silent or refuse, a
-// conductor that is killed and comes back. What passes is ridden out; what stays is a fault that names it.
+// What a deployment needs besides its machine, failing: image servers that stall or have the wrong thing, BMCs that fall silent or refuse.
+// What passes is ridden out; what stays is a fault that names it.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MachineStory } from './machine-story.ts'
-import type { FaultSite } from './site.ts'
 import { tellAll } from './tell.ts'
 
 const GIB8 = [{ sizeGiB: 8 }]
@@ -105,28 +104,4 @@ await tellAll({
       assert.equal(story.powerOns - before, 2, 'off to on: the ramdisk and the instance')
     },
   },
-  'a conductor killed in the middle of the write': {
-    machines: [{ name: 'killed', firmware: 'bios', disks: GIB8 }],
-    tell: killed,
-  },
 })
-
-async function killed(site: FaultSite, story: MachineStory): Promise<void> {
-  const { name } = story.machine
-  const image = site.publish(name)
-  const [conductor] = site.conductors
-  await story.prepare()
-  const hold = site.images.hold(name, site.middle)
-  const deployed = story.deployWell(image)
-  await story.inMidWrite()
-  await conductor!.end('SIGKILL')
-  assert.equal((await story.api.node(story.node)).provision_state, 'deploying')
-  await conductor!.start()
-  await story.until('resumption', async () => (await story.notes('write_image.resumed')).length > 0)
-  hold.release()
-  await deployed
-  assert.equal(story.powerOns, 2)
-  assert.equal(site.images.downloads(name), 1, 'the image is not fetched again')
-  const steps = (await story.notes('step.finished')).filter(({ step }) => step === 'deploy.write_image')
-  assert.equal(steps.length, 1)
-}
