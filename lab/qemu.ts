@@ -34,6 +34,12 @@ export interface MachineSpec {
   readonly extra?: readonly string[]
 }
 
+/**
+ * A kernel tests its timer against the processor's speed, and panics ("IO-APIC + timer doesn't work!") where a busy host holds up an emulated
+ * one; under KVM it leaves that out by itself.
+ */
+export const KERNEL_ARGUMENTS = 'console=ttyS0,115200 no_timer_check'
+
 /** Where the parts of one machine live. Ports are TCP on the loopback of the rack's network namespace. */
 export interface MachinePlaces {
   readonly uuid: string

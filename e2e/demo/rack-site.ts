@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { appendFileSync, createWriteStream, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startCloud } from '../../cloud/hosts/node/start.ts'
-import type { MachineSpec } from '../../lab/qemu.ts'
+import { KERNEL_ARGUMENTS, type MachineSpec } from '../../lab/qemu.ts'
 import { Rack } from '../../lab/rack.ts'
 import { HttpBootServer } from '../../site-conductor/http-boot/server.ts'
 import { Api } from '../../sim/api.ts'
@@ -107,7 +107,7 @@ async function startConductor(
     drivers: 'ipmi',
     address,
     ...files,
-    'kernel-arguments': 'console=ttyS0,115200',
+    'kernel-arguments': KERNEL_ARGUMENTS,
     'log-format': 'text',
   }
   return spawn(process.execPath, [main, 'run', ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)], {

@@ -49,12 +49,6 @@ await tellAll({
       const good = site.publish('good')
       await isRefused(
         story,
-        { ...good, sha256: 'ab'.repeat(32) },
-        /ImageChecksumError[^]*Next: correct image_os_hash_value/,
-      )
-      story.isBlank()
-      await isRefused(
-        story,
         { ...good, url: `${site.images.url}/gone` },
         /404[^]*Next: correct instance_info\.image_source/,
       )

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startCloud } from '../../cloud/hosts/node/start.ts'
 import { addHost, type Host } from '../../lab/host.ts'
 import { addresses } from '../../lab/network.ts'
-import type { MachineSpec } from '../../lab/qemu.ts'
+import { KERNEL_ARGUMENTS, type MachineSpec } from '../../lab/qemu.ts'
 import { Rack } from '../../lab/rack.ts'
 import { Api } from '../../sim/api.ts'
 import { type ImageServer, type PublishedImage, startImageServer } from '../../sim/image-server.ts'
@@ -90,7 +90,7 @@ export async function startFaultSite(options: FaultSiteOptions): Promise<FaultSi
         address: own?.prov ?? addresses.conductor,
         'deploy-kernel': ramdisk.kernel,
         'deploy-ramdisk': ramdisk.initrd,
-        'kernel-arguments': 'console=ttyS0,115200',
+        'kernel-arguments': KERNEL_ARGUMENTS,
         'log-format': 'text',
         ...flags,
       },
