@@ -45,7 +45,6 @@ function otherServer(): Promise<void> {
 async function tell(site: FaultSite, story: MachineStory): Promise<void> {
   await otherServer()
   await story.prepare()
-  assert.equal((await story.api.node(story.node))['boot_address'] ?? null, null)
   await story.deployWell(site.publish(story.machine.name))
   assert.equal(story.powerOns, 2)
   const [, , address = ''] =
