@@ -110,6 +110,7 @@ export const FromConductor = z.discriminatedUnion('type', [
 export type FromConductor = z.infer<typeof FromConductor>
 
 // welcome.grantsKept: the digest of hello was right, so every grant goes on with epoch = session; without it all grants are sent again.
+// fenced.epoch: under which what is refused was said.
 // task.since: the epoch from which this conductor has owned the node without a break; its unheard events since then still count.
 // prettier-ignore
 export const ToConductor = z.discriminatedUnion('type', [
@@ -118,7 +119,7 @@ export const ToConductor = z.discriminatedUnion('type', [
   z.object({ type: z.literal('grants'), session: z.int().positive(), ringVersion: z.int(), add: z.array(Grant), drop: z.array(id), last: z.boolean() }),
   z.object({ type: z.literal('task'), id, node: id, epoch, nseq: z.int().positive(), kind: z.string().max(40), steps: z.array(Step).min(1).max(100), context: json, doneSteps: z.int().nonnegative(), lastEvent: z.int().nonnegative(), deadline: ms, since: epoch.optional() }),
   z.object({ type: z.literal('proceed'), id, rid, tenureMs: ms }),
-  z.object({ type: z.literal('fenced'), id, rid: rid.optional() }),
+  z.object({ type: z.literal('fenced'), id, rid: rid.optional(), epoch: epoch.optional() }),
   z.object({ type: z.literal('done'), id, rid: rid.optional() }),
   z.object({ type: z.literal('ack'), id, upTo: z.int().nonnegative() }),
   z.object({ type: z.literal('settled'), id }),

@@ -23,6 +23,7 @@ type Call = Extract<ToConductor, { type: 'call' }>
 
 export class Calls {
   readonly #options: CallsOptions
+  readonly #underWay = new Map<string, Set<Promise<void>>>()
 
   constructor(options: CallsOptions) {
     this.#options = options
@@ -30,6 +31,20 @@ export class Calls {
 
   /** Answers one call. Never throws. */
   async answer(call: Call): Promise<void> {
+    const answering = this.#answer(call)
+    const all = this.#underWay.get(call.node) ?? new Set()
+    this.#underWay.set(call.node, all.add(answering))
+    await answering
+    all.delete(answering)
+    if (all.size === 0) this.#underWay.delete(call.node)
+  }
+
+  /** Resolves when no call to `node` is under way. */
+  async ended(node: string): Promise<void> {
+    await Promise.all(this.#underWay.get(node) ?? [])
+  }
+
+  async #answer(call: Call): Promise<void> {
     const { env, log, grants, send } = this.#options
     const what = `${call.interface}.${call.method}`
     try {

@@ -94,6 +94,16 @@ test('a step that takes longer than it may ends with a timeout', async () => {
   expect(fakeMachine(node).changes).toEqual([])
 })
 
+test('a refusal of what was said under an older epoch does not end a run that has left that epoch behind', async () => {
+  slow(FOREVER_MS)
+  await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.power_on', { timeoutMs: 300 })] })
+  await hub.next('event')
+  hub.send({ type: 'fenced', id: 't1', epoch: 0 })
+  expect(await hub.next('result'), 'it goes on to its own end').toMatchObject({ id: 't1', epoch: 1 })
+})
+
 test('fenced in answer to an intent ends the task without a result', async () => {
   hub.behaviour.onMessage = (message) => {
     if (message.type !== 'intent') return
@@ -255,6 +265,7 @@ test('a dropped grant ends the task without a result', async () => {
   })
   expect((await hub.next('answer')).fault?.code).toBe('fenced')
   expect(hub.all('result')).toEqual([])
+  expect(await hub.next('released'), 'or its next owner would wait for ever').toMatchObject({ node, epoch: 1 })
 })
 
 test('a task for a node or epoch that is not granted is left alone, one for an unknown driver is rejected', async () => {

@@ -1,5 +1,4 @@
 // A whole conductor inside one process: what main runs, and what tests, the simulated site and `npm run dev` embed.
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
 import { uuidv7 } from '../shared/ids.ts'
@@ -143,7 +142,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     handler: {
       hello: () => ({
         version: VERSION,
-        hostname: hostname().slice(0, 255),
+        hostname: identity.hostname,
         drivers: [...drivers.values()].map(driverFacts),
         capabilities: capabilities(site),
         inflight: tasks.inflight().slice(0, 200), // the rest is asked for one by one
@@ -155,6 +154,10 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       },
       message: (message) => void dispatch(message).catch(fail),
       tenures: (tenures, sent) => tasks.extendTenures(tenures, sent),
+      // Said when nothing of it is under way any more. After a new session the old epoch means nothing, and the hub asks again.
+      dropped(node, epoch) {
+        void Promise.all([tasks.ended(node), calls.ended(node)]).then(() => send({ type: 'released', node, epoch }))
+      },
     },
   })
 
@@ -165,6 +168,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       case 'proceed':
         return tasks.proceed(message.id, message.rid, message.tenureMs)
       case 'fenced':
+        return await tasks.over(message.id, message.type, message.rid, message.epoch)
       case 'done':
         return await tasks.over(message.id, message.type, message.rid)
       case 'cancel':

@@ -76,10 +76,12 @@ export class Grants {
     this.#held.set(grant.node, { grant, signal: controller.signal, end: (fault) => controller.abort(fault) })
   }
 
-  drop(node: string): void {
+  /** Ends the hold on `node`, and answers it if there was one. */
+  drop(node: string): Hold | undefined {
     const hold = this.#held.get(node)
     this.#held.delete(node)
     hold?.end(new FaultError('fenced', `node ${node} was given to another conductor`))
+    return hold
   }
 
   get(node: string): Hold | undefined {

@@ -30,6 +30,7 @@ function wire() {
     welcomed() {},
     message() {},
     tenures() {},
+    dropped() {},
   }
   /** Pauses before further tries, as they are logged, in ms. */
   const waits: number[] = []
@@ -86,6 +87,15 @@ test('renews every quarter of the lease, and the lease counts from sending', asy
   expect(renewals(last().sent)).toHaveLength(2)
   say({ type: 'lease', rid: 99, ms: 16_000, tenures: {} })
   expect(grants.leaseLeft()).toBe(12_000)
+})
+
+test('nothing is said between hello and welcome: it would be said under an epoch that the hub ends just then', async () => {
+  const { last, link, welcome } = await connected()
+  link.send({ type: 'accepted', id: 't', epoch: 1 })
+  expect(last().sent.map(({ type }) => type)).toEqual(['hello'])
+  welcome()
+  link.send({ type: 'accepted', id: 't', epoch: 1 })
+  expect(last().sent.map(({ type }) => type)).toEqual(['hello', 'renew', 'accepted'])
 })
 
 test('a hub that is silent for half a lease is left while the lease still holds', async () => {

@@ -27,6 +27,8 @@ export interface LinkHandler {
   /** Every message that is not about session, lease and grants. */
   message(message: ToConductor): void
   tenures(tenures: Record<string, number>, sent: Moment): void
+  /** The hub wants a node back that was held with `epoch`: nothing may be done with it from now on. It waits for `released`. */
+  dropped(node: string, epoch: number): void
 }
 
 export interface LinkOptions {
@@ -166,6 +168,7 @@ export class Link {
         after(leaseMs / 2, () => renewals.has(rid) && close(1001, 'the hub is silent'))
         after(leaseMs / 4, () => renew(leaseMs))
       }
+      const send = (message: FromConductor) => socket.send(encode(message))
       const onMessage = (message: ToConductor) => {
         if (message.type === 'welcome') {
           if (welcomed || helloSent === undefined) return close(CLOSE.malformed, 'welcome came twice')
@@ -176,6 +179,8 @@ export class Link {
             else grants.forgetSession()
           }
           this.#session = message.session
+          // Not before: what is said between hello and welcome is said under an epoch that the hub has just ended.
+          this.#send = send
           grants.startLease({ from: helloSent, ms: message.leaseMs })
           welcomed = true
           this.connected = true
@@ -193,7 +198,10 @@ export class Link {
           handler.tenures(message.tenures, sent)
         } else if (message.type === 'grants') {
           if (message.session !== this.#session) return
-          for (const node of message.drop) grants.drop(node)
+          for (const node of message.drop) {
+            const hold = grants.drop(node)
+            if (hold !== undefined) handler.dropped(node, hold.grant.epoch)
+          }
           for (const grant of message.add) grants.add(grant)
         } else handler.message(message)
       }
@@ -203,8 +211,7 @@ export class Link {
           if (ended) return
           openedAt = env.mono()
           helloSent = moment(env)
-          this.#send = (message) => socket.send(encode(message))
-          this.send({ type: 'hello', incarnation: identity.incarnation, grantsDigest: digest, ...handler.hello() })
+          send({ type: 'hello', incarnation: identity.incarnation, grantsDigest: digest, ...handler.hello() })
         },
         message: (frame) => {
           if (ended) return

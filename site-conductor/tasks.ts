@@ -64,7 +64,7 @@ export class Tasks {
 
   async #begin(task: Task): Promise<void> {
     const { env, grants, journal, drivers, send, broken, log } = this.#options
-    await Promise.all([...this.#runs.values()].filter((run) => run.task.node === task.node).map((run) => run.ended))
+    await this.ended(task.node)
     if (this.#closed) return
     try {
       const hold = grants.find(task.node, task.epoch)
@@ -92,9 +92,11 @@ export class Tasks {
   }
 
   /** `fenced`: somebody else has it. `done`: it has ended. Either way nothing more is to be said about it. */
-  async over(id: string, why: 'fenced' | 'done', rid?: number): Promise<void> {
-    if (rid !== undefined && this.#runs.has(id) && !this.#questions.isOpen(id, rid)) return
+  async over(id: string, why: 'fenced' | 'done', rid?: number, epoch?: number): Promise<void> {
     const run = this.#runs.get(id)
+    if (rid !== undefined && run !== undefined && !this.#questions.isOpen(id, rid)) return
+    // An answer to what was said under an epoch that this run has left behind.
+    if (epoch !== undefined && run !== undefined && run.authority.epoch > epoch) return
     run?.authority.end(new FaultError('fenced', `the hub says that task ${id} is ${why}`))
     await run?.ended
     await this.#reports.forget(id)
@@ -126,6 +128,11 @@ export class Tasks {
   /** Is there a task of `node` that the hub has not settled, running or left over from before a restart? */
   isPending(node: string): boolean {
     return [...this.#options.journal.entries.values()].some(({ task }) => task.node === node)
+  }
+
+  /** Resolves when no run on `node` is under way. */
+  async ended(node: string): Promise<void> {
+    await Promise.all([...this.#runs.values()].filter((run) => run.task.node === node).map((run) => run.ended))
   }
 
   isBusy(node: string): boolean {

@@ -16,6 +16,10 @@ export const sites = sqliteTable('sites', {
   /** Boot addresses: {cidr, first, last, router?, dns?}; null: nodes are not booted by address from here. */
   pool: json('pool'),
   lease_ms: integer('lease_ms').notNull().default(15_000),
+  /** How long a conductor that is away may go on with a task (ownership.md rule 10). Null: 45 min while it is the only one, else 0. */
+  tenure_ms: integer('tenure_ms'),
+  /** Since when no conductor of the site has had a lease; null while one has. */
+  offline_since: text('offline_since'),
   /** Numbers sessions and moves (ownership.md rule 3). */
   counter: integer('counter').notNull().default(0),
   /** Number of the hub that may write; every batch is guarded by it. */
@@ -37,6 +41,8 @@ export const conductors = sqliteTable(
     box_key: text('box_key').notNull(),
     labels: json('labels').notNull().default({}),
     weight: integer('weight').notNull().default(1),
+    /** A person wants it to give its nodes away: it gets no more, and its tasks end first. */
+    draining: flag('draining').notNull().default(false),
     version: text('version'),
     drivers: json('drivers').notNull().default([]),
     incarnation: text('incarnation'),
@@ -109,6 +115,8 @@ export const nodes = sqliteTable(
     spec_version: integer('spec_version').notNull().default(1),
     /** Boot address out of the site's pool. */
     boot_ip: text('boot_ip'),
+    /** The BMC session in which something may have been changed last: whoever is next closes it first (ownership.md rule 6). */
+    bmc_session: text('bmc_session'),
     /** Counts tasks: their total order on this node. */
     nseq: integer('nseq').notNull().default(0),
     stale_since: text('stale_since'),

@@ -227,7 +227,8 @@ function blank(turn: Turn): NodeRow {
     console_enabled: false, boot_mode: null, secure_boot: null, provision_state: 'enroll', target_provision_state: null,
     provision_updated_at: null, power_state: null, target_power_state: null, last_error: null, last_fault: null, maintenance: false,
     maintenance_reason: null, fault: null, deploy_step: {}, clean_step: {}, inspection_started_at: null, inspection_finished_at: null,
-    task: null, reservation: null, conductor: null, moved: 0, spec_version: 1, boot_ip: null, nseq: 0, stale_since: null, version: 1,
+    task: null, reservation: null, conductor: null, moved: 0, spec_version: 1, boot_ip: null,
+    bmc_session: null, nseq: 0, stale_since: null, version: 1,
     created_at: turn.time, updated_at: null,
   } // prettier-ignore
 }

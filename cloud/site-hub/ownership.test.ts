@@ -29,6 +29,19 @@ test('nodes spread over conductors as they join; a node with an open task stays 
   expect(b.grant(node)).toBeUndefined()
 })
 
+test('a tenure that was promised to a lone conductor holds when another joins: whether it heard of less is not known', async () => {
+  const { a, node } = await deploying()
+  await bench.work(a, { stopAt: 'boot.prepare_ramdisk' })
+  expect(a.last('proceed').tenureMs).toBeGreaterThan(0)
+  const b = await bench.connect('b')
+  const { id, epoch } = a.last('task')
+  await bench.say(a, { type: 'intent', id, epoch, step: 1, rid: 99 })
+  expect(a.last('proceed').tenureMs, 'two may drive it now').toBe(0)
+  await bench.disconnect(a)
+  await bench.pass(LEASE_MS * 4)
+  expect(b.grant(node), 'the first may still be at it').toBeUndefined()
+})
+
 test('a killed conductor that comes back resumes its task at the step under way, with a higher epoch', async () => {
   const { a, node } = await deploying()
   const before = a.last('task')

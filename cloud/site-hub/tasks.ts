@@ -87,9 +87,11 @@ export function intent(turn: Turn, peer: Peer, message: Message<'intent'>): void
   const { step, epoch, rid, bmcSession } = message
   const alone = [...turn.state.conductors.values()].filter((conductor) => conductor.leaseUntil > 0).length === 1
   const tenureMs = alone ? TENURE_MS : 0
+  // A promise stays one: whether a later, shorter one was heard is not known.
+  const promised = Math.max(task.tenure_ms ?? 0, turn.now + tenureMs)
   turn.updateTask(task, {
     intent: { step, epoch, rid, bmcSession: bmcSession ?? null },
-    tenure_ms: alone ? turn.now + TENURE_MS : null,
+    tenure_ms: promised > turn.now ? promised : null,
   })
   turn.send(peer, { type: 'proceed', id: task.id, rid, tenureMs })
 }
@@ -242,7 +244,7 @@ function heard(
     { task: task.id, epoch: message.epoch, now: index ? epochOf(turn.state, index) : null },
     peer.conductor,
   )
-  turn.send(peer, { type: 'fenced', id: task.id, ...rid })
+  turn.send(peer, { type: 'fenced', id: task.id, ...rid, epoch: message.epoch })
   return undefined
 }
 

@@ -1,0 +1,92 @@
+// `npm run sim`: the deterministic simulator, many seeds at once or one with its trace.
+import { availableParallelism } from 'node:os'
+import { FAULT_KINDS } from '../../sim/deterministic/mix.ts'
+import { runFleet } from '../../sim/deterministic/fleet.ts'
+import { INVARIANTS } from '../../sim/deterministic/judge.ts'
+import { runSeed } from '../../sim/deterministic/run.ts'
+import { readOptions } from '../options.ts'
+import { onShutdown } from '../shutdown.ts'
+
+const HELP = `npm run sim [-- options]
+
+Runs the production hub, conductors, journal and IPMI driver in a simulated world where networks, disks, clocks, databases, BMCs and
+processes fail, and looks whether every promise of the ownership protocol holds. One seed is one history, always the same to the byte.
+
+  --seeds N     how many, from --from on (default 200)
+  --from S      the first seed (default 1)
+  --minutes M   as many seeds as fit into M minutes, in place of --seeds
+  --jobs J      processes (default: one for each processor)
+  --seed S      only this one
+  --trace       with --seed: print everything that happens
+  --help        this text
+
+What must hold: ${Object.entries(INVARIANTS)
+  .map(([name, text]) => `\n  ${name.padEnd(16)} ${text}`)
+  .join('')}
+
+What goes wrong (each seed has some of it): ${FAULT_KINDS.join(', ')}, and lossy, slow networks throughout`
+
+const values = readOptions(HELP, {
+  seeds: { type: 'string' },
+  from: { type: 'string' },
+  minutes: { type: 'string' },
+  jobs: { type: 'string' },
+  seed: { type: 'string' },
+  trace: { type: 'boolean' },
+})
+onShutdown(() => undefined)
+
+function whole(name: 'seeds' | 'from' | 'jobs' | 'seed', text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 0) return value
+  console.error(`--${name} takes a whole number, not ${text}`)
+  process.exit(2)
+}
+
+if (values.seed !== undefined) {
+  const result = await runSeed(whole('seed', values.seed, 0), values.trace ? console.log : undefined)
+  const { counts, trace, virtualS, violations } = result
+  console.log(
+    `seed ${result.seed}: ${virtualS} s, ${counts.commands} commands, ${counts.tasks} tasks, ${counts.mutations} mutations at BMCs`,
+  )
+  console.log(`trace of ${trace.lines} lines, SHA-256 ${trace.sha256}`)
+  for (const violation of violations) console.log(`VIOLATION ${violation}`)
+  process.exit(violations.length > 0 ? 1 : 0)
+}
+
+const from = whole('from', values.from, 1)
+const end = values.minutes === undefined ? from + whole('seeds', values.seeds, 200) : Infinity
+const until = performance.now() + Number(values.minutes ?? Infinity) * 60_000
+const jobs = Math.max(1, whole('jobs', values.jobs, availableParallelism()))
+const started = performance.now()
+const sum = { runs: 0, virtualS: 0, tasks: 0, mutations: 0, commands: 0 }
+const bad: number[] = []
+let seed = from
+let saidAt = started
+
+await runFleet({
+  jobs,
+  next: () => (seed < end && performance.now() < until ? seed++ : undefined),
+  result(result) {
+    sum.runs++
+    const failures = 'crashed' in result ? [`crashed: ${result.crashed}`] : result.violations
+    if (failures.length > 0) {
+      bad.push(result.seed)
+      console.log(`seed ${result.seed}: ${failures.join('; ')}\n  npm run sim -- --seed ${result.seed} --trace`)
+    }
+    if (!('crashed' in result)) {
+      sum.virtualS += result.virtualS
+      for (const name of ['tasks', 'mutations', 'commands'] as const) sum[name] += result.counts[name]
+    }
+    if (performance.now() - saidAt < 10_000) return
+    saidAt = performance.now()
+    console.log(`  ${sum.runs} runs, ${bad.length} with violations`)
+  },
+})
+const seconds = (performance.now() - started) / 1000
+console.log(
+  `${sum.runs} runs of ${(sum.virtualS / 3600).toFixed(1)} simulated hours in ${seconds.toFixed(1)} s (${(sum.runs / seconds / jobs).toFixed(1)} a second and process): ` +
+    `${sum.commands} commands acknowledged, ${sum.tasks} tasks, ${sum.mutations} mutations at BMCs, ${bad.length} runs with violations`,
+)
+process.exit(bad.length > 0 ? 1 : 0)

@@ -1,0 +1,196 @@
+// Where a production conductor runs, whole: its disk outlives it, a supervisor starts it again. Its one socket goes over the simulated
+// WAN, its packets to BMCs over the simulated LAN.
+import { startConductor, type RunningConductor } from '../../site-conductor/conductor.ts'
+import { resolveConfig } from '../../site-conductor/config.ts'
+import type { Dialer } from '../../site-conductor/dialer.ts'
+import { IDENTITY_FILE, SITE_FILE, writeJson } from '../../site-conductor/identity.ts'
+import { Journal } from '../../site-conductor/journal.ts'
+import { logger } from '../../site-conductor/log.ts'
+import { SimDisk } from './disk.ts'
+import { simDriver, type DriverWorld } from './driver.ts'
+import type { HubHost } from './hub-host.ts'
+import type { Lan } from './lan.ts'
+import { Process } from './process.ts'
+import { Wire, type Connection } from './wire.ts'
+import type { World } from './world.ts'
+
+export interface Credentials {
+  readonly organisation: string
+  readonly site: string
+  readonly siteKey: { readonly publicKey: string; readonly privateKey: string }
+  readonly identity: { readonly publicKey: string; readonly privateKey: string }
+}
+
+export interface ConductorHostOptions {
+  readonly world: World
+  readonly id: string
+  readonly hub: HubHost
+  readonly lan: Lan
+  readonly credentials: Credentials
+  readonly powerPollS: number
+  readonly allowed: DriverWorld['allowed']
+  /** Every frame that it sends. */
+  onFrame(conductor: string, frame: string): void
+}
+
+const RESTART_MS = 2_000
+/** A dial into a cut network ends like this. */
+const DIAL_TIMEOUT_MS = 15_000
+
+export class ConductorHost {
+  readonly id: string
+  readonly disk: SimDisk
+  readonly wire: Wire
+  /** Boot tokens that it serves now. */
+  tickets = new Map<string, string>()
+  process: Process | undefined
+  readonly #options: ConductorHostOptions
+  #running: Promise<RunningConductor | undefined> = Promise.resolve(undefined)
+  #runs = 0
+  #connection: Connection | undefined
+
+  constructor(options: ConductorHostOptions) {
+    this.#options = options
+    this.id = options.id
+    this.disk = new SimDisk(options.world, options.id)
+    this.wire = new Wire(options.world, options.id)
+  }
+
+  get isUp(): boolean {
+    return this.process?.alive === true
+  }
+
+  async enrol(): Promise<void> {
+    const { credentials, world, id } = this.#options
+    const { organisation, site, siteKey, identity } = credentials
+    const disk = this.disk.mount(new Process(id, world.clock, world.random.stream(`enrol ${id}`)))
+    const box = { boxPublicKey: siteKey.publicKey, boxPrivateKey: siteKey.privateKey }
+    const at = { url: 'http://cloud.invalid', hostname: `conductor-${id}`, enrolledAt: '2026-01-01T00:00:00+00:00' }
+    await writeJson(disk, IDENTITY_FILE, { ...at, conductor: id, site, organisation, ...identity, ...box })
+    await writeJson(disk, SITE_FILE, siteKey)
+  }
+
+  start(): void {
+    if (this.isUp) return
+    const { world, id, lan, allowed, powerPollS } = this.#options
+    const process = new Process(id, world.clock, world.random.stream(`conductor ${id} ${this.#runs++}`))
+    this.process = process
+    this.tickets = new Map()
+    world.say(id, 'starts')
+    const driver = simDriver({ conductor: id, process, lan, tickets: this.tickets, allowed })
+    const flags = { dataDir: '/nowhere', boot: false, powerPollS, agentTimeoutS: 120 }
+    const log = logger({
+      level: 'info',
+      format: 'text',
+      now: () => process.env.now(),
+      write: (line) => process.alive && world.say(id, line.slice(13)),
+    })
+    const running = startConductor({
+      config: resolveConfig({ flags }).config,
+      env: process.env,
+      log,
+      services: { dialer: this.#dialer(process), disk: this.disk.mount(process), drivers: new Map([['ipmi', driver]]) },
+    })
+    this.#running = running.catch(() => undefined)
+    running
+      .then(({ ended }) => ended)
+      .then(
+        ({ kind, why }) => this.#exited(process, `${kind}: ${why}`),
+        (error: unknown) => this.#exited(process, String(error)),
+      )
+  }
+
+  kill(): void {
+    if (!this.process?.alive) return
+    this.#options.world.say(this.id, 'killed')
+    this.#gone(this.process)
+  }
+
+  /** SIGTERM: ends runs, says goodbye to BMCs, closes the link. */
+  async stop(): Promise<void> {
+    const { process } = this
+    if (!process?.alive || process.stopped) return
+    this.#options.world.say(this.id, 'stops')
+    const running = await this.#running
+    if (!process.alive) return
+    await running?.close()
+    if (process.alive) this.#gone(process)
+  }
+
+  /** A journal that is read twice says the same twice, and a torn end does not keep the conductor from starting. */
+  async journalTwice(): Promise<boolean> {
+    const { world, id } = this.#options
+    const read = async () => {
+      const disk = new SimDisk(world, `${id} again`)
+      for (const [name, bytes] of this.disk.files) disk.files.set(name, bytes)
+      const bytes = disk.files.get('journal')
+      const twice = new Uint8Array([...(bytes ?? []), ...(bytes ?? [])])
+      const process = new Process(id, world.clock, world.random.stream('again'))
+      const once = await Journal.open(disk.mount(process))
+      if (once.cutBytes === 0) disk.files.set('journal', twice)
+      const again = await Journal.open(disk.mount(process))
+      return [once, again].map((journal) => JSON.stringify([...journal.entries]))
+    }
+    const [once, again] = await read()
+    return once === again
+  }
+
+  #exited(process: Process, why: string): void {
+    if (!process.alive) return
+    this.#options.world.say(this.id, `exits: ${why}`)
+    this.#gone(process)
+    this.#options.world.clock.after(RESTART_MS, () => this.start())
+  }
+
+  #gone(process: Process): void {
+    process.kill()
+    this.disk.crash()
+    this.tickets.clear()
+    this.#connection?.abandon(0)
+    this.#connection = undefined
+  }
+
+  #dialer(process: Process): Dialer {
+    const { world, hub, onFrame } = this.#options
+    return {
+      dial: (_url, headers, events) => {
+        let connection: Connection | undefined
+        let closed = false
+        const close = (code: number, why: string) => {
+          if (closed) return
+          closed = true
+          events.closed(code, why)
+        }
+        const fail = (ms: number) => world.clock.after(ms, () => process.run(() => close(1006, 'could not connect')))
+        const incarnation = headers['ferrule-incarnation'] ?? ''
+        if (this.wire.isCut) fail(DIAL_TIMEOUT_MS)
+        else {
+          world.clock.after(this.wire.arrival() - world.clock.now, () => {
+            if (closed || !process.alive) return
+            const end = { process, message: (frame: string) => events.message(frame), closed: close }
+            connection = hub.accept(this.wire, this.id, incarnation, end)
+            if (connection === undefined) return void fail(50)
+            this.#connection = connection
+            world.clock.after(this.wire.arrival() - world.clock.now, () =>
+              process.run(() => !closed && events.opened()),
+            )
+          })
+        }
+        return {
+          send: (frame) => {
+            onFrame(this.id, frame)
+            try {
+              connection?.send(0, frame)
+            } catch {
+              // As with a real socket: what is sent to a closed one is nothing; `closed` tells.
+            }
+          },
+          close: (code, reason) => {
+            if (connection === undefined) world.clock.after(1, () => process.run(() => close(code, reason)))
+            else connection.close(0, code, reason)
+          },
+        }
+      },
+    }
+  }
+}

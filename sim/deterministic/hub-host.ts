@@ -1,0 +1,136 @@
+// Where the production hub runs: a process that can be killed, stopped, or lose the hub's object while sockets and attachments stay
+// (hibernation, eviction). 1. The alarm survives everything, as a Durable Object's does. 2. Two objects never share a turn, but an old
+// one's last batch may still be under way when the next one starts.
+import { SiteHub } from '../../cloud/site-hub/hub.ts'
+import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
+import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
+import type { Peer, SiteRef } from '../../cloud/ports.ts'
+import { FaultError } from '../../shared/faults.ts'
+import { SimDatabase, type DatabaseFaults } from './database.ts'
+import { Process } from './process.ts'
+import type { Connection, End, Wire } from './wire.ts'
+import type { World } from './world.ts'
+
+interface SimPeer extends Peer {
+  readonly connection: Connection
+}
+
+export interface HubHostOptions {
+  readonly world: World
+  readonly site: SiteRef
+  readonly data: FileDatabase
+  readonly faults: DatabaseFaults
+  /** Every frame that the hub sends, at the moment of sending. */
+  onSend(conductor: string, frame: string): void
+}
+
+export class HubHost {
+  process: Process
+  #hub: SiteHub | undefined
+  readonly #options: HubHostOptions
+  readonly #peers = new Set<SimPeer>()
+  #run = 0
+  #alarm = { at: null as number | null, take: () => {} }
+
+  constructor(options: HubHostOptions) {
+    this.#options = options
+    this.process = this.#newProcess()
+  }
+
+  /** A conductor's connection arrives. */
+  accept(wire: Wire, conductor: string, incarnation: string, client: End): Connection | undefined {
+    if (!this.process.alive) return undefined
+    const process = this.process
+    const end: End = {
+      process,
+      message: (frame) =>
+        this.#object()
+          .onMessage(peer, frame)
+          .catch(() => peer.close(1011, 'the hub failed')),
+      closed: () => {
+        this.#peers.delete(peer)
+        void this.#object().onClose(peer)
+      },
+    }
+    const connection = wire.connect(client, end)
+    const peer: SimPeer = {
+      conductor,
+      connection,
+      attachment: undefined,
+      send: (frame) => {
+        connection.send(1, frame)
+        this.#options.onSend(conductor, frame)
+      },
+      close: (code, reason) => connection.close(1, code, reason),
+    }
+    process.run(() => {
+      this.#peers.add(peer)
+      this.#object()
+        .onOpen(peer, incarnation)
+        .catch(() => peer.close(1011, 'the hub failed'))
+    })
+    return connection
+  }
+
+  /** What the API would ask; answers `unavailable` when no hub answers. */
+  async command(command: HubCommand): Promise<CommandResult> {
+    const { process } = this
+    const gone = { ok: false as const, fault: new FaultError('unavailable', 'no hub').fault }
+    if (!process.alive) return gone
+    return await new Promise((resolve) => {
+      process.run(() => void this.#object().command(command).then(resolve))
+      this.#options.world.clock.after(30_000, () => resolve(gone))
+    })
+  }
+
+  /** The object goes, sockets and attachments stay. What it had under way goes on by itself. */
+  evict(): void {
+    this.#options.world.say('hub', 'evicted')
+    this.#hub = undefined
+  }
+
+  kill(): void {
+    this.#options.world.say('hub', 'killed')
+    this.process.kill()
+    this.#hub = undefined
+    for (const peer of this.#peers) peer.connection.abandon(1)
+    this.#peers.clear()
+  }
+
+  start(): void {
+    if (this.process.alive) return
+    this.process = this.#newProcess()
+    this.#options.world.say('hub', 'started')
+    // As the Node host does for what passed while no server ran.
+    this.process.run(() => void this.#object().onAlarm())
+  }
+
+  #newProcess(): Process {
+    const { world } = this.#options
+    return new Process('hub', world.clock, world.random.stream(`hub ${this.#run++}`))
+  }
+
+  #object(): SiteHub {
+    const { world, site, data, faults } = this.#options
+    if (this.#hub !== undefined) return this.#hub
+    const process = this.process
+    this.#hub = new SiteHub({
+      site,
+      sql: new SimDatabase(data, process, world, faults),
+      env: process.env,
+      alarm: { set: async (at) => this.#setAlarm(at) },
+      peers: () => [...this.#peers],
+      log: (level, event, fields) => level !== 'info' && world.say('hub', `${event} ${JSON.stringify(fields ?? {})}`),
+    })
+    return this.#hub
+  }
+
+  #setAlarm(at: number | null): void {
+    const { world } = this.#options
+    this.#alarm.take()
+    this.#alarm = { at, take: () => {} }
+    if (at === null) return
+    const delayMs = at - this.process.env.now()
+    this.#alarm.take = world.clock.after(delayMs, () => this.process.run(() => void this.#object().onAlarm()))
+  }
+}

@@ -1,0 +1,89 @@
+// The network of a site between conductors and BMCs: datagrams that are lost, doubled, late or out of order. A packet knows on whose
+// behalf it was sent: the judge asks. 1. What a stopped host has not put on the wire yet, it puts there when it goes on.
+import type { Env as IpmiEnv } from '../../site-conductor/ipmi/env.ts'
+import type { Machine } from './machine.ts'
+import type { Process } from './process.ts'
+import type { World } from './world.ts'
+
+/** Who changes something, and by which right: what stands behind a packet of a mutation. */
+export interface Cause {
+  readonly conductor: string
+  readonly node: string
+  readonly epoch: number
+  readonly task: string | undefined
+  readonly step: string
+}
+
+export interface LanFaults {
+  /** Probabilities per datagram. */
+  loss: number
+  doubled: number
+  /** One way, in ms, at most. */
+  latencyMs: number
+  /** How long a packet may stay in the host that sends it, in ms: there it is overtaken by a stop. */
+  hostMs: number
+}
+
+export class Lan {
+  readonly faults: LanFaults
+  readonly machines = new Map<string, Machine>()
+  readonly #world: World
+  readonly #random
+
+  constructor(world: World, faults: LanFaults) {
+    this.#world = world
+    this.faults = faults
+    this.#random = world.random.stream('lan')
+  }
+
+  /** The world of the IPMI client inside `process`. `takeCause`: on whose behalf the packet that is being sent now goes out. */
+  ipmi(process: Process, takeCause: () => Cause | undefined): IpmiEnv {
+    const { env } = process
+    return {
+      mono: () => env.mono(),
+      setTimer: (run, delayMs) => env.setTimer(delayMs, run),
+      random: (length) => env.random(length),
+      lookup: async (host) => host,
+      udp: async (_family, onPacket) => {
+        let open = true
+        return {
+          send: (packet, port, address) => {
+            const cause = takeCause()
+            const machine = this.machines.get(address)
+            if (machine === undefined) return
+            const bytes = Uint8Array.from(packet)
+            this.#go(process, () => {
+              const answer = machine.receive(bytes, cause)
+              if (answer === undefined) return
+              const copy = Uint8Array.from(answer)
+              this.#go(undefined, () => process.run(() => open && onPacket(copy, { address, port })))
+            })
+          },
+          close: () => void (open = false),
+        }
+      },
+    }
+  }
+
+  /** A question over TCP to something at a machine: it arrives or it does not, and so does its answer. */
+  async ask<T>(process: Process, what: () => T, timeoutMs = 5_000): Promise<T | undefined> {
+    return await new Promise((resolve) => {
+      process.env.setTimer(timeoutMs, () => resolve(undefined))
+      this.#go(process, () => {
+        const answer = what()
+        this.#go(undefined, () => process.run(() => resolve(answer)))
+      })
+    })
+  }
+
+  #go(from: Process | undefined, arrive: () => void): void {
+    const { loss, doubled, latencyMs, hostMs } = this.faults
+    const copies = this.#random.chance(doubled) ? 2 : 1
+    const travel = () => {
+      for (let copy = 0; copy < copies; copy++)
+        if (!this.#random.chance(loss)) this.#world.clock.after(this.#random.between(0.1, latencyMs), arrive)
+    }
+    if (from === undefined || hostMs === 0) return travel()
+    this.#world.clock.after(this.#random.between(0, hostMs), () => from.leave(travel))
+  }
+}

@@ -1,0 +1,100 @@
+// People (or their tools) who want machines: each node has one, who looks at its state and asks for the next thing, not always wisely.
+import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
+import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
+import { BMC_PASSWORD, type Machine } from './machine.ts'
+import type { Random } from './random.ts'
+import type { Stage } from './storm.ts'
+
+type Wish = Omit<HubCommand, 'actor' | 'requestId'> & { kind: HubCommand['kind'] }
+
+export class Operators {
+  readonly #stage: Stage
+  readonly #data: FileDatabase
+  #over = false
+  #request = 0
+
+  constructor(stage: Stage, data: FileDatabase) {
+    this.#stage = stage
+    this.#data = data
+  }
+
+  begin(): void {
+    for (const [index, machine] of this.#stage.machines.entries()) void this.#own(machine, index)
+  }
+
+  end(): void {
+    this.#over = true
+  }
+
+  async #own(machine: Machine, index: number): Promise<void> {
+    const { world } = this.#stage
+    const random = world.random.stream(`operator ${index}`)
+    while (machine.node === '' && !this.#over) {
+      await world.clock.wait(random.between(500, 8_000))
+      const node = {
+        driver: 'ipmi',
+        name: `node-${index}`,
+        automated_clean: random.chance(0.3),
+        driver_info: { ipmi_address: machine.address, ipmi_username: 'admin', ipmi_password: BMC_PASSWORD },
+      }
+      const made = await this.#ask({ kind: 'node.create', node } as Wish)
+      if (made.ok) machine.node = (made.value as { uuid: string }).uuid
+    }
+    while (!this.#over) {
+      await world.clock.wait(random.pick([random.between(200, 3_000), random.between(1_000, 20_000)]))
+      const [row] = await this.#data.all('SELECT provision_state, power_state FROM nodes WHERE uuid = ?', [
+        machine.node,
+      ])
+      if (row === undefined || this.#over) continue
+      await this.#want(machine.node, String(row[0]), random)
+    }
+  }
+
+  async #want(node: string, state: string, random: Random): Promise<void> {
+    const verb = (verb: string) => this.#ask({ kind: 'node.provision', node, verb, args: {} } as unknown as Wish)
+    switch (state) {
+      case 'enroll':
+        return void (await verb('manage'))
+      case 'manageable':
+        return void (await verb('provide'))
+      case 'clean failed':
+        return void (await verb('manage'))
+      case 'available':
+      case 'deploy failed': {
+        const value = `image-${random.int(1, 9)}`
+        const patch = [{ op: 'add', path: '/instance_info/image_source', value }]
+        if (state === 'available') await this.#ask({ kind: 'node.patch', node, patch } as unknown as Wish)
+        return void (await verb(state === 'available' || random.chance(0.6) ? 'active' : 'deleted'))
+      }
+      case 'active':
+        if (random.chance(0.3)) return void (await verb('deleted'))
+        if (random.chance(0.2)) return void (await verb('rebuild'))
+        return void (await this.#power(node, random))
+      case 'error':
+        return void (await verb('deleted'))
+      case 'wait call-back':
+        if (random.chance(0.1)) await verb('abort')
+        return
+      default:
+    }
+  }
+
+  async #power(node: string, random: Random): Promise<void> {
+    const target = random.pick(['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting'])
+    await this.#ask({ kind: 'node.power', node, target } as unknown as Wish)
+  }
+
+  async #ask(wish: Wish): Promise<CommandResult> {
+    const { hub, judge, world } = this.#stage
+    const command = { ...wish, actor: 'operator', requestId: `req-${++this.#request}` } as HubCommand
+    const result = await hub.command(command)
+    const what = 'verb' in command ? command.verb : 'target' in command ? command.target : ''
+    const short = result.ok ? 'ok' : result.fault.code
+    world.say(
+      'operator',
+      `${command.kind} ${what} ${'node' in command && typeof command.node === 'string' ? `…${command.node.slice(-4)}` : ''}: ${short}`,
+    )
+    if (result.ok) judge.acknowledged.push({ command, value: result.value })
+    return result
+  }
+}

@@ -1,0 +1,160 @@
+// One simulated run, from its seed: production hub and conductors in a world of faults, then peace, then the verdict.
+import { FileDatabase } from '../../cloud/hosts/node/database.ts'
+import { readMigrations } from '../../cloud/hosts/node/migrations.ts'
+import { conductors as conductorTable, sites } from '../../cloud/schema/organisation.ts'
+import { insert, isoTime } from '../../cloud/schema/rows.ts'
+import { migrate } from '../../cloud/store/migrate.ts'
+import { newSiteKey } from '../../shared/sealing.ts'
+import { newIdentity } from '../../shared/upgrade.ts'
+import { START_MS } from './clock.ts'
+import { ConductorHost, type Credentials } from './conductor-host.ts'
+import { HubHost } from './hub-host.ts'
+import { Judge } from './judge.ts'
+import { Lan } from './lan.ts'
+import { BMC_PASSWORD, Machine } from './machine.ts'
+import { drawMix, type Mix } from './mix.ts'
+import { Operators } from './operators.ts'
+import { Storm } from './storm.ts'
+import { World } from './world.ts'
+
+const SITE = { organisation: 'organisation', site: 'site' }
+const POWER_POLL_S = 30
+/** After the storm every task must have settled by then: a tenure, a lease, and a task's own steps and undoing. */
+const PEACE_MS = 3 * 60 * 60_000
+const LOOK_MS = 10_000
+/** Two sweeps of the power poll, and what reporting takes. */
+const SWEEPS_MS = 2.5 * POWER_POLL_S * 1000
+
+export interface RunResult {
+  readonly seed: number
+  readonly mix: Mix
+  readonly violations: readonly string[]
+  readonly trace: { readonly lines: number; readonly sha256: string }
+  /** Commands that were carried out, tasks that settled, mutations that BMCs accepted, things that happened. */
+  readonly counts: {
+    readonly commands: number
+    readonly tasks: number
+    readonly mutations: number
+    readonly steps: number
+  }
+  readonly virtualS: number
+}
+
+let credentials: Promise<Credentials> | undefined
+
+/** Keys cost time and are in no trace: one set serves all runs of a process. */
+function sharedCredentials(): Promise<Credentials> {
+  credentials ??= (async () => ({ ...SITE, siteKey: await newSiteKey(), identity: await newIdentity() }))()
+  return credentials
+}
+
+export async function runSeed(seed: number, print?: (line: string) => void): Promise<RunResult> {
+  const keys = await sharedCredentials()
+  const world = new World(seed, print)
+  const mix = drawMix(world.random.stream('mix'))
+  world.say('mix', JSON.stringify(mix))
+  const data = await prepare(mix, keys)
+  try {
+    const judge = new Judge(world, data, [BMC_PASSWORD])
+    const hub = new HubHost({
+      world,
+      site: SITE,
+      data,
+      faults: { ...mix.database },
+      onSend: (to, frame) => judge.sent(to, frame),
+    })
+    const lan = new Lan(world, { ...mix.lan })
+    const hosts = names(mix).map((id) => {
+      const allowed = (cause: Parameters<Judge['allowed']>[1], before: () => void) => {
+        const { process } = hosts.find((host) => host.id === id)!
+        if (process !== undefined) judge.allowed(process, cause, before)
+      }
+      const host: ConductorHost = new ConductorHost({
+        world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed,
+        onFrame: (from, frame) => judge.heard(from, frame),
+      }) // prettier-ignore
+      host.wire.latencyMs = mix.wanLatencyMs
+      return host
+    })
+    const machines = Array.from({ length: mix.machines }, (_, index) => {
+      const boots = (machine: Machine) =>
+        hosts
+          .filter((host) => host.isUp && !host.process!.stopped)
+          .map((host) => host.tickets.get(machine.node))
+          .find(Boolean)
+      const machine = new Machine(world, index, boots, mix.sessionLimit)
+      machine.onMutation = (at, cause, what) => judge.mutation(at, cause, what)
+      lan.machines.set(machine.address, machine)
+      return machine
+    })
+    const stage = { world, mix, hub, conductors: hosts, machines, judge }
+    for (const host of hosts) void host.enrol().then(() => host.start())
+    const [storm, operators] = [new Storm(stage), new Operators(stage, data)]
+    const { clock } = world
+    await clock.run(clock.now + 5_000)
+    operators.begin()
+    storm.begin()
+    await clock.run(clock.now + mix.stormMs)
+
+    operators.end()
+    storm.end()
+    Object.assign(lan.faults, { loss: 0, doubled: 0 })
+    world.say('PEACE', 'everything works again')
+    const end = clock.now + PEACE_MS
+    while (clock.now < end) {
+      await clock.run(clock.now + LOOK_MS)
+      if ((await judge.openTasks()) === 0 && hosts.every((host) => host.isUp)) break
+    }
+    await clock.run(clock.now + SWEEPS_MS)
+    await judge.final(machines, storm.powerFailures)
+    const [[tasks] = [0]] = await data.all('SELECT count(*) FROM tasks')
+    const counts = {
+      commands: judge.acknowledged.length,
+      tasks: Number(tasks),
+      mutations: judge.mutations,
+      steps: clock.steps,
+    }
+    for (const host of hosts) host.kill()
+    return {
+      seed,
+      mix,
+      violations: world.violations,
+      trace: world.trace,
+      counts,
+      virtualS: Math.round((clock.now - START_MS) / 1000),
+    }
+  } finally {
+    data.close()
+  }
+}
+
+function names(mix: Mix): string[] {
+  return ['a', 'b', 'c'].slice(0, mix.conductors)
+}
+
+async function prepare(mix: Mix, keys: Credentials): Promise<FileDatabase> {
+  const data = new FileDatabase(':memory:')
+  await migrate(data, 'migrations', readMigrations('organisation'))
+  const created_at = isoTime(0)
+  const site = {
+    id: SITE.site,
+    name: 'default',
+    public_key: keys.siteKey.publicKey,
+    tenure_ms: mix.tenureMs,
+    created_at,
+  }
+  await data.batch([
+    insert(sites, site),
+    ...names(mix).map((id) =>
+      insert(conductorTable, {
+        id,
+        site: SITE.site,
+        hostname: `conductor-${id}`,
+        identity_key: 'k',
+        box_key: 'b',
+        created_at,
+      }),
+    ),
+  ])
+  return data
+}

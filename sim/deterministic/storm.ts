@@ -1,0 +1,136 @@
+// Lets the faults of a mix happen, each kind by its own stream of chance, until the storm is over; then everything is mended.
+import type { ConductorHost } from './conductor-host.ts'
+import type { HubHost } from './hub-host.ts'
+import type { Judge } from './judge.ts'
+import type { Machine } from './machine.ts'
+import { FAULT_KINDS, type FaultKind, type Mix } from './mix.ts'
+import type { Random } from './random.ts'
+import type { World } from './world.ts'
+
+export interface Stage {
+  readonly world: World
+  readonly mix: Mix
+  readonly hub: HubHost
+  readonly conductors: readonly ConductorHost[]
+  readonly machines: readonly Machine[]
+  readonly judge: Judge
+}
+
+export class Storm {
+  powerFailures = 0
+  readonly #stage: Stage
+  #over = false
+
+  constructor(stage: Stage) {
+    this.#stage = stage
+  }
+
+  begin(): void {
+    const { world, mix } = this.#stage
+    for (const kind of FAULT_KINDS) {
+      const meanMs = mix.faults[kind]
+      if (meanMs === undefined) continue
+      const random = world.random.stream(`fault ${kind}`)
+      const again = () =>
+        world.clock.after(-Math.log(1 - random.float()) * meanMs, () => {
+          if (this.#over) return
+          this.#strike(kind, random)
+          again()
+        })
+      again()
+    }
+  }
+
+  /** Everything works again from now on. What was stopped goes on when its time is over. */
+  end(): void {
+    this.#over = true
+    const { hub, conductors, machines } = this.#stage
+    hub.start()
+    for (const conductor of conductors) {
+      conductor.disk.failing = 0
+      conductor.start()
+    }
+    for (const { bmc } of machines) Object.assign(bmc.faults, { busy: 0, loseAnswers: 0 })
+  }
+
+  #strike(kind: FaultKind, random: Random): void {
+    const { world, hub, conductors, machines } = this.#stage
+    const conductor = random.pick(conductors)
+    const machine = random.pick(machines)
+    const say = (text: string) => world.say('FAULT', `${kind} ${text}`)
+    switch (kind) {
+      case 'conductor.kill': {
+        const downMs = random.between(10, 60_000)
+        say(`${conductor.id} for ${Math.round(downMs)} ms`)
+        conductor.kill()
+        void this.#readJournal(conductor)
+        return void world.clock.after(downMs, () => conductor.start())
+      }
+      case 'conductor.stop': {
+        const downMs = random.between(10, 30_000)
+        say(conductor.id)
+        return void conductor.stop().then(() => world.clock.after(downMs, () => conductor.start()))
+      }
+      case 'conductor.freeze':
+      case 'conductor.pause': {
+        const forMs = random.pick([random.between(10, 5_000), random.between(10_000, 120_000)])
+        say(`${conductor.id} for ${Math.round(forMs)} ms`)
+        return conductor.process?.stop(forMs, kind === 'conductor.pause')
+      }
+      case 'wan.cut': {
+        const forMs = random.pick([random.between(100, 10_000), random.between(10_000, 90_000)])
+        say(`${conductor.id} for ${Math.round(forMs)} ms`)
+        return conductor.wire.cut(forMs)
+      }
+      case 'wan.reset':
+        say(conductor.id)
+        return conductor.wire.reset()
+      case 'hub.kill': {
+        const downMs = random.between(10, 20_000)
+        hub.kill()
+        return void world.clock.after(downMs, () => hub.start())
+      }
+      case 'hub.evict':
+        return hub.evict()
+      case 'hub.freeze': {
+        const forMs = random.between(10, 30_000)
+        say(`for ${Math.round(forMs)} ms`)
+        return hub.process.stop(forMs, false)
+      }
+      case 'disk.fail':
+        say(conductor.id)
+        return void (conductor.disk.failing = 1)
+      case 'bmc.silent': {
+        const forMs = random.between(500, 45_000)
+        say(`${machine.address} for ${Math.round(forMs)} ms`)
+        return void (machine.silentUntil = world.clock.now + forMs)
+      }
+      case 'bmc.busy':
+        say(machine.address)
+        return void (machine.bmc.faults.busy = random.int(1, 4))
+      case 'bmc.loseAnswers':
+        say(machine.address)
+        return void (machine.bmc.faults.loseAnswers = random.int(1, 3))
+      case 'bmc.forget':
+        say(machine.address)
+        return machine.bmc.sessions.forgetAll()
+      case 'clock.jump': {
+        // Back only where the other clock is right: a host both of whose clocks are wrong at once knows nothing of time.
+        const byMs = random.between(this.#stage.mix.faults['conductor.pause'] === undefined ? -60_000 : 0, 60_000)
+        say(`${conductor.id} by ${Math.round(byMs)} ms`)
+        if (conductor.process !== undefined) conductor.process.wallOffsetMs += byMs
+        return
+      }
+      case 'power.fails':
+        if (machine.power() === 'off') return
+        say(machine.address)
+        this.powerFailures++
+        return machine.powerFails()
+    }
+  }
+
+  async #readJournal(conductor: ConductorHost): Promise<void> {
+    if (!(await conductor.journalTwice()))
+      this.#stage.judge.complain('journal', `${conductor.id}: reading it twice differs`)
+  }
+}
