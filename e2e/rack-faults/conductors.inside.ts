@@ -1,6 +1,7 @@
 // Two conductors of one site on one LAN, each on a host of its own. Each answers its own machines only; when one is killed in the middle of a
 // write, the other takes its machine over and finishes.
 import assert from 'node:assert/strict'
+import { PATIENT } from './machine-story.ts'
 import { tellAll } from './tell.ts'
 
 const NAMES = ['one', 'two']
@@ -14,7 +15,7 @@ await tellAll(
         { name: 'right', firmware: 'bios', disks: GIB8 },
       ],
       async tell(site, ...stories) {
-        await Promise.all(stories.map((story) => story.prepare()))
+        await Promise.all(stories.map((story) => story.prepare(PATIENT)))
         const owners = await Promise.all(
           stories.map(async ({ api, node }) => String((await api.node(node))['conductor'])),
         )
