@@ -50,6 +50,7 @@ export const FAULTS = {
   'bmc.privilege':          { status: 400, retry: false, hint: 'use a BMC user with administrator privilege, or set ipmi_priv_level' },
   'bmc.cipher':             { status: 400, retry: false, hint: 'enable cipher suite 17 or 3 on the BMC, or set ipmi_cipher_suite' },
   'bmc.refused':            { status: 502, retry: true,  hint: 'see the completion code; a BMC reset may be needed' },
+  'bmc.session_lost':       { status: 504, retry: true,  hint: 'the BMC dropped the session of this step again and again: see whether it restarts, or has too few sessions' },
   'power.timeout':          { status: 504, retry: true,  hint: 'look at the machine on its console; power it off by hand if it hangs' },
   // boot and deploy
   'agent.no_call':          { status: 504, retry: true,  hint: 'see the timeline for the last boot stage; check boot mode, VLAN and DHCP relay' },

@@ -112,12 +112,13 @@ export type FromConductor = z.infer<typeof FromConductor>
 // welcome.grantsKept: the digest of hello was right, so every grant goes on with epoch = session; without it all grants are sent again.
 // fenced.epoch: under which what is refused was said.
 // task.since: the epoch from which this conductor has owned the node without a break; its unheard events since then still count.
+// task.bmcSession: of the last intent for its node, of this task or an earlier one; whoever acts next shuts it out first.
 // prettier-ignore
 export const ToConductor = z.discriminatedUnion('type', [
   z.object({ type: z.literal('welcome'), session: z.int().positive(), ringVersion: z.int(), leaseMs: ms, conductor: id, site: id, organisation: id, grantsKept: z.boolean().optional() }),
   z.object({ type: z.literal('lease'), rid, ms, tenures: z.record(id, ms) }),
   z.object({ type: z.literal('grants'), session: z.int().positive(), ringVersion: z.int(), add: z.array(Grant), drop: z.array(id), last: z.boolean() }),
-  z.object({ type: z.literal('task'), id, node: id, epoch, nseq: z.int().positive(), kind: z.string().max(40), steps: z.array(Step).min(1).max(100), context: json, doneSteps: z.int().nonnegative(), lastEvent: z.int().nonnegative(), deadline: ms, since: epoch.optional() }),
+  z.object({ type: z.literal('task'), id, node: id, epoch, nseq: z.int().positive(), kind: z.string().max(40), steps: z.array(Step).min(1).max(100), context: json, doneSteps: z.int().nonnegative(), lastEvent: z.int().nonnegative(), deadline: ms, since: epoch.optional(), bmcSession: z.string().max(64).optional() }),
   z.object({ type: z.literal('proceed'), id, rid, tenureMs: ms }),
   z.object({ type: z.literal('fenced'), id, rid: rid.optional(), epoch: epoch.optional() }),
   z.object({ type: z.literal('done'), id, rid: rid.optional() }),

@@ -13,18 +13,23 @@ import type { LoopbackNetwork } from './loopback.ts'
 export const DHCP_PORT = 6767
 const TFTP_PORT = 6969
 const HTTP_BOOT_PORT = 8088
-/** The agent API listens at all addresses, so each site has a port of its own. Below the range of ephemeral ports. */
+/** The agent API listens at all addresses, so each conductor has a port of its own. Below the range of ephemeral ports. */
 const AGENT_API_BASE = 20_000
+const NETWORKS = 256
 
 export interface ConductorOptions {
   /** Enrolled already. */
   readonly dataDir: string
   readonly network: LoopbackNetwork
+  /** Which of the network's conductors, from 1; default 1. */
+  readonly place?: number
   readonly as: 'inside' | 'process'
   /** Bytes of the fake kernel and initrd that machines load. */
   readonly ramdiskBytes: number
   /** Of one inside this process: sees every frame that it sends or gets. */
   onFrame?(frame: string): void
+  /** Of one inside this process: how it reaches the cloud; not with onFrame. */
+  readonly dialer?: Dialer
   /** More configuration, such as drivers and powerPollS. */
   readonly config: Readonly<Record<string, unknown>>
   onLog(line: string): void
@@ -43,7 +48,7 @@ export async function makeConductor(options: ConductorOptions): Promise<SimCondu
   return options.as === 'inside' ? inside(config, options) : outside(config, options)
 }
 
-async function configFile({ dataDir, network, ramdiskBytes, config }: ConductorOptions): Promise<string> {
+async function configFile({ dataDir, network, place = 1, ramdiskBytes, config }: ConductorOptions): Promise<string> {
   const files = join(dataDir, 'files')
   await mkdir(files, { recursive: true })
   const file = async (name: string, bytes: number) => {
@@ -52,8 +57,8 @@ async function configFile({ dataDir, network, ramdiskBytes, config }: ConductorO
   }
   return JSON.stringify({
     dataDir,
-    address: network.conductor,
-    agentApiPort: AGENT_API_BASE + network.number,
+    address: network.conductorAt(place),
+    agentApiPort: AGENT_API_BASE + NETWORKS * (place - 1) + network.number,
     dhcpPort: DHCP_PORT,
     tftpPort: TFTP_PORT,
     httpBootPort: HTTP_BOOT_PORT,
@@ -66,7 +71,7 @@ async function configFile({ dataDir, network, ramdiskBytes, config }: ConductorO
   })
 }
 
-function inside(file: string, { onLog, onFrame }: ConductorOptions): SimConductor {
+function inside(file: string, { onLog, onFrame, dialer = webSocketDialer }: ConductorOptions): SimConductor {
   let running: RunningConductor | undefined
   const stop = async () => {
     await running?.close()
@@ -76,7 +81,7 @@ function inside(file: string, { onLog, onFrame }: ConductorOptions): SimConducto
     async start() {
       const { config } = resolveConfig({ file })
       const log = logger({ level: config.logLevel, format: 'json', now: () => Date.now(), write: onLog })
-      running = await startConductor({ config, log, services: { dialer: onFrame ? tapped(onFrame) : webSocketDialer } })
+      running = await startConductor({ config, log, services: { dialer: onFrame ? tapped(onFrame) : dialer } })
     },
     kill: stop,
     close: stop,

@@ -27,7 +27,8 @@ export interface DhcpOptions {
   /** Lower case with colons. */
   readonly mac: string
   readonly uuid: string
-  readonly server: { readonly address: string; readonly port: number }
+  /** Where the relay sends what it hears: to all of them, as relays do. */
+  readonly servers: readonly { readonly address: string; readonly port: number }[]
   readonly relayAddress: string
   /** How often a DISCOVER is sent, and the pause after the first, which doubles. */
   readonly tries: number
@@ -95,7 +96,7 @@ function packet({ mac, uuid, relayAddress }: DhcpOptions, transactionId: number,
 /** Sends and waits for an answer of one of `types` to this transaction; undefined after `waitMs`. */
 async function exchange(
   socket: Socket,
-  { server, mac, signal }: DhcpOptions,
+  { servers, mac, signal }: DhcpOptions,
   asked: DhcpPacket,
   types: readonly MessageType[],
   waitMs: number,
@@ -111,7 +112,7 @@ async function exchange(
     }
     socket.on('message', listener)
   })
-  socket.send(encodePacket(asked), server.port, server.address, () => {})
+  for (const { port, address } of servers) socket.send(encodePacket(asked), port, address, () => {})
   try {
     const limit = AbortSignal.any([signal, over.signal])
     return await Promise.race([answer, sleep(waitMs, undefined, { signal: limit }).catch(() => undefined)])

@@ -1,4 +1,4 @@
-// A /16 of the loopback network for one simulated site: 127.X.0.1 is its conductor, machines boot at 127.X.1.1 and up, and the relay
+// A /16 of the loopback network for one simulated site: 127.X.0.1 is its conductor (127.X.0.2 and up more of them), machines boot at 127.X.1.1 and up, and the relay
 // that their DHCP goes through is 127.X.255.254. Linux answers for all of 127.0.0.0/8 without any set-up, so nothing here needs root.
 import { createServer } from 'node:net'
 
@@ -11,6 +11,8 @@ export interface LoopbackNetwork {
   /** X, unique on this host while it is held. */
   readonly number: number
   readonly conductor: string
+  /** Of the n-th conductor, from 1: the first is `conductor`. */
+  conductorAt(n: number): string
   readonly relay: string
   /** As a site's address pool: room for 51,000 machines. */
   readonly pool: { readonly cidr: string; readonly first: string; readonly last: string }
@@ -28,6 +30,7 @@ export async function claimNetwork(): Promise<LoopbackNetwork> {
     return {
       number,
       conductor: `127.${number}.0.1`,
+      conductorAt: (n) => `127.${number}.0.${n}`,
       relay: `127.${number}.255.254`,
       pool: { cidr: `127.${number}.0.0/16`, first: `127.${number}.1.1`, last: `127.${number}.200.254` },
       release,

@@ -29,7 +29,7 @@ beforeEach(async () => {
     folder,
     diskBytes: 64 * MIB,
     bmcPassword: 'secret',
-    dhcpServer: { address: network.conductor, port: DHCP_PORT },
+    dhcpServers: [{ address: network.conductor, port: DHCP_PORT }],
     relayAddress: network.relay,
     cable: 'plugged',
   })

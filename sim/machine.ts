@@ -22,7 +22,8 @@ export interface MachineOptions {
   readonly folder: string
   readonly diskBytes: number
   readonly bmcPassword: string
-  readonly dhcpServer: { readonly address: string; readonly port: number }
+  /** Shared by the machines of a site; may grow. */
+  readonly dhcpServers: readonly { readonly address: string; readonly port: number }[]
   readonly relayAddress: string
   /** Pulled: the machine has power and a BMC, but its network card reaches nobody. May be changed at any time. */
   cable: 'plugged' | 'pulled'
@@ -185,7 +186,7 @@ class Computer implements Chassis {
 
   /** `next`: nothing came of it, the firmware goes on with the disk. */
   async #networkBoot(power: AbortSignal): Promise<'done' | 'next'> {
-    const { mac, uuid, dhcpServer, relayAddress } = this.#options
+    const { mac, uuid, dhcpServers, relayAddress } = this.#options
     this.#note('network boot')
     if (this.#options.cable === 'pulled') {
       this.#print('iPXE: link down')
@@ -194,7 +195,7 @@ class Computer implements Chassis {
     const lease = await askForLease({
       mac,
       uuid,
-      server: dhcpServer,
+      servers: dhcpServers,
       relayAddress,
       tries: DHCP_TRIES,
       pauseMs: DHCP_PAUSE_MS,

@@ -1,7 +1,10 @@
 // A site without hardware: the real conductor against a real cloud, with machines that are simulated down to their network packets.
 // Everything is made through the public API; `close` leaves nothing behind but the data folder it was given.
-import { join } from 'node:path'
+import { join as joined } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { admit, receive, requestSiteKey } from '../site-conductor/admit.ts'
+import type { Dialer } from '../site-conductor/dialer.ts'
+import { folder } from '../site-conductor/disk.ts'
 import { enrol } from '../site-conductor/enrol.ts'
 import { Api } from './api.ts'
 import { DHCP_PORT, makeConductor, type SimConductor } from './conductor.ts'
@@ -38,6 +41,8 @@ export interface SimSiteOptions {
   onConsole?(machine: string, line: string): void
   /** Every frame between hub and conductor; of a conductor inside this process only. */
   onFrame?(frame: string): void
+  /** How a conductor inside this process reaches the cloud. */
+  readonly dialer?: Dialer
 }
 
 export interface SiteMachine {
@@ -54,6 +59,8 @@ export interface SimSite {
   readonly images: ImageServer
   readonly image: PublishedImage
   readonly conductor: SimConductor
+  /** Another conductor of this site inside this process, at an address of its own, admitted to the site's key and connected. */
+  join(config?: Readonly<Record<string, unknown>>): Promise<SimConductor>
   /** instance_info of a deployment of `image`. */
   instanceInfo(image?: PublishedImage): Record<string, string>
   /** driver_info that is right for a machine. */
@@ -77,14 +84,12 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
     const network = await claimNetwork()
     closers.push(network.release)
     const site = await prepareSite(api, siteName, network.pool)
-    const conductorDir = join(dataDir, 'conductor')
-    const { token: enrolToken } = (await api.call('POST', `/sites/${site}/enrol-tokens`, {})) as { token: string }
-    const enrolled = await enrol({
-      url: cloudUrl,
-      token: enrolToken,
-      dataDir: conductorDir,
-      hostname: `sim-${network.number}`,
-    })
+    const conductorDir = joined(dataDir, 'conductor')
+    const enrolAs = async (dir: string, hostname: string) => {
+      const { token: enrolToken } = (await api.call('POST', `/sites/${site}/enrol-tokens`, {})) as { token: string }
+      return await enrol({ url: cloudUrl, token: enrolToken, dataDir: dir, hostname })
+    }
+    const enrolled = await enrolAs(conductorDir, `sim-${network.number}`)
 
     const images = await startImageServer(network.conductor)
     closers.push(() => images.close())
@@ -93,14 +98,16 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
     // The conductor goes first at the end: it says goodbye to BMCs, and waits for their answers.
     const started: SimMachine[] = []
     closers.push(async () => void (await Promise.all(started.map((machine) => machine.close()))))
+    const ramdiskBytes = options.ramdiskBytes ?? 256 * 1024
     const conductor = await makeConductor({
       dataDir: conductorDir,
       network,
       as: options.conductor ?? 'inside',
-      ramdiskBytes: options.ramdiskBytes ?? 256 * 1024,
+      ramdiskBytes,
       config: options.conductorConfig ?? {},
       onLog,
       ...(options.onFrame && { onFrame: options.onFrame }),
+      ...(options.dialer && { dialer: options.dialer }),
     })
     closers.push(() => conductor.close())
     await conductor.start()
@@ -112,16 +119,32 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
       ipmi_password: machine.options.bmcPassword,
     })
     await connected(api, enrolled.conductor)
+    const dhcpServers = [{ address: network.conductor, port: DHCP_PORT }]
+    let places = 1
+    const join = async (config: Readonly<Record<string, unknown>> = {}): Promise<SimConductor> => {
+      const place = ++places
+      const newDir = joined(dataDir, `conductor-${place}`)
+      const { conductor: id } = await enrolAs(newDir, `sim-${network.number}-${place}`)
+      const [member, newcomer] = [await folder(conductorDir), await folder(newDir)]
+      const { text, fingerprint } = await requestSiteKey(newcomer)
+      await receive(newcomer, await admit(member, text, fingerprint))
+      const made = await makeConductor({ dataDir: newDir, network, place, as: 'inside', ramdiskBytes, config, onLog })
+      closers.push(() => made.close())
+      await made.start()
+      dhcpServers.push({ address: network.conductorAt(place), port: DHCP_PORT })
+      await connected(api, id, place)
+      return made
+    }
     const make = async (index: number): Promise<SiteMachine> => {
       const name = `sim-${index + 1}`
       const machine = await startMachine({
         name,
         mac: macOf(network.number, index),
         uuid: crypto.randomUUID(),
-        folder: join(dataDir, 'machines', name),
+        folder: joined(dataDir, 'machines', name),
         diskBytes: options.diskBytes ?? 8 * 2 ** 30,
         bmcPassword,
-        dhcpServer: { address: network.conductor, port: DHCP_PORT },
+        dhcpServers,
         relayAddress: network.relay,
         cable: 'plugged',
         onConsole: (line) => options.onConsole?.(name, line),
@@ -143,6 +166,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
       images,
       image,
       conductor,
+      join,
       instanceInfo: (of = image) => ({
         image_source: of.url,
         image_os_hash_algo: 'sha256',
@@ -168,13 +192,13 @@ async function prepareSite(api: Api, name: string, pool: unknown): Promise<strin
 }
 
 /** A node whose driver nobody serves is refused, so nodes wait for the conductor. */
-async function connected(api: Api, conductor: string): Promise<void> {
+async function connected(api: Api, conductor: string, howMany = 1): Promise<void> {
   const until = performance.now() + CONNECT_TIMEOUT_MS
   for (;;) {
     const { conductors } = (await api.call('GET', '/conductors?detail=true')) as {
       conductors: { uuid?: string; hostname: string; alive: boolean; drivers: string[] }[]
     }
-    if (conductors.some((each) => each.alive && each.drivers.length > 0)) return
+    if (conductors.filter((each) => each.alive && each.drivers.length > 0).length >= howMany) return
     if (performance.now() > until)
       throw new Error(`conductor ${conductor} did not connect: ${JSON.stringify(conductors)}`)
     await sleep(20)

@@ -33,6 +33,8 @@ export interface StepContext<Info = Record<string, unknown>> extends Context<Inf
     readonly context: Readonly<Record<string, unknown>>
   }
   readonly args: Readonly<Record<string, unknown>>
+  /** Of a step that the driver lists in `fence.steps`: the step reads and acts through it. */
+  readonly fence?: Fence | undefined
   /** Leaves something for a successor before the step has ended; a null removes a key. Resolves when it is safe on disk. */
   keep(context: Record<string, unknown>): Promise<void>
 }
@@ -53,10 +55,32 @@ export interface Implementation<Info = Record<string, unknown>> {
   >
   /** Throws a FaultError that says what is missing. Talks to nobody. */
   readonly validate?: (context: Context<Info>) => Promise<void> | void
-  /** Called when a task goes on that another conductor, or an earlier run of this one, began: rebuild from task.context. */
-  readonly resume?: (context: StepContext<Info>) => Promise<void>
+  /**
+   * Called when a task goes on that another conductor, or an earlier run of this one, began: rebuild from task.context. Answers an earlier step
+   * (`power.power_off`) where the task cannot go on from here but has to go back.
+   */
+  readonly resume?: (context: StepContext<Info>) => Promise<string | void>
   /** Called when a task has ended here, however: let go of what only this conductor holds. Must not touch the machine. */
   readonly release?: (node: string, site: Site) => void
+}
+
+/** Whoever drove the machine before is shut out, and what acts through this can be shut out in the same way. */
+export interface Fence {
+  /** What a successor needs for that: the driver's own notation, 64 characters at most. Undefined where nobody can be shut out. */
+  readonly session: string | undefined
+  /** Called when the step has ended, however. Never throws. */
+  close(): Promise<void>
+}
+
+/**
+ * How a driver keeps a conductor that was paused in the middle of a step from acting when it wakes (ownership.md, rule 6). The runner opens the
+ * fence, then asks the hub, which remembers `session`; then the step reads and acts. `bmc.session_lost` from a step means: again, with a new fence.
+ */
+export interface Fencing<Info = Record<string, unknown>> {
+  /** Steps that change something at the machine's side door: `power.power_on`. */
+  readonly steps: readonly string[]
+  /** Shuts `predecessor` out, unless that cannot be done with this machine. Closes what it has opened when it throws or is aborted. */
+  open(context: StepContext<Info>, predecessor: string | undefined): Promise<Fence>
 }
 
 export const REQUIRED_INTERFACES = ['power', 'management'] as const
@@ -85,6 +109,8 @@ export interface Driver<Info = Record<string, unknown>> {
   /** Fields of driver_info that are sealed before they are stored. */
   readonly secrets: readonly string[]
   readonly interfaces: Interfaces<Info>
+  /** Without one, lease and margin alone keep conductors apart. */
+  readonly fencing?: Fencing<Info>
 }
 
 /** Ties the schema's type to the interfaces' contexts. */

@@ -179,8 +179,12 @@ export class FakeHub {
       }
       case 'renew':
         return this.send({ type: 'lease', rid: message.rid, ms: this.behaviour.leaseMs ?? LEASE_MS, tenures: {} })
-      case 'intent':
+      case 'intent': {
+        const task = this.tasks.get(message.id)
+        if (task !== undefined && message.bmcSession !== undefined)
+          this.tasks.set(task.id, { ...task, bmcSession: message.bmcSession })
         return this.send({ type: 'proceed', id: message.id, rid: message.rid, tenureMs: 0 })
+      }
       case 'event': {
         this.#record(message)
         return this.send({ type: 'ack', id: message.id, upTo: Math.max(...message.events.map((event) => event.n)) })
@@ -205,6 +209,7 @@ export class FakeHub {
         Object.entries({ ...context, ...event.context }).filter(([, value]) => value !== null),
       )
       if (event.kind === 'finished') doneSteps = event.step + 1
+      if (event.kind === 'started') doneSteps = Math.min(doneSteps, event.step)
     }
     this.tasks.set(task.id, { ...task, doneSteps, lastEvent, context })
   }

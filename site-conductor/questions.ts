@@ -9,6 +9,8 @@ import { moment, type Moment } from './span.ts'
 interface Question {
   readonly step: number
   readonly authority: Authority
+  /** How a successor shuts out what acts after the permit. */
+  readonly bmcSession: string | undefined
   readonly answer: (refusal?: FaultError) => void
   rid: number
   sent: Moment
@@ -26,7 +28,7 @@ export class Questions {
   }
 
   /** Resolves at the hub's `proceed`; rejects with the refusal, or with the authority's reason when that ends. */
-  async ask(task: string, step: number, authority: Authority): Promise<void> {
+  async ask(task: string, step: number, authority: Authority, bmcSession?: string): Promise<void> {
     const { signal } = authority
     signal.throwIfAborted()
     await new Promise<void>((resolve, reject) => {
@@ -38,7 +40,7 @@ export class Questions {
         else reject(refusal)
       }
       signal.addEventListener('abort', lost, { once: true })
-      this.#open.set(task, { step, authority, answer, rid: 0, sent: moment(this.#env) })
+      this.#open.set(task, { step, authority, bmcSession, answer, rid: 0, sent: moment(this.#env) })
       this.repeat(task)
     })
   }
@@ -49,7 +51,9 @@ export class Questions {
     if (question === undefined) return
     question.rid = ++this.#lastRid
     question.sent = moment(this.#env)
-    this.#send({ type: 'intent', id: task, step: question.step, epoch: question.authority.epoch, rid: question.rid })
+    const { step, authority, rid, bmcSession } = question
+    const fence = bmcSession === undefined ? {} : { bmcSession }
+    this.#send({ type: 'intent', id: task, step, epoch: authority.epoch, rid, ...fence })
   }
 
   proceed(task: string, rid: number, tenureMs: number): void {

@@ -1,20 +1,30 @@
-// Runs one task: for each step ask the hub, do it through the node's driver, report it; at the end report the outcome.
-// 1. No step without the hub's `proceed` (questions.ts). 2. Everything is in the journal before it is said (reports.ts). 3. A lost node
+// Runs one task: for each step fence, ask the hub, do it through the node's driver, report it; at the end report the outcome.
+// 1. No step without the hub's `proceed` (questions.ts); what shuts this run out is at the hub before that. 2. Everything is in the journal before it is said (reports.ts). 3. A lost node
 // ends the run silently: whoever has it now goes on at the step that was under way, and a step reads before it acts.
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
 import type { Outcome, Step, StepEvent } from '../shared/protocol.ts'
 import type { Authority } from './authority.ts'
-import { type Driver, implementationOf, implementationsOf, type StepContext, type StepResult } from './driver.ts'
-import { openDriverInfo } from './driver-info.ts'
+import {
+  type Driver,
+  type Fence,
+  implementationOf,
+  implementationsOf,
+  type StepContext,
+  type StepResult,
+} from './driver.ts'
 import type { Entry, Task } from './journal.ts'
 import type { Log } from './log.ts'
 import type { Questions } from './questions.ts'
 import type { Reports } from './reports.ts'
 import type { Site } from './site.ts'
+import { stepContext } from './step-context.ts'
 import { bounded } from './timing.ts'
 
 const STEP_TIMEOUT_MS = 10 * 60_000
+const FENCE_TIMEOUT_MS = 2 * 60_000
+/** How often a step is begun whose BMC session gets lost. */
+const FENCES = 3
 
 export interface RunOptions {
   readonly env: Env
@@ -44,6 +54,8 @@ export class Run {
   /** Number of the last event. */
   #n: number
   #value: unknown
+  /** What last acted on the node's BMC, as far as is known. */
+  #predecessor: string | undefined
   #cancelled = false
   /** Ends the step under way when that only waits. */
   #endWait: ((reason: FaultError) => void) | undefined
@@ -55,8 +67,9 @@ export class Run {
     this.#driver = driver
     this.authority = authority
     this.#log = options.log.with({ node: task.node, task: task.id, kind: task.kind, epoch: task.epoch })
-    const steps = unheard.map(({ event }) => event.step + (event.kind === 'finished' ? 1 : 0))
-    this.#index = Math.max(task.doneSteps, ...steps)
+    const last = unheard.at(-1)?.event
+    this.#index = last === undefined ? task.doneSteps : last.step + (last.kind === 'finished' ? 1 : 0)
+    this.#predecessor = task.bmcSession
     this.#n = task.lastEvent + unheard.length
     this.#context = unheard.reduce((context, { event }) => merged(context, event.context), task.context)
     this.ended = this.#work()
@@ -78,13 +91,11 @@ export class Run {
 
   async #work(): Promise<void> {
     const { task, authority } = this
-    const { questions, site } = this.#options
+    const { site } = this.#options
     try {
       if (this.#index > 0) await this.#resume()
       for (; this.#index < task.steps.length; this.#index++) {
-        if (this.#cancelled) throw new FaultError('task.cancelled', 'the task was cancelled')
-        await questions.ask(task.id, this.#index, authority)
-        await this.#perform(task.steps[this.#index]!)
+        await this.#takeStep(task.steps[this.#index]!)
       }
       await this.#finish(this.#value === undefined ? { ok: true } : { ok: true, value: this.#value })
     } catch (error) {
@@ -97,7 +108,41 @@ export class Run {
     }
   }
 
-  async #perform(step: Step): Promise<void> {
+  /** Fence, permit, read, act (ownership.md, rule 6). A step whose fence was lost on the way is begun again. */
+  async #takeStep(step: Step): Promise<void> {
+    for (let lost = 0; ;) {
+      this.#checkCancelled()
+      let fence: Fence | undefined
+      try {
+        fence = await this.#openFence(step)
+        this.#checkCancelled()
+        await this.#options.questions.ask(this.task.id, this.#index, this.authority, fence?.session)
+        return await this.#perform(step, fence)
+      } catch (error) {
+        if (toFault(error).code !== 'bmc.session_lost' || ++lost === FENCES) throw error
+        this.#log.warn('the BMC session of a step was lost', { step: nameOf(step), lost })
+      } finally {
+        await fence?.close()
+      }
+    }
+  }
+
+  async #openFence(step: Step): Promise<Fence | undefined> {
+    const { fencing } = this.#driver
+    if (!fencing?.steps.includes(nameOf(step))) return undefined
+    const limit = { ms: FENCE_TIMEOUT_MS, what: `opening a BMC session for ${nameOf(step)}` }
+    const fence = await bounded(this.#options.env, limit, this.authority.signal, async (signal) =>
+      fencing.open(await this.#contextOf(step, signal), this.#predecessor),
+    )
+    this.#predecessor = fence.session ?? this.#predecessor
+    return fence
+  }
+
+  #checkCancelled(): void {
+    if (this.#cancelled) throw new FaultError('task.cancelled', 'the task was cancelled')
+  }
+
+  async #perform(step: Step, fence: Fence | undefined): Promise<void> {
     await this.#report('started')
     if (step.waits) await this.#report('waiting')
     const wait = new AbortController()
@@ -108,7 +153,7 @@ export class Run {
       const act = implementationOf(this.#driver, this.authority.hold.grant, step.interface)?.steps?.[step.step]
       if (act === undefined)
         throw new FaultError('driver.unsupported', `driver ${this.#driver.name} has no step ${nameOf(step)}`)
-      const work = async (signal: AbortSignal) => act(await this.#contextOf(step, signal))
+      const work = async (signal: AbortSignal) => act(await this.#contextOf(step, signal, fence))
       const done = (await bounded(this.#options.env, limit, outer, work)) ?? {}
       if (done.value !== undefined) this.#value = done.value
       if (step.waits) await this.#report('resumed')
@@ -126,38 +171,24 @@ export class Run {
     await bounded(this.#options.env, limit, authority.signal, async (signal) => {
       const context = await this.#contextOf(step, signal)
       for (const kind of Object.keys(this.#driver.interfaces)) {
-        await implementationOf(this.#driver, authority.hold.grant, kind)?.resume?.(context)
+        const back = await implementationOf(this.#driver, authority.hold.grant, kind)?.resume?.(context)
+        const to = task.steps.findIndex((earlier) => nameOf(earlier) === back)
+        if (to === -1 || to >= this.#index) continue
+        this.#log.info('the task goes back', { from: nameOf(step), to: nameOf(task.steps[to]) })
+        this.#index = to
       }
     })
   }
 
-  async #contextOf(step: Step, signal: AbortSignal): Promise<StepContext> {
-    const { env, site, note } = this.#options
+  async #contextOf(step: Step, signal: AbortSignal, fence?: Fence): Promise<StepContext> {
     const { task, authority } = this
-    const node = authority.hold.grant
-    const now = () => this.#context
-    return {
-      node,
-      driverInfo: await openDriverInfo(this.#driver, node, site),
-      before: authority.before,
-      signal,
-      note: (stage, body = {}) => note(node.node, task.id, stage, body),
-      env,
-      log: this.#log.with({ step: nameOf(step) }),
-      site,
-      task: {
-        id: task.id,
-        kind: task.kind,
-        get epoch() {
-          return authority.epoch
-        },
-        get context() {
-          return now()
-        },
-      },
-      args: step.args,
-      keep: (context) => this.#report('started', { context }),
-    }
+    const log = this.#log.with({ step: nameOf(step) })
+    const [context, keep] = [
+      () => this.#context,
+      (kept: Record<string, unknown>) => this.#report('kept', { context: kept }),
+    ]
+    const running = { ...this.#options, log, driver: this.#driver, task, authority, context, keep }
+    return await stepContext(running, step, signal, fence)
   }
 
   async #report(kind: StepEvent['kind'], { context, facts }: StepResult = {}): Promise<void> {

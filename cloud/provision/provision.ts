@@ -88,7 +88,7 @@ export async function finish(
       instance_info: {},
       secrets: onlyDriver(node.secrets as Record<string, string>),
       instance_uuid: null,
-      driver_internal_info: {},
+      driver_internal_info: ofTheMachine(node.driver_internal_info as Record<string, unknown>),
       ...noSteps,
     })
     await begin(turn, node.uuid, 'clean', {}, { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' })
@@ -127,6 +127,11 @@ async function begin(
   }
   const instance = withSealed('instance_info', node.instance_info, node.secrets)
   return openTask(turn, node, kind, PLANS[kind], { instance_info: instance }, caller)
+}
+
+/** What `verify` found out about the machine outlives the instance. */
+function ofTheMachine({ fence }: Record<string, unknown>): Record<string, unknown> {
+  return fence === undefined ? {} : { fence }
 }
 
 /** A config drive stays with the instance, so that a rebuild has it again. The node shows ****** and remembers where it is kept. */

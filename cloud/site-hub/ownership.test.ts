@@ -70,6 +70,45 @@ test('an unchanged reconnect is told so in one frame; a changed grant is sent ag
   expect(third.grant(node)!.epoch).toBe(third.last('welcome').session)
 })
 
+test('how a node’s last conductor is shut out is stored before it is permitted, and told to the next one, in this task and the next', async () => {
+  const idle = await bench.connect('b', [])
+  const { a, node } = await deploying()
+  const stored = async () =>
+    (await bench.sql.all('SELECT bmc_session, version FROM nodes WHERE uuid = ?', [node]))[0] as [string, number]
+  const ask = async (peer: typeof a, step: number, bmcSession?: string) => {
+    const { id, epoch } = peer.last('task')
+    const session = bmcSession === undefined ? {} : { bmcSession }
+    await bench.say(peer, { type: 'intent', id, epoch, step, rid: step, ...session })
+  }
+  // Run at once, when the frame goes out, although the answer comes later.
+  const atProceed: Promise<unknown>[] = []
+  const send = a.send.bind(a)
+  a.send = (frame) => {
+    if (frame.includes('"proceed"')) atProceed.push(bench.sql.all('SELECT bmc_session FROM nodes'))
+    send(frame)
+  }
+  expect(a.last('task').bmcSession).toBeUndefined()
+  await ask(a, 0, '0x1')
+  const [session, version] = await stored()
+  expect([session, await Promise.all(atProceed)]).toEqual(['0x1', [[['0x1']]]])
+  await ask(a, 0, '0x1')
+  await ask(a, 1)
+  expect(await stored(), 'nothing new, nothing written').toEqual(['0x1', version])
+  await ask(a, 2, '0x2')
+  await bench.disconnect(idle)
+  const b = await bench.connect('b')
+  await bench.disconnect(a)
+  await renewing(b, LEASE_MS + 5000)
+  expect(b.last('task')).toMatchObject({ kind: 'deploy', bmcSession: '0x2' })
+  await ask(b, 2, '0x3')
+  const { id, epoch } = b.last('task')
+  const events = [{ n: 1, at: bench.now, step: 2, kind: 'finished' as const }]
+  await bench.say(b, { type: 'event', id, epoch, events })
+  const fault = { code: 'power.timeout' as const, message: 'still on', hint: '' }
+  await bench.say(b, { type: 'result', id, epoch, outcome: { ok: false, fault } })
+  expect(b.last('task')).toMatchObject({ kind: 'undo', bmcSession: '0x3' })
+})
+
 test('a lost conductor’s task goes to another after lease and margin, not before; the lost one is fenced', async () => {
   const b = await bench.connect('b', [])
   const { a, node } = await deploying()

@@ -49,6 +49,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
     doneSteps: task.done_steps,
     lastEvent: task.last_event,
     deadline: task.deadline_ms,
+    ...(node.bmc_session !== null && { bmcSession: node.bmc_session }),
   }
   if (JSON.stringify(message).length > MAX_FRAME_BYTES) {
     const tooLarge: Fault = {
@@ -79,12 +80,14 @@ export async function rejected(turn: Turn, peer: Peer, message: Message<'rejecte
   })
 }
 
-/** The permit for one step. The intent is durable before `proceed` goes out. */
-export function intent(turn: Turn, peer: Peer, message: Message<'intent'>): void {
+/** The permit for one step. The intent, and with it how a successor shuts this conductor out, is durable before `proceed` goes out. */
+export async function intent(turn: Turn, peer: Peer, message: Message<'intent'>): Promise<void> {
   const task = heard(turn, peer, message)
   if (!task) return
   if (task.cancel) return turn.send(peer, { type: 'cancel', id: task.id })
   const { step, epoch, rid, bmcSession } = message
+  const isNew = bmcSession !== undefined && (await turn.node(task.node)).bmc_session !== bmcSession
+  if (isNew) turn.updateNode(task.node, { bmc_session: bmcSession })
   const alone = [...turn.state.conductors.values()].filter((conductor) => conductor.leaseUntil > 0).length === 1
   const tenureMs = alone ? TENURE_MS : 0
   // A promise stays one: whether a later, shorter one was heard is not known.
@@ -109,8 +112,7 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
   const step = (task.steps as Step[])[event.step]
   const name = step ? `${step.interface}.${step.step}` : 'unknown'
   const context = event.context ? merged(task.context as Record<string, unknown>, event.context) : task.context
-  const doneSteps = event.kind === 'finished' ? Math.max(task.done_steps, event.step + 1) : task.done_steps
-  turn.updateTask(task, { last_event: event.n, done_steps: doneSteps, context })
+  turn.updateTask(task, { last_event: event.n, done_steps: doneSteps(task, event), context })
   if (event.kind === 'kept') return
   turn.event(`step.${event.kind}`, {
     node: task.node,
@@ -130,6 +132,12 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
     })
   }
   if (event.facts) await takeFacts(turn, task.node, event.facts)
+}
+
+/** A step that begins again, behind those that are done, takes the task back to it: what followed has to be done once more. */
+function doneSteps({ done_steps: done }: TaskRow, { kind, step }: StepEvent): number {
+  if (kind === 'finished') return Math.max(done, step + 1)
+  return kind === 'started' ? Math.min(done, step) : done
 }
 
 export async function result(turn: Turn, peer: Peer, message: Message<'result'>): Promise<void> {

@@ -7,6 +7,7 @@ export interface Machine {
   chassis: Chassis
   guid: Uint8Array
   sessions: SessionTable
+  faults: { readonly closing: 'works' | 'refused' | 'asker' | 'pretended' }
   namedUsers: boolean
   kgSet: boolean
   /** Records of Get Channel Cipher Suites (Table 22-19). */
@@ -116,14 +117,15 @@ function setPrivilege(_machine: Machine, data: Uint8Array, session: BmcSession |
   return { data: [session.level], detail: `level ${session.level}` }
 }
 
-function closeSession({ sessions }: Machine, data: Uint8Array, session: BmcSession | undefined): Answer {
+function closeSession({ sessions, faults }: Machine, data: Uint8Array, session: BmcSession | undefined): Answer {
   if (data.length < 4 || !session) return tooShort
   const id = Buffer.from(data).readUInt32LE()
   const other = id === 0 ? sessions.active().find(({ handle }) => handle === data[4]) : sessions.get(id)
   const detail = id === session.id ? 'its own' : `session 0x${id.toString(16)}`
   if (id !== session.id && session.level < 4) return { code: 0xd4, detail }
   if (!other) return { code: id === 0 ? 0x88 : 0x87, detail }
-  sessions.close(other)
+  if (other !== session && faults.closing === 'refused') return { ...invalidField, detail }
+  if (other === session || faults.closing !== 'pretended') sessions.close(faults.closing === 'asker' ? session : other)
   return { detail }
 }
 

@@ -41,6 +41,8 @@ export interface FirmwareFaults {
   loseAnswers: number
   /** Stops answering anything once that many more commands in sessions have been done. */
   hangAfter: number
+  /** What Close Session with another session's id does: closes it, is refused, closes the one that asks, or only says so (as pyghmi's does). */
+  closing: 'works' | 'refused' | 'asker' | 'pretended'
 }
 
 interface World {
@@ -73,11 +75,12 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
   const newId = () => Buffer.from(world.random(4)).readUInt32LE()
   const sessions = new SessionTable(world.now, newId, sessionLimit, sessionIdleMs)
   const log = new CommandLog(logReads)
-  const faults: FirmwareFaults = { busy: 0, loseAnswers: 0, hangAfter: Infinity }
+  const faults: FirmwareFaults = { busy: 0, loseAnswers: 0, hangAfter: Infinity, closing: 'works' }
   const machine: Machine = {
     chassis,
     guid,
     sessions,
+    faults,
     namedUsers: users.some((user) => user.name !== ''),
     kgSet: kg !== undefined,
     suiteRecords: suiteRecords(offered),

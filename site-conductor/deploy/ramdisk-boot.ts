@@ -95,6 +95,7 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
         const sealed = {
           boot_token: await site.seal(node.node, 'task.boot_token', boot),
           agent_token: await site.seal(node.node, 'task.agent_token', agent),
+          agent_api: bootOf(site).agentApiUrl,
         }
         // On record before anybody can see them: a successor must know the tokens that the machine may have got.
         await context.keep({ ...Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])), ...sealed })
@@ -110,8 +111,13 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
       },
     },
     async resume(context) {
-      const { boot_token: boot, agent_token: agent } = deployContext(context)
+      const { boot_token: boot, agent_token: agent, agent_url: url, agent_api: api } = deployContext(context)
       if (boot === undefined || agent === undefined) return
+      if (url === undefined && api !== undefined && api !== bootOf(context.site).agentApiUrl) {
+        // Another conductor let this machine boot: files come from there, and its agent calls there. Nobody here would ever hear of it.
+        context.note('boot.again', { why: 'another conductor has taken over before the agent called', before: api })
+        return 'power.power_off'
+      }
       const tokens = {
         boot: await openSecret(context, 'task.boot_token', boot),
         agent: await openSecret(context, 'task.agent_token', agent),

@@ -12,6 +12,8 @@ const DeployContext = z.looseObject({
   boot_token: z.string().optional(),
   agent_token: z.string().optional(),
   agent_token_shown: z.boolean().default(false),
+  /** Where the machine was told that its agent shall call. */
+  agent_api: z.string().optional(),
   agent_url: z.string().optional(),
   agent_version: z.string().default('unknown'),
   /** PEM of the agent's own certificate. */
@@ -24,6 +26,7 @@ export const RAMDISK_KEYS = [
   'boot_token',
   'agent_token',
   'agent_token_shown',
+  'agent_api',
   'agent_url',
   'agent_version',
   'agent_certificate',

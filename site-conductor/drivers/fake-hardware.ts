@@ -2,7 +2,14 @@
 // it before you write one. driver_info.fake_delay_ms slows each step down, driver_info.fake_fail makes one fail.
 import { z } from 'zod'
 import { FAULTS, type FaultCode, FaultError } from '../../shared/faults.ts'
-import { type Context, defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
+import {
+  type Context,
+  defineDriver,
+  type Fencing,
+  type Implementation,
+  type StepContext,
+  type StepResult,
+} from '../driver.ts'
 import { sleep } from '../timing.ts'
 
 const info = z.looseObject({
@@ -22,6 +29,8 @@ interface Machine {
   disk?: string
   /** Each change of power, in order: what a test counts. */
   readonly changes: string[]
+  /** Of the steps that may change something now: as at a BMC, each step has its own, and its name is enough to close it. */
+  readonly sessions: Set<string>
 }
 
 const machines = new Map<string, Machine>()
@@ -30,7 +39,12 @@ const machines = new Map<string, Machine>()
 export function fakeMachine(node: string): Machine {
   let machine = machines.get(node)
   if (machine === undefined) {
-    machine = { power: 'power off', bootDevice: { boot_device: 'disk', persistent: true }, changes: [] }
+    machine = {
+      power: 'power off',
+      bootDevice: { boot_device: 'disk', persistent: true },
+      changes: [],
+      sessions: new Set(),
+    }
     machines.set(node, machine)
   }
   return machine
@@ -45,7 +59,11 @@ function step(name: string, act: (machine: Machine, context: StepContext<Info>) 
     const code = context.driverInfo.fake_fail[name]
     if (code !== undefined) throw new FaultError(code, `${name} failed because driver_info.fake_fail says so`)
     context.before()
-    return act(fakeMachine(context.node.node), context)
+    const machine = fakeMachine(context.node.node)
+    const { fence } = context
+    if (fence?.session !== undefined && !machine.sessions.has(fence.session))
+      throw new FaultError('bmc.session_lost', 'somebody else closed the session of this step')
+    return act(machine, context)
   }
 }
 
@@ -53,6 +71,24 @@ function turn(machine: Machine, power: Machine['power']): StepResult {
   if (machine.power !== power) machine.changes.push(power)
   machine.power = power
   return { facts: { power_state: power } }
+}
+
+const fencing: Fencing<Info> = {
+  steps: [
+    'power.power_on',
+    'power.power_off',
+    'power.soft_power_off',
+    'management.set_boot_device',
+    'deploy.prepare_instance_boot',
+  ],
+  async open({ node, env, before }, predecessor) {
+    before()
+    const { sessions } = fakeMachine(node.node)
+    if (predecessor !== undefined) sessions.delete(predecessor)
+    const session = Buffer.from(env.random(4)).toString('hex')
+    sessions.add(session)
+    return { session, close: async () => void sessions.delete(session) }
+  },
 }
 
 const power: Implementation<Info> = {
@@ -122,4 +158,5 @@ export default defineDriver({
     boot: { fake: boot },
     deploy: { fake: deploy },
   },
+  fencing,
 })

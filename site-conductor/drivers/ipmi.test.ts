@@ -1,8 +1,12 @@
 // The IPMI driver against a simulated BMC: the contract, what the BMC's log saw, and each failure as a fault that says what to do.
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { PLANS, POWER_PLANS } from '../../cloud/plans.ts'
 import { memoryChassis } from '../../sim/bmc/chassis.ts'
 import { type RunningBmc, startBmc } from '../../sim/bmc/start.ts'
 import { toFault } from '../../shared/faults.ts'
+import { implementationOf } from '../driver.ts'
 import { describeDriver } from '../driver-contract.ts'
 import { type FakeContext, fakeContext } from '../fake-context.ts'
 import { fakeGrant } from '../fake-hub.ts'
@@ -54,8 +58,10 @@ describeDriver(driver, {
 const verify = async (info: Record<string, unknown>) =>
   toFault(await power.steps!['verify']!(await context(info)).catch((error: unknown) => error))
 
-test('verify tells the power state', async () => {
-  await expect(power.steps!['verify']!(await context())).resolves.toEqual({ facts: { power_state: 'power off' } })
+test('verify tells the power state, and how a successor shuts this conductor out', async () => {
+  await expect(power.steps!['verify']!(await context())).resolves.toEqual({
+    facts: { power_state: 'power off', driver_internal_info: { fence: 'session' } },
+  })
 })
 
 test.each([
@@ -125,4 +131,39 @@ test('a BMC that falls silent is unreachable', async () => {
   made.site.resource = <T>() => hasty as T
   await expect(power.steps!['verify']!(made)).rejects.toMatchObject({ fault: { code: 'bmc.unreachable' } })
   await hasty.close()
+})
+
+const all = [
+  ...Object.entries(PLANS),
+  ...Object.entries(POWER_PLANS).map(([name, { steps }]) => [name, steps] as const),
+]
+
+test.each(all)(
+  '%s: the BMC is told on, off and soft, never to cycle or reset, and only by steps that are fenced',
+  async (_, steps) => {
+    bmc.chassis.control('on')
+    for (const { interface: kind, step, args } of steps) {
+      if (kind !== 'power' && kind !== 'management') continue
+      const name = `${kind}.${step}`
+      const made = await context({}, { args })
+      const before = bmc.log.entries.length
+      const isFenced = driver.fencing!.steps.includes(name)
+      const fence = isFenced ? await driver.fencing!.open(made, undefined) : undefined
+      await implementationOf(driver, made.node, kind)!.steps![step]!({ ...made, before: made.before, fence })
+      const told = bmc.log.entries.slice(before).filter(({ command }) => /Control|Boot Options/.test(command))
+      for (const { privilege } of told) expect([isFenced, privilege], name).toEqual([true, 4])
+      await fence?.close()
+    }
+    for (const detail of mutations()) expect(['on', 'off', 'soft']).toContain(detail)
+  },
+)
+
+test('no source of the conductor but the IPMI client itself names a command that does something else the second time', () => {
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !/^(ipmi|node_modules)\//.test(path),
+  )
+  expect(files).toContain('drivers/ipmi/power.ts')
+  const breaches = files.filter((path) => /['"](cycle|reset|diag)['"]/.test(readFileSync(`${root}/${path}`, 'utf8')))
+  expect(breaches).toEqual([])
 })

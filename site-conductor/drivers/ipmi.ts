@@ -4,6 +4,7 @@ import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import { defineDriver } from '../driver.ts'
 import { ipmiManagement, setBootDevice } from './ipmi/boot-device.ts'
+import { openFence } from './ipmi/fence.ts'
 import { ipmiInfo, type IpmiInfo } from './ipmi/info.ts'
 import { getPowerState, ipmiPower } from './ipmi/power.ts'
 
@@ -20,5 +21,15 @@ export default defineDriver({
       direct: directDeploy<IpmiInfo>({ setBootDevice, getPowerState }),
       iscsi: iscsiDeploy<IpmiInfo>({ setBootDevice, getPowerState }),
     },
+  },
+  fencing: {
+    steps: [
+      'power.power_on',
+      'power.power_off',
+      'power.soft_power_off',
+      'management.set_boot_device',
+      'deploy.prepare_instance_boot',
+    ],
+    open: openFence,
   },
 })

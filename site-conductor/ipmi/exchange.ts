@@ -40,6 +40,11 @@ export function exchange<Answer>(
         const message = `no answer from ${login.bmc} to ${question.name} (asked ${sent} times)`
         return settle(() => reject(new IpmiError('timeout', message)))
       }
+      try {
+        login.before?.()
+      } catch (error) {
+        return settle(() => reject(error as Error))
+      }
       sent++
       channel.send(question.packet)
       stopTimer = env.setTimer(ask, timeoutMs * sent)

@@ -26,6 +26,8 @@ export interface Session extends Requester {
   readonly stragglers: boolean
   /** Closes it at the BMC, tries a few times, never throws. Requests under way fail with 'closed'. */
   close(): Promise<void>
+  /** Ends it without waiting for anything: one packet, in case the BMC still has it. Requests under way fail with 'closed'. */
+  abandon(): void
 }
 
 interface Pending {
@@ -193,6 +195,10 @@ export class LiveSession implements Session {
     // What the BMC answers does not matter; without an answer its own timeout (60 s ± 3, §6.12.15) closes the session.
     await this.#ask(closeSessionCommand(this.id), {}).catch(() => {})
     this.#release()
+  }
+
+  abandon(): void {
+    this.#end(new IpmiError('closed', `the session with ${this.#login.bmc} was given up`))
   }
 
   /** Ends a session that the BMC lost, with one packet in case that it did not. */

@@ -28,6 +28,8 @@ export interface SessionOptions {
   /** The pause before the first of these, default 250; it doubles up to 2 s. */
   busyPauseMs?: number
   signal?: AbortSignal | undefined
+  /** Called in the same turn before every packet of the handshake; what it throws ends it. For sessions that are to change something. */
+  before?: (() => void) | undefined
   /** Default: a transport of its own, closed with the session. */
   transport?: Transport
   env?: Env
@@ -44,6 +46,7 @@ export interface Login {
   kg: Uint8Array | undefined
   timing: Timing
   signal: AbortSignal | undefined
+  before: (() => void) | undefined
 }
 
 export interface Timing {
@@ -55,7 +58,7 @@ export interface Timing {
 
 /** Throws IpmiError 'argument' for what no BMC could take (IPMI 2.0 §22.28, §22.30, §13.31). */
 export function loginOf(options: SessionOptions): Login {
-  const { host, port = 623, privilege, cipherSuite, kg, signal } = options
+  const { host, port = 623, privilege, cipherSuite, kg, signal, before } = options
   const [username, password] = [Buffer.from(options.username), Buffer.from(options.password)]
   limit('user name', username.length, 16)
   limit('password', password.length, 20)
@@ -65,7 +68,7 @@ export function loginOf(options: SessionOptions): Login {
   const { timeoutMs = 1_000, retries = 4, busyRetries = 6, busyPauseMs = 250 } = options
   const timing = { timeoutMs, retries, busyRetries, busyPauseMs }
   const bmc = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  return { bmc, username, password, privilege, cipherSuite, kg, timing, signal }
+  return { bmc, username, password, privilege, cipherSuite, kg, timing, signal, before }
 }
 
 function limit(what: string, length: number, most: number): void {

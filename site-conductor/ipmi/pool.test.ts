@@ -236,3 +236,56 @@ test.each([1, 2, 3])(
     expect(bmc.log.offToOn).toBe(3)
   },
 )
+
+test('a session of one’s own changes something only when no other mutation of this BMC is under way, and makes others wait', async () => {
+  const bmc = await bmcWith()
+  const pool = poolWith()
+  const own = await pool.own(reach(bmc), { privilege: 'administrator' })
+  const order: string[] = []
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const shared = pool.mutate(reach(bmc), async () => {
+    order.push('shared begins')
+    await first.promise
+    order.push('shared ends')
+  })
+  await expect.poll(() => order).toEqual(['shared begins'])
+  const alone = own.mutate(async (session) => {
+    order.push('own begins')
+    await controlChassis(session, 'on')
+    await second.promise
+    order.push('own ends')
+  })
+  const last = pool.mutate(reach(bmc), async () => void order.push('last'), { fresh: true })
+  await power(pool, reach(bmc))
+  first.resolve()
+  await expect.poll(() => bmc.log.of('Chassis Control').length).toBe(1)
+  second.resolve()
+  await Promise.all([shared, alone, last])
+  expect(order).toEqual(['shared begins', 'shared ends', 'own begins', 'own ends', 'last'])
+  await own.close()
+})
+
+test('a session of one’s own in which a packet of a mutation may still be under way changes nothing more', async () => {
+  const bmc = await bmcWith()
+  const pool = poolWith()
+  const own = await pool.own(reach(bmc, { timeoutMs: 20 }))
+  await own.mutate(async (session) => {
+    bmc.firmware.loseAnswers = 1
+    await controlChassis(session, 'off')
+  })
+  await expect(own.mutate((session) => controlChassis(session, 'on'))).rejects.toMatchObject({ kind: 'session-lost' })
+  expect(bmc.log.offToOn).toBe(0)
+  await own.close()
+  expect(bmc.activeSessions()).toBe(0)
+})
+
+test('nobody waits for a session of one’s own that is no longer wanted, and it is closed when it opens', async () => {
+  const bmc = await bmcWith({ network: { delayMs: 3 } })
+  const pool = poolWith()
+  const stop = new AbortController()
+  const opening = pool.own(reach(bmc), { signal: stop.signal })
+  stop.abort()
+  await expect(opening).rejects.toMatchObject({ kind: 'aborted' })
+  await expect.poll(() => bmc.log.of('Close Session').map(({ detail }) => detail)).toEqual(['its own'])
+  expect(bmc.activeSessions()).toBe(0)
+})

@@ -1,6 +1,6 @@
 // All BMC sessions of a conductor, and the rules for using them.
 // Invariants: one mutation per BMC at a time; a mutation never starts in a session in which an older mutation's packet may still be
-// on its way; reads are asked once more in a new session when theirs was lost, mutations never.
+// on its way; reads are asked once more in a new session when theirs was lost, mutations never; idle sessions make room for new ones.
 import { getChassisStatus } from './commands/chassis-status.ts'
 import type { Privilege } from './commands/session-privilege.ts'
 import { nodeEnv, type Env } from './env.ts'
@@ -22,7 +22,21 @@ export interface MutateOptions {
   privilege?: 'operator' | 'administrator'
   /** A session of its own, opened now and closed afterwards: what a fence needs. Default false. */
   fresh?: boolean
+  /** Asked at each packet that opens a fresh session. */
+  before?: (() => void) | undefined
   signal?: AbortSignal | undefined
+}
+
+/** A session that nobody else uses. Its holder closes it. */
+export interface OwnSession {
+  readonly session: Session
+  /**
+   * Runs `use` alone among the BMC's mutations. Fails with 'session-lost' where a packet of an older mutation may still be on its way:
+   * this session is not to change anything any more.
+   */
+  mutate<Value>(use: (session: Session) => Promise<Value>, signal?: AbortSignal): Promise<Value>
+  /** Waits until the BMC has closed it, but not long. */
+  close(): Promise<void>
 }
 
 export interface Pool {
@@ -30,6 +44,8 @@ export interface Pool {
   read<Value>(bmc: Bmc, use: (session: Session) => Promise<Value>, options?: ReadOptions): Promise<Value>
   /** Runs `use` alone among the BMC's mutations, in a session that has just answered. */
   mutate<Value>(bmc: Bmc, use: (session: Session) => Promise<Value>, options?: MutateOptions): Promise<Value>
+  /** A session of one's own, opened now. Where the BMC has none left, sessions of this pool that nobody uses make room. */
+  own(bmc: Bmc, options?: Omit<MutateOptions, 'fresh'>): Promise<OwnSession>
   /** Closes all sessions at their BMCs, then the sockets. Everything under way fails with 'closed'. */
   close(): Promise<void>
 }
@@ -67,7 +83,7 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
     try {
       return await within(sessions.enter(bmc, privilege), signal, use)
     } catch (error) {
-      if (!isLost(error)) throw error
+      if (!isLost(error) && !(isFull(error) && (await sessions.makeRoom(bmc)))) throw error
       return within(sessions.enter(bmc, privilege), signal, use)
     }
   }
@@ -81,14 +97,18 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
   async function mutateNow<Value>(
     bmc: Bmc,
     use: Use<Value>,
-    { privilege = 'operator', fresh = false, signal }: MutateOptions,
+    { privilege = 'operator', fresh = false, before, signal }: MutateOptions,
   ): Promise<Value> {
-    const entry = fresh ? sessions.enterAlone(bmc, privilege) : await lively(bmc, privilege, signal)
+    if (fresh) {
+      const own = await openOwn(bmc, { privilege, before, signal })
+      return await use(own.session).finally(() => own.close())
+    }
+    const entry = await lively(bmc, privilege, signal)
     try {
       return await within(entry, signal, use)
     } finally {
       const session = await entry.session.catch(() => undefined)
-      if (session && (fresh || session.stragglers)) {
+      if (session?.stragglers) {
         sessions.retire(entry)
         // Waited for: once the BMC has closed it, packets of it that are still on their way do nothing.
         await session.close()
@@ -96,18 +116,53 @@ export function openPool({ env = nodeEnv(), idleMs = 20_000, opening = 128 }: Po
     }
   }
 
+  /** One mutation per BMC at a time. */
+  async function alone<Value>(bmc: Bmc, signal: AbortSignal | undefined, run: () => Promise<Value>): Promise<Value> {
+    const place = placeOf(bmc)
+    const gate = mutations.get(place) ?? new Gate(1)
+    mutations.set(place, gate)
+    try {
+      return await gate.run(run, signal)
+    } finally {
+      if (gate.idle(1)) mutations.delete(place)
+    }
+  }
+
+  async function openOwn(bmc: Bmc, { privilege = 'operator', before, signal }: MutateOptions): Promise<OwnSession> {
+    const open = async () => {
+      const entry = sessions.enterAlone(bmc, privilege, before)
+      const end = () => {
+        sessions.retire(entry)
+        sessions.leave(entry)
+      }
+      const session = await sessionOf(entry, signal).catch((error: unknown) => {
+        end()
+        throw error
+      })
+      return { session, end }
+    }
+    const { session, end } = await open().catch(async (error: unknown) => {
+      if (!isFull(error) || !(await sessions.makeRoom(bmc))) throw error
+      return await open()
+    })
+    return {
+      session,
+      mutate: (use, stop) =>
+        alone(bmc, stop, () => {
+          if (!session.stragglers) return use(session)
+          throw new IpmiError('session-lost', 'a packet of an earlier mutation may still be on its way in this session')
+        }),
+      async close() {
+        end()
+        await session.close()
+      },
+    }
+  }
+
   return {
     read,
-    async mutate(bmc, use, options = {}) {
-      const place = placeOf(bmc)
-      const gate = mutations.get(place) ?? new Gate(1)
-      mutations.set(place, gate)
-      try {
-        return await gate.run(() => mutateNow(bmc, use, options), options.signal)
-      } finally {
-        if (gate.idle(1)) mutations.delete(place)
-      }
-    },
+    mutate: (bmc, use, options = {}) => alone(bmc, options.signal, () => mutateNow(bmc, use, options)),
+    own: (bmc, options = {}) => openOwn(bmc, options),
     close: () => sessions.close(),
   }
 }
@@ -121,6 +176,11 @@ async function sessionOf(entry: Entry, signal: AbortSignal | undefined): Promise
     signal.addEventListener('abort', abort, { once: true })
     entry.session.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
+}
+
+/** The BMC has no session left (a "node busy" has a completion code). */
+function isFull(error: unknown): boolean {
+  return error instanceof IpmiError && error.kind === 'busy' && error.completionCode === undefined
 }
 
 function isLost(error: unknown): boolean {

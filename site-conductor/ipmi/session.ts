@@ -34,9 +34,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 }
 
-async function raise(session: LiveSession, { privilege, signal }: Login): Promise<void> {
+async function raise(session: LiveSession, { privilege, signal, before }: Login): Promise<void> {
   try {
-    await setSessionPrivilege(session, privilege, { signal })
+    await setSessionPrivilege(session, privilege, { signal, before })
   } catch (error) {
     await session.close()
     throw error

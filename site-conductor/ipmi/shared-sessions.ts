@@ -9,7 +9,7 @@ import { openSession, type Session } from './session.ts'
 import { openTransport } from './transport.ts'
 
 /** How to reach one BMC. */
-export type Bmc = Omit<SessionOptions, 'privilege' | 'signal' | 'transport' | 'env'>
+export type Bmc = Omit<SessionOptions, 'privilege' | 'signal' | 'before' | 'transport' | 'env'>
 
 export interface Entry {
   readonly bmc: Bmc
@@ -62,14 +62,23 @@ export class SharedSessions {
     return entry
   }
 
-  /** A new session that nobody else gets. */
-  enterAlone(bmc: Bmc, privilege: Privilege): Entry {
+  /** A new session that nobody else gets; `before` is asked at each packet that opens it. */
+  enterAlone(bmc: Bmc, privilege: Privilege, before?: () => void): Entry {
     this.checkOpen()
-    return this.#enterNew(bmc, privilege, undefined)
+    return this.#enterNew(bmc, privilege, undefined, before)
   }
 
-  #enterNew(bmc: Bmc, privilege: Privilege, key: string | undefined): Entry {
-    const session = this.#open(bmc, privilege)
+  /** Closes what nobody uses at this BMC, for many allow few sessions. Resolves false when there was nothing. */
+  async makeRoom(bmc: Bmc): Promise<boolean> {
+    const idle = [...this.#shared.values()].filter((entry) => entry.users === 0 && placeOf(entry.bmc) === placeOf(bmc))
+    for (const entry of idle) this.retire(entry)
+    const closed = (session: Session) => session.close()
+    await Promise.all(idle.map((entry) => entry.session.then(closed, () => {})))
+    return idle.length > 0
+  }
+
+  #enterNew(bmc: Bmc, privilege: Privilege, key: string | undefined, before?: () => void): Entry {
+    const session = this.#open(bmc, privilege, before)
     const entry: Entry = { bmc, session, key, users: 1, retired: false, stopTimer() {} }
     this.#all.add(entry)
     entry.session.catch(() => this.retire(entry))
@@ -101,11 +110,11 @@ export class SharedSessions {
     this.#transport.close()
   }
 
-  #open(bmc: Bmc, privilege: Privilege): Promise<Session> {
+  #open(bmc: Bmc, privilege: Privilege, before?: () => void): Promise<Session> {
     const { signal } = this.#closed
     const [transport, env] = [this.#transport, this.#env]
     const opened = this.#handshakes.run(
-      () => this.#turn(openSession({ ...bmc, privilege, signal, transport, env })),
+      () => this.#turn(openSession({ ...bmc, privilege, signal, before, transport, env })),
       signal,
     )
     return opened

@@ -1,17 +1,16 @@
 // How the steps of this driver reach a BMC: through the conductor's session pool, with errors as faults that say what to do next.
 import { FaultError, type FaultCode } from '../../../shared/faults.ts'
-import type { Context } from '../../driver.ts'
+import type { Context, Fence } from '../../driver.ts'
 import { IpmiError, type IpmiErrorKind } from '../../ipmi/errors.ts'
-import { openPool, type Pool, type ReadOptions } from '../../ipmi/pool.ts'
+import { openPool, type OwnSession, type Pool, type ReadOptions } from '../../ipmi/pool.ts'
 import type { RequestOptions } from '../../ipmi/request.ts'
 import type { Session } from '../../ipmi/session.ts'
 import { bmcOf, type IpmiInfo } from './info.ts'
 
 export type IpmiContext = Context<IpmiInfo>
 
-const FAULT_OF: Record<Exclude<IpmiErrorKind, 'aborted'>, FaultCode> = {
+const FAULT_OF: Record<Exclude<IpmiErrorKind, 'aborted' | 'session-lost'>, FaultCode> = {
   timeout: 'bmc.unreachable',
-  'session-lost': 'bmc.unreachable',
   authentication: 'bmc.authentication',
   privilege: 'bmc.privilege',
   cipher: 'bmc.cipher',
@@ -22,41 +21,70 @@ const FAULT_OF: Record<Exclude<IpmiErrorKind, 'aborted'>, FaultCode> = {
   argument: 'driver.invalid_info',
 }
 
-/** Reads in a shared session of the lowest privilege that will do, so that a stale reader cannot act. */
+/** A step's own session, by whose name a successor can close it. Without one, lease and margin alone keep conductors apart. */
+export class BmcFence implements Fence {
+  readonly own: OwnSession | undefined
+  readonly session: string | undefined
+
+  constructor(own?: OwnSession, name?: string) {
+    this.own = own
+    this.session = name
+  }
+
+  async close(): Promise<void> {
+    await this.own?.close()
+  }
+}
+
+function ownOf(context: IpmiContext): OwnSession | undefined {
+  return 'fence' in context && context.fence instanceof BmcFence ? context.fence.own : undefined
+}
+
+/** Reads in the step's own session, else in a shared one of the lowest privilege that will do, so that a stale reader cannot act. */
 export async function read<Value>(
   context: IpmiContext,
   use: (session: Session, options: RequestOptions) => Promise<Value>,
   privilege: ReadOptions['privilege'] = 'user',
 ): Promise<Value> {
   const { signal } = context
+  const own = ownOf(context)
   return await asFaults(context, (pool) =>
-    pool.read(bmcOf(context.driverInfo), (session) => use(session, { signal }), { privilege, signal }),
+    own !== undefined
+      ? use(own.session, { signal })
+      : pool.read(bmcOf(context.driverInfo), (session) => use(session, { signal }), { privilege, signal }),
   )
 }
 
-/** Changes something: alone among this BMC's mutations, each packet behind the last-moment check. */
+/**
+ * Changes something: alone among this BMC's mutations, each packet behind the last-moment check. In the step's own session; a person's call gets a
+ * new one, which is closed afterwards.
+ */
 export async function mutate<Value>(
   context: IpmiContext,
   use: (session: Session, options: RequestOptions) => Promise<Value>,
 ): Promise<Value> {
   const { signal, before } = context
-  return await asFaults(context, (pool) => {
-    return pool.mutate(bmcOf(context.driverInfo), (session) => use(session, { signal, before }), {
-      privilege: 'operator',
-      signal,
-    })
-  })
+  const own = ownOf(context)
+  const act = (session: Session) => use(session, { signal, before })
+  const options = { privilege: 'operator', fresh: !('task' in context), before, signal } as const
+  return await asFaults(context, (pool) =>
+    own !== undefined ? own.mutate(act, signal) : pool.mutate(bmcOf(context.driverInfo), act, options),
+  )
 }
 
-async function asFaults<Value>(context: IpmiContext, use: (pool: Pool) => Promise<Value>): Promise<Value> {
+/** `lost`: what it means when the BMC dropped a session. */
+export async function asFaults<Value>(
+  context: IpmiContext,
+  use: (pool: Pool) => Promise<Value>,
+  lost: FaultCode = ownOf(context) === undefined ? 'bmc.unreachable' : 'bmc.session_lost',
+): Promise<Value> {
   try {
     return await use(context.site.resource(openPool))
   } catch (error) {
     if (error instanceof IpmiError) {
       if (error.kind === 'aborted') throw context.signal.aborted ? context.signal.reason : error
-      throw new FaultError(FAULT_OF[error.kind], `BMC ${context.driverInfo.ipmi_address}: ${error.message}`, {
-        cause: error,
-      })
+      const code = error.kind === 'session-lost' ? lost : FAULT_OF[error.kind]
+      throw new FaultError(code, `BMC ${context.driverInfo.ipmi_address}: ${error.message}`, { cause: error })
     }
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {

@@ -7,6 +7,7 @@ import { getChassisStatus } from '../../ipmi/commands/chassis-status.ts'
 import { getDeviceId } from '../../ipmi/commands/device-id.ts'
 import { sleep } from '../../timing.ts'
 import { type IpmiContext, mutate, read } from './bmc.ts'
+import { fenceAbility } from './fence.ts'
 import type { IpmiInfo } from './info.ts'
 
 const SWITCH_TIMEOUT_MS = 60_000
@@ -55,11 +56,13 @@ async function bring(
 
 export const ipmiPower: Implementation<IpmiInfo> = {
   steps: {
-    /** Can we log in, and may we act? Asks for a session of the privilege that a mutation needs. */
+    /** Can we log in, may we act, and can a successor shut us out? Asks for a session of the privilege that a mutation needs. */
     async verify(context) {
       const { manufacturer } = await read(context, getDeviceId, 'operator')
-      context.note('bmc.verified', { manufacturer })
-      return { facts: { power_state: `power ${await powerOf(context)}` } }
+      const ability = await fenceAbility(context)
+      context.note('bmc.verified', { manufacturer, ...ability })
+      const power_state = `power ${await powerOf(context)}`
+      return { facts: { power_state, driver_internal_info: { fence: ability.fence } } }
     },
     power_on: (context) => bring(context, 'on', 'on', SWITCH_TIMEOUT_MS),
     power_off: (context) => bring(context, 'off', 'off', SWITCH_TIMEOUT_MS),
