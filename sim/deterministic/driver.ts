@@ -74,8 +74,14 @@ export function simDriver(world: DriverWorld): Driver {
   const management = firstOf('management')
   const boot = bootModel(tickets)
   const deploy = deployModel(process, lan, management)
+  const { steps: fenced = [], open } = ipmi.fencing ?? {}
   return {
     ...ipmi,
+    fencing: {
+      steps: fenced,
+      open: (context, predecessor) =>
+        open!(wrapped(context as StepContext<IpmiInfo>, 'fence') as StepContext, predecessor),
+    },
     interfaces: {
       power: { ipmitool: wrapAll(firstOf('power'), 'power') as Implementation },
       management: { ipmitool: wrapAll(management, 'management') as Implementation },

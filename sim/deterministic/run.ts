@@ -56,11 +56,12 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
   const data = await prepare(mix, keys)
   try {
     const judge = new Judge(world, data, [BMC_PASSWORD])
+    const database = { ...mix.database }
     const hub = new HubHost({
       world,
       site: SITE,
       data,
-      faults: { ...mix.database },
+      faults: database,
       onSend: (to, frame) => judge.sent(to, frame),
     })
     const lan = new Lan(world, { ...mix.lan })
@@ -99,6 +100,7 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
     operators.end()
     storm.end()
     Object.assign(lan.faults, { loss: 0, doubled: 0 })
+    database.failure = 0
     world.say('PEACE', 'everything works again')
     const end = clock.now + PEACE_MS
     while (clock.now < end) {
