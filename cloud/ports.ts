@@ -1,6 +1,7 @@
 // The four ports through which the cloud meets its platform, and nothing else differs between hosts (Workers, Node).
 // Core code imports neither node: nor cloudflare: and never asks where it runs.
 import type { Env } from '../shared/env.ts'
+import type { UpgradeIdentity } from '../shared/upgrade.ts'
 import type { CommandResult, HubCommand } from './site-hub/commands.ts'
 
 export type SqlValue = string | number | null
@@ -33,7 +34,7 @@ export interface SiteRef {
 export interface HubPort {
   command(site: SiteRef, command: HubCommand): Promise<CommandResult>
   /** Takes over a conductor's upgrade request, whose signature was checked. Node's host answers it outside of fetch. */
-  connect(site: SiteRef, conductor: string, incarnation: string, request: Request): Promise<Response>
+  connect(site: SiteRef, upgrade: UpgradeIdentity, request: Request): Promise<Response>
 }
 
 /** blobs: config drives, inspection data, logs. Keys are paths without leading slash; values up to 64 MiB. */

@@ -8,6 +8,8 @@ import type { TestContext } from 'vitest'
 import { type Api, ApiError, type ApiNode } from '../sim/api.ts'
 import { startSimCloud, type SimCloud } from '../sim/cloud.ts'
 import type { SimMachine } from '../sim/machine.ts'
+import { setLease } from '../sim/lease.ts'
+import { startWan, type Wan } from '../sim/wan.ts'
 import { startSimSite, type SimSite, type SimSiteOptions } from '../sim/site.ts'
 
 const PATIENCE_MS = 25_000
@@ -16,10 +18,16 @@ const LAST_LINES = 30
 
 export interface StoryOptions extends Partial<Omit<SimSiteOptions, 'cloudUrl' | 'token' | 'dataDir'>> {
   readonly cloud?: 'inside' | 'process'
+  /** Of the site's conductors; default 15 s. */
+  readonly leaseMs?: number
+  /** Between conductor and cloud is a line that can be cut. */
+  readonly wan?: boolean
 }
 
 export interface Story {
   readonly cloud: SimCloud
+  /** Where the story asked for one. */
+  readonly wan: Wan | undefined
   readonly site: SimSite
   readonly api: Api
   /** Holds `cloud/` and `site/`; gone when the story has ended. */
@@ -44,16 +52,20 @@ export interface Story {
 export async function startStory({ onTestFailed }: TestContext, options: StoryOptions = {}): Promise<Story> {
   const folder = await mkdtemp(join(tmpdir(), 'ferrule-story-'))
   const log: string[] = []
-  const { cloud: as = 'inside', ...siteOptions } = options
+  const { cloud: as = 'inside', leaseMs, wan: hasWan = false, conductorConfig, ...siteOptions } = options
   const cloud = await startSimCloud({ dataDir: join(folder, 'cloud'), as, onLog: (line) => void log.push(line) })
+  if (leaseMs !== undefined) await setLease(join(folder, 'cloud'), leaseMs)
+  const wan = hasWan ? await startWan(cloud.url) : undefined
   const site = await startSimSite({
     machines: 1,
     ...siteOptions,
+    conductorConfig: { ...conductorConfig, ...(wan && { url: wan.url }) },
     cloudUrl: cloud.url,
     token: cloud.token,
     dataDir: join(folder, 'site'),
     onLog: (line) => void log.push(line),
   }).catch(async (error: unknown) => {
+    await wan?.close()
     await cloud.close()
     await rm(folder, { recursive: true, force: true })
     throw new Error(`the site did not start: ${String(error)}\n${log.slice(-LAST_LINES).join('\n')}`, { cause: error })
@@ -96,6 +108,7 @@ export async function startStory({ onTestFailed }: TestContext, options: StoryOp
 
   const story: Story = {
     cloud,
+    wan,
     site,
     api,
     folder,
@@ -121,6 +134,7 @@ export async function startStory({ onTestFailed }: TestContext, options: StoryOp
     async [Symbol.asyncDispose]() {
       accounts = await Promise.all(site.machines.map(({ node }) => (node === '' ? '' : account(node))))
       await site.close()
+      await wan?.close()
       await cloud.close()
       await rm(folder, { recursive: true, force: true })
     },

@@ -44,6 +44,14 @@ export const FAULTS = {
   'fenced':                 { status: 409, retry: false, hint: 'another conductor drives this node now' },
   'lease.lapsed':           { status: 503, retry: true,  hint: 'the conductor will ask again after it has a lease' },
   'task.cancelled':         { status: 409, retry: false, hint: 'start the work again when wanted' },
+  // conductors at the door
+  'conductor.signature':    { status: 401, retry: false, hint: 'enrol this conductor: POST /v1/sites/{id}/enrol-tokens, then ferrule-conductor enroll' },
+  'conductor.clock':        { status: 401, retry: true,  hint: 'set its clock: chrony or systemd-timesyncd' },
+  'conductor.revoked':      { status: 403, retry: false, hint: 'enrol it again with a new token: POST /v1/sites/{id}/enrol-tokens' },
+  'conductor.replayed':     { status: 409, retry: true,  hint: 'nothing, when the conductor connects again by itself; otherwise somebody read its requests: enrol it again' },
+  'conductor.cloned':       { status: 409, retry: false, hint: 'two hosts have one identity: stop one, remove its data folder and enrol it anew' },
+  'conductor.frame':        { status: 400, retry: false, hint: 'upgrade the conductor, or report it with the reason' },
+  'conductor.alive':        { status: 409, retry: true,  hint: 'POST /v1/conductors/{id}/drain moves its nodes; DELETE revokes it' },
   // hardware
   'bmc.authentication':     { status: 400, retry: false, hint: 'correct ipmi_username and ipmi_password in driver_info, then manage again' },
   'bmc.unreachable':        { status: 504, retry: true,  hint: 'check ipmi_address, cabling and the route from the conductor to the BMC' },

@@ -45,8 +45,10 @@ export const Grant = z.object({
       dns: z.array(z.string()).optional(),
     })
     .nullable(),
-  /** Does the conductor keep power in sync? Not in maintenance and not while nobody manages the node. */
+  /** Does the conductor watch its power? Not in maintenance and not while nobody manages the node. */
   powerSync: z.boolean(),
+  /** It is in maintenance for its power could not be kept in sync: to be looked at less often, and to be told when its BMC answers. */
+  powerFault: z.boolean().optional(),
 })
 export type Grant = z.infer<typeof Grant>
 
@@ -83,6 +85,24 @@ export const Outcome = z.discriminatedUnion('ok', [
 ])
 export type Outcome = z.infer<typeof Outcome>
 
+/** What a person did at the site, by break-glass, while the cloud was not there. `id` makes it count once. */
+export const LocalAction = z.object({
+  id,
+  node: id,
+  action: z.enum(['power', 'abort']),
+  /** Of `power`: what was wanted. */
+  target: z.string().max(40).optional(),
+  at: ms,
+  /** The person's account at the host. */
+  by: z.string().max(255),
+  reason: z.string().max(1000).optional(),
+  /** Was whoever might drive the machine shut out at its BMC? */
+  fenced: z.boolean(),
+  /** Missing: it had begun, and how it ended is not known. */
+  outcome: Outcome.optional(),
+})
+export type LocalAction = z.infer<typeof LocalAction>
+
 /** A line of a node's timeline: boot stages, progress of a write. Bounded, may be dropped, never moves a state. */
 export const Note = z.object({
   node: id,
@@ -105,11 +125,13 @@ export const FromConductor = z.discriminatedUnion('type', [
   z.object({ type: z.literal('result'), id, epoch, outcome: Outcome }),
   z.object({ type: z.literal('answer'), rid, result: z.unknown().optional(), fault: Fault.optional() }),
   z.object({ type: z.literal('facts'), nodes: z.record(id, json) }),
+  z.object({ type: z.literal('local'), action: LocalAction }),
   z.object({ type: z.literal('notes'), notes: z.array(Note).max(500), dropped: z.int().nonnegative() }),
 ])
 export type FromConductor = z.infer<typeof FromConductor>
 
 // welcome.grantsKept: the digest of hello was right, so every grant goes on with epoch = session; without it all grants are sent again.
+// local (until it is settled by its id, like a task's result): a person acted at the site.
 // fenced.epoch: under which what is refused was said.
 // task.since: the epoch from which this conductor has owned the node without a break; its unheard events since then still count.
 // task.bmcSession: of the last intent for its node, of this task or an earlier one; whoever acts next shuts it out first.

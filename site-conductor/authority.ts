@@ -35,6 +35,11 @@ export class Authority {
     this.#tenure = later(this.#tenure, span)
   }
 
+  /** What is left of the promise, in ms. */
+  get tenureLeft(): number {
+    return left(this.#env, this.#tenure)
+  }
+
   /** Handed to protocol clients, called in the turn in which a packet of a mutation leaves. */
   readonly before = (): void => {
     this.#controller.signal.throwIfAborted()

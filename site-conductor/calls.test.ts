@@ -3,11 +3,20 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { z } from 'zod'
+import type { FromConductor } from '../shared/protocol.ts'
 import { seal } from '../shared/sealing.ts'
+import { Calls } from './calls.ts'
+import { defineDriver } from './driver.ts'
 import { fakeMachine } from './drivers/fake-hardware.ts'
+import { FakeEnv } from './fake-env.ts'
 import { fakeGrant, type FakeHub } from './fake-hub.ts'
 import { type FakeSite, fakeSite } from './fake-site.ts'
+import { Grants } from './grants.ts'
 import { loadDrivers } from './load-drivers.ts'
+import { silent } from './log.ts'
+import type { Site } from './site.ts'
+import { moment } from './span.ts'
 
 let site: FakeSite
 let hub: FakeHub
@@ -33,6 +42,45 @@ async function call(node: string, iface: string, method: string, args = {}, time
   })
   return await hub.next('answer', (frame) => frame.rid === mine)
 }
+
+test('a node is in use until the driver has come back from a call, also from one that was answered as fenced', async () => {
+  const env = new FakeEnv()
+  const grants = new Grants(env)
+  grants.startLease({ from: moment(env), ms: 15_000 })
+  grants.add(fakeGrant('leaving', { driver: 'slow', interfaces: { power: 'slow' } }))
+  const [entered, back] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  // What has gone out to a BMC cannot be called back: this method does not look at its signal.
+  const methods = { get_power_state: async () => (entered.resolve(), await back.promise, 'power on') }
+  const driver = defineDriver({
+    name: 'slow',
+    about: 'for this test',
+    info: z.looseObject({}),
+    secrets: [],
+    interfaces: { power: { slow: { steps: {}, methods } }, management: { slow: { steps: {} } } },
+  })
+  const sent: FromConductor[] = []
+  const calls = new Calls({
+    env,
+    log: silent,
+    grants,
+    drivers: new Map([['slow', driver]]),
+    site: {} as Site,
+    send: (message) => void sent.push(message),
+    note: () => {},
+  })
+  const about = { type: 'call' as const, rid: 1, node: 'leaving', epoch: 1, args: {}, timeoutMs: 5_000 }
+  const answered = calls.answer({ ...about, interface: 'power', method: 'get_power_state' })
+  await entered.promise
+  grants.drop('leaving')
+  await answered
+  expect(sent).toMatchObject([{ type: 'answer', fault: { code: 'fenced' } }])
+  let isFree = false
+  const ended = calls.ended('leaving').then(() => (isFree = true))
+  await calls.ended('another')
+  expect(isFree).toBe(false)
+  back.resolve()
+  await ended
+})
 
 test('power state and boot device are read and set', async () => {
   hub.grants.set('called', fakeGrant('called'))

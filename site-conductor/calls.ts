@@ -23,7 +23,8 @@ type Call = Extract<ToConductor, { type: 'call' }>
 
 export class Calls {
   readonly #options: CallsOptions
-  readonly #underWay = new Map<string, Set<Promise<void>>>()
+  /** Calls of the hub that a driver has not come back from, answered or not. */
+  readonly #running = new Map<Promise<unknown>, string>()
 
   constructor(options: CallsOptions) {
     this.#options = options
@@ -31,27 +32,13 @@ export class Calls {
 
   /** Answers one call. Never throws. */
   async answer(call: Call): Promise<void> {
-    const answering = this.#answer(call)
-    const all = this.#underWay.get(call.node) ?? new Set()
-    this.#underWay.set(call.node, all.add(answering))
-    await answering
-    all.delete(answering)
-    if (all.size === 0) this.#underWay.delete(call.node)
-  }
-
-  /** Resolves when no call to `node` is under way. */
-  async ended(node: string): Promise<void> {
-    await Promise.all(this.#underWay.get(node) ?? [])
-  }
-
-  async #answer(call: Call): Promise<void> {
     const { env, log, grants, send } = this.#options
     const what = `${call.interface}.${call.method}`
     try {
       const hold = grants.find(call.node, call.epoch)
       const limit = { ms: call.timeoutMs, what }
       const result = await bounded(env, limit, hold.signal, (signal) =>
-        this.invoke(hold, call.interface, call.method, call.args, signal),
+        this.#track(call.node, this.invoke(hold, call.interface, call.method, call.args, signal)),
       )
       send({ type: 'answer', rid: call.rid, result: result ?? null })
     } catch (error) {
@@ -59,6 +46,18 @@ export class Calls {
       log.info('call failed', { node: call.node, call: what, code: fault.code, error })
       send({ type: 'answer', rid: call.rid, fault })
     }
+  }
+
+  /** Resolves when no driver is at work on a call for the node. */
+  async ended(node: string): Promise<void> {
+    await Promise.allSettled([...this.#running].filter(([, of]) => of === node).map(([running]) => running))
+  }
+
+  #track<T>(node: string, running: Promise<T>): Promise<T> {
+    this.#running.set(running, node)
+    const forget = () => void this.#running.delete(running)
+    running.then(forget, forget)
+    return running
   }
 
   /** Calls a method of the node's driver; also what periodic tasks use. */

@@ -20,6 +20,8 @@ import { folder } from './disk.ts'
 import { examine } from './doctor.ts'
 import { enrol, EnrolError, type Enrolled } from './enrol.ts'
 import { readIdentity } from './identity.ts'
+import { LOCAL_POWER } from './local/actions.ts'
+import { type LocalCommand, localCommand } from './local/command.ts'
 import { status } from './status.ts'
 import { VERSION } from './version.ts'
 
@@ -74,9 +76,7 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
   withConfig(
     program.command('status').description('Who this host is, and what its journal still holds for the cloud.'),
   ).action(
-    run((flags) =>
-      configured(flags, terminal, async ({ config }) => await status(await folder(config.dataDir), terminal.out, EXIT)),
-    ),
+    run((flags) => configured(flags, terminal, async ({ config }) => await status(config.dataDir, terminal.out, EXIT))),
   )
   withConfig(
     program.command('doctor').description('Look for what keeps a conductor from working, and say what to do about it.'),
@@ -130,6 +130,37 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
       }),
     ),
   )
+
+  const local = program
+    .command('local')
+    .description(
+      'Break-glass: act on a machine of this site while the cloud is away, for longer than the lease. On record; the node is in maintenance afterwards.',
+    )
+  const act = (command: Command, action: LocalCommand['action']) => {
+    if (action !== 'console') {
+      command.option('--confirm <text>', 'serial number or name of the machine; without it you are asked')
+      command.option('--reason <text>', 'why, for the record')
+    }
+    withConfig(command.argument('<node>', 'UUID or name'))
+    if (action === 'power') command.argument('<target>', Object.keys(LOCAL_POWER).join(', '))
+    command.action(
+      run(({ confirm, reason, ...flags }, node = '', target = '') =>
+        configured(flags, terminal, async ({ config }) => {
+          const asked = { confirm: confirm as string | undefined, reason: reason as string | undefined }
+          const isDone = await localCommand(config, loggerOf(config, terminal), terminal, {
+            action,
+            node,
+            target,
+            ...asked,
+          })
+          return isDone ? EXIT.ok : EXIT.failed
+        }),
+      ),
+    )
+  }
+  act(local.command('power').description('Switch a machine on or off.'), 'power')
+  act(local.command('abort').description('End the task that works on a machine here.'), 'abort')
+  act(local.command('console').description("Reach a machine's console."), 'console')
 
   try {
     await program.parseAsync([...argv], { from: 'user' })
@@ -214,13 +245,17 @@ function enrolledText(enrolled: Enrolled): string {
   )
 }
 
-async function runCommand(config: Config, terminal: Terminal): Promise<number> {
-  const log: Log = logger({
+function loggerOf(config: Config, terminal: Terminal): Log {
+  return logger({
     level: config.logLevel,
     format: config.logFormat,
     now: () => Date.now(),
     write: (line) => terminal.error(line),
   })
+}
+
+async function runCommand(config: Config, terminal: Terminal): Promise<number> {
+  const log = loggerOf(config, terminal)
   if ((await readIdentity(await folder(config.dataDir))) === undefined) {
     terminal.error(`${config.dataDir} holds no identity.\nNext: ferrule-conductor enroll --url URL --token-file -`)
     return EXIT.notEnrolled

@@ -51,6 +51,11 @@ test('a deploy runs through all its steps', async () => {
   expect(fakeMachine(node).changes).toEqual(['power on', 'power off', 'power on'])
 })
 
+test('a conductor calls itself as it enrolled, so that two on one host are two', async () => {
+  await site.start()
+  expect(await hub.next('hello')).toMatchObject({ hostname: 'test' })
+})
+
 test('no step begins before the hub has said proceed to the question that is outstanding', async () => {
   hub.behaviour.onMessage = (message) => {
     if (message.type !== 'intent') return

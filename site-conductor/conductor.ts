@@ -19,8 +19,10 @@ import { Facts } from './facts.ts'
 import { Grants } from './grants.ts'
 import { readIdentity, readSite, siteKeyOf } from './identity.ts'
 import { Journal } from './journal.ts'
+import { KeptBlobs } from './kept-blobs.ts'
 import { Link, type LinkOutcome } from './link.ts'
 import { loadDrivers } from './load-drivers.ts'
+import { Daemon } from './local/daemon.ts'
 import { lockFolder } from './lock.ts'
 import type { Log } from './log.ts'
 import { Notes } from './notes.ts'
@@ -87,11 +89,12 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     startSiteBoot(config, stored, all, log, onStage, resident)
   const boot = await (services.boot ?? (config.boot ? realBoot : undefined))?.(agents, onBootStage, residentOf)
   if (boot !== undefined) opened.defer(() => boot.close())
+  const drives = new KeptBlobs(disk, blobs({ env, url: config.url ?? identity.url, ...caller }), log)
   const site: Site = {
     id: identity.site,
     organisation: identity.organisation,
     ...sealing(identity.organisation, identity.site, siteKeyOf(stored)),
-    blob: blobs({ env, url: config.url ?? identity.url, ...caller }),
+    blob: drives.read,
     agents,
     agentTimeoutMs: config.agentTimeoutS * 1000,
     boot: boot?.site,
@@ -118,10 +121,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     journal,
     note: (node, task, stage, body) => notes.add({ node, task, stage, body }),
     told: (node, epoch, fields) => facts.saidElsewhere(node, epoch, fields),
+    ended: (node) => poll.taskEnded(node),
     broken: fail,
   })
   function onBootStage({ node, stage, ...body }: StageEvent): void {
-    if (grants.get(node) !== undefined) notes.add({ node, stage: `boot.${stage}`, body })
+    if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   /** A granted node that nothing is done with: its firmware is told to boot from the disk. While a task runs, only its steps say what boots. */
   function residentOf(mac: string): Resident | undefined {
@@ -142,12 +146,13 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     handler: {
       hello: () => ({
         version: VERSION,
-        hostname: identity.hostname,
+        hostname: identity.hostname, // as it enrolled: names differ within a site
         drivers: [...drivers.values()].map(driverFacts),
         capabilities: capabilities(site),
         inflight: tasks.inflight().slice(0, 200), // the rest is asked for one by one
       }),
       welcomed() {
+        daemon.reconnected()
         tasks.reconnected()
         facts.reconnected()
         notes.flush()
@@ -164,6 +169,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   async function dispatch(message: ToConductor): Promise<void> {
     switch (message.type) {
       case 'task':
+        await drives.ahead(message)
         return await tasks.deliver(message)
       case 'proceed':
         return tasks.proceed(message.id, message.rid, message.tenureMs)
@@ -175,13 +181,18 @@ export async function startConductor(options: ConductorOptions): Promise<Running
         return tasks.cancel(message.id)
       case 'ack':
         return await tasks.acked(message.id, message.upTo)
-      case 'settled':
-        return await tasks.settled(message.id)
+      case 'settled': {
+        const node = journal.entries.get(message.id)?.task.node
+        await tasks.settled(message.id)
+        if (node !== undefined && !tasks.isPending(node)) await drives.drop(node)
+        return
+      }
       case 'call':
         return await calls.answer(message)
+      case 'grants':
+        return message.last ? daemon.granted() : undefined
       case 'welcome':
       case 'lease':
-      case 'grants':
         return
     }
   }
@@ -195,6 +206,14 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     intervalMs: config.powerPollS * 1000,
     isBusy: (node) => tasks.isBusy(node),
   })
+  const daemon = await Daemon.start({
+    ...shared,
+    disk,
+    dataDir: services.disk === undefined ? config.dataDir : undefined,
+    journal,
+    link,
+    tasks,
+  })
   const ended = Promise.race([failure.promise, link.run()])
   ended.catch((error) => log.error('the conductor cannot go on', { error }))
 
@@ -206,6 +225,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     ended,
     async close() {
       poll.close()
+      await daemon.close()
       facts.flush()
       notes.flush()
       await tasks.close()

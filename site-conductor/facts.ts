@@ -38,6 +38,14 @@ export class Facts {
   /** These fields have gone up in another way (with a task's event): what was said before is out of date. */
   saidElsewhere(node: string, epoch: number, fields: Readonly<Record<string, unknown>>): void {
     this.#record(this.#said(node, epoch), fields)
+    const waiting = this.#waiting.get(node)
+    for (const field of Object.keys(fields)) delete waiting?.[field]
+  }
+
+  /** What was said and what waits no longer counts: the next value of each field goes up. */
+  forget(node: string): void {
+    this.#nodes.delete(node)
+    this.#waiting.delete(node)
   }
 
   flush(): void {

@@ -72,6 +72,15 @@ test('a grant with a new epoch ends the old hold; with the same epoch it brings 
   expect(grants.find('n', 6).grant.epoch).toBe(6)
 })
 
+test('what was given back does not come back under its old epoch, as a grant that was under way would bring it', () => {
+  const { grants, hold } = granted()
+  grants.drop('n')
+  grants.add(fakeGrant('n', { epoch: hold.grant.epoch, specVersion: 9 }))
+  expect(grants.get('n')).toBeUndefined()
+  grants.add(fakeGrant('n', { epoch: 6 }))
+  expect(grants.find('n', 6).grant.epoch).toBe(6)
+})
+
 test('a session that goes on raises every epoch to its own number and interrupts nothing', () => {
   const { grants, hold } = granted()
   grants.carryOver(9)

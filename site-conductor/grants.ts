@@ -20,6 +20,8 @@ export class Grants {
   readonly #held = new Map<string, Held>()
   #lease: Span | undefined
   #stopWatch = () => {}
+  /** Node → the epoch under which it was last given back: it never comes back under that one. */
+  readonly #dropped = new Map<string, number>()
   /** Called at each lapse, connected or not. */
   onLapse = (): void => {}
 
@@ -71,6 +73,8 @@ export class Grants {
       return
     }
     if (old !== undefined && old.grant.epoch > grant.epoch) return
+    if (grant.epoch <= (this.#dropped.get(grant.node) ?? 0)) return
+    this.#dropped.delete(grant.node)
     old?.end(new FaultError('fenced', `node ${grant.node} was granted again with epoch ${grant.epoch}`))
     const controller = new AbortController()
     this.#held.set(grant.node, { grant, signal: controller.signal, end: (fault) => controller.abort(fault) })
@@ -80,6 +84,7 @@ export class Grants {
   drop(node: string): Hold | undefined {
     const hold = this.#held.get(node)
     this.#held.delete(node)
+    if (hold !== undefined) this.#dropped.set(node, hold.grant.epoch)
     hold?.end(new FaultError('fenced', `node ${node} was given to another conductor`))
     return hold
   }
@@ -128,6 +133,7 @@ export class Grants {
   #dropAll(fault: FaultError): void {
     const all = [...this.#held.values()]
     this.#held.clear()
+    this.#dropped.clear() // the next session's epochs are higher than any before
     for (const hold of all) hold.end(fault)
   }
 }

@@ -192,3 +192,18 @@ test('everything that was promised is there after SIGKILL of a real process', as
     await rm(path, { recursive: true, force: true })
   }
 })
+
+test('what a person did at the site is kept until it is settled, through restarts and compaction', async () => {
+  const disk = new FakeDisk()
+  const journal = await Journal.open(disk)
+  const action = { id: 'l1', node: 'n', action: 'power' as const, target: 'off', at: 1, by: 'ada', fenced: false }
+  await journal.local(action)
+  await journal.local({ ...action, outcome: { ok: true } })
+  await journal.accept(task('t1'))
+  for (let i = 0; i < 20; i++) await journal.result('t1', 1, { ok: true, value: 'x'.repeat(60_000) })
+  expect(disk.files.get('journal')!.length, 'it was compacted').toBeLessThan(500_000)
+  const again = await Journal.open(disk)
+  expect([...again.locals.values()]).toEqual([{ ...action, outcome: { ok: true } }])
+  await again.forget('l1')
+  expect((await Journal.open(disk)).locals.size).toBe(0)
+})

@@ -1,9 +1,9 @@
-// What the truth has not heard yet: accepted tasks, unacknowledged events, unsettled results. An append-only file of checksummed lines.
+// What the truth has not heard yet: accepted tasks, unacknowledged events, unsettled results, what a person did at the site. An append-only file of checksummed lines.
 // 1. A promise of write() resolves when the record survives a loss of power; many records share one fsync. 2. A torn tail is cut off.
 // 3. Replaying twice gives the same state. 4. After a failed write nothing is accepted any more: the kernel may have dropped the pages.
 import { z } from 'zod'
 import { crc32 } from '../shared/ids.ts'
-import { Outcome, StepEvent, ToConductor } from '../shared/protocol.ts'
+import { LocalAction, Outcome, StepEvent, ToConductor } from '../shared/protocol.ts'
 import type { Disk } from './disk.ts'
 
 const FILE = 'journal'
@@ -22,6 +22,7 @@ const Record = z.discriminatedUnion('is', [
   z.object({ is: z.literal('result'), ...at, outcome: Outcome }),
   z.object({ is: z.literal('acked'), id: z.string(), upTo: z.int() }),
   z.object({ is: z.literal('forget'), id: z.string() }),
+  z.object({ is: z.literal('local'), action: LocalAction }),
 ])
 type Record = z.infer<typeof Record>
 
@@ -34,6 +35,7 @@ export interface Entry {
 
 export class Journal {
   readonly entries = new Map<string, Entry>()
+  readonly locals = new Map<string, LocalAction>()
   /** Bytes of a torn or damaged tail that were cut off when the journal was opened. */
   cutBytes = 0
   readonly #disk: Disk
@@ -51,7 +53,7 @@ export class Journal {
     const bytes = await disk.read(FILE)
     if (bytes === undefined) return journal
     const { records, end } = parse(bytes)
-    for (const record of records) apply(journal.entries, record)
+    for (const record of records) journal.#apply(record)
     journal.cutBytes = bytes.length - end
     if (journal.cutBytes > 0) await disk.truncate(FILE, end)
     journal.#size = end
@@ -70,8 +72,12 @@ export class Journal {
   acked(id: string, upTo: number): Promise<void> {
     return this.#write({ is: 'acked', id, upTo })
   }
+  /** Before a person's action, and again with its outcome. */
+  local(action: LocalAction): Promise<void> {
+    return this.#write({ is: 'local', action })
+  }
   forget(id: string): Promise<void> {
-    return this.entries.has(id) ? this.#write({ is: 'forget', id }) : Promise.resolve()
+    return this.entries.has(id) || this.locals.has(id) ? this.#write({ is: 'forget', id }) : Promise.resolve()
   }
 
   /** Resolves when everything written so far is on disk. */
@@ -79,9 +85,15 @@ export class Journal {
     while (this.#flushing !== undefined) await this.#flushing
   }
 
+  #apply(record: Record): void {
+    if (record.is === 'local') this.locals.set(record.action.id, record.action)
+    else apply(this.entries, record)
+    if (record.is === 'forget') this.locals.delete(record.id)
+  }
+
   #write(record: Record): Promise<void> {
     if (this.#failed !== undefined) return Promise.reject(this.#failed)
-    apply(this.entries, record)
+    this.#apply(record)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ record, resolve, reject })
       this.#flushing ??= this.#flush()
@@ -111,7 +123,8 @@ export class Journal {
 
   async #compact(): Promise<void> {
     // Records that wait for the next flush are in the snapshot already; written again they change nothing (invariant 3).
-    const bytes = Buffer.concat(snapshot(this.entries).map(line))
+    const locals = [...this.locals.values()].map((action) => ({ is: 'local' as const, action }))
+    const bytes = Buffer.concat([...snapshot(this.entries), ...locals].map(line))
     if (bytes.length > this.#size / 2) return
     await this.#disk.replace(FILE, bytes)
     this.#size = bytes.length
@@ -126,7 +139,7 @@ function snapshot(entries: Map<string, Entry>): Record[] {
   ])
 }
 
-function apply(entries: Map<string, Entry>, record: Record): void {
+function apply(entries: Map<string, Entry>, record: Exclude<Record, { is: 'local' }>): void {
   if (record.is === 'task') {
     const old = entries.get(record.task.id)
     entries.set(record.task.id, { ...old, task: record.task, events: keptEvents(old, record.task) })

@@ -24,7 +24,7 @@ export interface LinkHandler {
   hello(): Omit<Extract<FromConductor, { type: 'hello' }>, 'type' | 'incarnation' | 'grantsDigest'>
   /** The session is there and what was granted before is settled: say again what may not have been heard. */
   welcomed(): void
-  /** Every message that is not about session, lease and grants. */
+  /** Every message that is not about session and lease; grants have been taken in. */
   message(message: ToConductor): void
   tenures(tenures: Record<string, number>, sent: Moment): void
   /** The hub wants a node back that was held with `epoch`: nothing may be done with it from now on. It waits for `released`. */
@@ -76,9 +76,14 @@ export class Link {
   #send: ((message: FromConductor) => void) | undefined
   #stop = new AbortController()
   connected = false
+  /** Since when there has been no session, or no process; ms since 1970. */
+  downSince: number
+  /** Of the last session; of none, the default of servers. */
+  leaseMs = 15_000
 
   constructor(options: LinkOptions) {
     this.#options = options
+    this.downSince = options.env.now()
   }
 
   /** Sends a frame, or drops it when there is no session. */
@@ -150,6 +155,7 @@ export class Link {
         this.#stop.signal.removeEventListener('abort', drain)
         grants.onLapse = () => {}
         this.#send = undefined
+        if (this.connected) this.downSince = env.now()
         this.connected = false
         resolve(outcome)
       }
@@ -184,6 +190,7 @@ export class Link {
           grants.startLease({ from: helloSent, ms: message.leaseMs })
           welcomed = true
           this.connected = true
+          this.leaseMs = message.leaseMs
           log.info('link up', { session: message.session, leaseMs: message.leaseMs })
           grants.onLapse = () => close(1001, 'the lease lapsed')
           renew(message.leaseMs)
@@ -203,6 +210,7 @@ export class Link {
             if (hold !== undefined) handler.dropped(node, hold.grant.epoch)
           }
           for (const grant of message.add) grants.add(grant)
+          handler.message(message)
         } else handler.message(message)
       }
 

@@ -1,16 +1,21 @@
 // What is looked at again and again: the power state of each granted node. 1. Reads only. 2. Nodes are spread over the interval by
 // their id, so that a site's BMCs are not asked in one burst, before and after a restart alike. 3. Only changes go up (facts.ts).
+// 4. A BMC that does not answer is news after more than MAX_RETRIES reads in a row, and then once; what follows from it the cloud decides.
 import type { Env } from '../shared/env.ts'
 import { crc32 } from '../shared/ids.ts'
 import { toFault } from '../shared/faults.ts'
 import type { Calls } from './calls.ts'
 import type { Facts } from './facts.ts'
-import type { Grants } from './grants.ts'
+import type { Grants, Hold } from './grants.ts'
 import type { Log } from './log.ts'
 import { bounded } from './timing.ts'
 
 const SLOTS = 60
 const READ_TIMEOUT_MS = 60_000
+/** Ironic's power_state_sync_max_retries. */
+export const MAX_RETRIES = 3
+/** Ironic's power_failure_recovery_interval: how often a node that was given up is looked at. */
+export const RECOVERY_MS = 300_000
 
 export interface PowerPollOptions {
   readonly env: Env
@@ -26,6 +31,12 @@ export interface PowerPollOptions {
 export class PowerPoll {
   readonly #options: PowerPollOptions
   readonly #reading = new Set<string>()
+  /** Reads of a node that failed in a row. */
+  readonly #failures = new Map<string, number>()
+  /** When a node that was given up was read last, on the monotonic clock. */
+  readonly #tried = new Map<string, number>()
+  /** Slot of a node: computed once for as long as it is held. */
+  readonly #slots = new WeakMap<Hold, number>()
   #slot = 0
   #stop = () => {}
 
@@ -38,37 +49,76 @@ export class PowerPoll {
     this.#stop()
   }
 
+  /** A task of the node has ended: whatever was counted before it says nothing any more, and the next reading is news. */
+  taskEnded(node: string): void {
+    this.#forget(node)
+    this.#options.facts.forget(node)
+  }
+
   #arm(): void {
     const { env, intervalMs } = this.#options
     this.#stop = env.setTimer(intervalMs / SLOTS, () => {
       this.#slot = (this.#slot + 1) % SLOTS
       for (const hold of this.#options.grants.all()) {
-        if (slotOf(hold.grant.node) === this.#slot && hold.grant.powerSync) void this.#read(hold.grant.node)
+        if (hold.grant.powerSync && this.#slotOf(hold) === this.#slot && this.#isDue(hold)) void this.#read(hold)
       }
       this.#arm()
     })
   }
 
-  async #read(node: string): Promise<void> {
+  #slotOf(hold: Hold): number {
+    let slot = this.#slots.get(hold)
+    if (slot === undefined) {
+      slot = slotOf(hold.grant.node)
+      this.#slots.set(hold, slot)
+    }
+    return slot
+  }
+
+  /** A node that was given up is due less often than others. */
+  #isDue({ grant }: Hold): boolean {
+    const tried = this.#tried.get(grant.node)
+    return !grant.powerFault || tried === undefined || this.#options.env.mono() - tried >= RECOVERY_MS
+  }
+
+  async #read(hold: Hold): Promise<void> {
     const { env, grants, calls, facts, log, isBusy } = this.#options
-    const hold = grants.get(node)
-    if (hold === undefined || isBusy(node) || this.#reading.has(node)) return
+    const { node } = hold.grant
+    if (isBusy(node) || this.#reading.has(node)) return
     this.#reading.add(node)
+    if (hold.grant.powerFault) this.#tried.set(node, env.mono())
+    const isStillOurs = () => grants.get(node) === hold && !isBusy(node)
     try {
       const limit = { ms: READ_TIMEOUT_MS, what: 'power.get_power_state' }
       const state = await bounded(env, limit, hold.signal, (signal) =>
         calls.invoke(hold, 'power', 'get_power_state', {}, signal),
       )
-      if (grants.get(node) !== hold || isBusy(node)) return
+      if (!isStillOurs()) return
+      this.#failures.delete(node)
+      // That the BMC answers is what the cloud waits for, whatever was said before.
+      if (hold.grant.powerFault) facts.forget(node)
+      else this.#tried.delete(node)
       facts.set(node, hold.grant.epoch, 'power_state', state)
       facts.set(node, hold.grant.epoch, 'power_fault', null)
     } catch (error) {
-      if (grants.get(node) !== hold || isBusy(node)) return
-      log.debug('power read failed', { node, error })
-      facts.set(node, hold.grant.epoch, 'power_fault', toFault(error))
+      if (!isStillOurs()) return this.#forget(node)
+      const failures = (this.#failures.get(node) ?? 0) + 1
+      this.#failures.set(node, failures)
+      log.debug('power read failed', { node, failures, error })
+      // Once: the text of the next failure may differ, and says nothing new.
+      if (failures === MAX_RETRIES + 1) {
+        const fault = toFault(error)
+        log.warn('a BMC does not answer', { node, failures, code: fault.code, error })
+        facts.set(node, hold.grant.epoch, 'power_fault', fault)
+      }
     } finally {
       this.#reading.delete(node)
     }
+  }
+
+  #forget(node: string): void {
+    this.#failures.delete(node)
+    this.#tried.delete(node)
   }
 }
 

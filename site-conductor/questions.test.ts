@@ -111,3 +111,53 @@ test('what was not acknowledged is repeated under the epoch of now, and nothing 
   reports.repeat('t')
   expect(sent).toEqual([])
 })
+
+test('after a lapse the tenure is the permit for the open question and for later steps, as long as it lasts', async () => {
+  const { env, grants, questions, authority } = await setUp()
+  const asked = questions.ask('t', 0, authority)
+  authority.extendTenure({ from: moment(env), ms: 60_000 })
+  expect(await state(asked)).toBe('open')
+  grants.lapse()
+  expect(await state(asked)).toBe('permitted')
+  expect(await state(questions.ask('t', 1, authority))).toBe('permitted')
+  env.advance(60_000)
+  expect(await state(questions.ask('t', 2, authority))).toMatch(/lapse/)
+})
+
+test('a node that was given to another is no lapse: a tenure permits nothing', async () => {
+  const { env, grants, questions, authority } = await setUp()
+  authority.extendTenure({ from: moment(env), ms: 60_000 })
+  const asked = questions.ask('t', 0, authority)
+  grants.drop('n')
+  expect(await state(asked)).toMatch(/another conductor/)
+})
+
+test('what a task does by its tenure while a new session begins is kept for it, not said under the old epoch and forgotten', async () => {
+  const { env, grants, hold, sent, journal, reports } = await setUp()
+  const task: Task = {
+    type: 'task',
+    id: 't',
+    node: 'n',
+    epoch: 3,
+    since: 1,
+    nseq: 1,
+    kind: 'test',
+    steps: [{ interface: 'power', step: 'on', args: {} }],
+    context: {},
+    doneSteps: 0,
+    lastEvent: 0,
+    deadline: 0,
+  }
+  await reports.accept(task, hold)
+  grants.lapse()
+  sent.length = 0
+  await reports.event('t', hold, { n: 1, at: 0, step: 0, kind: 'finished' })
+  await reports.result('t', hold, { ok: true })
+  expect(sent).toEqual([])
+  grants.startLease({ from: moment(env), ms: 15_000 })
+  grants.add(fakeGrant('n', { epoch: 9 }))
+  await reports.accept({ ...task, epoch: 9 }, grants.get('n')!)
+  reports.repeat('t')
+  expect(sent.map(({ type }) => type)).toEqual(['accepted', 'event', 'result'])
+  expect(journal.entries.get('t')!.events).toHaveLength(1)
+})

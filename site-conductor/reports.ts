@@ -31,12 +31,20 @@ export class Reports {
 
   async event(id: string, hold: Hold, event: StepEvent): Promise<void> {
     await this.#journal.event(id, hold.grant.epoch, event)
-    this.#send({ type: 'event', id, epoch: hold.grant.epoch, events: [event] })
+    this.#say(hold, { type: 'event', id, epoch: hold.grant.epoch, events: [event] })
   }
 
   async result(id: string, hold: Hold, outcome: Outcome): Promise<void> {
     await this.#journal.result(id, hold.grant.epoch, outcome)
-    this.#send({ type: 'result', id, epoch: hold.grant.epoch, outcome })
+    this.#say(hold, { type: 'result', id, epoch: hold.grant.epoch, outcome })
+  }
+
+  /**
+   * A task that goes on by its tenure under a hold that has ended says nothing: the hub would answer `fenced`, and what it has not heard would be
+   * forgotten. It is repeated when the hub has delivered the task again.
+   */
+  #say(hold: Hold, message: FromConductor): void {
+    if (!hold.signal.aborted) this.#send(message)
   }
 
   async forget(id: string): Promise<void> {

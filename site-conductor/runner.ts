@@ -57,8 +57,8 @@ export class Run {
   /** What last acted on the node's BMC, as far as is known. */
   #predecessor: string | undefined
   #cancelled = false
-  /** Ends the step under way when that only waits. */
-  #endWait: ((reason: FaultError) => void) | undefined
+  /** Ends the step under way. */
+  #endStep: ((reason: FaultError) => void) | undefined
 
   /** Starts at once. `unheard`: events of an earlier run that the hub does not know of. */
   constructor(options: RunOptions, task: Task, driver: Driver, authority: Authority, unheard: Entry['events']) {
@@ -86,7 +86,15 @@ export class Run {
     this.#cancelled = true
     const reason = new FaultError('task.cancelled', 'the task was cancelled')
     if (isAsking) questions.refuse(id, reason)
-    else this.#endWait?.(reason)
+    else if (steps[this.#index]?.waits) this.#endStep?.(reason)
+  }
+
+  /** Ends the task with a failure at once, wherever it is: a person at the site wants it so. */
+  abort(): void {
+    this.#cancelled = true
+    const reason = new FaultError('task.cancelled', 'the task was aborted at the site')
+    if (this.#options.questions.isOpen(this.task.id)) this.#options.questions.refuse(this.task.id, reason)
+    else this.#endStep?.(reason)
   }
 
   async #work(): Promise<void> {
@@ -146,7 +154,7 @@ export class Run {
     await this.#report('started')
     if (step.waits) await this.#report('waiting')
     const wait = new AbortController()
-    if (step.waits) this.#endWait = (reason) => wait.abort(reason)
+    this.#endStep = (reason) => wait.abort(reason)
     const outer = AbortSignal.any([this.authority.signal, wait.signal])
     const limit = { ms: step.timeoutMs ?? STEP_TIMEOUT_MS, what: `step ${nameOf(step)}` }
     try {
@@ -159,7 +167,7 @@ export class Run {
       if (step.waits) await this.#report('resumed')
       await this.#report('finished', done)
     } finally {
-      this.#endWait = undefined
+      this.#endStep = undefined
     }
   }
 

@@ -84,6 +84,7 @@ async function setUp() {
     send: (message) => void sent.push(message),
     note: () => {},
     told: () => {},
+    ended: () => {},
     broken: (error) => void broken.push(error),
   })
   const rid = () => sent.flatMap((message) => (message.type === 'intent' ? [message.rid] : [])).at(-1)

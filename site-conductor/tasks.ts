@@ -29,6 +29,8 @@ export interface TasksOptions {
   readonly send: (message: FromConductor) => void
   readonly note: RunOptions['note']
   readonly told: RunOptions['told']
+  /** Nothing is done with the node any more, for now. */
+  readonly ended: (node: string) => void
   readonly broken: RunOptions['broken']
 }
 
@@ -78,13 +80,18 @@ export class Tasks {
       const options = { ...this.#options, questions: this.#questions, reports: this.#reports }
       const run = new Run(options, task, driver, new Authority(env, grants, hold), events)
       this.#runs.set(task.id, run)
-      void run.ended.then(() => this.#runs.delete(task.id))
+      void run.ended.then(() => this.#ended(task))
     } catch (error) {
       if (!(error instanceof FaultError)) return broken(error)
       // Not ours (any more): the hub delivers it again after the next hello, while a rejection would fail it.
       if (isLost(error)) return log.info('task left', { node: task.node, task: task.id, why: error.message })
       send({ type: 'rejected', id: task.id, epoch: task.epoch, why: error.fault })
     }
+  }
+
+  #ended({ id, node }: Task): void {
+    this.#runs.delete(id)
+    this.#options.ended(node)
   }
 
   proceed(id: string, rid: number, tenureMs: number): void {
@@ -137,6 +144,21 @@ export class Tasks {
 
   isBusy(node: string): boolean {
     return [...this.#runs.values()].some(({ task }) => task.node === node)
+  }
+
+  /** What runs here now, and how long it may after a lapse. */
+  running(): { id: string; node: string; kind: string; tenureLeftMs: number }[] {
+    return [...this.#runs.values()].map(({ task, authority }) => {
+      return { id: task.id, node: task.node, kind: task.kind, tenureLeftMs: authority.tenureLeft }
+    })
+  }
+
+  /** Ends what runs on `node`, as a person at the site wants it. Answers the tasks, when they have ended. */
+  async abort(node: string): Promise<string[]> {
+    const runs = [...this.#runs.values()].filter(({ task }) => task.node === node)
+    for (const run of runs) run.abort()
+    await Promise.all(runs.map((run) => run.ended))
+    return runs.map(({ task }) => task.id)
   }
 
   /** There is a session: say again whatever may not have been heard. */

@@ -30,6 +30,7 @@ const CONDUCTOR_FIELDS: readonly Field[] = [
   field('version', 'c.version'),
   field('labels', jsonColumn('c.labels')),
   field('weight', 'c.weight'),
+  field('draining', flag('c.draining')),
   field('session', 'c.session'),
   field('nodes', '(SELECT count(*) FROM nodes n WHERE n.conductor = c.id)'),
   field('revoked_at', 'c.revoked_at'),
@@ -78,12 +79,16 @@ async function listConductors(call: Call): Promise<Answer> {
 /** By hostname, or by UUID. */
 async function getConductor(call: Call): Promise<Answer> {
   const fields = readQuery(call.search, ['fields']).get('fields')
-  const ident = call.params['ident']!
+  return json(await showConductor(call, call.params['ident']!, fields))
+}
+
+/** The conductor as JSON text. Throws 404. */
+export async function showConductor(call: Call, ident: string, fields?: string): Promise<string> {
   const wanted = visible(CONDUCTOR_FIELDS, call.version, fields === undefined ? undefined : names(fields))
   const sql = `SELECT ${objectSql(wanted, call.version)} FROM ${FROM} WHERE ${isUuid(ident) ? 'c.id' : 'c.hostname'} = ?3`
   const [row] = await call.sql.all(sql, [linkBase(call.base), call.ports.env.now(), ident])
   if (!row) throw new FaultError('not_found', `Conductor ${ident} could not be found.`)
-  return json(String(row[0]))
+  return String(row[0])
 }
 
 interface Served {

@@ -1,9 +1,11 @@
 // Every endpoint, in the order in which paths are tried: a fixed word goes before a parameter.
 import { agentRoutes } from './agent.ts'
+import { auditRoutes } from './audit.ts'
 import type { Route } from './call.ts'
 import { connectRoutes } from './conductor/connect.ts'
 import { enrolRoutes } from './conductor/enrol.ts'
 import { conductorRoutes } from './conductors.ts'
+import { conductorChangeRoutes } from './conductors-change.ts'
 import { logRoutes } from './nodes/log.ts'
 import { operateRoutes, validateRoute } from './nodes/operate.ts'
 import { provisionRoutes } from './nodes/provision.ts'
@@ -12,6 +14,7 @@ import { writeRoutes } from './nodes/write.ts'
 import { portRoutes } from './ports/ports.ts'
 import { rootRoutes } from './root.ts'
 import { enrolTokenRoutes } from './sites/enrol-tokens.ts'
+import { ringRoutes } from './sites/ring.ts'
 import { siteRoutes } from './sites/sites.ts'
 
 export const ROUTES: readonly Route[] = [
@@ -24,9 +27,12 @@ export const ROUTES: readonly Route[] = [
   ...logRoutes,
   ...portRoutes,
   ...conductorRoutes,
+  ...conductorChangeRoutes,
   ...siteRoutes,
+  ...ringRoutes,
   ...enrolTokenRoutes,
   ...enrolRoutes,
   ...connectRoutes,
+  ...auditRoutes,
   ...agentRoutes,
 ]

@@ -114,8 +114,9 @@ export async function upgradeHeaders(
   enrolled: Pick<Enrolled, 'conductor' | 'privateKey'>,
   path = CONNECT_PATH,
   at = Date.now(),
+  incarnation: string = crypto.randomUUID(),
 ) {
-  const identity = { conductor: enrolled.conductor, incarnation: crypto.randomUUID(), at }
+  const identity = { conductor: enrolled.conductor, incarnation, at }
   return signUpgrade(enrolled.privateKey, `${host.url}${path}`, identity)
 }
 
@@ -127,6 +128,13 @@ export interface TestConductorOptions {
   answer?(call: Call): unknown
   /** Tasks are taken and never worked on. */
   readonly stuck?: boolean
+  /** Sees each message as it arrives. */
+  onMessage?(message: ToConductor): void
+  /** Of a run of the process; by default each start is one of its own. */
+  readonly incarnation?: string
+  /** Headers of an upgrade, instead of those signed for this start. */
+  readonly headers?: Record<string, string>
+  readonly grantsDigest?: string
 }
 
 export class TestConductor {
@@ -136,6 +144,8 @@ export class TestConductor {
   #socket: Socket | undefined
   #options: TestConductorOptions
   #running = new Map<string, { epoch: number; steps: readonly Step[]; step: number; n: number }>()
+  /** Node → epoch. */
+  readonly #held = new Map<string, number>()
   #rid = 0
   #stopped = false
   #waiting: (() => void)[] = []
@@ -154,11 +164,13 @@ export class TestConductor {
     options: TestConductorOptions = {},
   ): Promise<TestConductor> {
     const conductor = new TestConductor(enrolled.conductor, options)
-    const headers = await upgradeHeaders(host, enrolled)
+    const headers =
+      options.headers ?? (await upgradeHeaders(host, enrolled, CONNECT_PATH, Date.now(), options.incarnation))
     const socket = await host.connect(CONNECT_PATH, headers, {
       onMessage: (frame) => conductor.#take(frame),
       onClose: (code) => {
         conductor.closeCode = code
+        conductor.#end()
         conductor.#wake()
       },
     })
@@ -172,10 +184,14 @@ export class TestConductor {
       hostname,
       drivers: options.drivers ?? [FAKE_DRIVER],
       capabilities: [],
-      grantsDigest: null,
+      grantsDigest: options.grantsDigest ?? null,
       inflight: [],
     })
-    await conductor.until(() => conductor.received.some((message) => message.type === 'grants' && message.last))
+    await conductor.until(() =>
+      conductor.received.some(
+        (m) => (m.type === 'grants' && m.last) || (m.type === 'welcome' && m.grantsKept === true),
+      ),
+    )
     return conductor
   }
 
@@ -199,9 +215,13 @@ export class TestConductor {
     )
   }
 
-  stop(): void {
+  #end(): void {
     this.#stopped = true
     this.#renew?.()
+  }
+
+  stop(): void {
+    this.#end()
     this.#socket?.close(1000, 'done')
   }
 
@@ -215,11 +235,23 @@ export class TestConductor {
     if (decoded.kind !== 'message') return
     const { message } = decoded
     this.received.push(message)
+    this.#options.onMessage?.(message)
     if (message.type === 'welcome') this.#keepLease(message.leaseMs)
+    if (message.type === 'grants') this.#hold(message)
     if (message.type === 'task') this.#begin(message)
     if (message.type === 'proceed') this.#work(message.id)
     if (message.type === 'call') this.#answer(message)
     this.#wake()
+  }
+
+  /** Gives back at once what the hub wants back. */
+  #hold({ add, drop }: Extract<ToConductor, { type: 'grants' }>): void {
+    for (const node of drop) {
+      const epoch = this.#held.get(node)
+      this.#held.delete(node)
+      if (epoch !== undefined) this.send({ type: 'released', node, epoch })
+    }
+    for (const { node, epoch } of add) this.#held.set(node, epoch)
   }
 
   #keepLease(leaseMs: number): void {

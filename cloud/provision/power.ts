@@ -1,10 +1,13 @@
 // A person's power request: checks, the target that is shown meanwhile, and the task.
 import { FaultError } from '../../shared/faults.ts'
 import { POWER_PLANS, type PowerTarget } from '../plans.ts'
+import type { NodeRow } from '../schema/rows.ts'
 import type { Caller } from '../site-hub/commands.ts'
+import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { openTask } from './open-task.ts'
+import { withoutCount } from './power-watch.ts'
 
 /** Opens a power task; `timeoutMs` bounds each wait for the machine to change. Answers the task's id. */
 export async function power(
@@ -28,10 +31,22 @@ export async function power(
     )
   }
   if (!isDriven(turn.state, uuid)) {
-    throw new FaultError('site.no_conductor', `No conductor of site ${turn.state.site.name} drives node ${uuid}.`)
+    throw notDriven(turn.state, `node ${uuid}`)
   }
+  turn.updateNode(uuid, { last_error: null, last_fault: null, ...withoutCount(node) })
+  return powerTask(turn, await turn.node(uuid), target, timeoutMs, caller)
+}
+
+/** Opens the task for a node that may have one. */
+export function powerTask(
+  turn: Turn,
+  node: NodeRow,
+  target: PowerTarget,
+  timeoutMs: number | undefined,
+  caller: Caller,
+): string {
   const { steps, after } = POWER_PLANS[target]
-  turn.updateNode(uuid, { target_power_state: after, last_error: null, last_fault: null })
+  turn.updateNode(node.uuid, { target_power_state: after })
   const timed = timeoutMs === undefined ? steps : steps.map((step) => ({ ...step, timeoutMs }))
   return openTask(turn, node, 'power', timed, {}, caller)
 }

@@ -17,10 +17,12 @@ import { PLANS, type TaskKind, UNDONE } from '../plans.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
 import type { Caller, ProvisionArgs } from '../site-hub/commands.ts'
 import { withSealed } from '../site-hub/secrets.ts'
+import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { BLOB, MASK } from '../../shared/sealing.ts'
 import { openTask } from './open-task.ts'
+import { isPowerWatched } from './power-watch.ts'
 
 /** The work that begins when a node enters a state. */
 const WORK: Partial<Record<State, Exclude<TaskKind, 'power'>>> = {
@@ -61,7 +63,7 @@ export async function provision(
     throw new FaultError('driver.unsupported', `${verb} is not supported for node ${uuid} by driver ${node.driver}.`)
   }
   if (kind && !isDriven(turn.state, uuid)) {
-    throw new FaultError('site.no_conductor', `No conductor of site ${turn.state.site.name} drives node ${uuid}.`)
+    throw notDriven(turn.state, `node ${uuid}`)
   }
   if (node.task) cancel(turn, node)
   move(turn, node, VERBS[verb], 'user', { last_error: null, last_fault: null }, caller)
@@ -187,8 +189,12 @@ function move(
   // A task keeps the aim that it was started with: manageable for a manual cleaning, for one.
   const target =
     actor === 'task' && STATES[to].kind !== 'stable' ? (node.target_provision_state ?? targetOf(to)) : targetOf(to)
+  // Whether its power is watched is part of the grant.
+  const isRegranted = isPowerWatched(node) !== isPowerWatched({ ...node, provision_state: to })
+  if (isRegranted) turn.regrant.add(node.uuid)
   turn.updateNode(node.uuid, {
     ...changes,
+    ...(isRegranted ? { spec_version: node.spec_version + 1 } : {}),
     provision_state: to,
     target_provision_state: target,
     provision_updated_at: turn.time,

@@ -2,6 +2,7 @@
 import { fault, FaultError, type Fault } from '../../shared/faults.ts'
 import type { Env } from '../../shared/env.ts'
 import type { HubCommand } from './commands.ts'
+import { notDriven } from './outage.ts'
 import { epochOf } from './state.ts'
 import type { Turn } from './turn.ts'
 
@@ -29,12 +30,7 @@ export class Calls {
     const node = await turn.node(call.node)
     const index = turn.state.nodes.get(call.node)!
     const conductor = turn.state.conductors.get(index.owner ?? '')
-    if (!conductor?.peer) {
-      throw new FaultError(
-        'site.no_conductor',
-        `No connected conductor of site ${turn.state.site.name} drives node ${node.uuid}.`,
-      )
-    }
+    if (!conductor?.peer) throw notDriven(turn.state, `node ${node.uuid}`)
     if (this.#pending.size >= MAX_PENDING)
       throw new FaultError('unavailable', 'too many calls are under way at this site')
     const rid = ++this.#last

@@ -46,8 +46,18 @@ export type HubCommand = Caller &
     | { readonly kind: 'port.create'; readonly port: NewPort }
     | { readonly kind: 'port.patch'; readonly port: string; readonly patch: readonly PatchOperation[] }
     | { readonly kind: 'port.delete'; readonly port: string }
-    /** The site's own row was changed by the API (address pool): the hub reads it again and gives addresses to nodes without. */
-    | { readonly kind: 'site.refresh' }
+    /** The site's own row was changed by the API: the hub reads it again, and where that was its pool gives addresses to nodes without. */
+    | { readonly kind: 'site.refresh'; readonly addresses: boolean }
+    | { readonly kind: 'conductor.drain'; readonly conductor: string; readonly on: boolean }
+    | {
+        readonly kind: 'conductor.patch'
+        readonly conductor: string
+        readonly weight?: number
+        readonly labels?: Readonly<Record<string, string>>
+      }
+    /** A person says that it acts no more: its lease and tenures end at once. */
+    | { readonly kind: 'conductor.declare_dead'; readonly conductor: string }
+    | { readonly kind: 'conductor.revoke'; readonly conductor: string }
     /** Relayed to the node's conductor; answers its result. */
     | {
         readonly kind: 'call'
@@ -62,6 +72,23 @@ export type HubCommand = Caller &
 export interface ProvisionArgs {
   /** Key of the blob that holds the config drive, sealed to the site by the API beforehand; the conductor fetches it. */
   readonly configdrive?: string
+}
+
+/** What a drained conductor still has: what can go is on its way, nodes with a task go when it ends, the rest nobody else may have. */
+export interface Left {
+  readonly nodes: number
+  readonly busy: number
+  readonly staying: number
+}
+
+/** What followed from declaring a conductor dead. */
+export interface Dead {
+  /** Nodes that others drive now, and those that nobody else may have. */
+  readonly moved: number
+  readonly left: number
+  readonly tenures: number
+  /** Had it the right to act until now, as far as the hub knew? */
+  readonly hadRight: boolean
 }
 
 /** `value`: {uuid} of what was made or changed, {task} of the task that was opened, or a call's result. */

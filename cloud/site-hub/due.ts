@@ -1,7 +1,9 @@
 // What is due when a turn starts: leases that ended and tasks that ran out of time.
 import { finish, overdue } from '../provision/provision.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
+import { noticeOutage } from './outage.ts'
 import { rebalance } from './ownership.ts'
+import { lapsesAt } from './sessions.ts'
 import { activeTask, isDriven } from './state.ts'
 import { settle } from './tasks.ts'
 import type { Turn } from './turn.ts'
@@ -13,7 +15,7 @@ export async function passTime(turn: Turn): Promise<void> {
   const { state, now } = turn
   let lapsed = false
   for (const conductor of state.conductors.values()) {
-    if (conductor.leaseUntil === 0 || conductor.leaseUntil + MARGIN_MS > now) continue
+    if (conductor.leaseUntil === 0 || lapsesAt(turn, conductor, MARGIN_MS) > now) continue
     conductor.leaseUntil = 0
     const { peer } = conductor
     if (peer) turn.after(() => peer.close(CLOSE.superseded, 'the lease lapsed'))
@@ -22,9 +24,10 @@ export async function passTime(turn: Turn): Promise<void> {
     turn.event('conductor.lost', { body: { conductor: conductor.row.id, hostname: conductor.row.hostname } })
     lapsed = true
   }
-  if (lapsed && [...state.conductors.values()].every((c) => c.leaseUntil === 0))
-    turn.event('site.offline', { body: { site: state.site.name } })
+  noticeOutage(turn)
   if (lapsed || endTenures(turn)) await rebalance(turn)
+  // Nobody can report from a site that is offline: its tasks are not overdue before it had the time to.
+  if (state.site.offline_since !== null) return
   for (const node of [...state.tasks.keys()]) {
     const task = activeTask(state, node)
     if (!task || task.deadline_ms > now) continue

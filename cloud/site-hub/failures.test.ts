@@ -139,7 +139,7 @@ test('only the conductor that was asked can answer a call', async () => {
   const node = await bench.newNode()
   const b = new TestPeer('b')
   bench.peers.add(b)
-  await bench.hub.onOpen(b, 'run-b')
+  await bench.hub.onOpen(b, { conductor: 'b', incarnation: 'run-b', at: bench.now })
   const call = bench.command('call', { node, interface: 'power', method: 'get_power_state', args: {}, timeoutMs: 1000 })
   await expect.poll(() => a.of('call').length).toBe(1)
   const { rid } = a.last('call')

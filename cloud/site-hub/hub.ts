@@ -3,7 +3,7 @@
 // 1. What a command was told is durable. 2. All memory is re-loadable. 3. A frame is dealt with by its sender's session only.
 import { FaultError, toFault } from '../../shared/faults.ts'
 import { decodeFromConductor, type FromConductor } from '../../shared/protocol.ts'
-import { CLOSE } from '../../shared/upgrade.ts'
+import { CLOSE, type UpgradeIdentity } from '../../shared/upgrade.ts'
 import { power } from '../provision/power.ts'
 import { provision } from '../provision/provision.ts'
 import type { Env } from '../../shared/env.ts'
@@ -11,11 +11,15 @@ import type { Alarm, Peer, Ports, SiteRef, Sql } from '../ports.ts'
 import { refreshAddresses } from './addresses.ts'
 import { Calls } from './calls.ts'
 import type { CommandResult, HubCommand } from './commands.ts'
+import { declareDead, drain, patchConductor, revoke } from './conductors.ts'
+import { facts, notes } from './facts.ts'
+import { localAction } from './local.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
 import { createPort, deletePort, patchPort } from './node-ports.ts'
 import { released } from './ownership.ts'
 import { closed, hello, opened, renew } from './sessions.ts'
-import { accepted, facts, intent, notes, rejected, result, stepEvents } from './tasks.ts'
+import { refreshSite } from './state.ts'
+import { accepted, intent, rejected, result, stepEvents } from './tasks.ts'
 import type { Turn } from './turn.ts'
 import { Turns } from './turns.ts'
 
@@ -42,6 +46,7 @@ const handlers: { [T in FromConductor['type']]: Handler<Extract<FromConductor, {
   result,
   answer: (_turn, peer, message, { calls }) => calls.answer(peer.conductor, message),
   facts,
+  local: localAction,
   notes,
 }
 
@@ -74,16 +79,20 @@ export class SiteHub {
     }
   }
 
-  async onOpen(peer: Peer, incarnation: string): Promise<void> {
-    await this.#turns.enqueue([], async (turn) => opened(turn, peer, incarnation))
+  async onOpen(peer: Peer, upgrade: UpgradeIdentity): Promise<void> {
+    await this.#turns.enqueue([], async (turn) => opened(turn, peer, upgrade))
   }
 
   async onMessage(peer: Peer, frame: string): Promise<void> {
     const decoded = decodeFromConductor(frame)
     if (decoded.kind === 'unknown') return
     if (decoded.kind === 'malformed') {
-      this.#deps.log('warn', 'hub.malformed_frame', { conductor: peer.conductor, why: decoded.why })
-      return peer.close(CLOSE.malformed, decoded.why.slice(0, 120))
+      const { conductor } = peer
+      this.#deps.log('warn', 'hub.malformed_frame', { conductor, why: decoded.why })
+      peer.close(CLOSE.malformed, decoded.why.slice(0, 120))
+      return this.#turns
+        .enqueue([], async (turn) => turn.audit('conductor.frame', conductor, 'conductor.frame', decoded, conductor))
+        .catch(() => undefined)
     }
     const { message } = decoded
     const handle = handlers[message.type] as Handler<FromConductor>
@@ -143,7 +152,15 @@ async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise
     case 'port.delete':
       return deletePort(turn, command)
     case 'site.refresh':
-      return refreshAddresses(turn)
+      return command.addresses ? refreshAddresses(turn) : refreshSite(turn.sql, turn.state)
+    case 'conductor.drain':
+      return drain(turn, command)
+    case 'conductor.patch':
+      return patchConductor(turn, command)
+    case 'conductor.declare_dead':
+      return declareDead(turn, command)
+    case 'conductor.revoke':
+      return revoke(turn, command)
     case 'call':
       throw new FaultError('internal', 'a call is not a turn')
   }

@@ -2,12 +2,14 @@
 import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
+import { askedLabels } from '../../shared/ring-labels.ts'
 import { isResting, targetOf, type State } from '../../shared/states.ts'
 import type { SiteRef } from '../ports.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { freeAddress } from './addresses.ts'
 import type { HubCommand } from './commands.ts'
 import { applyPatch } from './json-patch.ts'
+import { notDriven } from './outage.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
 import { INSTANCE_SECRETS, sealSecrets } from './secrets.ts'
 import { liveDrivers } from './state.ts'
@@ -37,6 +39,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
   const { node } = command
   const driver = driverOf(turn, node.driver)
   const uuid = node.uuid ?? uuidv7(turn.env)
+  const labels = askedLabels(node['driver_info'])
   const sealed = await sealColumns(turn, site, uuid, driver, node, {})
   const row: NodeRow = {
     ...blank(turn),
@@ -54,10 +57,12 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
   const index = {
     id: uuid,
     driver: row.driver,
+    labels,
     owner: null,
     moved: 0,
     specVersion: row.spec_version,
     bootIp: row.boot_ip,
+    target: null,
     dropping: false,
   }
   turn.state.nodes.set(uuid, index)
@@ -80,6 +85,7 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
   const after = applyPatch(before, command.patch, EMPTY)
 
   const driver = driverOf(turn, String(after.driver))
+  const labels = askedLabels(after.driver_info)
   const sealed = await sealColumns(turn, site, node.uuid, driver, after, node.secrets as Record<string, string>)
   const wanted = interfaceFields(after)
   const changes: Partial<NodeRow> = Object.fromEntries(
@@ -104,13 +110,15 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })
   turn.updateNode(node.uuid, { ...changes, ...sealed, spec_version: node.spec_version + 1 })
   const index = turn.state.nodes.get(node.uuid)!
+  const moves = index.driver !== driver.name || index.labels !== labels
   index.driver = driver.name
+  index.labels = labels
   turn.event(
     'node.updated',
     { node: node.uuid, body: { fields: command.patch.map((operation) => operation.path.split('/')[1]) } },
     command,
   )
-  if (changes.driver) await rebalance(turn)
+  if (moves) await rebalance(turn)
   await regrant(turn, node.uuid)
   return node.uuid
 }
@@ -193,6 +201,7 @@ function driverOf(turn: Turn, name: string): DriverFacts {
   const drivers = liveDrivers(turn.state)
   const driver = drivers.get(name)
   if (driver) return driver
+  if (turn.state.site.offline_since !== null) throw notDriven(turn.state, `nodes of driver ${name}`)
   const served = drivers.size > 0 ? `they serve: ${[...drivers.keys()].join(', ')}` : 'none is connected'
   throw new FaultError(
     'driver.unknown',

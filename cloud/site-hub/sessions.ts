@@ -1,12 +1,13 @@
 // Sessions and leases of conductors (ownership.md rules 1-3): hello takes the next number, renew extends, a lapse loses everything.
-import { FaultError } from '../../shared/faults.ts'
+import type { FaultCode } from '../../shared/faults.ts'
 import { grantsDigest } from '../../shared/grants-digest.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
-import { CLOSE } from '../../shared/upgrade.ts'
+import { CLOSE, MAX_CLOCK_SKEW_MS, type UpgradeIdentity } from '../../shared/upgrade.ts'
 import type { Peer, SiteRef } from '../ports.ts'
 import { conductors } from '../schema/organisation.ts'
 import { select } from '../schema/rows.ts'
-import { rebalance, sendGrants } from './ownership.ts'
+import { endOutage } from './outage.ts'
+import { rebalance, sendGrants, tenureMs } from './ownership.ts'
 import { epochOf, findTask, nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
 
@@ -15,36 +16,103 @@ type Message<T> = Extract<FromConductor, { type: T }>
 /** The lease may be renewed from memory up to the stored horizon, so a row is written once in 45 s at most. */
 const HORIZON_MS = 60_000
 const HORIZON_WRITE_MS = 45_000
+const NO_SESSION = -1
+/** Runs that are remembered per conductor. */
+const MAX_REPLACED = 8
+/** A tenure is extended when less than this part of it is left. */
+const TENURE_RENEWED_BELOW = 0.75
+const NOT_ADMITTED = 'this conductor is not admitted to the site'
 
 /** A socket whose upgrade was verified. It drives nothing before its hello. */
-export async function opened(turn: Turn, peer: Peer, _incarnation: string): Promise<void> {
-  if (turn.state.conductors.has(peer.conductor)) return
-  const [row] = await select(turn.sql, conductors, 'id = ? AND site = ?', [peer.conductor, turn.state.site.id])
-  if (!row || row.revoked_at)
-    return turn.after(() => peer.close(CLOSE.revoked, 'this conductor is not admitted to the site'))
-  turn.state.conductors.set(row.id, { row, peer: null, leaseUntil: 0 })
+export async function opened(turn: Turn, peer: Peer, { incarnation, at }: UpgradeIdentity): Promise<void> {
+  const conductor = await findConductor(turn, peer.conductor)
+  if (!conductor || conductor.row.revoked_at)
+    return refuse(turn, peer, 'conductor.connect', 'conductor.revoked', CLOSE.revoked, {}, NOT_ADMITTED)
+  if (isReplay(turn, conductor, incarnation, at)) {
+    const why = 'this upgrade request was used before'
+    return refuse(turn, peer, 'conductor.connect', 'conductor.replayed', CLOSE.superseded, { incarnation, at }, why)
+  }
+  const attachment: Attachment = { session: NO_SESSION, leaseUntil: 0, incarnation, openedAt: turn.now }
+  peer.attachment = attachment
+}
+
+/** A conductor of the site as it is, perhaps enrolled since the hub started; undefined when there is none. */
+export async function findConductor(turn: Turn, id: string): Promise<ConductorState | undefined> {
+  const known = turn.state.conductors.get(id)
+  if (known && turn.hasDrafted(id)) return known
+  const [row] = await select(turn.sql, conductors, 'id = ? AND site = ?', [id, turn.state.site.id])
+  if (!row) return known
+  // Enrolment writes labels and admits again what was revoked.
+  if (known) Object.assign(known.row, row)
+  else turn.state.conductors.set(id, { row, peer: null, leaseUntil: 0 })
+  return turn.state.conductors.get(id)
+}
+
+/** The same signed request again, within the time in which it is valid. A process never signs twice in one millisecond. */
+function isReplay(turn: Turn, conductor: ConductorState, incarnation: string, at: number): boolean {
+  const seen = (conductor.seen ??= new Map())
+  for (const [key, signedAt] of seen) if (Math.abs(turn.now - signedAt) > 2 * MAX_CLOCK_SKEW_MS) seen.delete(key)
+  const key = `${incarnation} ${at}`
+  if (seen.has(key)) return true
+  seen.set(key, at)
+  return false
+}
+
+/** Nothing changes but the audit log; the socket is told why it is closed. */
+function refuse(
+  turn: Turn,
+  peer: Peer,
+  action: string,
+  code: FaultCode,
+  close: number,
+  body: Record<string, unknown>,
+  why: string,
+): void {
+  turn.audit(action, peer.conductor, code, { ...body, why }, peer.conductor)
+  turn.after(() => peer.close(close, why))
 }
 
 export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, site: SiteRef): Promise<void> {
   const conductor = turn.state.conductors.get(peer.conductor)
-  if (!conductor) throw new FaultError('auth.denied', 'unknown conductor')
+  const attachment = peer.attachment as Attachment | undefined
+  if (!conductor || conductor.row.revoked_at || !attachment)
+    // refused when it opened
+    return turn.after(() => peer.close(CLOSE.superseded, 'the connection was refused'))
+  const { incarnation } = message
+  if (incarnation !== attachment.incarnation) {
+    const why = 'hello names another run than the signed upgrade'
+    const body = { incarnation, signed: attachment.incarnation }
+    return refuse(turn, peer, 'conductor.hello', 'conductor.signature', CLOSE.identity, body, why)
+  }
+  const before = conductor.peer === peer ? null : conductor.peer
+  if (before && attachment.openedAt < (before.attachment as Attachment).openedAt)
+    return turn.after(() => peer.close(CLOSE.superseded, 'a newer connection of this conductor said hello'))
+  const isSameRun = incarnation === conductor.row.incarnation
+  if (conductor.replaced?.includes(incarnation)) return cloned(turn, conductor, peer, incarnation)
   await refreshSite(turn.sql, turn.state) // its enrolment may have brought the site key
-  const before = conductor.peer
-  if (before && before !== peer) turn.after(() => before.close(CLOSE.conflict, 'the conductor connected again'))
   const kept = await keepsGrants(turn, conductor, message.grantsDigest)
+  if (!isSameRun) newRun(turn, conductor)
   const session = nextNumber(turn.state)
+  const { id } = conductor.row
+  const isTaken = [...turn.state.conductors.values()].some(
+    ({ row }) => row.id !== id && row.hostname === message.hostname,
+  )
   conductor.peer = peer
   turn.updateConductor(conductor.row, {
     session,
-    incarnation: message.incarnation,
-    hostname: message.hostname,
+    incarnation,
+    // A host that was renamed to a name that another has keeps its old one: a name is no reason to lock a conductor out.
+    hostname: isTaken ? conductor.row.hostname : message.hostname,
     version: message.version,
     drivers: message.drivers,
   })
   extend(turn, conductor, peer)
-  turn.event('conductor.connected', {
-    body: { conductor: conductor.row.id, hostname: message.hostname, session, version: message.version },
-  })
+  endOutage(turn)
+  // A connection that was only built anew is no news: it writes the session's row and nothing else.
+  if (!isSameRun || !kept)
+    turn.event('conductor.connected', {
+      body: { conductor: conductor.row.id, hostname: message.hostname, session, version: message.version, incarnation },
+    })
   turn.send(peer, {
     type: 'welcome',
     session,
@@ -55,11 +123,52 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
     organisation: site.organisation,
     ...(kept ? { grantsKept: true } : {}),
   })
+  // Make before break: the old connection of the same run ends once the new one has its session.
+  if (before && isSameRun) turn.after(() => before.close(CLOSE.superseded, 'replaced by a newer connection'))
+  if (before && !isSameRun) turn.after(() => before.close(CLOSE.conflict, 'the conductor was started again'))
   // What it still has of tasks that have ended: it need not ask.
   for (const { task } of message.inflight)
     if (!findTask(turn.state, task)) turn.send(peer, { type: 'settled', id: task })
-  await rebalance(turn)
   await sendGrants(turn, conductor, kept)
+  await rebalance(turn)
+}
+
+/**
+ * A run that another had replaced is back, so both are alive: a restart cannot look like this, since each run has an id of its own.
+ * Neither is believed; each is told, and gives up after a few times. Nobody gets the nodes before the lease has ended.
+ */
+function cloned(turn: Turn, conductor: ConductorState, peer: Peer, incarnation: string): void {
+  const { row, peer: other } = conductor
+  const body = { conductor: row.id, hostname: row.hostname, incarnations: [row.incarnation, incarnation] }
+  turn.event('conductor.cloned', { body })
+  const why = 'another host connects with the same identity'
+  refuse(turn, peer, 'conductor.hello', 'conductor.cloned', CLOSE.conflict, body, why)
+  if (other) endSession(turn, other, CLOSE.conflict, why)
+  conductor.peer = null
+}
+
+/** Frames that are under way on the socket count no more. */
+export function endSession(turn: Turn, peer: Peer, code: number, why: string): void {
+  peer.attachment = { ...(peer.attachment as Attachment), session: NO_SESSION }
+  turn.after(() => peer.close(code, why))
+}
+
+/** Its former process is gone, since a process locks the journal: nobody is left who could use a tenure (rule 10). */
+function newRun(turn: Turn, conductor: ConductorState): void {
+  const { incarnation, id } = conductor.row
+  if (incarnation !== null) conductor.replaced = [...(conductor.replaced ?? []), incarnation].slice(-MAX_REPLACED)
+  endTenures(turn, id)
+}
+
+/** Nobody may act on a tenure of this conductor any more. */
+export function endTenures(turn: Turn, conductor: string): number {
+  let ended = 0
+  for (const [node, [task]] of turn.state.tasks) {
+    if (!task || task.tenure_ms === null || turn.state.nodes.get(node)?.owner !== conductor) continue
+    turn.updateTask(task, { tenure_ms: null })
+    ended++
+  }
+  return ended
 }
 
 /** Does the conductor have just what it owns, under a lease that never lapsed? Then every grant goes on, with epoch = session. */
@@ -80,9 +189,13 @@ export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
   conductor.peer = peer
   extend(turn, conductor, peer)
   const tenures: Record<string, number> = {}
+  const ms = tenureMs(turn.state)
   for (const [node, [task]] of turn.state.tasks) {
-    if (turn.state.nodes.get(node)?.owner === conductor.row.id && task?.tenure_ms && task.tenure_ms > turn.now)
-      tenures[task.id] = task.tenure_ms - turn.now
+    if (turn.state.nodes.get(node)?.owner !== conductor.row.id || !task?.tenure_ms) continue
+    // Stored before it is promised, and not at every renewal. What was promised once is never taken back.
+    if (ms > 0 && task.tenure_ms - turn.now < ms * TENURE_RENEWED_BELOW)
+      turn.updateTask(task, { tenure_ms: turn.now + ms })
+    if (task.tenure_ms > turn.now) tenures[task.id] = task.tenure_ms - turn.now
   }
   turn.send(peer, { type: 'lease', rid: message.rid, ms: turn.state.site.lease_ms, tenures })
 }
@@ -93,13 +206,29 @@ export function closed(turn: Turn, peer: Peer): void {
   if (conductor?.peer === peer) conductor.peer = null
 }
 
+/**
+ * When its lease is over, with the time for it to have noticed. By the monotonic clock where this hub gave the lease, so that setting the
+ * wall clock neither ends one early nor makes anybody wait; a stored horizon is believed as far as one can reach.
+ */
+export function lapsesAt(turn: Turn, conductor: ConductorState, marginMs: number): number {
+  if (conductor.leaseMono !== undefined) return turn.now + (conductor.leaseMono - turn.env.mono()) + marginMs
+  conductor.leaseUntil = Math.min(conductor.leaseUntil, turn.now + HORIZON_MS)
+  return conductor.leaseUntil + marginMs
+}
+
 function extend(turn: Turn, conductor: ConductorState, peer: Peer): void {
   const until = turn.now + turn.state.site.lease_ms
   conductor.leaseUntil = until
+  conductor.leaseMono = turn.env.mono() + turn.state.site.lease_ms
   // At once, not after the commit: should that fail, the number is not in the row and the attachment means nothing.
-  const attachment: Attachment = { session: conductor.row.session, leaseUntil: until }
+  const attachment: Attachment = {
+    ...(peer.attachment as Attachment),
+    session: conductor.row.session,
+    leaseUntil: until,
+  }
   peer.attachment = attachment
-  const horizon = conductor.row.horizon_ms ?? 0
-  if (until > horizon || horizon - turn.now < HORIZON_MS - HORIZON_WRITE_MS)
+  const ahead = (conductor.row.horizon_ms ?? 0) - turn.now
+  // One that is too far ahead is of a clock that was set back since: nobody must wait for it.
+  if (until - turn.now > ahead || ahead < HORIZON_MS - HORIZON_WRITE_MS || ahead > HORIZON_MS)
     turn.updateConductor(conductor.row, { horizon_ms: turn.now + HORIZON_MS })
 }

@@ -4,23 +4,35 @@ import { conductors, sites, tasks } from '../schema/organisation.ts'
 import { select, type ConductorRow, type SiteRow, type TaskRow } from '../schema/rows.ts'
 import type { Peer, Sql, Statement } from '../ports.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
+import { labelText } from '../../shared/ring.ts'
+import { LABELS_FIELD } from '../../shared/ring-labels.ts'
 
 /** A conductor; `leaseUntil` (ms, wall clock) is 0 while it has none. It is a member of the ring while it has a lease. */
 export interface ConductorState {
   row: ConductorRow
   peer: Peer | null
   leaseUntil: number
+  /** The same by the monotonic clock, when this hub gave it: a wall clock that is set forward ends no lease. */
+  leaseMono?: number
+  /** Runs of the process whose session a newer run ended. One that is back lives at the same time as another: a clone. */
+  replaced?: string[]
+  /** Upgrades that this hub has seen and that could be played again. */
+  seen?: Map<string, number>
 }
 
 /** The part of a node that ownership needs; whole rows are read when a turn touches the node. */
 export interface NodeIndex {
   readonly id: string
   driver: string
+  /** Labels that its conductor must have, as the ring writes them. */
+  labels: string
   owner: string | null
   moved: number
   specVersion: number
   bootIp: string | null
-  /** Asked to be released by its owner, for another. */
+  /** The ring wants it there next; null: it stays. Its live owner is asked to release it when nothing is done with it. */
+  target: string | null
+  /** Its owner was asked. */
   dropping: boolean
 }
 
@@ -35,8 +47,12 @@ export interface HubState {
 
 /** What a socket's attachment keeps over hibernation. */
 export interface Attachment {
+  /** -1: it has not said hello. */
   session: number
   leaseUntil: number
+  /** As its upgrade was signed, and when that came. */
+  incarnation: string
+  openedAt: number
 }
 
 export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]): Promise<HubState> {
@@ -58,18 +74,20 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
     state.conductors.set(row.id, { row, peer: peer ?? null, leaseUntil })
   }
   const index = await sql.all(
-    'SELECT uuid, driver, conductor, moved, spec_version, boot_ip FROM nodes WHERE site = ?',
+    `SELECT uuid, driver, conductor, moved, spec_version, boot_ip, driver_info ->> '$.${LABELS_FIELD}' FROM nodes WHERE site = ?`,
     [siteId],
   )
-  for (const [id, driver, owner, moved, specVersion, bootIp] of index as [
+  for (const [id, driver, owner, moved, specVersion, bootIp, labels] of index as [
     string,
     string,
     string | null,
     number,
     number,
+    string | null,
     string | null,
   ][]) {
-    state.nodes.set(id, { id, driver, owner, moved, specVersion, bootIp, dropping: false })
+    const asked = labels === null ? '' : labelText(JSON.parse(labels) as Record<string, string>)
+    state.nodes.set(id, { id, driver, labels: asked, owner, moved, specVersion, bootIp, target: null, dropping: false })
   }
   for (const task of await select(sql, tasks, "site = ? AND state = 'open' ORDER BY nseq", [siteId])) {
     state.tasks.set(task.node, [...(state.tasks.get(task.node) ?? []), task])
@@ -80,8 +98,8 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
 /** Reads again what others write of the site's row: its key and authority (by enrolment), its address pool (by the API). */
 export async function refreshSite(sql: Sql, state: HubState): Promise<void> {
   const [site] = await select(sql, sites, 'id = ?', [state.site.id])
-  const { counter, ring_version } = state.site // the hub's own, perhaps drafted and not stored yet
-  if (site) state.site = { ...site, counter, ring_version }
+  const { counter, ring_version, offline_since } = state.site // the hub's own, perhaps drafted and not stored yet
+  if (site) state.site = { ...site, counter, ring_version, offline_since }
 }
 
 /** First statement of every batch: violates NOT NULL when another hub has taken the site over. Marks the batch as `turn`'s. */

@@ -11,15 +11,13 @@ import {
 } from '../../shared/protocol.ts'
 import { finish, undo, waiting } from '../provision/provision.ts'
 import type { Peer } from '../ports.ts'
-import type { NodeRow, TaskRow } from '../schema/rows.ts'
-import { rebalance } from './ownership.ts'
+import type { TaskRow } from '../schema/rows.ts'
+import { merged, takeFacts } from './facts.ts'
+import { becameIdle, tenureMs } from './ownership.ts'
 import { activeTask, epochOf, findTask, sessionOf, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
-
-/** At a site with one live conductor a task may be finished during a cut of the WAN; nobody else would do it anyway (rule 10). */
-const TENURE_MS = 45 * 60_000
 
 /** Sends a node's active task to its owner. New task, new owner, reconnected owner: the same idempotent call. */
 export async function assign(turn: Turn, nodeId: string): Promise<void> {
@@ -28,6 +26,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
   const index = state.nodes.get(nodeId)
   const owner = state.conductors.get(index?.owner ?? '')
   if (!task || !index || !owner?.peer) return
+  if (index.dropping) return // the next owner gets it with the node
   if (task.cancel && task.conductor !== owner.row.id) {
     turn.assign.delete(nodeId) // so that a task that follows is assigned, too: settle adds the node again
     return settle(turn, task, 'cancelled', null)
@@ -88,15 +87,14 @@ export async function intent(turn: Turn, peer: Peer, message: Message<'intent'>)
   const { step, epoch, rid, bmcSession } = message
   const isNew = bmcSession !== undefined && (await turn.node(task.node)).bmc_session !== bmcSession
   if (isNew) turn.updateNode(task.node, { bmc_session: bmcSession })
-  const alone = [...turn.state.conductors.values()].filter((conductor) => conductor.leaseUntil > 0).length === 1
-  const tenureMs = alone ? TENURE_MS : 0
+  const ms = tenureMs(turn.state)
   // A promise stays one: whether a later, shorter one was heard is not known.
-  const promised = Math.max(task.tenure_ms ?? 0, turn.now + tenureMs)
+  const promised = Math.max(task.tenure_ms ?? 0, turn.now + ms)
   turn.updateTask(task, {
     intent: { step, epoch, rid, bmcSession: bmcSession ?? null },
     tenure_ms: promised > turn.now ? promised : null,
   })
-  turn.send(peer, { type: 'proceed', id: task.id, rid, tenureMs })
+  turn.send(peer, { type: 'proceed', id: task.id, rid, tenureMs: ms })
 }
 
 export async function stepEvents(turn: Turn, peer: Peer, message: Message<'event'>): Promise<void> {
@@ -153,7 +151,6 @@ export async function result(turn: Turn, peer: Peer, message: Message<'result'>)
     outcome.ok ? null : outcome.fault,
   )
   turn.send(peer, { type: 'settled', id: task.id })
-  await rebalance(turn) // a node that waited for its task to end may move now
 }
 
 /** Ends an open task; the node's next one becomes active. */
@@ -172,52 +169,7 @@ export async function settle(
   else turn.state.tasks.delete(task.node)
   turn.updateNode(task.node, { task: rest[0]?.id ?? null, reservation: null })
   if (rest.length > 0) turn.assign.add(task.node)
-}
-
-/** Facts of many nodes; only differences are written. */
-export async function facts(turn: Turn, peer: Peer, message: Message<'facts'>): Promise<void> {
-  const conductor = sessionOf(turn.state, peer)
-  if (!conductor) return
-  const mine = Object.entries(message.nodes).filter(([uuid]) => turn.state.nodes.get(uuid)?.owner === conductor.row.id)
-  await turn.prefetch(mine.map(([uuid]) => uuid))
-  for (const [uuid, changed] of mine) await takeFacts(turn, uuid, changed)
-}
-
-export function notes(turn: Turn, peer: Peer, message: Message<'notes'>): void {
-  const conductor = sessionOf(turn.state, peer)
-  if (!conductor) return
-  for (const note of message.notes) {
-    if (turn.state.nodes.get(note.node)?.owner === conductor.row.id)
-      turn.note(note.node, note.task ?? null, note.at, note.stage, note.body)
-  }
-}
-
-const FACTS: Record<string, keyof NodeRow> = {
-  power_state: 'power_state',
-  boot_mode: 'boot_mode',
-  secure_boot: 'secure_boot',
-}
-
-async function takeFacts(turn: Turn, uuid: string, changed: Record<string, unknown>): Promise<void> {
-  const node = await turn.node(uuid)
-  const changes: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(changed)) {
-    const column = FACTS[key]
-    if (column && node[column] !== value) changes[column] = value
-  }
-  const { driver_internal_info: more } = changed
-  if (more !== undefined && typeof more === 'object') {
-    const all = merged(node.driver_internal_info as Record<string, unknown>, more as Record<string, unknown>)
-    if (JSON.stringify(all) !== JSON.stringify(node.driver_internal_info)) changes.driver_internal_info = all
-  }
-  if (Object.keys(changes).length === 0) return
-  turn.updateNode(uuid, changes as Partial<NodeRow>)
-  if ('power_state' in changes)
-    turn.event('node.power_state', {
-      node: uuid,
-      task: node.task,
-      body: { from: node.power_state, to: changes.power_state },
-    })
+  else becameIdle(turn, task.node)
 }
 
 /** The open task that a frame speaks of, when its sender may speak of it; else the sender is told why not. */
@@ -254,10 +206,4 @@ function heard(
   )
   turn.send(peer, { type: 'fenced', id: task.id, ...rid, epoch: message.epoch })
   return undefined
-}
-
-function merged(base: Record<string, unknown>, changes: Record<string, unknown>): Record<string, unknown> {
-  const all = { ...base, ...changes }
-  for (const [key, value] of Object.entries(changes)) if (value === null) delete all[key]
-  return all
 }

@@ -33,6 +33,10 @@ export class Turn {
   drafts = 0
   /** Nodes whose active task may have to be sent to their owner, at the end of the turn. */
   readonly assign = new Set<string>()
+  /** Conductor → nodes that it got in this turn and has not been told of. */
+  readonly gained = new Map<string, Set<string>>()
+  /** Nodes whose owner gets their grant again, at the end of the turn. */
+  readonly regrant = new Set<string>()
   /** Ports made, changed or deleted (null) in this turn, over what can be read. */
   readonly portChanges = new Map<string, PortRow | null>()
   #statements: Statement[] = []
@@ -131,8 +135,13 @@ export class Turn {
     this.write(insert(notes, { node, task, at: isoTime(at), stage, body }))
   }
 
-  audit(action: string, target: string, outcome: string, body: unknown, actor: string): void {
-    this.write(insert(audit, { at: this.time, actor, action, target, outcome, body }))
+  audit(action: string, target: string, outcome: string, body: unknown, actor: string, requestId?: string): void {
+    this.write(insert(audit, { at: this.time, actor, action, target, outcome, body, request_id: requestId ?? null }))
+  }
+
+  /** Has this turn changed the conductor's row already, so that what is stored is older? */
+  hasDrafted(conductor: string): boolean {
+    return this.#conductorChanges.has(conductor)
   }
 
   /** Runs `effect` once the batch is durable. */

@@ -4,6 +4,8 @@
 import { FaultError } from '../../shared/faults.ts'
 import { MARGIN_MS, passTime } from './due.ts'
 import type { HubDeps } from './hub.ts'
+import { rebalance, regrant, sendGained } from './ownership.ts'
+import { lapsesAt } from './sessions.ts'
 import { activeTask, isDriven, loadState, type HubState } from './state.ts'
 import { assign } from './tasks.ts'
 import { Turn } from './turn.ts'
@@ -86,9 +88,12 @@ export class Turns {
 
   async #draft(inputs: readonly Input[], answers: (() => void)[]): Promise<Turn> {
     const { env, sql, site, peers } = this.#deps
+    const isNew = this.#state === null
     this.#state ??= await loadState(sql, site.site, peers())
     const turn = new Turn(this.#state, env, sql)
     await passTime(turn)
+    // Which nodes were on their way is in no row: the ring says it again.
+    if (isNew) await rebalance(turn)
     await turn.prefetch(inputs.flatMap((input) => input.nodes))
     for (const input of inputs) {
       const before = turn.drafts
@@ -100,6 +105,8 @@ export class Turns {
         answers.push(() => input.failed(error))
       }
     }
+    for (const node of turn.regrant) await regrant(turn, node)
+    await sendGained(turn)
     for (const node of turn.assign) await assign(turn, node)
     return turn
   }
@@ -123,13 +130,14 @@ export class Turns {
    * The earliest due time of leases, tenures and open tasks; set before the commit, so that no due time is ever without its alarm. One
    * that rings too early is cheap; moving it with every renewal is not.
    */
-  async #setAlarm({ state, now }: Turn): Promise<void> {
+  async #setAlarm(turn: Turn): Promise<void> {
+    const { state, now } = turn
     const due: number[] = []
     for (const conductor of state.conductors.values())
-      if (conductor.leaseUntil > 0) due.push(conductor.leaseUntil + MARGIN_MS)
+      if (conductor.leaseUntil > 0) due.push(lapsesAt(turn, conductor, MARGIN_MS))
     for (const node of state.tasks.keys()) {
       const task = activeTask(state, node)!
-      due.push(task.deadline_ms)
+      if (state.site.offline_since === null) due.push(task.deadline_ms)
       if (task.tenure_ms !== null && !isDriven(state, node)) due.push(task.tenure_ms)
     }
     const at = due.length > 0 ? Math.max(now, Math.min(...due)) : null

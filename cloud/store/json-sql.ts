@@ -8,6 +8,8 @@ export interface Field {
   readonly since: number
   /** SQL of a scalar, or of JSON text. A function where the value depends on the microversion. */
   readonly sql: string | Json | ((version: number) => string)
+  /** Ours, not Ironic's: shown only to those who ask for it by name, so that Ironic's clients see what they know. */
+  readonly native?: true
 }
 
 /** JSON text with a %s for each of the SQL values, none of which is NULL. It is joined to the answer as it is. */
@@ -62,7 +64,7 @@ export function objectSql(fields: readonly Field[], version: number): string {
 
 /** The fields that a request of this version sees: all of them, or those of `names` (always with links). Throws 400 and 406. */
 export function visible(all: readonly Field[], version: number, names?: readonly string[]): Field[] {
-  if (!names) return all.filter((field) => field.since <= version)
+  if (!names) return all.filter((field) => field.since <= version && !field.native)
   for (const name of names) {
     const field = all.find((f) => f.name === name)
     if (!field) throw new FaultError('request.invalid', `Field "${name}" does not exist.`)

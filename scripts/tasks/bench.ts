@@ -21,6 +21,15 @@ export interface BenchResult {
 const BENCHES: Record<string, { about: string; load: () => Promise<{ run: () => Promise<BenchResult> }> }> = {
   api: { about: 'API requests per CPU second (P1)', load: () => import('../../cloud/bench-api.ts') },
   lifecycle: { about: '100 fake nodes from enroll to active (P2)', load: () => import('../../sim/bench-lifecycle.ts') },
+  dispatch: {
+    about: 'task dispatch, API to conductor and back (P7)',
+    load: () => import('../../sim/bench-dispatch.ts'),
+  },
+  ring: { about: 'balance, moves and planning time of the ring (P13)', load: () => import('../../sim/bench-ring.ts') },
+  'wan-cut': {
+    about: 'fifty deployments while the site is cut off (R5)',
+    load: () => import('../../sim/bench-wan-cut.ts'),
+  },
   ipmi: { about: 'BMC power polls per second and core (P4)', load: () => import('../../site-conductor/ipmi/bench.ts') },
   tftp: { about: 'TFTP rate with windowsize (P8)', load: () => import('../../site-conductor/tftp/bench.ts') },
   images: { about: 'image serving over HTTP (P9)', load: () => import('../../site-conductor/http-boot/bench.ts') },

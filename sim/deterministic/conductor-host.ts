@@ -162,13 +162,13 @@ export class ConductorHost {
           events.closed(code, why)
         }
         const fail = (ms: number) => world.clock.after(ms, () => process.run(() => close(1006, 'could not connect')))
-        const incarnation = headers['ferrule-incarnation'] ?? ''
+        const [incarnation, at] = [headers['ferrule-incarnation'] ?? '', Number(headers['ferrule-time'])]
         if (this.wire.isCut) fail(DIAL_TIMEOUT_MS)
         else {
           world.clock.after(this.wire.arrival() - world.clock.now, () => {
             if (closed || !process.alive) return
             const end = { process, message: (frame: string) => events.message(frame), closed: close }
-            connection = hub.accept(this.wire, this.id, incarnation, end)
+            connection = hub.accept(this.wire, { conductor: this.id, incarnation, at }, end)
             if (connection === undefined) return void fail(50)
             this.#connection = connection
             world.clock.after(this.wire.arrival() - world.clock.now, () =>

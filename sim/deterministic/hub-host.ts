@@ -6,6 +6,7 @@ import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
 import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
 import type { Peer, SiteRef } from '../../cloud/ports.ts'
 import { FaultError } from '../../shared/faults.ts'
+import type { UpgradeIdentity } from '../../shared/upgrade.ts'
 import { SimDatabase, type DatabaseFaults } from './database.ts'
 import { Process } from './process.ts'
 import type { Connection, End, Wire } from './wire.ts'
@@ -38,9 +39,10 @@ export class HubHost {
   }
 
   /** A conductor's connection arrives. */
-  accept(wire: Wire, conductor: string, incarnation: string, client: End): Connection | undefined {
+  accept(wire: Wire, upgrade: UpgradeIdentity, client: End): Connection | undefined {
     if (!this.process.alive) return undefined
     const process = this.process
+    const { conductor } = upgrade
     const end: End = {
       process,
       message: (frame) =>
@@ -66,7 +68,7 @@ export class HubHost {
     process.run(() => {
       this.#peers.add(peer)
       this.#object()
-        .onOpen(peer, incarnation)
+        .onOpen(peer, upgrade)
         .catch(() => peer.close(1011, 'the hub failed'))
     })
     return connection

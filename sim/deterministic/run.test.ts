@@ -1,8 +1,11 @@
 // The simulator itself: the same seed is the same history, different seeds are different ones, it runs production code, and a few seeds hold.
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { runSeed } from './run.ts'
+
+// A run is a second of computing; the processors may have other things to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 test('a seed gives the same history to the byte, and another seed another one', async () => {
   const lines: string[][] = [[], []]

@@ -10,8 +10,8 @@ async function connect(call: Call): Promise<Response> {
   if (headers.get('upgrade')?.toLowerCase() !== 'websocket')
     throw new FaultError('request.invalid', 'This path takes WebSocket upgrades.')
   if (!offered.includes(SUBPROTOCOL)) throw new FaultError('request.invalid', `The subprotocol must be ${SUBPROTOCOL}.`)
-  const { conductor, incarnation, organisation, site } = await verified(call)
-  return call.ports.hub.connect({ organisation, site }, conductor, incarnation, call.request)
+  const { organisation, site, ...upgrade } = await verified(call)
+  return call.ports.hub.connect({ organisation, site }, upgrade, call.request)
 }
 
 async function getBlob(call: Call): Promise<Response> {

@@ -99,6 +99,8 @@ export const NODE_FIELDS: readonly Field[] = [
   field('disable_power_off', 95, json(`'false'`)),
   field('instance_name', 104, 'NULL'),
   field('health', 109, 'NULL'),
+  // Since when its site is offline, so that what is shown may be out of date.
+  { ...field('stale_since', 8), native: true },
 ]
 
 /** What a list shows when nobody says which fields. */

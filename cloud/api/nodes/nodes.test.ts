@@ -33,7 +33,7 @@ describe('nodes', () => {
         'X-OpenStack-Ironic-API-Version': `1.${version}`,
       })
       expect(Object.keys(body).sort()).toEqual(
-        NODE_FIELDS.filter((f) => f.since <= version)
+        NODE_FIELDS.filter((f) => f.since <= version && !f.native)
           .map((f) => f.name)
           .sort(),
       )
@@ -53,6 +53,12 @@ describe('nodes', () => {
       'inspecting',
       'inspect wait',
     ])
+  })
+
+  it('fields of our own are shown to those who ask for them by name', async () => {
+    const { uuid } = await make()
+    const { status, body } = await site.api('GET', `/v1/nodes/${uuid}?fields=uuid,stale_since`)
+    expect([status, body]).toEqual([200, { uuid, stale_since: null, links: expect.anything() }])
   })
 
   it('names came with 1.5, fields with 1.8', async () => {

@@ -46,10 +46,18 @@ const Name = z
   .refine((name) => !/^[0-9a-f]{8}-/.test(name), 'a name must not look like a UUID')
 const Description = z.string().max(4096).nullable()
 
+/** How long a conductor that is away may go on with a task; null: 45 minutes while it is the only one, else not at all. */
+const TenureMs = z
+  .int()
+  .min(0)
+  .max(24 * 3_600_000)
+  .nullable()
+
 const SiteBody = z.strictObject({ name: Name, description: Description.optional(), pool: Pool.nullable().optional() })
 const PATCHABLE: Readonly<Record<string, Patchable>> = {
   description: { since: 1, schema: Description },
   pool: { since: 1, schema: Pool.nullable() },
+  tenure_ms: { since: 1, schema: TenureMs },
 }
 
 async function shown(call: Call, site: SiteRow) {
@@ -62,6 +70,8 @@ async function shown(call: Call, site: SiteRow) {
     fingerprint: site.public_key === null ? null : await fingerprint(site.public_key),
     ca: site.ca,
     lease_ms: site.lease_ms,
+    tenure_ms: site.tenure_ms,
+    offline_since: site.offline_since,
     created_at: site.created_at,
     updated_at: site.updated_at,
     links: links(call.base, `sites/${site.id}`),
@@ -104,13 +114,14 @@ async function patchSite(call: Call): Promise<Answer> {
   const changes: Partial<SiteRow> = { updated_at: isoTime(call.ports.env.now()) }
   for (const { op, path, value } of patch) {
     const root = path.slice(1)
-    if (root !== 'description' && root !== 'pool') throw invalid(`"${path}" cannot be changed by itself`)
+    if (!Object.hasOwn(PATCHABLE, root)) throw invalid(`"${path}" cannot be changed by itself`)
     Object.assign(changes, { [root]: op === 'remove' ? null : value })
   }
   await call.sql.batch([update(sites, 'id', site.id, changes)])
   const ref = { organisation: call.principal.organisation, site: site.id }
   const told = await call.ports.hub.command(ref, {
     kind: 'site.refresh',
+    addresses: 'pool' in changes,
     actor: call.principal.actor,
     requestId: call.requestId,
   })

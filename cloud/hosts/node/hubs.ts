@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { MAX_FRAME_BYTES } from '../../../shared/protocol.ts'
-import { SUBPROTOCOL } from '../../../shared/upgrade.ts'
+import { SUBPROTOCOL, type UpgradeIdentity } from '../../../shared/upgrade.ts'
 import type { Alarm, HubPort, Peer, Ports, SiteRef, Store } from '../../ports.ts'
 import { SiteHub } from '../../site-hub/hub.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
@@ -58,7 +58,8 @@ export class Hubs implements HubPort {
     noServer: true,
     // Compression costs three to five times the CPU for frames as small as these.
     perMessageDeflate: false,
-    maxPayload: MAX_FRAME_BYTES,
+    // A frame that is too large is the hub's to refuse, with a reason; far beyond that the socket ends.
+    maxPayload: MAX_FRAME_BYTES * 4,
     handleProtocols: (protocols) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   })
   #closed = false
@@ -84,11 +85,11 @@ export class Hubs implements HubPort {
     this.#offers.set(request, offer)
   }
 
-  async connect(site: SiteRef, conductor: string, incarnation: string, request: Request): Promise<Response> {
+  async connect(site: SiteRef, upgrade: UpgradeIdentity, request: Request): Promise<Response> {
     const offer = this.#offers.get(request)
     if (!offer) return new Response(null, { status: 426, headers: { Upgrade: 'websocket' } })
     this.#sockets.handleUpgrade(offer.message, offer.socket, offer.head, (socket) => {
-      this.#attach(this.#site(site), socket, conductor, incarnation)
+      this.#attach(this.#site(site), socket, upgrade)
     })
     return new Response(null, { headers: { [UPGRADED]: 'yes' } })
   }
@@ -138,7 +139,8 @@ export class Hubs implements HubPort {
     return entry
   }
 
-  #attach({ hub, peers }: Site, socket: WebSocket, conductor: string, incarnation: string): void {
+  #attach({ hub, peers }: Site, socket: WebSocket, upgrade: UpgradeIdentity): void {
+    const { conductor } = upgrade
     const peer: Peer = {
       conductor,
       attachment: undefined,
@@ -167,6 +169,6 @@ export class Hubs implements HubPort {
         .then(() => hub.onClose(peer))
         .catch(failed)
     })
-    hub.onOpen(peer, incarnation).catch(failed)
+    hub.onOpen(peer, upgrade).catch(failed)
   }
 }

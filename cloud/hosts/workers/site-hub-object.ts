@@ -2,7 +2,7 @@
 // comes back with what the rows and the sockets' attachments say. Its own storage holds nothing but the alarm.
 import { DurableObject } from 'cloudflare:workers'
 import { systemEnv } from '../../../shared/env.ts'
-import { SUBPROTOCOL } from '../../../shared/upgrade.ts'
+import { SUBPROTOCOL, type UpgradeIdentity } from '../../../shared/upgrade.ts'
 import type { Alarm, Peer, SiteRef } from '../../ports.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
 import { SiteHub } from '../../site-hub/hub.ts'
@@ -15,9 +15,8 @@ interface Kept {
   readonly value: unknown
 }
 
-/** Headers by which the Worker, which verified the upgrade, tells the object who connects. Nobody else can reach the object. */
-export const CONDUCTOR_HEADER = 'ferrule-verified-conductor'
-export const INCARNATION_HEADER = 'ferrule-verified-incarnation'
+/** By which the Worker, which verified the upgrade, tells the object who connects (JSON). Nobody else can reach the object. */
+export const UPGRADE_HEADER = 'ferrule-verified-upgrade'
 
 class SocketPeer implements Peer {
   readonly #socket: WebSocket
@@ -76,10 +75,11 @@ export class SiteHubObject extends DurableObject<WorkerEnv> {
   /** Takes a conductor's upgrade. */
   override async fetch(request: Request): Promise<Response> {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
-    const conductor = request.headers.get(CONDUCTOR_HEADER)!
+    const upgrade = JSON.parse(request.headers.get(UPGRADE_HEADER)!) as UpgradeIdentity
+    const { conductor } = upgrade
     this.ctx.acceptWebSocket(server, [conductor])
     server.serializeAttachment({ id: crypto.randomUUID(), conductor, value: undefined } satisfies Kept)
-    await this.#hub.onOpen(this.#peer(server), request.headers.get(INCARNATION_HEADER)!)
+    await this.#hub.onOpen(this.#peer(server), upgrade)
     return new Response(null, { status: 101, webSocket: client, headers: { 'Sec-WebSocket-Protocol': SUBPROTOCOL } })
   }
 

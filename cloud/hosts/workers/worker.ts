@@ -4,8 +4,9 @@ import { fault } from '../../../shared/faults.ts'
 import { createApp } from '../../app.ts'
 import type { Blobs, HubPort, Ports, SiteRef } from '../../ports.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
+import type { UpgradeIdentity } from '../../../shared/upgrade.ts'
 import { log, storeOf, type WorkerEnv } from './environment.ts'
-import { CONDUCTOR_HEADER, INCARNATION_HEADER, objectName, SiteHubObject } from './site-hub-object.ts'
+import { objectName, SiteHubObject, UPGRADE_HEADER } from './site-hub-object.ts'
 
 export { SiteHubObject }
 
@@ -33,10 +34,9 @@ class ObjectHubs implements HubPort {
     }
   }
 
-  async connect(site: SiteRef, conductor: string, incarnation: string, request: Request): Promise<Response> {
+  async connect(site: SiteRef, upgrade: UpgradeIdentity, request: Request): Promise<Response> {
     const headers = new Headers(request.headers)
-    headers.set(CONDUCTOR_HEADER, conductor)
-    headers.set(INCARNATION_HEADER, incarnation)
+    headers.set(UPGRADE_HEADER, JSON.stringify(upgrade))
     return this.#stub(site).fetch(new Request(request.url, { headers }))
   }
 

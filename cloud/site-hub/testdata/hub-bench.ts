@@ -71,6 +71,9 @@ export class HubBench {
   readonly #folder: string
   readonly #timers = new Map<number, () => void>()
   #timer = 0
+  #signed = 0
+  /** The monotonic clock goes on when a test sets the other. */
+  monoOffset = 0
 
   private constructor(folder: string, sql: FileDatabase, siteKey: { publicKey: string; privateKey: string }) {
     this.#folder = folder
@@ -99,7 +102,7 @@ export class HubBench {
   anotherHub(sql: Sql = this.sql): SiteHub {
     const env: Env = {
       now: () => this.now,
-      mono: () => this.now,
+      mono: () => this.now + this.monoOffset,
       setTimer: (_delay, run) => {
         const id = ++this.#timer
         this.#timers.set(id, run)
@@ -132,13 +135,22 @@ export class HubBench {
     this.now = end
   }
 
-  async connect(conductor: string, drivers: DriverFacts[] = [fakeDriver], grantsDigest: string | null = null): Promise<TestPeer> {
+  /** A socket that has said nothing yet. */
+  async open(conductor: string, incarnation = `run-${conductor}`, at = ++this.#signed): Promise<TestPeer> {
     const peer = new TestPeer(conductor)
     this.peers.add(peer)
-    await this.hub.onOpen(peer, `run-${conductor}`)
-    const hello: FromConductor = { type: 'hello', incarnation: `run-${conductor}`, version: '0', hostname: `conductor-${conductor}`, drivers, capabilities: [], grantsDigest, inflight: [] }
-    await this.say(peer, hello)
+    await this.hub.onOpen(peer, { conductor, incarnation, at: this.now + at })
     return peer
+  }
+
+  async connect(conductor: string, drivers: DriverFacts[] = [fakeDriver], grantsDigest: string | null = null, incarnation = `run-${conductor}`): Promise<TestPeer> {
+    const peer = await this.open(conductor, incarnation)
+    await this.say(peer, this.helloOf(conductor, grantsDigest, incarnation, drivers))
+    return peer
+  }
+
+  helloOf(conductor: string, grantsDigest: string | null, incarnation = `run-${conductor}`, drivers: DriverFacts[] = [fakeDriver]): FromConductor {
+    return { type: 'hello', incarnation, version: '0', hostname: `conductor-${conductor}`, drivers, capabilities: [], grantsDigest, inflight: [] }
   }
 
   async disconnect(peer: TestPeer): Promise<void> {

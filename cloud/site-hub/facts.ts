@@ -1,0 +1,70 @@
+// What conductors say about nodes outside of tasks: facts (power_state, …) and lines for the timeline. 1. Only a node's owner is heard.
+// 2. Only differences are written.
+import { Fault } from '../../shared/faults.ts'
+import type { FromConductor } from '../../shared/protocol.ts'
+import { powerRead, powerUnreadable } from '../provision/power-sync.ts'
+import type { Peer } from '../ports.ts'
+import type { NodeRow } from '../schema/rows.ts'
+import { sessionOf } from './state.ts'
+import type { Turn } from './turn.ts'
+
+type Message<T> = Extract<FromConductor, { type: T }>
+
+/** Facts of many nodes; only differences are written. */
+export async function facts(turn: Turn, peer: Peer, message: Message<'facts'>): Promise<void> {
+  const conductor = sessionOf(turn.state, peer)
+  if (!conductor) return
+  const mine = Object.entries(message.nodes).filter(([uuid]) => turn.state.nodes.get(uuid)?.owner === conductor.row.id)
+  await turn.prefetch(mine.map(([uuid]) => uuid))
+  for (const [uuid, { power_state: power, power_fault: failure, ...rest }] of mine) {
+    if (power === 'power on' || power === 'power off') await powerRead(turn, uuid, power)
+    const fault = Fault.safeParse(failure)
+    if (fault.success) await powerUnreadable(turn, uuid, fault.data)
+    await takeFacts(turn, uuid, rest)
+  }
+}
+
+export function notes(turn: Turn, peer: Peer, message: Message<'notes'>): void {
+  const conductor = sessionOf(turn.state, peer)
+  if (!conductor) return
+  for (const note of message.notes) {
+    if (turn.state.nodes.get(note.node)?.owner === conductor.row.id)
+      turn.note(note.node, note.task ?? null, note.at, note.stage, note.body)
+  }
+}
+
+const FACTS: Record<string, keyof NodeRow> = {
+  power_state: 'power_state',
+  boot_mode: 'boot_mode',
+  secure_boot: 'secure_boot',
+}
+
+/** Facts that are certain: a task's step found them, or made them so. */
+export async function takeFacts(turn: Turn, uuid: string, changed: Record<string, unknown>): Promise<void> {
+  const node = await turn.node(uuid)
+  const changes: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(changed)) {
+    const column = FACTS[key]
+    if (column && node[column] !== value) changes[column] = value
+  }
+  const { driver_internal_info: more } = changed
+  if (more !== undefined && typeof more === 'object') {
+    const all = merged(node.driver_internal_info as Record<string, unknown>, more as Record<string, unknown>)
+    if (JSON.stringify(all) !== JSON.stringify(node.driver_internal_info)) changes.driver_internal_info = all
+  }
+  if (Object.keys(changes).length === 0) return
+  turn.updateNode(uuid, changes as Partial<NodeRow>)
+  if ('power_state' in changes)
+    turn.event('node.power_state', {
+      node: uuid,
+      task: node.task,
+      body: { from: node.power_state, to: changes.power_state },
+    })
+}
+
+/** Changes over `base`; a null removes its key. */
+export function merged(base: Record<string, unknown>, changes: Record<string, unknown>): Record<string, unknown> {
+  const all = { ...base, ...changes }
+  for (const [key, value] of Object.entries(changes)) if (value === null) delete all[key]
+  return all
+}
