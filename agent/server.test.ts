@@ -144,6 +144,16 @@ describe('commands', () => {
     expect(list.commands.map((result: { id: string }) => result.id)).toEqual([body.id])
   })
 
+  it('tell whoever waits some milliseconds of their end at once, or that they still run', async () => {
+    const { body } = await post('test.slow')
+    const path = `/v1/commands/${body.id}?agent_token=${token}`
+    expect((await ask('GET', `${path}&wait=10`)).body.command_status).toBe('RUNNING')
+    const waiting = ask('GET', `${path}&wait=60000`)
+    await sleep(20)
+    release!()
+    expect((await waiting).body.command_status).toBe('SUCCEEDED')
+  })
+
   it('that fail say so with 200 and an error', async () => {
     const running = post('test.slow', { fail: true }, {}, '&wait=true')
     await sleep(20)

@@ -66,6 +66,14 @@ function errorBody(error: unknown): { code: number; body: AgentErrorBody } {
   }
 }
 
+/** `wait=1000` (milliseconds) is ours: whoever waits hears of the end at once, and of progress in between. */
+async function endOr(ms: number, done: Promise<void>): Promise<void> {
+  const over = Promise.withResolvers<void>()
+  const timer = setTimeout(over.resolve, ms)
+  await Promise.race([done, over.promise])
+  clearTimeout(timer)
+}
+
 /** What a request gets: a value to send as JSON with 200. */
 async function route(request: http.IncomingMessage, options: ServerOptions): Promise<unknown> {
   const url = URL.parse(request.url ?? '/', 'http://agent')
@@ -92,12 +100,14 @@ async function route(request: http.IncomingMessage, options: ServerOptions): Pro
 
   const given = url.searchParams.get('agent_token') ?? ''
   if (!timingSafeEqual(sha256(given), sha256(options.token))) throw new AgentFault('Unauthorized', 'token invalid')
-  const wait = url.searchParams.get('wait')?.toLowerCase() === 'true'
+  const waits = url.searchParams.get('wait')?.toLowerCase() ?? ''
+  const wait = waits === 'true'
   if (id !== undefined) {
     const { result, done } = options.runner.get(id)
     if (method === 'DELETE') options.runner.abort(id)
     else if (method !== 'GET') throw new RouteError(405, 'GET or DELETE')
     if (wait) await done
+    else if (/^\d{1,5}$/.test(waits)) await endOr(Number(waits), done)
     return result
   }
   if (method === 'GET') return { commands: options.runner.list() }

@@ -2,10 +2,13 @@
 // it boots over the network again afterwards. Arguments: one JSON text, Prepared. Tells over IPC what was seen.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rackDirectory } from '../lab/namespaces.ts'
+import type { MachineSpec } from '../lab/qemu.ts'
 import type { RackMachine } from '../lab/rack.ts'
 import { startRackSite } from './demo/rack-site.ts'
 
 export interface Prepared {
+  /** They boot over the network first, unless their BMC says otherwise. */
+  readonly machines: readonly Pick<MachineSpec, 'name' | 'firmware' | 'networkBoot'>[]
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
   readonly image: { readonly path: string; readonly sha256: string }
 }
@@ -21,11 +24,12 @@ export interface Seen {
   readonly starts: readonly string[]
 }
 
+/** For each wait; machines side by side share the processors, and OVMF waits a minute for a network that has nothing for it. */
 const PATIENCE_MS = 150_000
 
-const { ramdisk, image } = JSON.parse(process.argv[2] ?? '{}') as Prepared
+const { machines, ramdisk, image } = JSON.parse(process.argv[2] ?? '{}') as Prepared
 const site = await startRackSite({
-  machines: [{ name: 'bios', firmware: 'bios', bootOrder: ['net', 'disk'], disks: [{ sizeGiB: 8 }] }],
+  machines: machines.map((machine) => ({ ...machine, bootOrder: ['net', 'disk'], disks: [{ sizeGiB: 8 }] })),
   ramdisk,
   image: image.path,
   directory: rackDirectory(),
@@ -44,11 +48,13 @@ await site.close()
 process.exit(code)
 
 async function tell({ name, mac, bmc, machine, console, powerLog }: RackMachine): Promise<Seen> {
+  const { firmware } = machine.spec
+  const patienceMs = PATIENCE_MS * (firmware === 'uefi' ? 2 : 1) * machines.length
   const lines: string[] = []
   console.follow((line) => lines.push(line))
   const count = (pattern: RegExp) => lines.filter((line) => pattern.test(line)).length
   const until = async (what: string, check: () => Promise<boolean> | boolean) => {
-    for (const end = Date.now() + PATIENCE_MS; !(await check()); await sleep(200)) {
+    for (const end = Date.now() + patienceMs; !(await check()); await sleep(200)) {
       if (Date.now() < end) continue
       throw new Error(`${name}: no ${what}; the console ends with\n${lines.slice(-25).join('\n')}`)
     }
@@ -58,7 +64,7 @@ async function tell({ name, mac, bmc, machine, console, powerLog }: RackMachine)
     name,
     driver: 'ipmi',
     driver_info: { ipmi_address: bmc.address, ipmi_username: bmc.username, ipmi_password: bmc.password },
-    properties: { capabilities: `boot_mode:${name}` },
+    properties: { capabilities: `boot_mode:${firmware}` },
     automated_clean: false,
   })) as { uuid: string }
   await api.call('POST', '/ports', { node_uuid: uuid, address: mac })

@@ -5,8 +5,8 @@ const POLL_MS = 50
 
 export interface Console {
   readonly path: string
-  /** Calls `onLine` for every whole line, from the start of the file on; returns how to stop. */
-  follow(onLine: (line: string) => void): () => void
+  /** Calls `onLine` for every whole line, from the start of the file on, at most `pollMs` (50) late; returns how to stop. */
+  follow(onLine: (line: string) => void, pollMs?: number): () => void
   /**
    * The next line that matches, among those after the last match of this method.
    * Rejects when `timeoutMs` is over, with the last lines seen.
@@ -17,7 +17,7 @@ export interface Console {
 /** `path` need not exist yet. */
 export function followConsole(path: string): Console {
   let seen = 0
-  const follow = (onLine: (line: string) => void) => tail(path, onLine)
+  const follow: Console['follow'] = (onLine, pollMs = POLL_MS) => tail(path, onLine, pollMs)
   return {
     path,
     follow,
@@ -46,7 +46,7 @@ export function followConsole(path: string): Console {
   }
 }
 
-function tail(path: string, onLine: (line: string) => void): () => void {
+function tail(path: string, onLine: (line: string) => void, pollMs: number): () => void {
   const chunk = Buffer.alloc(65_536)
   const decoder = new TextDecoder()
   let file: number | null = null
@@ -64,7 +64,7 @@ function tail(path: string, onLine: (line: string) => void): () => void {
       }
     }
   }
-  const timer = setInterval(poll, POLL_MS).unref() // a follower alone is no reason to go on
+  const timer = setInterval(poll, pollMs).unref() // a follower alone is no reason to go on
   return () => {
     if (stopped) return
     stopped = true

@@ -1,4 +1,6 @@
-// Commands over real TLS to the agent's own server: pinning, the last-moment check, lost answers, failures as faults.
+// Commands over real TLS to the agent's own server: pinning, the last-moment check, kept connections, lost answers, failures as faults.
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeCertificate, type OwnCertificate } from '../agent/certificate.ts'
 import type { CommandRunner } from '../agent/command-runner.ts'
@@ -7,19 +9,29 @@ import { type AgentServer, startServer } from '../agent/server.ts'
 import type { CommandResult } from '../shared/agent-protocol.ts'
 import { systemEnv } from '../shared/env.ts'
 import { FaultError } from '../shared/faults.ts'
-import { type AgentConnection, findCommand, runningCommand, startCommand, waitForCommand } from './agent-client.ts'
+import {
+  type AgentConnection,
+  type AgentConnections,
+  findCommand,
+  openAgentConnections,
+  runningCommand,
+  startCommand,
+  waitForCommand,
+} from './agent-client.ts'
 
 const TOKEN = 'a-token-of-this-boot-with-more-than-32-characters'
 const fast = { ...systemEnv, setTimer: (delayMs: number, run: () => void) => systemEnv.setTimer(delayMs / 100, run) }
 
 let own: OwnCertificate
 let server: AgentServer
+let connections: AgentConnections
 let runner: CommandRunner
 let commands: CommandResult[]
 let bodies: { name: string; params: Record<string, unknown>; epoch?: number }[]
 let onStart: (entry: CommandResult) => void
 
 beforeEach(async () => {
+  connections = openAgentConnections()
   own = await makeCertificate(['127.0.0.1'], new Date())
   commands = []
   bodies = []
@@ -61,10 +73,14 @@ beforeEach(async () => {
     log: () => {},
   })
 })
-afterEach(() => server.close())
+afterEach(async () => {
+  await connections.close()
+  await server.close()
+})
 
 const silentAgent: AgentConnection['heartbeats'] = { count: () => 0, after: () => new Promise(() => undefined) }
 const agent = (more: Partial<AgentConnection> = {}): AgentConnection => ({
+  connections,
   heartbeats: silentAgent,
   url: `https://127.0.0.1:${server.port}`,
   token: TOKEN,
@@ -101,6 +117,39 @@ test('a refused last-moment check lets no command out, and its own fault comes b
   }
   await expect(startCommand(agent({ before }), 'standby.sync', {})).rejects.toMatchObject({ fault: { code: 'fenced' } })
   expect(bodies).toEqual([])
+})
+
+test('commands one after another share a connection, and each is checked before it leaves', async () => {
+  let opened = 0
+  const relay = createServer((socket) => {
+    opened++
+    const inner = connect(server.port, '127.0.0.1')
+    for (const end of [socket, inner]) end.on('error', () => end.destroy())
+    socket.pipe(inner).pipe(socket)
+  }).listen(0, '127.0.0.1')
+  await once(relay, 'listening')
+  let checks = 0
+  let refused = false
+  const before = () => {
+    checks++
+    if (refused) throw new FaultError('fenced', 'taken away')
+  }
+  const near = agent({ url: `https://127.0.0.1:${(relay.address() as AddressInfo).port}`, before })
+  await startCommand(near, 'standby.sync', {})
+  await findCommand(near, commands[0]!.id)
+  await startCommand(near, 'standby.power_off', {})
+  expect({ opened, checks }).toEqual({ opened: 1, checks: 2 })
+  refused = true
+  await expect(startCommand(near, 'standby.sync', {})).rejects.toMatchObject({ fault: { code: 'fenced' } })
+  expect(bodies.map(({ name }) => name)).toEqual(['standby.sync', 'standby.power_off'])
+  // A kept connection is no way around the certificate.
+  const other = await makeCertificate(['127.0.0.1'], new Date())
+  await expect(
+    startCommand({ ...near, before: () => {}, certificate: other.certPem }, 'standby.sync', {}),
+  ).rejects.toMatchObject({ fault: { code: 'agent.lost' } })
+  expect(bodies).toHaveLength(2)
+  await connections.close()
+  relay.close()
 })
 
 test('a stale epoch is fenced', async () => {
@@ -168,6 +217,20 @@ test('a heartbeat ends the wait at once: no poll is needed', async () => {
   }
   const command = await startCommand(agent(), 'standby.prepare_image', {})
   expect(await waitForCommand(agent({ env: noTimers, heartbeats }), command)).toEqual({})
+})
+
+test('the end of a command is heard from the agent itself: no timer and no heartbeat is needed', async () => {
+  const noTimers = { ...fast, setTimer: () => () => {} }
+  const done = Promise.withResolvers<void>()
+  runner.get = () => ({ result: commands[0]!, done: done.promise })
+  onStart = (entry) => {
+    setTimeout(() => {
+      Object.assign(entry, { command_status: 'SUCCEEDED', command_result: {} })
+      done.resolve()
+    }, 50)
+  }
+  const command = await startCommand(agent(), 'standby.prepare_image', {})
+  expect(await waitForCommand(agent({ env: noTimers }), command)).toEqual({})
 })
 
 test('a command that the agent does not know any more is undefined, and while waiting it is agent.lost', async () => {

@@ -1,6 +1,7 @@
 // Commands to the agent in a deploy ramdisk, over TLS with the certificate of its heartbeat pinned (reference: ironic agent API).
 // 1. `before` runs in the turn in which a command leaves. 2. Each command carries the epoch: the agent refuses an older one.
 // 3. A command whose answer was lost is looked for before it is sent again. 4. A command under way is picked up, not restarted.
+// 5. A connection is kept between commands: a handshake is most of what one costs.
 import { X509Certificate } from 'node:crypto'
 import https from 'node:https'
 import type { TLSSocket } from 'node:tls'
@@ -15,11 +16,16 @@ import {
 } from '../shared/agent-protocol.ts'
 import type { Env } from '../shared/env.ts'
 import { FaultError, type FaultCode } from '../shared/faults.ts'
+import type { Closable } from './site.ts'
 import { sleep, sleepOr } from './timing.ts'
 
 const REQUEST_TIMEOUT_MS = 60_000
 /** A question is asked again anyway; packets to a machine that is gone are lost without a word for a minute. */
 const QUESTION_TIMEOUT_MS = 15_000
+/** Node's HTTP servers close what is idle for 5 s; agents that say nothing of it may do so sooner or later. */
+const MAX_IDLE_MS = 4_000
+/** Certificates of agents that are remembered; whose is forgotten gets a new connection. */
+const MAX_KEEPERS = 4_096
 const TRIES = 3
 const RETRY_PAUSE_MS = 2_000
 const POLL_MS = 1_000
@@ -28,7 +34,47 @@ const MAX_SILENCE_MS = 120_000
 /** After so long it is asked whether the agent can come back at all. */
 const LOOK_AFTER_MS = 5_000
 
+/** Connections to agents that are open between commands: for each pinned certificate a keeper of its own, so none is used for another. */
+export interface AgentConnections extends Closable {
+  keeper(certificate: string): https.Agent
+}
+
+/**
+ * A connection that is not used goes before the agent would close it (its Keep-Alive header says when). No session is resumed: a new connection
+ * shows its certificate.
+ */
+export function openAgentConnections(): AgentConnections {
+  const keepers = new Map<string, https.Agent>()
+  return {
+    keeper(certificate) {
+      const known = keepers.get(certificate)
+      if (known !== undefined) return known
+      const pinned = new X509Certificate(certificate)
+      const keeper = new https.Agent({
+        keepAlive: true,
+        maxFreeSockets: 1,
+        maxCachedSessions: 0,
+        timeout: MAX_IDLE_MS,
+        ca: [certificate],
+        // The name in the certificate is the agent's own claim; being the very one that came with the token is what counts.
+        // (Node keeps no connection whose request brings a check of its own.)
+        checkServerIdentity: (_, shown) =>
+          pinned.raw.equals(shown.raw) ? undefined : new Error('another certificate than at the heartbeat'),
+      })
+      keepers.set(certificate, keeper)
+      // What the forgotten one still holds ends by itself.
+      if (keepers.size > MAX_KEEPERS) keepers.delete(keepers.keys().next().value!)
+      return keeper
+    },
+    async close() {
+      for (const keeper of keepers.values()) keeper.destroy()
+      keepers.clear()
+    },
+  }
+}
+
 export interface AgentConnection {
+  readonly connections: AgentConnections
   /** https://address:port */
   readonly url: string
   readonly token: string
@@ -87,10 +133,18 @@ export async function runningCommand(agent: AgentConnection, name: string): Prom
   return last?.command_name === shortName(name) && last.command_status === 'RUNNING' ? last : undefined
 }
 
-/** The command `id`; undefined when the agent does not know it (it was restarted, say). */
-export async function findCommand(agent: AgentConnection, id: string): Promise<CommandResult | undefined> {
+/**
+ * The command `id`; undefined when the agent does not know it (it was restarted, say). `waitMs`: our agent answers when the command has ended, at
+ * the latest after so long; Ironic's own knows `wait=true` only and answers at once.
+ */
+export async function findCommand(
+  agent: AgentConnection,
+  id: string,
+  waitMs?: number,
+): Promise<CommandResult | undefined> {
+  const path = `/v1/commands/${encodeURIComponent(id)}${waitMs === undefined ? '' : `?wait=${waitMs}`}`
   try {
-    return commandResultSchema.parse(await request(agent, 'GET', `/v1/commands/${encodeURIComponent(id)}`))
+    return commandResultSchema.parse(await request(agent, 'GET', path))
   } catch (error) {
     if (error instanceof AgentRefusal && error.status === 404) return undefined
     throw error
@@ -109,11 +163,9 @@ export async function waitForCommand(
   let heardAt = agent.env.mono()
   while (current.command_status === 'RUNNING') {
     if (current.command_progress !== undefined) onProgress(current.command_progress)
-    const early = (signal: AbortSignal) => agent.heartbeats.after(heartbeats, signal)
-    await sleepOr(agent.env, POLL_MS, agent.signal, early)
-    heartbeats = agent.heartbeats.count()
+    const askedAt = agent.env.mono()
     try {
-      const found = await findCommand(agent, current.id)
+      const found = await findCommand(agent, current.id, POLL_MS)
       if (found === undefined) throw new FaultError('agent.lost', 'the agent was restarted in the middle of a command')
       current = found
       heardAt = agent.env.mono()
@@ -122,6 +174,12 @@ export async function waitForCommand(
       const fault = await judgeSilence(agent, agent.env.mono() - heardAt, error)
       if (fault !== undefined) throw fault
     }
+    // An answer that came early: an agent that does not hold it back, or none at all.
+    const leftMs = POLL_MS - (agent.env.mono() - askedAt)
+    if (current.command_status !== 'RUNNING' || leftMs <= 0) continue
+    const early = (signal: AbortSignal) => agent.heartbeats.after(heartbeats, signal)
+    await sleepOr(agent.env, leftMs, agent.signal, early)
+    heartbeats = agent.heartbeats.count()
   }
   if (current.command_status === 'SUCCEEDED') return current.command_result ?? {}
   const { type = 'unknown', message = current.command_status, details = '' } = current.command_error ?? {}
@@ -193,35 +251,32 @@ function shortName(name: string): string {
   return name.slice(name.indexOf('.') + 1)
 }
 
-/** One request on a connection of its own. A body is made, and `before` asked, when the secured connection is there. */
+/** One request. A body is made, and `before` asked, when the secured connection is there. */
 function request(agent: AgentConnection, method: 'GET' | 'POST', path: string, body?: () => string): Promise<unknown> {
   const url = new URL(path, agent.url)
   url.searchParams.set('agent_token', agent.token)
-  const pinned = new X509Certificate(agent.certificate)
   const timeoutMs = method === 'GET' ? QUESTION_TIMEOUT_MS : REQUEST_TIMEOUT_MS
   return new Promise((resolve, reject) => {
     const outgoing = https.request(url, {
       method,
-      agent: false,
-      ca: [agent.certificate],
-      // The name in the certificate is the agent's own claim; being the very one that came with the token is what counts.
-      checkServerIdentity: (_, shown) =>
-        pinned.raw.equals(shown.raw) ? undefined : new Error('another certificate than at the heartbeat'),
+      agent: agent.connections.keeper(agent.certificate),
       minVersion: 'TLSv1.2',
       timeout: timeoutMs,
       signal: agent.signal,
       headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
     })
+    const send = () => {
+      try {
+        if (body !== undefined) agent.before()
+        outgoing.end(body?.())
+      } catch (error) {
+        reject(error as Error)
+        outgoing.destroy()
+      }
+    }
     outgoing.on('socket', (socket) => {
-      ;(socket as TLSSocket).once('secureConnect', () => {
-        try {
-          if (body !== undefined) agent.before()
-          outgoing.end(body?.())
-        } catch (error) {
-          reject(error as Error)
-          outgoing.destroy()
-        }
-      })
+      if (outgoing.reusedSocket) send()
+      else (socket as TLSSocket).once('secureConnect', send)
     })
     outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)))
     outgoing.on('error', (error) => reject(agent.signal.aborted ? agent.signal.reason : new Unreachable(error.message)))

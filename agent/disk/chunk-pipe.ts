@@ -2,7 +2,7 @@
 // Invariant: a chunk's memory is reused only when both the hash and the store are done with it.
 import { alignedBuffer, CHUNK_BYTES } from './aligned.ts'
 import type { DigestAlgorithm } from './digest.ts'
-import { startHashThread } from './hash-thread.ts'
+import { type HashThread, startHashThread } from './hash-thread.ts'
 
 const nothing = new Uint8Array(0)
 
@@ -25,7 +25,9 @@ export function openChunkPipe(
   store: (chunk: Uint8Array<SharedArrayBuffer>, offset: number) => Promise<void>,
   depth = 6,
 ): ChunkPipe {
-  const hash = startHashThread(algorithm)
+  // Started with the first chunk: until then the processor that it would take is wanted for asking for the bytes.
+  let thread: HashThread | undefined
+  const hash = () => (thread ??= startHashThread(algorithm))
   const free = Array.from({ length: depth }, () => alignedBuffer(CHUNK_BYTES))
   const inFlight = new Set<Promise<void>>()
   let current = free.pop()!
@@ -39,7 +41,7 @@ export function openChunkPipe(
     const at = offset
     const work = async () => {
       try {
-        await Promise.all([hash.update(chunk), store(chunk, at)])
+        await Promise.all([hash().update(chunk), store(chunk, at)])
       } catch (error) {
         failure ??= error
       }
@@ -106,11 +108,11 @@ export function openChunkPipe(
       filled = 0
       await Promise.all(inFlight)
       if (failure !== undefined) throw failure
-      return hash.digest()
+      return hash().digest()
     },
     async close() {
       await Promise.all(inFlight)
-      await hash.close()
+      await thread?.close()
     },
   }
   return pipe

@@ -67,8 +67,10 @@ const pause = (ms: number, signal: AbortSignal) =>
 /** Follows redirects; credentials stay at the origin they were given for, and https never becomes http. */
 async function open(start: URL, progress: Progress, options: DownloadOptions): Promise<HttpAnswer> {
   let url = start
-  const ca = options.caPem === undefined ? undefined : [options.caPem, ...rootCertificates]
-  const settings = { signal: options.signal, ca, timeoutMs: options.connectTimeoutMs ?? 60_000 }
+  const { signal, caPem, connectTimeoutMs: timeoutMs = 60_000 } = options
+  // Node makes the list of root certificates when it is first asked for: a good part of a second on a slow machine, for nothing without TLS.
+  const caFor = ({ protocol }: URL) =>
+    protocol === 'https:' && caPem !== undefined ? [caPem, ...rootCertificates] : undefined
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const headers: Record<string, string> = {
       accept: '*/*',
@@ -78,7 +80,7 @@ async function open(start: URL, progress: Progress, options: DownloadOptions): P
     if (options.authorization && url.origin === start.origin) headers['authorization'] = options.authorization
     if (progress.bytes > 0) headers['range'] = `bytes=${progress.bytes}-`
     if (progress.bytes > 0 && progress.source?.validator) headers['if-range'] = progress.source.validator
-    const answer = await httpGet(url, headers, settings)
+    const answer = await httpGet(url, headers, { signal, timeoutMs, ca: caFor(url) })
     if (![301, 302, 303, 307, 308].includes(answer.status)) return answer
     answer.destroy()
     const next = URL.parse(answer.headers['location'] ?? '', url)

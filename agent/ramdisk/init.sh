@@ -40,6 +40,7 @@ done
 
 # Exit code 3: the agent must stay silent (its token belongs to another). Otherwise it is started again.
 while :; do
+  say "agent starts"
   /opt/ferrule/node /opt/ferrule/start.cjs
   code=$?
   say "agent ended with $code"

@@ -5,7 +5,7 @@ import { open } from '../../shared/sealing.ts'
 import { CONNECT_PATH, ENROL_PATH } from '../../shared/upgrade.ts'
 import { SOCKETS } from './contract-sockets.ts'
 import { drive, expect, expectStatus, makeNode, withConductor, type ContractTest } from './contract-steps.ts'
-import { ask, enrol, fresh, newEnrolment, upgradeHeaders, type Reply } from './test-conductor.ts'
+import { ask, fresh, newEnrolment, upgradeHeaders, type Reply } from './test-conductor.ts'
 
 type DeployTask = Extract<ToConductor, { type: 'task' }>
 

@@ -24,7 +24,8 @@ export interface DemoMachine extends Pick<MachineSpec, 'name' | 'firmware' | 'ne
 export interface RackDemo {
   readonly machines: readonly DemoMachine[]
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
-  readonly grub?: string
+  /** For boot interface `pxe`: flags of the conductor. */
+  readonly loaders?: Readonly<Record<`loader-${string}`, string>>
   readonly image: { readonly path: string; readonly sha256: string; readonly format: 'raw' | 'qcow2' }
   /** Which system the image holds. */
   readonly system: 'tiny' | 'debian'
@@ -66,7 +67,7 @@ async function tell(): Promise<void> {
       ...(bootOrder && { bootOrder }),
     })),
     ramdisk: demo.ramdisk,
-    grub: demo.grub,
+    loaders: demo.loaders,
     image: demo.image.path,
     directory,
     print,

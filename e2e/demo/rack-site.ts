@@ -6,20 +6,22 @@ import { join } from 'node:path'
 import { startCloud } from '../../cloud/hosts/node/start.ts'
 import { KERNEL_ARGUMENTS, type MachineSpec } from '../../lab/qemu.ts'
 import { Rack } from '../../lab/rack.ts'
-import { HttpBootServer } from '../../site-conductor/http-boot/server.ts'
+import { HttpBootServer, type HttpTransfer } from '../../site-conductor/http-boot/server.ts'
 import { Api } from '../../sim/api.ts'
 
 export interface RackSiteOptions {
   readonly machines: readonly MachineSpec[]
   /** Files that were built outside: a rack has no internet. */
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
-  /** For machines with boot interface `pxe`. */
-  readonly grub?: string | undefined
+  /** Flags of the conductor for network loaders, beside those that it has anyway: for machines with boot interface `pxe`. */
+  readonly loaders?: Readonly<Record<`loader-${string}`, string>> | undefined
   /** Served at `imageUrl`. */
   readonly image: string
   /** Where console, logs and databases go. */
   readonly directory: string
   readonly print: (line: string) => void
+  /** Sees each transfer of the image as it goes. */
+  readonly onImage?: (transfer: HttpTransfer) => void
 }
 
 export interface RackSite {
@@ -33,10 +35,11 @@ export interface RackSite {
 export async function startRackSite({
   machines,
   ramdisk,
-  grub,
+  loaders,
   image,
   directory,
   print,
+  onImage,
 }: RackSiteOptions): Promise<RackSite> {
   mkdirSync(directory, { recursive: true })
   const rack = await Rack.up({ machines })
@@ -62,12 +65,16 @@ export async function startRackSite({
   const conductor = await startConductor(directory, cloud.url, token, rack.conductorAddress, {
     'deploy-kernel': ramdisk.kernel,
     'deploy-ramdisk': ramdisk.initrd,
-    ...(grub !== undefined && { 'loader-grub': grub }),
+    ...loaders,
   })
   await waitForConductor(api, conductor)
   print('conductor is up: enrolled, dialled out, holds a lease')
 
-  const images = new HttpBootServer({ address: rack.conductorAddress, port: 8080 })
+  const images = new HttpBootServer({
+    address: rack.conductorAddress,
+    port: 8080,
+    ...(onImage && { onProgress: onImage }),
+  })
   await images.start()
   images.publish('/image', { kind: 'file', path: image, contentType: 'application/octet-stream' })
   return {

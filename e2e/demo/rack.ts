@@ -9,6 +9,10 @@ import { inRack } from '../../lab/namespaces.ts'
 import type { DemoMachine, RackDemo } from './on-rack.ts'
 import type { MachineResult, RackMessage } from './say.ts'
 
+// Of the Debian packages pxelinux and syslinux-common.
+const PXELINUX = '/usr/lib/PXELINUX/pxelinux.0'
+const LDLINUX = '/usr/lib/syslinux/modules/bios/ldlinux.c32'
+
 export interface RackOptions {
   readonly print: (line: string) => void
   /** Told side by side. Default: one BIOS machine called metal-1. */
@@ -35,7 +39,7 @@ export async function deployOnRack(options: RackOptions): Promise<readonly Machi
   const demo: RackDemo = {
     machines,
     ramdisk: { kernel, initrd },
-    ...(machines.some(({ bootInterface }) => bootInterface === 'pxe') && { grub: await buildGrubNetboot() }),
+    loaders: await pxeLoaders(machines),
     image: { path: image.path, sha256: image.sha256, format },
     system,
     automatedClean,
@@ -61,6 +65,16 @@ export async function deployOnRack(options: RackOptions): Promise<readonly Machi
   const code = await rack.exited
   if (outcome?.type === 'done') return outcome.machines
   throw new Error(outcome?.type === 'failed' ? outcome.message : `the rack ended with exit code ${code}`)
+}
+
+/** Where iPXE is not wanted: GRUB for UEFI, Debian's PXELINUX for a BIOS. */
+async function pxeLoaders(machines: readonly DemoMachine[]): Promise<NonNullable<RackDemo['loaders']>> {
+  const wants = (firmware: DemoMachine['firmware']) =>
+    machines.some((machine) => machine.bootInterface === 'pxe' && machine.firmware === firmware)
+  return {
+    ...(wants('uefi') && { 'loader-grub': await buildGrubNetboot() }),
+    ...(wants('bios') && { 'loader-pxelinux': PXELINUX, 'loader-ldlinux': LDLINUX }),
+  }
 }
 
 function tail(path: string): string {

@@ -34,6 +34,9 @@ export interface StoryResult {
   readonly osLine: string
   /** From the deploy verb to the console line. */
   readonly seconds: number
+  /** When the verb was sent and when the node was seen to be active; milliseconds since 1970. */
+  readonly verbAtMs: number
+  readonly activeAtMs: number
 }
 
 /** Tells the story and answers what the deployed system said. Throws when it ends badly. */
@@ -67,19 +70,19 @@ export async function deployStory(
       { op: 'add', path: '/instance_info/image_os_hash_value', value: image.sha256 },
       { op: 'add', path: '/instance_info/image_disk_format', value: image.format },
     ])
-    const started = Date.now()
     const configdrive = {
       meta_data: { hostname: `${machine.name}.demo` },
       ...(machine.instance ?? { user_data: '#cloud-config\n# from `npm run demo`\n', network_data: {} }),
     }
+    const verbAtMs = Date.now()
     await api.provision(uuid, 'active', { configdrive })
     await waitFor(api, uuid, 'active', timeoutMs)
     const activeAtMs = Date.now()
     const osLine = await machine.osUp()
-    const seconds = (Date.now() - started) / 1000
+    const seconds = (Date.now() - verbAtMs) / 1000
     const bootSeconds = (Date.now() - activeAtMs) / 1000
     print(`the deployed system has booted from its disk and says who it is, ${bootSeconds.toFixed(1)} s after "active"`)
-    return { uuid, osLine, seconds }
+    return { uuid, osLine, seconds, verbAtMs, activeAtMs }
   } finally {
     await narrator.stop()
   }

@@ -1,4 +1,5 @@
 // `npm run bench -- NAME`: one benchmark beside its anchor. The last line has figure, anchor and ratio; exit code 1 below the goal's floor.
+import { ensureDebianPackages, type Purpose } from '../debian.ts'
 import { onShutdown } from '../shutdown.ts'
 
 /** What a benchmark answers: `figure` against `anchor` in `unit`; `floor` is the figure below which the goal is missed. */
@@ -18,7 +19,10 @@ export interface BenchResult {
   readonly text: string
 }
 
-const BENCHES: Record<string, { about: string; load: () => Promise<{ run: () => Promise<BenchResult> }> }> = {
+const BENCHES: Record<
+  string,
+  { about: string; needs?: Purpose; load: () => Promise<{ run: (args: readonly string[]) => Promise<BenchResult> }> }
+> = {
   api: { about: 'API requests per CPU second (P1)', load: () => import('../../cloud/bench-api.ts') },
   lifecycle: { about: '100 fake nodes from enroll to active (P2)', load: () => import('../../sim/bench-lifecycle.ts') },
   dispatch: {
@@ -34,9 +38,14 @@ const BENCHES: Record<string, { about: string; load: () => Promise<{ run: () => 
   tftp: { about: 'TFTP rate with windowsize (P8)', load: () => import('../../site-conductor/tftp/bench.ts') },
   images: { about: 'image serving over HTTP (P9)', load: () => import('../../site-conductor/http-boot/bench.ts') },
   agent: { about: 'image write by the agent (P10)', load: () => import('../../agent/bench.ts') },
+  deploy: {
+    about: 'gaps of one deployment, phase by phase (P11); --runs N, --write-docs',
+    needs: 'lab',
+    load: () => import('../../e2e/bench-deploy/run.ts'),
+  },
 }
 
-const [name = ''] = process.argv.slice(2)
+const [name = '', ...args] = process.argv.slice(2)
 const bench = BENCHES[name]
 if (!bench) {
   console.error(
@@ -48,7 +57,8 @@ if (!bench) {
 }
 console.log(`Node ${process.version}`)
 onShutdown(() => undefined)
-const result = await (await bench.load()).run()
+if (bench.needs) ensureDebianPackages(bench.needs, console.log)
+const result = await (await bench.load()).run(args)
 const number = (value: number | null) =>
   value === null ? '–' : value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(2)
 const reached = result.smallerIsBetter ? result.figure <= result.floor : result.figure >= result.floor

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import type { CommandProgress } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { BLOB } from '../../shared/sealing.ts'
-import { type AgentConnection, startCommand, waitForCommand } from '../agent-client.ts'
+import { type AgentConnection, openAgentConnections, startCommand, waitForCommand } from '../agent-client.ts'
 import { bootModeOf } from '../capabilities.ts'
 import { buildConfigDrive, type ConfigDriveContent } from '../config-drive/config-drive.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
@@ -33,6 +33,7 @@ export async function agentOf<Info>(
   const { before, env, signal, task } = context
   const [{ agents }, { node }] = [context.site, context.node]
   return {
+    connections: context.site.resource(openAgentConnections),
     url,
     certificate,
     token: await openSecret(context, 'task.agent_token', sealed),

@@ -37,7 +37,7 @@ async function letIn(
   tokens: { boot: string; agent: string },
   loader: LoaderFamily,
 ): Promise<void> {
-  const { node, site, keep, driverInfo } = context as StepContext
+  const { node, site, keep, note, driverInfo } = context as StepContext
   const boot = bootOf(site)
   if (node.address === null && boot.givesAddresses)
     throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
@@ -51,7 +51,10 @@ async function letIn(
     properties: node.properties,
     instanceInfo: withoutSecrets(instanceInfo),
     shown,
-    onShown: () => keep({ agent_token_shown: true }),
+    async onShown() {
+      note('agent.lookup')
+      await keep({ agent_token_shown: true })
+    },
     call: url !== undefined && certificate !== undefined ? { url, certificate, version } : undefined,
   })
   const more = driverInfo['kernel_append_params']
