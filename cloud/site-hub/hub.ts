@@ -56,6 +56,8 @@ export class SiteHub {
   readonly #deps: HubDeps
   readonly #calls: Calls
   readonly #turns: Turns
+  /** Sockets of which a frame could not be stored: what follows on them is not heard, since it is said again behind that frame. */
+  readonly #failed = new WeakSet<Peer>()
 
   constructor(deps: HubDeps) {
     this.#deps = deps
@@ -97,8 +99,11 @@ export class SiteHub {
     const { message } = decoded
     const handle = handlers[message.type] as Handler<FromConductor>
     await this.#turns
-      .enqueue([], async (turn) => handle(turn, peer, message, { calls: this.#calls, deps: this.#deps }))
+      .enqueue([], async (turn) => {
+        if (!this.#failed.has(peer)) await handle(turn, peer, message, { calls: this.#calls, deps: this.#deps })
+      })
       .catch((error: unknown) => {
+        this.#failed.add(peer)
         this.#deps.log('error', 'hub.message_failed', {
           conductor: peer.conductor,
           type: message.type,

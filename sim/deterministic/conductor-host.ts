@@ -30,7 +30,7 @@ export interface ConductorHostOptions {
   readonly powerPollS: number
   readonly allowed: DriverWorld['allowed']
   /** Every frame that it sends. */
-  onFrame(conductor: string, frame: string): void
+  onFrame(conductor: string, frame: string, process: Process): void
 }
 
 const RESTART_MS = 2_000
@@ -135,6 +135,15 @@ export class ConductorHost {
     return once === again
   }
 
+  /** Tasks that its journal holds now. */
+  async journalled(): Promise<number> {
+    const { world, id } = this.#options
+    const disk = new SimDisk(world, `${id} at the end`)
+    for (const [name, bytes] of this.disk.files) disk.files.set(name, bytes)
+    const journal = await Journal.open(disk.mount(new Process(id, world.clock, world.random.stream('at the end'))))
+    return journal.entries.size
+  }
+
   #exited(process: Process, why: string): void {
     if (!process.alive) return
     this.#options.world.say(this.id, `exits: ${why}`)
@@ -178,7 +187,7 @@ export class ConductorHost {
         }
         return {
           send: (frame) => {
-            onFrame(this.id, frame)
+            onFrame(this.id, frame, process)
             try {
               connection?.send(0, frame)
             } catch {

@@ -151,7 +151,7 @@ function deployModel(process: Process, lan: Lan, management: Implementation<Ipmi
     steps: {
       async wait_agent(context) {
         const machine = machineOf(context)
-        const token = context.task.context['boot_token']
+        const token = context.task.context['boot_token'] ?? 'none'
         for (const end = context.env.mono() + (context.site.agentTimeoutMs ?? 0); context.env.mono() < end;) {
           if ((await lan.ask(process, () => machine.agent?.token)) === token)
             return { context: { agent_url: machine.address } }
