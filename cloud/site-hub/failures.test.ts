@@ -82,6 +82,45 @@ test('a commit that did fail is told so, and the next one works', async () => {
   expect(await bench.sql.all('SELECT count(*) FROM nodes')).toEqual([[1]])
 })
 
+test('an event that could not be stored takes with it what was said after it: no task is done without its steps', async () => {
+  let fail = 0
+  const failing: Sql = {
+    all: (sql, args) => bench.sql.all(sql, args),
+    batch: (statements) =>
+      statements.length > 1 && fail-- > 0 ? Promise.reject(new Error('SQLITE_BUSY')) : bench.sql.batch(statements),
+  }
+  bench.hub = bench.anotherHub(failing)
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  await provision(node, 'manage')
+  const { id, epoch } = a.last('task')
+  const event = (n: number, kind: 'started' | 'finished') =>
+    ({ type: 'event', id, epoch, events: [{ n, at: bench.now, step: 0, kind }] }) as const
+  const all = [event(1, 'started'), event(2, 'finished'), { type: 'result', id, epoch, outcome: { ok: true } }] as const
+  fail = 2 // all of it together, then the first by itself
+  await Promise.all(all.map((frame) => bench.say(a, frame)))
+  expect(a.closed?.code).toBe(1011)
+  expect((await bench.node(node)).provision_state).toBe('verifying')
+  const again = await bench.connect('a')
+  const { epoch: now } = again.last('task')
+  for (const frame of all) await bench.say(again, { ...frame, epoch: now })
+  expect((await bench.node(node)).provision_state).toBe('manageable')
+  const told = await bench.sql.all("SELECT type FROM events WHERE type LIKE 'step.%' ORDER BY id")
+  expect(told.flat()).toEqual(['step.started', 'step.finished'])
+})
+
+test('an event whose number is not the next one waits for those before it', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  await provision(node, 'manage')
+  const { id, epoch } = a.last('task')
+  const event = (n: number) => ({ n, at: bench.now, step: 0, kind: n === 1 ? 'started' : 'finished' }) as const
+  await bench.say(a, { type: 'event', id, epoch, events: [event(2)] })
+  expect(a.last('ack').upTo).toBe(0)
+  await bench.say(a, { type: 'event', id, epoch, events: [event(1), event(2)] })
+  expect(a.last('ack').upTo).toBe(2)
+})
+
 test('a lapse is not lost when the hub is made anew at each alarm', async () => {
   const { a, node } = await deploying()
   bench.peers.delete(a)
