@@ -1,6 +1,7 @@
 // What goes wrong around a hub: sockets that close while they are written to, commits without an answer, hubs that are made anew at any
 // moment, conductors that answer for others. Each test is named by what an operator would see.
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { FromConductor, StepEvent } from '../../shared/protocol.ts'
 import type { Sql } from '../ports.ts'
 import { HubBench, TestPeer } from './testdata/hub-bench.ts'
 
@@ -94,16 +95,21 @@ test('an event that could not be stored takes with it what was said after it: no
   const node = await bench.newNode()
   await provision(node, 'manage')
   const { id, epoch } = a.last('task')
-  const event = (n: number, kind: 'started' | 'finished') =>
-    ({ type: 'event', id, epoch, events: [{ n, at: bench.now, step: 0, kind }] }) as const
-  const all = [event(1, 'started'), event(2, 'finished'), { type: 'result', id, epoch, outcome: { ok: true } }] as const
+  const event = (n: number, kind: 'started' | 'finished'): FromConductor => {
+    return { type: 'event', id, epoch, events: [{ n, at: bench.now, step: 0, kind }] }
+  }
+  const all: FromConductor[] = [
+    event(1, 'started'),
+    event(2, 'finished'),
+    { type: 'result', id, epoch, outcome: { ok: true } },
+  ]
   fail = 2 // all of it together, then the first by itself
   await Promise.all(all.map((frame) => bench.say(a, frame)))
   expect(a.closed?.code).toBe(1011)
   expect((await bench.node(node)).provision_state).toBe('verifying')
   const again = await bench.connect('a')
   const { epoch: now } = again.last('task')
-  for (const frame of all) await bench.say(again, { ...frame, epoch: now })
+  for (const frame of all) await bench.say(again, { ...frame, epoch: now } as FromConductor)
   expect((await bench.node(node)).provision_state).toBe('manageable')
   const told = await bench.sql.all("SELECT type FROM events WHERE type LIKE 'step.%' ORDER BY id")
   expect(told.flat()).toEqual(['step.started', 'step.finished'])
@@ -114,7 +120,7 @@ test('an event whose number is not the next one waits for those before it', asyn
   const node = await bench.newNode()
   await provision(node, 'manage')
   const { id, epoch } = a.last('task')
-  const event = (n: number) => ({ n, at: bench.now, step: 0, kind: n === 1 ? 'started' : 'finished' }) as const
+  const event = (n: number): StepEvent => ({ n, at: bench.now, step: 0, kind: n === 1 ? 'started' : 'finished' })
   await bench.say(a, { type: 'event', id, epoch, events: [event(2)] })
   expect(a.last('ack').upTo).toBe(0)
   await bench.say(a, { type: 'event', id, epoch, events: [event(1), event(2)] })

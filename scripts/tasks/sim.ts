@@ -3,6 +3,9 @@ import { availableParallelism } from 'node:os'
 import { FAULT_KINDS } from '../../sim/deterministic/mix.ts'
 import { runFleet } from '../../sim/deterministic/fleet.ts'
 import { INVARIANTS } from '../../sim/deterministic/judge.ts'
+import { MUTANTS } from '../../sim/deterministic/mutants/all.ts'
+import { lineOf, score, summary } from '../../sim/deterministic/mutants/score.ts'
+import { verify } from '../../sim/deterministic/mutants/verify.ts'
 import { runSeed } from '../../sim/deterministic/run.ts'
 import { readOptions } from '../options.ts'
 import { onShutdown } from '../shutdown.ts'
@@ -18,6 +21,9 @@ processes fail, and looks whether every promise of the ownership protocol holds.
   --jobs J      processes (default: one for each processor)
   --seed S      only this one
   --trace       with --seed: print everything that happens
+  --mutants     are the checks any good? Mistakes are put into the protocol, one at a time, and each must be caught within --seeds (300)
+  --only ID     with --mutants: this one; --rule R: those of one rule
+  --verify      with --mutants: does each pass types, and which do the unit tests beside it catch?
   --help        this text
 
 What must hold: ${Object.entries(INVARIANTS)
@@ -33,6 +39,10 @@ const values = readOptions(HELP, {
   jobs: { type: 'string' },
   seed: { type: 'string' },
   trace: { type: 'boolean' },
+  mutants: { type: 'boolean' },
+  only: { type: 'string' },
+  rule: { type: 'string' },
+  verify: { type: 'boolean' },
 })
 onShutdown(() => undefined)
 
@@ -55,10 +65,24 @@ if (values.seed !== undefined) {
   process.exit(violations.length > 0 ? 1 : 0)
 }
 
+const jobs = Math.max(1, whole('jobs', values.jobs, availableParallelism()))
 const from = whole('from', values.from, 1)
+
+if (values.mutants) {
+  const mutants = MUTANTS.filter(({ id, rule }) => (values.only ?? id) === id && (values.rule ?? rule) === rule)
+  if (mutants.length === 0) {
+    console.error(`there is no such mutant; there are: ${MUTANTS.map(({ id }) => id).join(', ')}`)
+    process.exit(2)
+  }
+  if (values.verify) process.exit(verify(mutants, console.log) ? 0 : 1)
+  const seeds = whole('seeds', values.seeds, 300)
+  const { text, ok } = summary(await score({ mutants, seeds, from, jobs, said: (one) => console.log(lineOf(one)) }))
+  console.log(text)
+  process.exit(ok ? 0 : 1)
+}
+
 const end = values.minutes === undefined ? from + whole('seeds', values.seeds, 200) : Infinity
 const until = performance.now() + Number(values.minutes ?? Infinity) * 60_000
-const jobs = Math.max(1, whole('jobs', values.jobs, availableParallelism()))
 const started = performance.now()
 const sum = { runs: 0, virtualS: 0, tasks: 0, mutations: 0, commands: 0 }
 const bad: number[] = []

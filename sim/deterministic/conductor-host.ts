@@ -129,7 +129,9 @@ export class ConductorHost {
       const once = await Journal.open(disk.mount(process))
       if (once.cutBytes === 0) disk.files.set('journal', twice)
       const again = await Journal.open(disk.mount(process))
-      return [once, again].map((journal) => JSON.stringify([...journal.entries]))
+      // Tasks have no order among each other.
+      const inOrder = ({ entries }: Journal) => [...entries].sort(([a], [b]) => (a < b ? -1 : 1))
+      return [once, again].map((journal) => JSON.stringify(inOrder(journal)))
     }
     const [once, again] = await read()
     return once === again

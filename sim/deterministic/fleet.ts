@@ -12,33 +12,52 @@ export interface FleetOptions {
   readonly jobs: number
   /** More arguments for Node in each worker. */
   readonly execArgv?: readonly string[]
+  /** A seed that takes longer, by the clock on the wall, does not end: its worker is killed. */
+  readonly limitMs?: number
 }
 
 /** Resolves when every seed that was taken has been run. */
-export async function runFleet({ next, result, jobs, execArgv = [] }: FleetOptions): Promise<void> {
-  await Promise.all(Array.from({ length: jobs }, () => runWorker({ next, result, jobs, execArgv })))
+export async function runFleet(options: FleetOptions): Promise<void> {
+  await Promise.all(Array.from({ length: options.jobs }, () => runWorker(options)))
 }
 
-function runWorker({ next, result, execArgv = [] }: FleetOptions): Promise<void> {
+function runWorker(options: FleetOptions): Promise<void> {
+  const { next, result, execArgv = [], limitMs } = options
   return new Promise((resolve) => {
     let seed = next()
     if (seed === undefined) return resolve()
     const child = fork(join(import.meta.dirname, 'worker.ts'), { execArgv: [...execArgv] })
     const kill = () => void child.kill('SIGKILL')
     process.once('exit', kill)
-    child.send(seed)
+    let limit: NodeJS.Timeout | undefined
+    let isLate = false
+    const send = (next: number) => {
+      child.send(next)
+      if (limitMs === undefined) return
+      clearTimeout(limit)
+      limit = setTimeout(() => {
+        isLate = true
+        kill()
+      }, limitMs)
+    }
+    send(seed)
     child.on('message', (said) => {
+      clearTimeout(limit)
       result(said as SeedResult)
       seed = next()
       if (seed === undefined) child.disconnect()
-      else child.send(seed)
+      else send(seed)
     })
     child.on('exit', (code, signal) => {
+      clearTimeout(limit)
       process.off('exit', kill)
       // A worker that dies says something of the seed that it was at, too.
       if (seed !== undefined) {
-        result({ seed, crashed: `the worker ended with ${signal ?? code}` })
-        return void runWorker({ next, result, jobs: 1, execArgv }).then(resolve)
+        result({
+          seed,
+          crashed: isLate ? `no end after ${limitMs! / 1000} s` : `the worker ended with ${signal ?? code}`,
+        })
+        return void runWorker(options).then(resolve)
       }
       resolve()
     })
