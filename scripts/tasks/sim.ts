@@ -1,5 +1,6 @@
 // `npm run sim`: the deterministic simulator, many seeds at once or one with its trace.
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import { FAULT_KINDS } from '../../sim/deterministic/mix.ts'
 import { runFleet } from '../../sim/deterministic/fleet.ts'
 import { INVARIANTS } from '../../sim/deterministic/judge.ts'
@@ -9,6 +10,7 @@ import { verify } from '../../sim/deterministic/mutants/verify.ts'
 import { runSeed } from '../../sim/deterministic/run.ts'
 import { readOptions } from '../options.ts'
 import { onShutdown } from '../shutdown.ts'
+import { writeReport } from '../vitest-report.ts'
 
 const HELP = `npm run sim [-- options]
 
@@ -18,6 +20,7 @@ processes fail, and looks whether every promise of the ownership protocol holds.
   --seeds N     how many, from --from on (default 200)
   --from S      the first seed (default 1)
   --minutes M   as many seeds as fit into M minutes, in place of --seeds
+  --report FILE write what came of it as vitest does: all seeds together are one test
   --jobs J      processes (default: one for each processor)
   --seed S      only this one
   --trace       with --seed: print everything that happens
@@ -36,6 +39,7 @@ const values = readOptions(HELP, {
   seeds: { type: 'string' },
   from: { type: 'string' },
   minutes: { type: 'string' },
+  report: { type: 'string' },
   jobs: { type: 'string' },
   seed: { type: 'string' },
   trace: { type: 'boolean' },
@@ -113,4 +117,11 @@ console.log(
   `${sum.runs} runs of ${(sum.virtualS / 3600).toFixed(1)} simulated hours in ${seconds.toFixed(1)} s (${(sum.runs / seconds / jobs).toFixed(1)} a second and process): ` +
     `${sum.commands} commands acknowledged, ${sum.tasks} tasks, ${sum.mutations} mutations at BMCs, ${bad.length} runs with violations`,
 )
+if (values.report !== undefined) {
+  const failed = bad.length > 0 ? 1 : 0
+  const [startTime, endTime] = [Date.now() - seconds * 1000, Date.now()]
+  const name = resolve(`sim/deterministic (${sum.runs} seeds)`)
+  writeReport(values.report, { passed: 1 - failed, failed, skipped: 0 }, { name, startTime, endTime, status: failed ? 'failed' : 'passed' }) // prettier-ignore
+}
+if (bad.length > 0) console.log(`seeds with violations: ${bad.join(', ')}`)
 process.exit(bad.length > 0 ? 1 : 0)

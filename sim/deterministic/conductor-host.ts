@@ -29,6 +29,8 @@ export interface ConductorHostOptions {
   readonly credentials: Credentials
   readonly powerPollS: number
   readonly allowed: DriverWorld['allowed']
+  /** Something that may change a node begins in `process`; the answer: it has ended. */
+  working(process: Process, node: string): () => void
   /** Every frame that it sends. */
   onFrame(conductor: string, frame: string, process: Process): void
 }
@@ -72,12 +74,19 @@ export class ConductorHost {
 
   start(): void {
     if (this.isUp) return
-    const { world, id, lan, allowed, powerPollS } = this.#options
+    const { world, id, lan, allowed, powerPollS, working } = this.#options
     const process = new Process(id, world.clock, world.random.stream(`conductor ${id} ${this.#runs++}`))
     this.process = process
     this.tickets = new Map()
     world.say(id, 'starts')
-    const driver = simDriver({ conductor: id, process, lan, tickets: this.tickets, allowed })
+    const driver = simDriver({
+      conductor: id,
+      process,
+      lan,
+      tickets: this.tickets,
+      allowed,
+      working: (node) => working(process, node),
+    })
     const flags = { dataDir: '/nowhere', boot: false, powerPollS, agentTimeoutS: 120 }
     const log = logger({
       level: 'info',

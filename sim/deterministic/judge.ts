@@ -25,6 +25,7 @@ export const INVARIANTS = {
   secret: 'no secret is in any frame',
   intent: 'nothing is changed by a step whose intent is not stored, with what shuts its conductor out',
   owner: 'only the owner of a node gets a permit for it',
+  released: 'a node is given back when nothing that may change it is under way any more',
   alive: 'a conductor that is connected and has its lease is not declared dead',
   outcome: 'a task that has ended well has left the power as its last step says',
   steps: 'a task that is done has done each of its steps, one after another',
@@ -72,6 +73,8 @@ export class Judge {
   readonly #permits = new Map<string, Permit>()
   /** Per node, each conductor's last proof of its right, to be tried again. */
   readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
+  /** What may change a node and is under way, per process. */
+  readonly #work = new Map<Process, Map<string, number>>()
   readonly #told = new Set<string>()
 
   constructor(world: World, data: FileDatabase, secrets: readonly string[]) {
@@ -100,17 +103,26 @@ export class Judge {
 
   heard(conductor: string, frame: string, process: Process): void {
     this.#frame(`${conductor} → hub`, frame)
-    if (!/^\{"type":"(intent|result)"/.test(frame)) return
+    if (!/^\{"type":"(intent|result|released)"/.test(frame)) return
     const message = JSON.parse(frame) as FromConductor
     if (message.type === 'intent')
       this.#intents.set(`${conductor} ${message.id} ${message.rid}`, { process, step: message.step })
     if (message.type === 'result') void this.#ended(conductor, message)
+    if (message.type === 'released' && this.#work.get(process)?.get(message.node))
+      this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)
   }
 
   #frame(way: string, frame: string): void {
     if (!/^\{"type":"(renew|lease|notes|ack)"/.test(frame)) this.#world.say(way, frame.slice(1, FRAME_CHARACTERS))
     for (const secret of this.#secrets)
       if (frame.includes(secret)) this.#complain('secret', `${frame.slice(0, 80)}… holds a password`)
+  }
+
+  working(process: Process, node: string): () => void {
+    const work = this.#work.get(process) ?? new Map<string, number>()
+    this.#work.set(process, work)
+    work.set(node, (work.get(node) ?? 0) + 1)
+    return () => work.set(node, work.get(node)! - 1)
   }
 
   /** The production check has just let a packet of a mutation pass. */

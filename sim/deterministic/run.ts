@@ -42,6 +42,7 @@ export interface RunResult {
   readonly virtualS: number
 }
 
+let migrations: ReturnType<typeof readMigrations> | undefined
 let credentials: Promise<Credentials> | undefined
 
 /** Keys cost time and are in no trace: one set serves all runs of a process. */
@@ -74,6 +75,7 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
       }
       const host: ConductorHost = new ConductorHost({
         world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed,
+        working: (process, node) => judge.working(process, node),
         onFrame: (from, frame, process) => judge.heard(from, frame, process),
       }) // prettier-ignore
       host.wire.latencyMs = mix.wanLatencyMs
@@ -173,7 +175,7 @@ function names(mix: Mix): string[] {
 
 async function prepare(mix: Mix, keys: Credentials): Promise<FileDatabase> {
   const data = new FileDatabase(':memory:')
-  await migrate(data, 'migrations', readMigrations('organisation'))
+  await migrate(data, 'migrations', (migrations ??= readMigrations('organisation')))
   const created_at = isoTime(0)
   const site = {
     id: SITE.site,

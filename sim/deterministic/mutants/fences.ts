@@ -5,6 +5,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'repeats-unasked',
     rule: '5',
+    flavour: 'late',
     breaks: 'a packet that is repeated is not checked again',
     file: 'site-conductor/ipmi/live-session.ts',
     find: '      options.before?.()\n',
@@ -13,6 +14,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'check-without-lease',
     rule: '5',
+    flavour: 'stalled',
     breaks: 'the last-moment check relies on a timer to have ended what has no lease',
     file: 'site-conductor/grants.ts',
     find: "    if (this.leaseLeft() === 0) throw new FaultError('lease.lapsed', 'this conductor has no lease')\n",
@@ -29,6 +31,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'monotonic-only',
     rule: '5',
+    flavour: 'stalled',
     breaks: 'a lease is counted by the monotonic clock alone, which stands still in a paused machine',
     file: 'site-conductor/span.ts',
     find: 'const passed = Math.max(env.mono() - span.from.mono, env.now() - span.from.wall)',
@@ -45,6 +48,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'step-asks-its-signal',
     rule: '5',
+    flavour: 'stalled',
     breaks: 'steps look whether they were aborted, and not whether they still may',
     file: 'site-conductor/step-context.ts',
     find: 'before: authority.before,',
@@ -61,6 +65,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'permit-before-fence',
     rule: '6',
+    flavour: 'stalled',
     breaks: 'the hub is asked first, and the fence is opened with its permit in hand',
     file: 'site-conductor/runner.ts',
     find: `        fence = await this.#openFence(step)
@@ -75,6 +80,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'predecessor-unknown',
     rule: '6',
+    flavour: 'stalled',
     breaks: 'whoever takes a task over does not look who acted before',
     file: 'site-conductor/runner.ts',
     find: '    this.#predecessor = task.bmcSession\n',
@@ -83,6 +89,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'first-session-only',
     rule: '6',
+    flavour: 'stalled',
     breaks: 'of a node’s BMC sessions the hub remembers the first',
     file: 'cloud/site-hub/tasks.ts',
     find: 'const isNew = bmcSession !== undefined && (await turn.node(task.node)).bmc_session !== bmcSession',
@@ -91,6 +98,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'session-only-on-resume',
     rule: '6',
+    flavour: 'stalled',
     breaks: 'a task that begins is not told who acted last',
     file: 'cloud/site-hub/tasks.ts',
     find: '...(node.bmc_session !== null && { bmcSession: node.bmc_session }),',
@@ -99,6 +107,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'acts-beside-its-fence',
     rule: '6',
+    flavour: 'stalled',
     breaks: 'a step opens its fence, and then changes things in a session of the pool',
     file: 'site-conductor/drivers/ipmi/bmc.ts',
     find: 'own !== undefined ? own.mutate(act, signal) : pool.mutate(bmcOf(context.driverInfo), act, options),',
@@ -108,6 +117,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'fence-of-itself',
     rule: '6',
+    flavour: 'stalled',
     breaks: 'only a session of this very process is closed, since that is the one whose name it knows',
     file: 'site-conductor/runner.ts',
     find: 'fencing.open(await this.#contextOf(step, signal), this.#predecessor),',
@@ -143,6 +153,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'stragglers-forgotten',
     rule: '7',
+    flavour: 'late',
     breaks: 'a session in which a repeated mutation may still be on its way is used for the next one',
     file: 'site-conductor/ipmi/live-session.ts',
     find: "if (pending.command.kind !== 'read' && pending.sent > pending.answered) this.stragglers = true",
@@ -151,6 +162,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'closes-later',
     rule: '7',
+    flavour: 'late',
     breaks: 'a step ends before the BMC has closed its session, in which an old packet may still count',
     file: 'site-conductor/ipmi/pool.ts',
     find: '        end()\n        await session.close()\n',
@@ -159,6 +171,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'soft-off-again',
     rule: '7',
+    flavour: 'late',
     breaks: 'what must not be done twice is sent again after silence',
     file: 'site-conductor/ipmi/live-session.ts',
     find: "if (command.kind !== 'once' && pending.sentSinceBusy <= most)",

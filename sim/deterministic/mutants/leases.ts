@@ -5,6 +5,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'lease-from-answer',
     rule: '1',
+    flavour: 'clocks',
     breaks: 'the conductor counts a renewed lease from the moment at which the answer came',
     file: 'site-conductor/link.ts',
     find: 'grants.renewLease({ from: sent, ms: message.ms })',
@@ -13,6 +14,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'lease-from-welcome',
     rule: '1',
+    flavour: 'clocks',
     breaks: 'the conductor counts its first lease from the welcome, not from its hello',
     file: 'site-conductor/link.ts',
     find: 'grants.startLease({ from: helloSent, ms: message.leaseMs })',
@@ -29,6 +31,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'horizon-not-trusted',
     rule: '1',
+    flavour: 'any',
     breaks: 'a hub that starts believes the leases that sockets remember, not the stored horizon',
     file: 'cloud/site-hub/state.ts',
     find: 'const leaseUntil = Math.max(row.horizon_ms ?? 0, attachment?.leaseUntil ?? 0)',
@@ -37,6 +40,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'horizon-when-over',
     rule: '1',
+    flavour: 'any',
     breaks: 'the horizon is stored again only once it is over, while leases are renewed beyond it',
     file: 'cloud/site-hub/sessions.ts',
     find: 'if (until - turn.now > ahead || ahead < HORIZON_MS - HORIZON_WRITE_MS || ahead > HORIZON_MS)',
@@ -45,6 +49,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'lapse-keeps-holds',
     rule: '2',
+    flavour: 'lone',
     breaks: 'a lapse ends the lease but not the holds, which the next lease revives',
     file: 'site-conductor/grants.ts',
     find: "    this.#dropAll(new FaultError('lease.lapsed', 'the lease lapsed before the hub renewed it'))\n",
@@ -53,6 +58,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'lapse-keeps-nodes',
     rule: '2',
+    flavour: 'margin',
     breaks: 'a lapse aborts what runs, but the nodes stay in the list of what is held',
     file: 'site-conductor/grants.ts',
     find: '    this.#held.clear()\n',
@@ -95,6 +101,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-not-held',
     rule: '10',
+    flavour: 'lone',
     breaks: 'the hub gives a node to another conductor although its task has a tenure',
     file: 'cloud/site-hub/ownership.ts',
     find: 'return owner?.leaseUntil === 0 && !!task?.tenure_ms && task.tenure_ms > turn.now',
@@ -103,6 +110,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-ends-early',
     rule: '10',
+    flavour: 'lone',
     breaks: 'the tenures of a conductor that is away end as soon as somebody looks',
     file: 'cloud/site-hub/due.ts',
     find: 'if (!task?.tenure_ms || task.tenure_ms > turn.now || isDriven(turn.state, node)) continue',
@@ -111,6 +119,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-not-stored',
     rule: '10',
+    flavour: 'lone',
     breaks: 'a lease answer promises a tenure that is not stored',
     file: 'cloud/site-hub/sessions.ts',
     find: 'if (task.tenure_ms > turn.now) tenures[task.id] = task.tenure_ms - turn.now',
@@ -119,6 +128,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-from-answer',
     rule: '10',
+    flavour: 'lone',
     breaks: 'the conductor counts a tenure from the answer, not from its question',
     file: 'site-conductor/questions.ts',
     find: 'question.authority.extendTenure({ from: question.sent, ms: tenureMs })',
@@ -127,6 +137,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'acts-without-tenure',
     rule: '10',
+    flavour: 'lone',
     breaks: 'after a lapse a task goes on whether it has a tenure or not',
     file: 'site-conductor/authority.ts',
     find: '      if (left(this.#env, this.#tenure) === 0) throw error\n',
@@ -135,6 +146,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-taken-back',
     rule: '10',
+    flavour: 'lone',
     breaks: 'a permit without a tenure takes an earlier tenure back, of which its conductor knows',
     file: 'cloud/site-hub/tasks.ts',
     find: 'const promised = Math.max(task.tenure_ms ?? 0, turn.now + ms)',

@@ -2,6 +2,7 @@
 // 1. `find` stands exactly once in today's source; else the mutant has rotted and is an error. 2. A mutant passes the types.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Flavour } from '../mix.ts'
 
 export const RULES = ['1', '2', '3', '4', '5', '6', '7', '8', '8b', '9', '10'] as const
 /** Of docs/simulator.md, "The rules". */
@@ -10,6 +11,8 @@ export type Rule = (typeof RULES)[number]
 export interface Mutant {
   readonly id: string
   readonly rule: Rule
+  /** Seeds that are about this come first. */
+  readonly flavour?: Flavour
   /** What goes wrong, in words. */
   readonly breaks: string
   /** From the root of the repository. */

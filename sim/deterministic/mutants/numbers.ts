@@ -53,6 +53,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'two-hubs',
     rule: '3',
+    flavour: 'any',
     breaks: 'a hub whose number is no longer the site’s goes on writing, with a counter of its own',
     file: 'cloud/site-hub/state.ts',
     find: 'SET hub_no = CASE WHEN hub_no = ? THEN hub_no END, counter',
@@ -61,6 +62,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'closed-is-gone',
     rule: '4',
+    flavour: 'clocks',
     breaks: 'a conductor whose socket has closed has no lease any more',
     file: 'cloud/site-hub/sessions.ts',
     find: 'if (conductor?.peer === peer) conductor.peer = null',
@@ -69,6 +71,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'unconnected-gives',
     rule: '4',
+    flavour: 'clocks',
     breaks: 'a node moves at once when its owner is not connected',
     file: 'cloud/site-hub/ownership.ts',
     find: 'if (!from || from.leaseUntil === 0 || takesBack(turn, from, node)) {',
@@ -85,10 +88,11 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'lease-by-wall-clock',
     rule: '4',
+    flavour: 'clocks',
     breaks: 'setting the hub’s clock forward ends leases that it has just given',
     file: 'cloud/site-hub/sessions.ts',
-    find: 'if (conductor.leaseMono !== undefined) return',
-    replace: 'if (conductor.leaseMono === undefined) return',
+    find: '  if (conductor.leaseMono !== undefined) return turn.now + (conductor.leaseMono - turn.env.mono()) + marginMs\n',
+    replace: '',
   },
   {
     id: 'dead-though-alive',

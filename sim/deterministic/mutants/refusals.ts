@@ -45,6 +45,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'stale-result-kept',
     rule: '9',
+    flavour: 'lone',
     breaks: 'an outcome from before another conductor had the node is said again under the new epoch',
     file: 'site-conductor/journal.ts',
     find: 'if (old?.result !== undefined && !isOurs(old.result.epoch, record.task))',
@@ -53,6 +54,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'stale-events-kept',
     rule: '9',
+    flavour: 'lone',
     breaks: 'events from before another conductor had the node are numbered on',
     file: 'site-conductor/journal.ts',
     find: 'if (made.event.n === expected && isOurs(made.epoch, task)) kept.push(made)',
@@ -61,6 +63,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'lost-is-rejected',
     rule: '9',
+    flavour: 'gentle',
     breaks: 'a task whose node is not held (any more) is rejected, which fails it',
     file: 'site-conductor/tasks.ts',
     find: "if (isLost(error)) return log.info('task left', { node: task.node, task: task.id, why: error.message })",
@@ -69,6 +72,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'lost-is-failed',
     rule: '9',
+    flavour: 'gentle',
     breaks: 'a run whose node was lost reports that as the failure of its task',
     file: 'site-conductor/runner.ts',
     find: 'if (authority.signal.aborted || isLost(error))',

@@ -2,6 +2,8 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { runFleet } from '../fleet.ts'
+import { drawMix } from '../mix.ts'
+import { Random } from '../random.ts'
 import { RULES, type Mutant } from './mutant.ts'
 
 export interface Caught {
@@ -25,8 +27,8 @@ export interface ScoreOptions {
   said(scored: Scored): void
 }
 
-/** A run is a second of computing; on a busy machine it is some. */
-const LIMIT_MS = 120_000
+/** A run is half a second of computing. */
+const LIMIT_CPU_MS = 60_000
 
 export async function score({ mutants, seeds, from, jobs, said }: ScoreOptions): Promise<Scored[]> {
   const waiting = [...mutants]
@@ -46,13 +48,13 @@ async function scoreOne(mutant: Mutant, from: number, seeds: number): Promise<Sc
   const hook = pathToFileURL(join(import.meta.dirname, 'hook.ts'))
   hook.searchParams.set('mutant', mutant.id)
   let caught: Caught | undefined
-  let seed = from
+  const order = seedsOf(mutant, from, seeds)
   let runs = 0
   await runFleet({
     jobs: 1,
     execArgv: ['--import', hook.href],
-    limitMs: LIMIT_MS,
-    next: () => (caught === undefined && seed < from + seeds ? seed++ : undefined),
+    limitCpuMs: LIMIT_CPU_MS,
+    next: () => (caught === undefined ? order.shift() : undefined),
     result(result) {
       runs++
       const broken = 'crashed' in result ? [`crash: ${result.crashed}`] : result.violations
@@ -65,6 +67,14 @@ async function scoreOne(mutant: Mutant, from: number, seeds: number): Promise<Sc
     },
   })
   return { mutant, caught, runs }
+}
+
+/** Those first that are about what the mutant breaks. */
+function seedsOf({ flavour }: Mutant, from: number, count: number): number[] {
+  const all = Array.from({ length: count }, (_, index) => from + index)
+  const isOfIt = (seed: number) => drawMix(new Random(seed).stream('mix')).flavour === flavour
+  const first = flavour === undefined ? [] : all.filter(isOfIt)
+  return [...first, ...all.filter((seed) => !first.includes(seed))]
 }
 
 export function lineOf({ mutant, caught, runs }: Scored): string {

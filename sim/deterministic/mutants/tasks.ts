@@ -79,6 +79,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'never-forgets',
     rule: '8b',
+    flavour: 'gentle',
     breaks: 'the journal keeps what the hub has settled',
     file: 'site-conductor/tasks.ts',
     find: `  async settled(id: string): Promise<void> {
@@ -91,6 +92,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'context-stays-here',
     rule: '8b',
+    flavour: 'gentle',
     breaks: 'what steps found out stays with the conductor',
     file: 'site-conductor/runner.ts',
     find: 'const more = { ...(context && { context }), ...(facts && { facts }) }',
@@ -99,6 +101,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'context-replaced',
     rule: '8b',
+    flavour: 'gentle',
     breaks: 'each step’s context replaces what was kept before',
     file: 'cloud/site-hub/tasks.ts',
     find: 'const context = event.context ? merged(task.context as Record<string, unknown>, event.context) : task.context',
@@ -107,6 +110,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'context-of-waits-only',
     rule: '8b',
+    flavour: 'gentle',
     breaks: 'the hub keeps context only of what was kept in the middle of a step',
     file: 'cloud/site-hub/tasks.ts',
     find: 'const context = event.context ? merged(',
@@ -115,6 +119,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'resumes-from-journal',
     rule: '8b',
+    flavour: 'gentle',
     breaks: 'only a conductor that has something in its journal rebuilds what an earlier run had in memory',
     file: 'site-conductor/runner.ts',
     find: 'if (this.#index > 0) await this.#resume()',
@@ -123,6 +128,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'begins-anew',
     rule: '8b',
+    flavour: 'gentle',
     breaks: 'a task that is delivered to another process begins at its first step',
     file: 'cloud/site-hub/tasks.ts',
     find: 'doneSteps: task.done_steps,',
@@ -131,6 +137,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'since-ever',
     rule: '8b',
+    flavour: 'lone',
     breaks: 'a conductor’s unheard events count although another has had the node meanwhile',
     file: 'cloud/site-hub/tasks.ts',
     find: 'since: index.moved,',
