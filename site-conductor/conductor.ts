@@ -62,6 +62,9 @@ export interface RunningConductor {
   close(): Promise<void>
 }
 
+/** A driver that is deaf to the end of its node's grant: then the hub waits for the lease, as after a crash. */
+const CALLS_END_WITHIN_MS = 2_000
+
 export async function startConductor(options: ConductorOptions): Promise<RunningConductor> {
   const { config, env = systemEnv, services = {} } = options
   const disk = services.disk ?? (await folder(config.dataDir))
@@ -229,9 +232,10 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       facts.flush()
       notes.flush()
       await tasks.close()
-      link.stop()
-      await ended.catch(() => {})
       grants.lapse()
+      if (await calls.idle(CALLS_END_WITHIN_MS)) await link.leave()
+      else link.stop()
+      await ended.catch(() => {})
       await closing.disposeAsync()
     },
   }
