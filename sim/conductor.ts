@@ -36,7 +36,12 @@ export interface ConductorOptions {
 }
 
 export interface SimConductor {
+  /** Holds its journal. */
+  readonly dataDir: string
   start(): Promise<void>
+  /** SIGSTOP and SIGCONT; of one inside this process neither is possible. */
+  stall(): void
+  resume(): void
   /** SIGKILL; of one inside this process it is a clean stop, since there is nothing to kill. */
   kill(): Promise<void>
   close(): Promise<void>
@@ -71,13 +76,19 @@ async function configFile({ dataDir, network, place = 1, ramdiskBytes, config }:
   })
 }
 
-function inside(file: string, { onLog, onFrame, dialer = webSocketDialer }: ConductorOptions): SimConductor {
+function inside(file: string, { dataDir, onLog, onFrame, dialer = webSocketDialer }: ConductorOptions): SimConductor {
   let running: RunningConductor | undefined
   const stop = async () => {
     await running?.close()
     running = undefined
   }
+  const cannot = () => {
+    throw new Error('a conductor inside this process cannot be stopped alone')
+  }
   return {
+    dataDir,
+    stall: cannot,
+    resume: cannot,
     async start() {
       const { config } = resolveConfig({ file })
       const log = logger({ level: config.logLevel, format: 'json', now: () => Date.now(), write: onLog })
@@ -117,6 +128,9 @@ function outside(file: string, { dataDir, onLog }: ConductorOptions): SimConduct
     await ending?.end(signal)
   }
   return {
+    dataDir,
+    stall: () => void child?.process.kill('SIGSTOP'),
+    resume: () => void child?.process.kill('SIGCONT'),
     async start() {
       await writeFile(path, file)
       child = startChild(main, ['run', '--config', path], ['stdout', 'stderr'], onLog)

@@ -350,25 +350,6 @@ test('closing says goodbye and leaves the lock', async () => {
   expect(again.id).toBe('c')
 })
 
-test('goodbye is the last word, and is said when what ran has ended', async () => {
-  const conductor = await site.start()
-  await hub.next('hello')
-  hub.give({ id: 't1', node, steps: [step('power.power_on', {}), step('power.power_off', {})] })
-  hub.behaviour.onMessage = (message) => message.type === 'intent'
-  await hub.next('intent')
-  await conductor.close()
-  expect(hub.frames.at(-1)).toEqual({ type: 'bye' })
-  expect(hub.all('result')).toEqual([])
-})
-
-test('a hub that does not know goodbye keeps no conductor from stopping', async () => {
-  hub.behaviour.onMessage = (message) => message.type === 'bye'
-  const conductor = await site.start()
-  await hub.next('hello')
-  await conductor.close()
-  expect((await conductor.ended).kind).toBe('drained')
-})
-
 test('power states go up once, and again only when they change', async () => {
   await site.close()
   site = await fakeSite({ powerPollS: 3 })
