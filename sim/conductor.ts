@@ -20,6 +20,7 @@ const NETWORKS = 256
 export interface ConductorOptions {
   /** Enrolled already. */
   readonly dataDir: string
+  readonly hostname: string
   readonly network: LoopbackNetwork
   /** Which of the network's conductors, from 1; default 1. */
   readonly place?: number
@@ -38,6 +39,8 @@ export interface ConductorOptions {
 export interface SimConductor {
   /** Holds its journal. */
   readonly dataDir: string
+  /** As nodes show who has them. */
+  readonly hostname: string
   start(): Promise<void>
   /** SIGSTOP and SIGCONT; of one inside this process neither is possible. */
   stall(): void
@@ -76,7 +79,10 @@ async function configFile({ dataDir, network, place = 1, ramdiskBytes, config }:
   })
 }
 
-function inside(file: string, { dataDir, onLog, onFrame, dialer = webSocketDialer }: ConductorOptions): SimConductor {
+function inside(
+  file: string,
+  { dataDir, hostname, onLog, onFrame, dialer = webSocketDialer }: ConductorOptions,
+): SimConductor {
   let running: RunningConductor | undefined
   const stop = async () => {
     await running?.close()
@@ -87,6 +93,7 @@ function inside(file: string, { dataDir, onLog, onFrame, dialer = webSocketDiale
   }
   return {
     dataDir,
+    hostname,
     stall: cannot,
     resume: cannot,
     async start() {
@@ -118,7 +125,7 @@ function tapped(onFrame: (frame: string) => void): Dialer {
   }
 }
 
-function outside(file: string, { dataDir, onLog }: ConductorOptions): SimConductor {
+function outside(file: string, { dataDir, hostname, onLog }: ConductorOptions): SimConductor {
   const main = fileURLToPath(new URL('../site-conductor/main.ts', import.meta.url))
   const path = join(dataDir, 'conductor.json')
   let child: Child | undefined
@@ -129,6 +136,7 @@ function outside(file: string, { dataDir, onLog }: ConductorOptions): SimConduct
   }
   return {
     dataDir,
+    hostname,
     stall: () => void child?.process.kill('SIGSTOP'),
     resume: () => void child?.process.kill('SIGCONT'),
     async start() {

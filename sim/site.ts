@@ -101,6 +101,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
     const ramdiskBytes = options.ramdiskBytes ?? 256 * 1024
     const conductor = await makeConductor({
       dataDir: conductorDir,
+      hostname: `sim-${network.number}`,
       network,
       as: options.conductor ?? 'inside',
       ramdiskBytes,
@@ -124,11 +125,12 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
     const join: SimSite['join'] = async (config = {}, as = 'inside') => {
       const place = ++places
       const newDir = joined(dataDir, `conductor-${place}`)
-      const { conductor: id } = await enrolAs(newDir, `sim-${network.number}-${place}`)
+      const hostname = `sim-${network.number}-${place}`
+      const { conductor: id } = await enrolAs(newDir, hostname)
       const [member, newcomer] = [await folder(conductorDir), await folder(newDir)]
       const { text, fingerprint } = await requestSiteKey(newcomer)
       await receive(newcomer, await admit(member, text, fingerprint))
-      const made = await makeConductor({ dataDir: newDir, network, place, as, ramdiskBytes, config, onLog })
+      const made = await makeConductor({ dataDir: newDir, hostname, network, place, as, ramdiskBytes, config, onLog })
       closers.push(() => made.close())
       await made.start()
       dhcpServers.push({ address: network.conductorAt(place), port: DHCP_PORT })

@@ -128,6 +128,9 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     broken: fail,
   })
   function onBootStage({ node, stage, ...body }: StageEvent): void {
+    // What is not on record when this process ends is done again: the boot.
+    if ((stage === 'ipxe-script' || stage === 'ramdisk') && body.outcome === 'complete')
+      agents.scriptFetched(node).catch(() => {})
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   /** A granted node that nothing is done with: its firmware is told to boot from the disk. While a task runs, only its steps say what boots. */

@@ -55,6 +55,9 @@ async function letIn(
       note('agent.lookup')
       await keep({ agent_token_shown: true })
     },
+    async onScript() {
+      if (!deployContext(context).boot_script_fetched) await keep({ boot_script_fetched: true })
+    },
     call: url !== undefined && certificate !== undefined ? { url, certificate, version } : undefined,
   })
   const more = driverInfo['kernel_append_params']
@@ -114,11 +117,20 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
       },
     },
     async resume(context) {
-      const { boot_token: boot, agent_token: agent, agent_url: url, agent_api: api } = deployContext(context)
+      const known = deployContext(context)
+      const { boot_token: boot, agent_token: agent, agent_url: url, agent_api: api } = known
       if (boot === undefined || agent === undefined) return
       if (url === undefined && api !== undefined && api !== bootOf(context.site).agentApiUrl) {
         // Another conductor let this machine boot: files come from there, and its agent calls there. Nobody here would ever hear of it.
         context.note('boot.again', { why: 'another conductor has taken over before the agent called', before: api })
+        return 'power.power_off'
+      }
+      if (url === undefined && !known.boot_script_fetched && !known.agent_token_shown) {
+        // Firmware that nobody answered gives the network up at once, and starts the disk: its agent would be waited for in vain.
+        context.note('boot.again', {
+          why: 'the conductor was away before the machine had its boot script',
+          before: api,
+        })
         return 'power.power_off'
       }
       const tokens = {
