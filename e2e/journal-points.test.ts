@@ -15,6 +15,7 @@ const STORIES = [
 
 test.concurrent.for(STORIES)(
   'a conductor killed at records of its journal that $what doubles no change of power',
+  { timeout: 300_000 },
   async ({ conductors, parts }) => {
     const folder = await mkdtemp(join(tmpdir(), 'ferrule-story-'))
     await using things = new AsyncDisposableStack()

@@ -4,7 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { numbers } from './options.ts'
-import { LEASE_MS, noStalls, stallLane } from './stalls.ts'
+import { noStalls, stallLane } from './stalls.ts'
+
+const LEASE_MS = 300
+const LEASES = 10
 
 /** `--stalls N`, `--lanes N` sites at a time, `--seed N`. The default takes about five minutes on two cores; the goal's number is 1,000. */
 export async function run(args: readonly string[]) {
@@ -13,7 +16,13 @@ export async function run(args: readonly string[]) {
   const sum = noStalls()
   let begun = 0
   try {
-    const lane = (i: number) => stallLane(join(folder, `${i}`), seed + i, sum, () => begun++ < stalls)
+    const lane = (i: number) =>
+      stallLane(
+        join(folder, `${i}`),
+        { leaseMs: LEASE_MS, stoppedMs: LEASES * LEASE_MS, seed: seed + i },
+        sum,
+        () => begun++ < stalls,
+      )
     await Promise.all(Array.from({ length: lanes }, (_, i) => lane(i)))
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -30,7 +39,7 @@ export async function run(args: readonly string[]) {
     floor: 0,
     smallerIsBetter: true,
     text: [
-      `${sum.count} stops of ${(10 * LEASE_MS) / 1000} s, lease ${LEASE_MS} ms, seed ${seed}: found the steps of ${moments.join(', ')}`,
+      `${sum.count} stops of ${(LEASES * LEASE_MS) / 1000} s, lease ${LEASE_MS} ms, seed ${seed}: found the steps of ${moments.join(', ')}`,
       `  ${sum.taken} finished by the other conductor; ${sum.strays} datagrams came in sessions that had been closed`,
     ].join('\n'),
   }

@@ -9,7 +9,7 @@ import { mulberry32 } from '../bmc/network.ts'
 import type { SimCloud } from '../cloud.ts'
 
 const WORKERS = 8
-const MAX_LOAD_MS = 500
+const MAX_LOAD_MS = 1000
 const PATIENCE_MS = 60_000
 /** Of a worker and between two kills; older ones are looked at again in the end. */
 const NODES = 2

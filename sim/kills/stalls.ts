@@ -1,4 +1,4 @@
-// Conductors that are stopped (SIGSTOP) in the middle of power steps for ten leases, while another takes over, and go on (SIGCONT) as if
+// Conductors that are stopped (SIGSTOP) in the middle of power steps, while another takes over, and go on (SIGCONT) as if
 // nothing had been. 1. The BMC's log is the judge: one accepted change a task, and none in a session that is older than one that has acted.
 // 2. Half of the time what the stopped one had just sent is held up in the network until after the take-over.
 import { join } from 'node:path'
@@ -10,13 +10,11 @@ import type { SimConductor } from '../conductor.ts'
 import { setLease } from '../lease.ts'
 import { startSimSite, type SimSite, type SiteMachine } from '../site.ts'
 
-export const LEASE_MS = 300
-const STOPPED_MS = 10 * LEASE_MS
 const MACHINES = 6
 /** One way, so that a step takes some hundred milliseconds and a stop hits it anywhere. */
 const BMC_DELAY_MS = 8
-/** What is held up arrives about when the successor acts: lease and margin of 2 s are over, the stopped one does not run yet. */
-const LATE_MS = { least: 2400, more: 500 }
+/** After a lease ends its conductor has this long before anybody else acts (cloud/site-hub/due.ts). */
+const MARGIN_MS = 2000
 const HELD_FOR_MS = 20
 /** After the request: not before a step has begun to open its session, and until it has ended. */
 const STEP_MS = { least: 80, more: 320 }
@@ -42,14 +40,27 @@ export const noStalls = (): Stalls => ({
   strays: 0,
 })
 
+export interface StallOptions {
+  readonly leaseMs: number
+  /** Longer than lease and margin, so that another takes over. */
+  readonly stoppedMs: number
+  readonly seed: number
+}
+
 /** Of one site, with two conductors and a cloud, each a process. `wanted` answers whether there is to be another. Throws what the judge says. */
-export async function stallLane(folder: string, seed: number, sum: Stalls, wanted: () => boolean): Promise<void> {
+export async function stallLane(
+  folder: string,
+  options: StallOptions,
+  sum: Stalls,
+  wanted: () => boolean,
+): Promise<void> {
+  const { leaseMs, seed } = options
   await using things = new AsyncDisposableStack()
   const log: string[] = []
   const onLog = (line: string) => void log.push(line)
   const cloud = await startSimCloud({ dataDir: join(folder, 'cloud'), as: 'process', onLog })
   things.defer(() => cloud.close())
-  await setLease(join(folder, 'cloud'), LEASE_MS)
+  await setLease(join(folder, 'cloud'), leaseMs)
   const site = await startSimSite({
     cloudUrl: cloud.url,
     token: cloud.token,
@@ -60,7 +71,7 @@ export async function stallLane(folder: string, seed: number, sum: Stalls, wante
   })
   things.defer(() => site.close())
   const both = [site.conductor, await site.join({}, 'process')] as const
-  const lane = new StallLane(site, log, mulberry32(seed))
+  const lane = new StallLane(site, log, options)
   await lane.prepare()
   try {
     while (wanted()) await lane.stall(both, sum)
@@ -76,11 +87,13 @@ class StallLane {
   readonly #site: SimSite
   readonly #log: string[]
   readonly #random: () => number
+  readonly #options: StallOptions
 
-  constructor(site: SimSite, log: string[], random: () => number) {
+  constructor(site: SimSite, log: string[], options: StallOptions) {
     this.#site = site
     this.#log = log
-    this.#random = random
+    this.#random = mulberry32(options.seed)
+    this.#options = options
   }
 
   async prepare(): Promise<void> {
@@ -100,6 +113,7 @@ class StallLane {
 
   async stall(both: readonly SimConductor[], sum: Stalls): Promise<void> {
     const { machines } = this.#site
+    const { leaseMs, stoppedMs } = this.#options
     await this.#until('balance', async () => {
       const owned = await this.#owned()
       return both.every(({ hostname }) => owned.get(hostname)?.length === MACHINES / 2)
@@ -112,7 +126,8 @@ class StallLane {
     await sleep(STEP_MS.least + this.#random() * STEP_MS.more)
     const isLate = this.#random() < 0.5
     if (isLate) {
-      const lateMs = LATE_MS.least + this.#random() * LATE_MS.more
+      // It arrives when the successor acts or has acted, and the stopped one does not run yet.
+      const lateMs = leaseMs + MARGIN_MS + this.#random() * (stoppedMs - leaseMs - MARGIN_MS)
       for (const { machine } of mine) machine.bmc.network.delayMs = lateMs
       await sleep(this.#random() * HELD_FOR_MS)
     }
@@ -120,7 +135,7 @@ class StallLane {
     for (const { machine } of mine) machine.bmc.network.delayMs = BMC_DELAY_MS
     for (const { moment } of tasks) sum.moments[moment()]++
     try {
-      await sleep(STOPPED_MS)
+      await sleep(stoppedMs)
     } finally {
       victim.resume()
     }
@@ -130,7 +145,7 @@ class StallLane {
       if (owner !== victim.hostname) sum.taken++
     }
     // Whatever the one that was stopped still had to say has been said by then.
-    await sleep(2 * LEASE_MS)
+    await sleep(2 * leaseMs)
     for (const { judge } of tasks) judge()
     sum.count++
   }
