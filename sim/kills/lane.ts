@@ -19,6 +19,7 @@ const IMAGE = makeImage(IMAGE_BYTES)
 const TABLE_BYTES = 34 * 512
 const PATIENCE_MS = 120_000
 const POLL_MS = 30
+const LAST_LINES = 25
 
 export interface Lane {
   readonly site: SimSite
@@ -68,7 +69,7 @@ export async function startLane({ folder, conductors: count, leaseMs }: LaneOpti
         if (found !== undefined && found !== false) return found
         if (performance.now() > end)
           throw new Error(
-            `no ${what} in ${PATIENCE_MS / 1000} s: ${JSON.stringify(await site.api.node(node))}\n${log.slice(-20).join('\n')}`,
+            `no ${what} in ${PATIENCE_MS / 1000} s\n${await account(site)}\n${log.slice(-LAST_LINES).join('\n')}`,
           )
         await sleep(POLL_MS)
       }
@@ -103,6 +104,19 @@ export async function startLane({ folder, conductors: count, leaseMs }: LaneOpti
     await things.disposeAsync()
     throw error
   }
+}
+
+/** What a person would look at: the end of the timeline, and of the console. */
+async function account({ api, machines }: SimSite): Promise<string> {
+  const { node, machine } = machines[0]!
+  const { provision_state: state, reservation } = await api.node(node)
+  const timeline = (await api.timeline(node))
+    .slice(-LAST_LINES)
+    .map(
+      ({ at, type, step, body }) => `${at.slice(11, 23)} ${type} ${step ?? ''} ${JSON.stringify(body).slice(0, 160)}`,
+    )
+  const console = machine.console().split('\n').slice(-LAST_LINES)
+  return [`${state}, reserved by ${reservation}`, ...timeline, 'console', ...console, 'log'].join('\n')
 }
 
 /** Waits until the node rests in `state` without an error. */

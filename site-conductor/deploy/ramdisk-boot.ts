@@ -125,12 +125,13 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
         context.note('boot.again', { why: 'another conductor has taken over before the agent called', before: api })
         return 'power.power_off'
       }
-      if (url === undefined && !known.boot_script_fetched && !known.agent_token_shown) {
-        // Firmware that nobody answered gives the network up at once, and starts the disk: its agent would be waited for in vain.
-        context.note('boot.again', {
-          why: 'the conductor was away before the machine had its boot script',
-          before: api,
-        })
+      // Firmware that nobody answered gives the network up at once, and starts the disk. A token that is on record as shown is shown to nobody
+      // again, and an agent that has it calls within a moment. Either way the machine might be waited for in vain.
+      const why = known.agent_token_shown
+        ? 'whether the agent has got its token is not known'
+        : 'the machine might have found no conductor'
+      if (url === undefined && (known.agent_token_shown || !known.boot_script_fetched)) {
+        context.note('boot.again', { why, before: api })
         return 'power.power_off'
       }
       const tokens = {
