@@ -123,7 +123,7 @@ test('a welcome that keeps the grants, but comes after the lease they were held 
   const about = { session: 2, ringVersion: 1, leaseMs: 16_000, conductor: 'c', site: 's', organisation: 'o' }
   say({ type: 'welcome', ...about, grantsKept: true })
   await until(() => ended.length > 0)
-  expect([last().closed, ended[0]!.why]).toEqual([1001, 'the lease lapsed before what was held was confirmed'])
+  expect([last().closed, ended[0]!.why]).toEqual([1001, 'the lease lapsed before the welcome'])
 })
 
 test('a lapse ends the connection and every hold', async () => {
