@@ -100,6 +100,7 @@ export interface DirectDeployOptions<Info> {
 
 export function directDeploy<Info>({ setBootDevice }: DirectDeployOptions<Info>): Implementation<Info> {
   return {
+    offers: { erase_devices_metadata: { clean: 99, abortable: true } },
     steps: {
       async wait_agent(context) {
         const { node, site, env, signal } = context
