@@ -30,7 +30,9 @@ const CORE = ['deploy', 'write_image', 'prepare_instance_boot', 'tear_down_agent
 
 describe('a deployment', () => {
   it('without anything else is the plan, step for step', () => {
-    expect(deployPlan(deploySteps([], [])).map(({ priority: _, ...step }) => step)).toEqual(PLANS.deploy)
+    const plan = deployPlan(deploySteps([], []))
+    expect(plan).toEqual(PLANS.deploy.map((step, i) => ({ ...step, priority: plan[i]?.priority })))
+    expect(plan.map(({ priority }) => priority)).toEqual([...Array(5).fill(100), 80, 80, 60, 40, 40, 40, 20])
   })
 
   it('has the driver’s steps with a priority where the priority puts them, and none with 0', () => {

@@ -153,8 +153,11 @@ export function defineDriver<Schema extends z.ZodObject>(
 }
 
 /** What the hub and `GET /v1/drivers` are told about a driver. */
-export function driverFacts(driver: Driver): DriverFacts {
-  const steps = offeredSteps(driver)
+export type Priorities = ReadonlyMap<string, number>
+
+/** `priorities`: what this conductor's configuration has instead of the driver's own, by `clean.deploy.erase_devices_metadata`. */
+export function driverFacts(driver: Driver, priorities: Priorities = new Map()): DriverFacts {
+  const steps = offeredSteps(driver, priorities)
   const fields = Object.entries(driver.info.shape) as [string, z.ZodType][]
   return {
     name: driver.name,
@@ -168,14 +171,15 @@ export function driverFacts(driver: Driver): DriverFacts {
   }
 }
 
-function offeredSteps(driver: Driver): NonNullable<DriverFacts['steps']> {
+function offeredSteps(driver: Driver, priorities: Priorities): NonNullable<DriverFacts['steps']> {
   const found: NonNullable<DriverFacts['steps']> = {}
   for (const [kind, named] of Object.entries(driver.interfaces)) {
     for (const [of, { offers = {} }] of Object.entries(named)) {
-      for (const [step, { abortable = false, ramdisk = true, args, ...priorities }] of Object.entries(offers)) {
+      for (const [step, { abortable = false, ramdisk = true, args, ...offer }] of Object.entries(offers)) {
         for (const purpose of STEP_KINDS) {
-          const priority = priorities[purpose]
-          if (priority === undefined) continue
+          const own = offer[purpose]
+          if (own === undefined) continue
+          const priority = priorities.get(`${purpose}.${kind}.${step}`) ?? own
           const offered: OfferedStep = { interface: kind, of, step, priority, abortable, requires_ramdisk: ramdisk }
           ;(found[purpose] ??= []).push(args === undefined ? offered : { ...offered, argsinfo: { ...args } })
         }

@@ -3,7 +3,6 @@
 // 2. The list on the node is the whole one; a task has it up to its next hold.
 import type { Step } from '../../shared/protocol.ts'
 import { STATES, type State } from '../../shared/states.ts'
-import type { TaskKind } from '../plans.ts'
 import { tasks } from '../schema/organisation.ts'
 import { select, type NodeRow, type TaskRow } from '../schema/rows.ts'
 import type { Caller } from '../site-hub/commands.ts'
