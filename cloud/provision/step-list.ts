@@ -29,7 +29,9 @@ export async function openList(
 ): Promise<string | null> {
   const node = await turn.node(uuid)
   const name = LISTS[kind]
-  const driver_internal_info = { ...(node.driver_internal_info as Internal), [`${name}_steps`]: steps }
+  // Whole only where something goes on with it later: it is written with every step.
+  const shown = steps.some(isHold) ? steps : steps.map((step) => ({ ...step, timeoutMs: undefined }))
+  const driver_internal_info = { ...(node.driver_internal_info as Internal), [`${name}_steps`]: shown }
   turn.updateNode(uuid, { driver_internal_info })
   return goOn(turn, uuid, kind, { steps, from: 0, context }, caller)
 }
@@ -44,7 +46,7 @@ interface Rest {
 async function goOn(turn: Turn, uuid: string, kind: ListKind, rest: Rest, caller: Caller): Promise<string | null> {
   const { steps, from, context } = rest
   const node = await turn.node(uuid)
-  const hold = steps.findIndex((step, i) => i >= from && step.step === 'hold')
+  const hold = steps.findIndex((step, i) => i >= from && isHold(step))
   const end = hold === -1 ? steps.length : hold
   if (end > from) return openTask(turn, node, kind, steps.slice(0, end), context, caller, from)
   if (hold === -1) return null // nothing is left: whoever asked ends the work
@@ -60,7 +62,7 @@ export async function parked(turn: Turn, task: TaskRow): Promise<boolean> {
   const steps = listOf(node, task.kind)
   const at = (task.steps as Step[]).length
   const hold = steps[at]
-  if (hold?.step !== 'hold') return false
+  if (!hold || !isHold(hold)) return false
   turn.updateNode(task.node, showing(node, task.kind, hold, at))
   move(turn, await turn.node(task.node), 'hold', 'task')
   return true
@@ -83,6 +85,8 @@ export function hasBootedBefore(node: NodeRow): boolean {
     .slice(0, at)
     .some(({ interface: iface, step }) => iface === 'boot' && step === 'prepare_ramdisk')
 }
+
+const isHold = ({ step }: Step) => step === 'hold'
 
 function heldKind({ provision_state: state }: NodeRow): ListKind {
   if (state.startsWith('clean')) return 'clean'

@@ -1,7 +1,6 @@
 // What a step found out about a node's parts: rows of their own for BIOS settings and firmware, blobs for what inspection found. Conductors say them
 // as facts: bios_settings and firmware_components (all of them, as they are now), inventory with plugin_data.
 import { z } from 'zod'
-import type { SqlValue } from '../ports.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import type { Turn } from './turn.ts'
 
@@ -35,7 +34,7 @@ export async function takeParts(turn: Turn, node: NodeRow, facts: Record<string,
   }
 }
 
-/** Rows that were there keep when they were made, and are updated when they differ. */
+/** Rows that were there keep when they were made, and are updated when they differ. One statement, however many there are. */
 function takeBios(turn: Turn, node: string, settings: z.output<typeof BiosSettings>): void {
   keepOnly(
     turn,
@@ -44,15 +43,25 @@ function takeBios(turn: Turn, node: string, settings: z.output<typeof BiosSettin
     node,
     settings.map(({ name }) => name),
   )
-  for (const { name, value, ...facts } of settings) {
-    turn.write({
-      sql:
-        'INSERT INTO bios_settings (node, name, value, facts, created_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (node, name) DO UPDATE' +
-        ' SET value = ?3, facts = ?4, updated_at = ?5 WHERE value IS NOT ?3 OR facts IS NOT ?4',
-      args: [node, name, value, JSON.stringify(facts), turn.time],
-    })
-  }
+  const rows = settings.map(({ name, value, ...facts }) => ({ name, value, facts }))
+  turn.write({
+    sql:
+      "INSERT INTO bios_settings (node, name, value, facts, created_at) SELECT ?1, value ->> '$.name', value ->> '$.value'," +
+      " value -> '$.facts', ?2 FROM json_each(?3) WHERE true ON CONFLICT (node, name) DO UPDATE SET value = excluded.value," +
+      ' facts = excluded.facts, updated_at = ?2 WHERE value IS NOT excluded.value OR facts IS NOT excluded.facts',
+    args: [node, turn.time, JSON.stringify(rows)],
+  })
 }
+
+const FIRMWARE = [
+  'component',
+  'initial_version',
+  'current_version',
+  'last_version_flashed',
+  'vendor',
+  'model',
+  'serial_number',
+]
 
 function takeFirmware(turn: Turn, node: string, components: z.output<typeof FirmwareComponents>): void {
   keepOnly(
@@ -62,17 +71,19 @@ function takeFirmware(turn: Turn, node: string, components: z.output<typeof Firm
     node,
     components.map(({ component }) => component),
   )
-  for (const each of components) {
-    const rest = [each.current_version, each.last_version_flashed, each.vendor, each.model, each.serial_number]
-    turn.write({
-      sql:
-        'INSERT INTO firmware_components (node, component, initial_version, current_version, last_version_flashed, vendor, model, serial_number,' +
-        ' created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (node, component) DO UPDATE SET current_version = ?4,' +
-        ' last_version_flashed = ?5, vendor = ?6, model = ?7, serial_number = ?8, updated_at = ?9' +
-        ' WHERE current_version IS NOT ?4 OR last_version_flashed IS NOT ?5',
-      args: [node, each.component, each.initial_version, ...rest.map((value): SqlValue => value ?? null), turn.time],
-    })
-  }
+  const found = FIRMWARE.map((column) => `value ->> '$.${column}'`).join(', ')
+  const set = FIRMWARE.slice(2)
+    .map((column) => `${column} = excluded.${column}`)
+    .join(', ')
+  const differs = FIRMWARE.slice(2)
+    .map((column) => `${column} IS NOT excluded.${column}`)
+    .join(' OR ')
+  turn.write({
+    sql:
+      `INSERT INTO firmware_components (node, ${FIRMWARE.join(', ')}, created_at) SELECT ?1, ${found}, ?2 FROM json_each(?3) WHERE true` +
+      ` ON CONFLICT (node, component) DO UPDATE SET ${set}, updated_at = ?2 WHERE ${differs}`,
+    args: [node, turn.time, JSON.stringify(components)],
+  })
 }
 
 function keepOnly(turn: Turn, table: string, column: string, node: string, names: readonly string[]): void {
