@@ -180,7 +180,9 @@ export class Link {
           if (welcomed || helloSent === undefined) return close(CLOSE.malformed, 'welcome came twice')
           const lapsed = grants.leaseLeft() === 0
           if (lapsed) grants.lapse()
-          else if (message.session !== this.#session) {
+          // The hub was slow, and believes that we hold what we have just lost: another hello says that it is nothing.
+          if (lapsed && message.grantsKept) return close(1001, 'the lease lapsed before what was held was confirmed')
+          if (!lapsed && message.session !== this.#session) {
             if (message.grantsKept && digest !== null) grants.carryOver(message.session)
             else grants.forgetSession()
           }

@@ -195,3 +195,29 @@ test('a return of a site’s only conductor writes no row per node', async () =>
   expect(Math.max(...writes)).toBeLessThan(8)
   expect(again.of('grants').flatMap((grants) => grants.add)).toHaveLength(50)
 })
+
+test('a frame behind one that could not be stored is not heard: a result before its events would close the conductor for ever', async () => {
+  const { a, node } = await deploying()
+  await bench.work(a, { stopAt: 'deploy.write_image' })
+  let failures = 0
+  const hub = bench.hub
+  const batch = bench.sql.batch.bind(bench.sql)
+  bench.sql.batch = (statements) => {
+    const isEvent = statements.some(({ args }) => args.some((arg) => String(arg).includes('step.started')))
+    if (!isEvent) return batch(statements)
+    failures++
+    return Promise.reject(new Error('the connection to the database was lost'))
+  }
+  const { id, epoch } = a.last('task')
+  await Promise.all([
+    hub.onMessage(
+      a,
+      JSON.stringify({ type: 'event', id, epoch, events: [{ n: 99, at: 1, step: 5, kind: 'started' }] }),
+    ),
+    hub.onMessage(a, JSON.stringify({ type: 'result', id, epoch, outcome: { ok: true } })),
+  ])
+  bench.sql.batch = batch
+  expect(failures).toBeGreaterThan(0)
+  expect(a.closed?.code).toBe(1011)
+  expect(await bench.node(node), 'the result comes again, after its events').toMatchObject({ task: id })
+})

@@ -58,6 +58,8 @@ export class SiteHub {
   readonly #deps: HubDeps
   readonly #calls: Calls
   readonly #turns: Turns
+  /** Sockets of which a frame was refused or could not be stored: what came behind it would be out of order. It is said again. */
+  readonly #broken = new WeakSet<Peer>()
 
   constructor(deps: HubDeps) {
     this.#deps = deps
@@ -90,6 +92,7 @@ export class SiteHub {
     if (decoded.kind === 'unknown') return
     if (decoded.kind === 'malformed') {
       const { conductor } = peer
+      this.#broken.add(peer)
       this.#deps.log('warn', 'hub.malformed_frame', { conductor, why: decoded.why })
       peer.close(CLOSE.malformed, decoded.why.slice(0, 120))
       return this.#turns
@@ -98,8 +101,11 @@ export class SiteHub {
     }
     const { message } = decoded
     const handle = handlers[message.type] as Handler<FromConductor>
+    const hear = async (turn: Turn) => {
+      if (!this.#broken.has(peer)) await handle(turn, peer, message, { calls: this.#calls, deps: this.#deps })
+    }
     await this.#turns
-      .enqueue([], async (turn) => handle(turn, peer, message, { calls: this.#calls, deps: this.#deps }))
+      .enqueue([], hear, () => this.#broken.add(peer))
       .catch((error: unknown) => {
         this.#deps.log('error', 'hub.message_failed', {
           conductor: peer.conductor,

@@ -32,9 +32,16 @@ export class Turns {
     this.#deps = deps
   }
 
-  /** Runs `run` in a turn; what it answers is durable. Rejects with its fault, or with `unavailable` when it could not be stored. */
-  enqueue<T>(nodes: readonly string[], run: (turn: Turn) => Promise<T>): Promise<T> {
-    return new Promise<T>((done, failed) => {
+  /**
+   * Runs `run` in a turn; what it answers is durable. Rejects with its fault, or with `unavailable` when it could not be stored; `onFailed`
+   * is called before anything that waits behind it is run.
+   */
+  enqueue<T>(nodes: readonly string[], run: (turn: Turn) => Promise<T>, onFailed = () => {}): Promise<T> {
+    return new Promise<T>((done, reject) => {
+      const failed = (error: unknown) => {
+        onFailed()
+        reject(error as Error)
+      }
       this.#queue.push({ nodes, run, done: done as (value: unknown) => void, failed })
       this.#running ??= this.#drain()
     })
