@@ -1,5 +1,5 @@
 // Test projects. `unit` is quick and needs nothing but npm packages; `tools` talks to real Debian programs; `lab` boots machines,
-// `long` boots slow ones.
+// `long` many more of them, and slow ones (CONTRIBUTING.md says which).
 // (Tests inside workerd live in cloud/hosts/workers/vitest.config.ts, since they need another pool.)
 import { defineConfig } from 'vitest/config'
 

@@ -82,6 +82,31 @@ export interface FakeConductor {
   close(): Promise<void>
 }
 
+/** One request to an agent, verified against its own certificate. Rejects for an answer that is not 200. */
+export function askAgent(
+  agent: { readonly url: string; readonly caPem?: string | undefined },
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const module = agent.url.startsWith('https') ? https : http
+    const request = module.request(agent.url + path, { method, agent: false, ca: agent.caPem }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part
+      })
+      response.on('end', () => {
+        if (response.statusCode !== 200) return reject(new Error(`${response.statusCode} ${text}`))
+        return resolve(commandResultSchema.parse(JSON.parse(text)))
+      })
+      response.on('error', reject)
+    })
+    request.on('error', reject)
+    request.end(body === undefined ? undefined : JSON.stringify(body))
+  })
+}
+
 export async function startFakeConductor(options: {
   node: AgentNode
   /** Names and addresses in its certificate. */
@@ -136,30 +161,11 @@ export async function startFakeConductor(options: {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
 
-  const ask = (method: string, path: string, body?: unknown) =>
-    new Promise<CommandResult>((resolve, reject) => {
-      const beat = heartbeats.at(-1)
-      if (!beat) return reject(new Error('no heartbeat yet'))
-      const module = beat.callback_url.startsWith('https') ? https : http
-      const request = module.request(
-        beat.callback_url + path,
-        { method, agent: false, ca: beat.agent_verify_ca },
-        (response) => {
-          let text = ''
-          response.setEncoding('utf8').on('data', (part: string) => {
-            text += part
-          })
-          response.on('end', () => {
-            if (response.statusCode !== 200) return reject(new Error(`${response.statusCode} ${text}`))
-            return resolve(commandResultSchema.parse(JSON.parse(text)))
-          })
-          response.on('error', reject)
-        },
-      )
-      request.on('error', reject)
-      return request.end(body === undefined ? undefined : JSON.stringify(body))
-    })
-
+  const ask = (method: string, path: string, body?: unknown) => {
+    const beat = heartbeats.at(-1)
+    if (!beat) return Promise.reject(new Error('no heartbeat yet'))
+    return askAgent({ url: beat.callback_url, caPem: beat.agent_verify_ca }, method, path, body)
+  }
   return {
     url: `${options.plain ? 'http' : 'https'}://127.0.0.1:${port}`,
     port,

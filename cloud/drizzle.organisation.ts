@@ -3,7 +3,7 @@ import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'turso',
-  schema: './cloud/schema/organisation.ts',
+  schema: './cloud/schema/organisation*.ts',
   out: './migrations/organisation',
   migrations: { table: 'migrations_organisation' },
 })

@@ -1,14 +1,16 @@
-// Service mode with UEFI firmware (docs/adr/0007): by the iPXE in the NIC's ROM, by the firmware's own PXE and by its HTTP boot. Each boots
-// over the network first, is sent to its disk, and the deployed system comes up from there. Judges as in service-mode.lab.test.ts.
+// Service mode (docs/adr/0007): machines whose firmware boots over the network first, after a deployment that failed and after one that worked. A BIOS;
+// UEFI by the iPXE in the NIC's ROM, by its own PXE and by its HTTP boot. Each is sent to its disk, never sees the ramdisk again, and the deployed system
+// comes up from there. Judges: the serial console, the power log, and the node's timeline.
 import { expect, test } from 'vitest'
 import { serviceMode } from './service-mode.ts'
 
 test.each([
-  ['an iPXE ROM', 'ipxe'],
-  ['its own PXE', 'firmware'],
-  ['its own HTTP boot', 'http'],
-] as const)('a UEFI machine that tries the network first, with %s, ends at its disk', async (_how, networkBoot) => {
-  const [seen] = await serviceMode([{ name: `uefi-${networkBoot}`, firmware: 'uefi', networkBoot }], console.log)
+  ['BIOS', 'bios', 'ipxe'],
+  ['UEFI with an iPXE ROM', 'uefi', 'ipxe'],
+  ['UEFI with its own PXE', 'uefi', 'firmware'],
+  ['UEFI with its own HTTP boot', 'uefi', 'http'],
+] as const)('%s that tries the network first ends at its disk', async (_how, firmware, networkBoot) => {
+  const [seen] = await serviceMode([{ name: `${firmware}-${networkBoot}`, firmware, networkBoot }], console.log)
   const { lastError, localBoots, starts, ...facts } = seen!
   expect(lastError).toContain('deploy.write_image')
   expect(facts).toMatchObject({ onAfterFailure: false, ramdisks: 2, systems: 2 })

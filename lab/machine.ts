@@ -9,6 +9,7 @@ import { createServer } from 'node:net'
 import type { Server } from 'node:net'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
+import { countBoot } from './boot-count.ts'
 import { Chassis, bootOrder } from './chassis.ts'
 import type { BootDevice, Power } from './chassis.ts'
 import { qemuArguments } from './qemu.ts'
@@ -28,7 +29,8 @@ type Qemu = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable
 const CYCLE_OFF_MS = 1_000
 
 export class Machine implements Power {
-  readonly spec: MachineSpec
+  /** As the next start has it. */
+  spec: MachineSpec
   readonly places: MachinePlaces
   readonly directory: string
   readonly chassis: Chassis
@@ -107,6 +109,12 @@ export class Machine implements Power {
     this.qmp('set_link', { name: 'prov', up })
   }
 
+  /** From the next start on no disk has a bad sector. The content stays. */
+  replaceDisks(): void {
+    const disks = (this.spec.disks ?? []).map(({ sizeGiB, bus }) => ({ sizeGiB, ...(bus && { bus }) }))
+    this.spec = { ...this.spec, disks }
+  }
+
   /** Opens the door at which a BMC hands in chassis commands: lines "<command> <data>" in hex. */
   async listen(): Promise<void> {
     this.#door = createServer((socket) => {
@@ -144,6 +152,7 @@ export class Machine implements Power {
     this.#powered = true
     this.#run += 1
     this.#note({ atMs: Date.now(), event, cause, order })
+    countBoot(this.spec.name)
     this.#gone = this.#launch(order, this.#run, this.#gone)
   }
 

@@ -41,7 +41,7 @@ export interface InRack {
 /** Starts `entry` (a module; top-level await is its main) with `args` as its process.argv.slice(2). */
 export function inRack(entry: URL | string, args: readonly string[], options: InRackOptions = {}): InRack {
   removeStaleDirectories()
-  const directory = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`))
+  const directory = temporaryDirectory()
   mkdirSync(join(directory, 'tmp'))
   const module = entry instanceof URL ? fileURLToPath(entry) : entry
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url)]
@@ -83,6 +83,9 @@ export function inRack(entry: URL | string, args: readonly string[], options: In
   exited.then(options.onExit, () => options.onExit?.(null))
   return { pid: child.pid ?? 0, directory, stdout: child.stdout, stderr: child.stderr, exited, stop }
 }
+
+/** A directory that somebody must lock within ten seconds; see removeStaleDirectories. */
+export const temporaryDirectory = () => mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`))
 
 /** Inside: the run's temp directory. Throws outside. */
 export function rackDirectory(): string {

@@ -7,7 +7,8 @@ const SEEDS = 1000
 export const UNIT_REPORT = '.cache/reports/unit.json'
 
 const vitest = (project: string, report: string, ...more: string[]): Part['command'] => [
-  'vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...more,
+  'vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`,
+  '--reporter=./scripts/file-times.ts', ...more,
 ] // prettier-ignore
 
 export const quickParts: readonly Part[] = [

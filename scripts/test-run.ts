@@ -1,9 +1,11 @@
 // A run of tests, quick or long: sets itself up, runs its parts one after the other, prints the seconds of each test file and a closing line.
 import { mkdirSync, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { ensureDebianPackages, type Purpose } from './debian.ts'
 import { quickParts, UNIT_REPORT, type ReportingPart } from './parts.ts'
 import { onShutdown } from './shutdown.ts'
 import { runPart } from './steps.ts'
+import { BOOTS, countBoots, FILE_TIMES, readFileTimes } from './file-times.ts'
 import { readReport, type Counts } from './vitest-report.ts'
 
 export interface TestRun {
@@ -26,7 +28,9 @@ export async function testRun({ purpose, quick, parts }: TestRun): Promise<never
     process.exit(1)
   }
   mkdirSync('.cache/reports', { recursive: true })
-  for (const report of [UNIT_REPORT, ...parts.map((part) => part.report)]) rmSync(report, { force: true })
+  const reports = [UNIT_REPORT, FILE_TIMES, BOOTS, ...parts.map((part) => part.report)]
+  for (const report of reports) rmSync(report, { force: true })
+  process.env['FERRULE_BOOTS'] = resolve(BOOTS)
 
   if (quick) {
     let unitOk = true
@@ -46,11 +50,21 @@ export async function testRun({ purpose, quick, parts }: TestRun): Promise<never
     if (!result.ok && counts.failed === failedBefore) counts.failed += 1 // an unhandled error, a worker that died
   }
 
-  console.log('\nSeconds per test file (above 1 s):')
-  for (const { name, seconds } of files.sort((a, b) => b.seconds - a.seconds))
-    if (seconds > 1) console.log(`${seconds.toFixed(1).padStart(7)}  ${name}`)
+  printTimes(files)
   console.log(
     `\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`,
   )
   process.exit(counts.failed > 0 || counts.skipped > 0 ? 1 : 0)
+}
+
+function printTimes(files: readonly { readonly name: string; readonly seconds: number }[]): void {
+  const withHooks = readFileTimes()
+  const rows = files
+    .map(({ name, seconds }) => withHooks.get(name) ?? { name, seconds, boots: 0 })
+    .filter(({ seconds }) => seconds > 1)
+    .sort((a, b) => b.seconds - a.seconds)
+  console.log('\nSeconds per test file (above 1 s), and machines that booted:')
+  for (const { name, seconds, boots } of rows)
+    console.log(`${seconds.toFixed(1).padStart(7)}  ${(boots > 0 ? String(boots) : '').padStart(3)}  ${name}`)
+  if (countBoots() > 0) console.log(`${countBoots()} machines were booted`)
 }

@@ -108,6 +108,24 @@ test('a hub that is silent for half a lease is left while the lease still holds'
   grants.check(grants.find('n', 1))
 })
 
+test('a welcome that keeps the grants, but comes after the lease they were held under, is answered by another hello', async () => {
+  const { env, dials, link, grants, last, say, welcome } = await connected()
+  welcome()
+  env.advance(7_000)
+  last().events.closed(1006, 'cut')
+  const ended: LinkOutcome[] = []
+  void link.runConnection().then((outcome) => ended.push(outcome))
+  await until(() => dials.length === 2)
+  last().events.opened()
+  expect(last().sent[0]).toMatchObject({ type: 'hello', grantsDigest: expect.any(String) as string })
+  env.advance(9_001)
+  expect(grants.get('n')).toBeUndefined()
+  const about = { session: 2, ringVersion: 1, leaseMs: 16_000, conductor: 'c', site: 's', organisation: 'o' }
+  say({ type: 'welcome', ...about, grantsKept: true })
+  await until(() => ended.length > 0)
+  expect([last().closed, ended[0]!.why]).toEqual([1001, 'the lease lapsed before the welcome'])
+})
+
 test('a lapse ends the connection and every hold', async () => {
   const { env, grants, last, welcome } = await connected()
   welcome()

@@ -67,17 +67,23 @@ function transport(devicePath: string, name: string, hasSasAddress: boolean): st
   return null
 }
 
-/** The name udev's path_id would give in /dev/disk/by-path, for the buses where it is only an address. */
-function byPath(devicePath: string, name: string, hctl: string | null): string | null {
+/**
+ * The name udev's path_id would give in /dev/disk/by-path, for the buses where it is only an address. Numbers that the kernel counts over the whole
+ * machine (hosts, ATA ports) are counted from the controller's own first one, so that they do not depend on who was found earlier.
+ */
+async function byPath(devicePath: string, name: string, hctl: string | null): Promise<string | null> {
   const pci = [...devicePath.matchAll(/\/([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?=\/)/g)].at(-1)?.[1]
   if (pci === undefined) return null
   const prefix = `/dev/disk/by-path/pci-${pci}`
   const namespace = /^nvme\d+n(\d+)$/.exec(name)?.[1]
   if (namespace !== undefined) return `${prefix}-nvme-${namespace}`
-  const ata = /\/ata(\d+)\//.exec(devicePath)?.[1]
-  if (ata !== undefined) return `${prefix}-ata-${ata}`
-  if (hctl !== null) return `${prefix}-scsi-${hctl}`
-  return prefix
+  const [, ataPath, ata] = /^(.*\/ata(\d+))\//.exec(devicePath) ?? []
+  if (ataPath !== undefined) return `${prefix}-ata-${(await fact(`${ataPath}/ata_port/ata${ata}`, 'port_no')) ?? ata}`
+  const [, controller, host] = /^(.*)\/host(\d+)\//.exec(devicePath) ?? []
+  if (hctl === null || controller === undefined) return prefix
+  const siblings = (await readdir(controller)).flatMap((entry) => /^host(\d+)$/.exec(entry)?.[1] ?? [])
+  const ownHost = Number(host) - Math.min(...siblings.map(Number))
+  return `${prefix}-scsi-${hctl.replace(/^\d+/, String(ownHost))}`
 }
 
 /** Which block device a kernel name is; null when its size is 0 or it cannot be read. `root` stands for `/`. */
@@ -105,7 +111,7 @@ async function readDevice(root: string, name: string): Promise<BlockDevice | nul
     serial: (await get('serial')) ?? (await get('device/serial')) ?? (await vitalSerial(folder)),
     ...splitWwid(wwid),
     hctl,
-    byPath: byPath(devicePath, name, hctl),
+    byPath: await byPath(devicePath, name, hctl),
     tran: transport(devicePath, name, sasAddress !== null),
     canZero: Number((await get('queue/write_zeroes_max_bytes')) ?? 0) > 0,
   }

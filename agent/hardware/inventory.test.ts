@@ -132,6 +132,42 @@ describe('inventory', () => {
   })
 })
 
+describe('by_path', () => {
+  it.each([
+    [
+      'a SCSI disk, whose host is not the first of the machine',
+      '0000:00:04.0/virtio1/host7/target7:0:2/7:0:2:1',
+      'scsi-0:0:2:1',
+      {},
+    ],
+    [
+      'the second host of a controller',
+      '0000:00:05.0/host9/target9:0:0/9:0:0:0',
+      'scsi-1:0:0:0',
+      { '0000:00:05.0/host8/x': '' },
+    ],
+    [
+      'a SATA disk',
+      '0000:00:1f.2/ata5/host4/target4:0:0/4:0:0:0',
+      'ata-3',
+      { '0000:00:1f.2/ata5/ata_port/ata5/port_no': '3' },
+    ],
+  ])('of %s counts from its controller', async (_what, place, expected, more: Record<string, string>) => {
+    await using folder = await temporaryFolder()
+    const pci = join(folder.path, 'sys/devices/pci0000:00')
+    for (const [path, text] of Object.entries({ ...more, [`${place}/block/sda/size`]: '8' })) {
+      await mkdir(dirname(join(pci, path)), { recursive: true })
+      await writeFile(join(pci, path), text)
+    }
+    const disk = `${place}/block/sda`
+    await symlink(join(pci, place), join(pci, disk, 'device'))
+    await mkdir(join(folder.path, 'sys/block'))
+    await symlink(join(pci, disk), join(folder.path, 'sys/block/sda'))
+    const [found] = await listBlockDevices(folder.path)
+    expect(found?.byPath).toBe(`/dev/disk/by-path/pci-${place.slice(0, 12)}-${expected}`)
+  })
+})
+
 describe('WWIDs', () => {
   it('are split as udev splits them', () => {
     expect(splitWwid('naa.600508b1001c7e0e9c2b8f1d3a4b5c6d')).toEqual({
@@ -158,6 +194,12 @@ describe('kernel parameters', () => {
       lookupTimeoutMs: 600_000,
     })
     expect(parseKernelParameters('').apiUrls).toEqual([])
+    expect(parseKernelParameters('ferrule.image-stall=90 ferrule.image-tries=3')).toMatchObject({
+      imageStallMs: 90_000,
+      imageTries: 3,
+    })
+    const wrong = parseKernelParameters('ferrule.image-stall=0 ferrule.image-tries=many')
+    expect([wrong.imageStallMs, wrong.imageTries]).toEqual([undefined, undefined])
   })
   it('that would weaken the pin are an error instead of being ignored', () => {
     for (const pin of ['sha256:12', 'sha1:ab', digest, ''])

@@ -1,36 +1,21 @@
-// The real ramdisk boots in a real (emulated) machine, trusts a conductor it has never seen by the pinned digest only, and does everything that it
-// is ordered to; its disks are then read by other programs. One boot for all of it.
+// The real ramdisk boots in a real (emulated) machine, trusts a conductor it has never seen by the pinned digest only, and deploys; its disks are then
+// read by other programs. One boot for all of it; what disks go through in detail is tested in machines that were saved after it (testdata/saved-agent.ts).
 import { spawn } from 'node:child_process'
-import { open, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import type http from 'node:http'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { gunzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
+import { countBoot } from '../../lab/boot-count.ts'
 import { inventorySchema } from '../../shared/agent-protocol.ts'
 import { startFakeConductor } from '../fake-conductor.ts'
 import { MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder, testNode } from '../testing.ts'
-import { runTool } from '../tool.ts'
+import { configDrive, partitions, readRange, tool } from '../testdata/host-tools.ts'
 import { buildRamdisk } from './build.ts'
 
 const MAC = '52:54:00:12:34:56'
-
-async function tool(file: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runTool(file, args)
-  if (code === 127) throw new Error(`${file} is missing: apt-get install qemu-system-x86 qemu-utils gdisk xorriso`)
-  if (code !== 0) throw new Error(`${file} ${args.join(' ')}: ${stderr}`)
-  return stdout
-}
-
-async function readRange(path: string, offset: number, length: number): Promise<Buffer> {
-  const file = await open(path)
-  try {
-    return (await file.read(Buffer.alloc(length), 0, length, offset)).buffer
-  } finally {
-    await file.close()
-  }
-}
 
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1')
@@ -40,7 +25,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-it('boots, is looked up, writes images, erases metadata, powers off', { timeout: 300_000 }, async () => {
+it('boots, is looked up, writes images, tells of it by heartbeat, powers off', { timeout: 300_000 }, async () => {
   await using folder = await temporaryFolder()
   const at = (name: string) => join(folder.path, name)
   const ramdisk = await buildRamdisk({ flavour: 'cloud', log: console.log })
@@ -62,25 +47,11 @@ it('boots, is looked up, writes images, erases metadata, powers off', { timeout:
     at('image.qcow2'),
   )
   const [raw, qcow2] = [await readFile(at('image.raw')), await readFile(at('image.qcow2'))]
-  await writeFile(at('meta_data.json'), '{"uuid": "u", "hostname": "node-1"}')
-  await tool(
-    'xorriso',
-    '-as',
-    'mkisofs',
-    '-quiet',
-    '-V',
-    'config-2',
-    '-J',
-    '-r',
-    '-o',
-    at('config.iso'),
-    at('meta_data.json'),
-  )
-  const iso = await readFile(at('config.iso'))
+  const { volume, text: configdrive } = await configDrive(folder.path)
   await tool('qemu-img', 'create', '-q', '-f', 'qcow2', at('vda.qcow2'), '5G')
   await tool('qemu-img', 'create', '-q', '-f', 'qcow2', at('vdb.qcow2'), '64M')
 
-  const files: Record<string, Buffer> = { '/image.raw': raw, '/image.qcow2': qcow2, '/large.raw': noise(65 * MIB) }
+  const files: Record<string, Buffer> = { '/image.raw': raw, '/image.qcow2': qcow2 }
   const images: http.RequestListener = (request, response) => {
     const bytes = files[request.url ?? '']
     if (bytes) serveBytes(bytes)(request, response)
@@ -103,6 +74,7 @@ it('boots, is looked up, writes images, erases metadata, powers off', { timeout:
     '-device',
     `virtio-blk-pci,drive=${serial},serial=${serial}`,
   ]
+  countBoot('ramdisk')
   const machine = spawn('qemu-system-x86_64', [
     ...[
       '-accel',
@@ -166,16 +138,7 @@ it('boots, is looked up, writes images, erases metadata, powers off', { timeout:
     expect(inventory.boot).toEqual({ current_boot_mode: 'bios', pxe_interface: MAC })
     expect(inventory.cpu.count).toBe(1)
 
-    const wrong = await step('write_image', { image_info: source('/image.raw', 'raw', 'ab'.repeat(32)) })
-    expect(wrong.command_error).toMatchObject({ type: 'ImageChecksumError', code: 500 })
-    expect(wrong.command_error?.details).toContain(sha256(raw))
-
-    const large = await step('write_image', { image_info: source('/large.raw', 'raw', 'ab'.repeat(32)) }, small)
-    expect(large.command_error).toMatchObject({ type: 'DiskTooSmall' })
-
     // The asynchronous way: RUNNING at once, and a heartbeat as soon as it has ended.
-    await conductor.heartbeat(3) // one at the start, one after each asynchronous command
-    const configdrive = gzipSync(iso).toString('base64')
     const params = {
       step: {
         interface: 'deploy',
@@ -187,7 +150,7 @@ it('boots, is looked up, writes images, erases metadata, powers off', { timeout:
     }
     const running = await conductor.command('deploy.execute_deploy_step', params, { wait: false, epoch: 7 })
     expect(running.command_status).toBe('RUNNING')
-    await conductor.heartbeat(4)
+    await conductor.heartbeat(2) // one at the start, one after each asynchronous command
     expect(await conductor.result(running.id, false)).toMatchObject({
       command_status: 'SUCCEEDED',
       command_error: null,
@@ -199,14 +162,6 @@ it('boots, is looked up, writes images, erases metadata, powers off', { timeout:
 
     const converted = await step('write_image', { image_info: source('/image.qcow2', 'qcow2', sha256(qcow2)) }, small)
     expect(converted).toMatchObject({ command_status: 'SUCCEEDED', command_error: null })
-
-    const node = { ...testNode, properties: { skip_block_devices: [{ serial: 's== root' }] } }
-    const erased = await conductor.command('clean.execute_clean_step', {
-      step: { step: 'erase_devices_metadata' },
-      node,
-      ports: [],
-    })
-    expect(erased).toMatchObject({ command_status: 'SUCCEEDED', command_error: null })
 
     const logs = await conductor.command('log.collect_system_logs')
     const tar = gunzipSync(Buffer.from(String(logs.command_result?.['system_logs']), 'base64')).toString('latin1')
@@ -233,11 +188,9 @@ it('boots, is looked up, writes images, erases metadata, powers off', { timeout:
   // Now other programs look at the disks.
   await tool('qemu-img', 'convert', '-f', 'qcow2', '-O', 'raw', at('vda.qcow2'), at('vda.raw'))
   expect(await tool('sgdisk', '--verify', at('vda.raw'))).toContain('No problems found')
-  const table = await tool('sgdisk', '--print', at('vda.raw'))
-  const partition = /^\s+3\s+(\d+)\s+(\d+)\s.*config-2/m.exec(table)
-  const start = Number(partition?.[1]) * 512
-  expect(Number(partition?.[2]) * 512 + 512 - start).toBe(64 * MIB)
-  expect((await readRange(at('vda.raw'), start, iso.length)).equals(iso)).toBe(true)
+  const { start, size, name } = (await partitions(at('vda.raw'))).get(3)!
+  expect({ size, name }).toEqual({ size: 64 * MIB, name: 'config-2' })
+  expect((await readRange(at('vda.raw'), start, volume.length)).equals(volume)).toBe(true)
   // The hole was zeroed by the device, not written: QEMU's map of the disk shows no data there.
   const map = JSON.parse(await tool('qemu-img', 'map', '--output=json', at('vda.qcow2'))) as {
     start: number
@@ -249,10 +202,5 @@ it('boots, is looked up, writes images, erases metadata, powers off', { timeout:
   const [from, to] = [MIB, raw.length - 33 * 512]
   expect((await readRange(at('vda.raw'), from, to - from)).equals(raw.subarray(from, to))).toBe(true)
   await tool('qemu-img', 'convert', '-f', 'qcow2', '-O', 'raw', at('vdb.qcow2'), at('vdb.raw'))
-  const vdb = await readFile(at('vdb.raw'))
-  expect(vdb.subarray(0, 4 * MIB).every((byte) => byte === 0)).toBe(true)
-  expect(vdb.subarray(60 * MIB).every((byte) => byte === 0)).toBe(true)
-  // Partition 1 (1–17 MiB) and 2 (17–25 MiB) lost their edges, too; what is between them came out of the qcow2.
-  expect(vdb.subarray(6 * MIB, 12 * MIB).equals(raw.subarray(6 * MIB, 12 * MIB))).toBe(true)
-  expect(vdb.subarray(38 * MIB, 47 * MIB).equals(raw.subarray(38 * MIB, 47 * MIB))).toBe(true)
+  expect((await readRange(at('vdb.raw'), from, to - from)).equals(raw.subarray(from, to))).toBe(true)
 })

@@ -1,4 +1,5 @@
 // What a handler is given and what it answers, both plain: the pipeline (app.ts) adds headers, and turns thrown faults into bodies.
+import type { z } from 'zod'
 import type { Principal } from '../auth/principal.ts'
 import type { Ports, Sql } from '../ports.ts'
 
@@ -12,6 +13,12 @@ export interface Route {
   readonly since?: number
   /** Needs no token: it says nothing about anybody's things, or brings its own proof. */
   readonly open?: true
+  /** One line that says what it does: the summary in /v1/openapi.json. */
+  readonly about?: string
+  /** What the body must be; the handler reads it with this very schema. */
+  readonly body?: z.ZodType
+  /** Query arguments that it takes, each with what it means. */
+  readonly query?: Readonly<Record<string, string>>
   /** HEAD is answered as well (discovery); everywhere else it is refused, as Ironic does. */
   readonly head?: true
   readonly run: (call: Call) => Promise<Answer | Response> | Answer | Response

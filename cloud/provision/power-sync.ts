@@ -1,4 +1,4 @@
-// What a power reading from the site means (Ironic's power synchronisation, docs/adr/0010): the conductor reads, this decides.
+// What a power reading from the site means (Ironic's power synchronisation, docs/adr/0012): the conductor reads, this decides.
 // 1. A node that a task works on is left alone: its steps say what they did. 2. A reading that changes nothing writes nothing.
 // 3. Power is changed by a task only, with epoch, permit and all; and only where the node's owner asked for it.
 import type { Fault } from '../../shared/faults.ts'
@@ -41,7 +41,7 @@ function isLeftAlone(node: NodeRow): boolean {
   return node.task !== null || node.target_power_state !== null || !isPowerWatched(node)
 }
 
-/** Did the owner of the node say that its power is to be put back? Off by default: docs/adr/0010. */
+/** Did the owner of the node say that its power is to be put back? Off by default: docs/adr/0012. */
 function isForced({ driver_info: info }: NodeRow): boolean {
   const { force_power_state_during_sync: force, disable_power_off: never } = info as Record<string, unknown>
   return isTrue(force) && !isTrue(never)

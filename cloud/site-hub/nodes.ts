@@ -232,6 +232,8 @@ function blank(turn: Turn): NodeRow {
   return {
     id: 0, uuid: '', name: null, site: turn.state.site.id, driver: '', interfaces: {}, driver_info: {}, secrets: {}, properties: {}, extra: {},
     instance_info: {}, instance_uuid: null, driver_internal_info: {}, resource_class: null, owner: null, lessee: null, description: null,
+    service_step: {}, raid_config: {}, target_raid_config: {}, shard: null, parent_node: null, disable_power_off: false, instance_name: null,
+    health: null, allocation: null,
     chassis_uuid: null, network_data: {}, automated_clean: null, protected: false, protected_reason: null, retired: false, retired_reason: null,
     console_enabled: false, boot_mode: null, secure_boot: null, provision_state: 'enroll', target_provision_state: null,
     provision_updated_at: null, power_state: null, target_power_state: null, last_error: null, last_fault: null, maintenance: false,

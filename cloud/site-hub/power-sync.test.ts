@@ -1,4 +1,4 @@
-// What power readings from a site do to nodes: Ironic's rules (docs/adr/0010), and nothing at all where nothing changed.
+// What power readings from a site do to nodes: Ironic's rules (docs/adr/0012), and nothing at all where nothing changed.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Sql } from '../ports.ts'
 import { HubBench, type TestPeer } from './testdata/hub-bench.ts'

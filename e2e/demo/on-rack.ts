@@ -30,6 +30,8 @@ export interface RackDemo {
   /** Which system the image holds. */
   readonly system: 'tiny' | 'debian'
   readonly automatedClean: boolean
+  /** Where the cloud runs. */
+  readonly cloud: 'node' | 'workerd'
   /** Where console, logs and databases go; default: the rack's own folder, which is removed at the end. */
   readonly keep?: string
 }
@@ -71,6 +73,7 @@ async function tell(): Promise<void> {
     image: demo.image.path,
     directory,
     print,
+    cloud: demo.cloud,
   })
   const image = { url: site.imageUrl, sha256: demo.image.sha256, format: demo.image.format }
   const stories = demo.machines.map((wanted, index) =>

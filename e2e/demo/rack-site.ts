@@ -3,11 +3,12 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, createWriteStream, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { startCloud } from '../../cloud/hosts/node/start.ts'
-import type { MachineSpec } from '../../lab/qemu.ts'
+import { KERNEL_ARGUMENTS, type MachineSpec } from '../../lab/qemu.ts'
 import { Rack } from '../../lab/rack.ts'
 import { HttpBootServer, type HttpTransfer } from '../../site-conductor/http-boot/server.ts'
 import { Api } from '../../sim/api.ts'
+import { startSimCloud } from '../../sim/cloud.ts'
+import { startWorkerdCloud } from '../../sim/workerd-cloud.ts'
 
 export interface RackSiteOptions {
   readonly machines: readonly MachineSpec[]
@@ -20,6 +21,8 @@ export interface RackSiteOptions {
   /** Where console, logs and databases go. */
   readonly directory: string
   readonly print: (line: string) => void
+  /** Where the cloud runs: in this process (default), or in workerd as it is hosted, on an sqld. */
+  readonly cloud?: 'node' | 'workerd' | undefined
   /** Sees each transfer of the image as it goes. */
   readonly onImage?: (transfer: HttpTransfer) => void
 }
@@ -39,6 +42,7 @@ export async function startRackSite({
   image,
   directory,
   print,
+  cloud: host = 'node',
   onImage,
 }: RackSiteOptions): Promise<RackSite> {
   mkdirSync(directory, { recursive: true })
@@ -49,13 +53,10 @@ export async function startRackSite({
     )
 
   const log = join(directory, 'cloud.log')
-  const cloud = await startCloud({
-    dataDir: join(directory, 'cloud'),
-    port: 0,
-    log: (level, event, fields) => appendFileSync(log, `${JSON.stringify({ level, event, ...fields })}\n`),
-  })
-  print(`cloud is up: ${cloud.url}`)
-  const api = new Api(cloud.url, cloud.token ?? '')
+  const place = { dataDir: join(directory, 'cloud'), onLog: (line: string) => appendFileSync(log, `${line}\n`) }
+  const cloud = await (host === 'workerd' ? startWorkerdCloud(place) : startSimCloud({ ...place, as: 'inside' }))
+  print(`cloud is up${host === 'workerd' ? ' in workerd' : ''}: ${cloud.url}`)
+  const api = new Api(cloud.url, cloud.token)
   const { sites } = (await api.call('GET', '/sites')) as { sites: { uuid: string }[] }
   const site = sites[0]!.uuid
   const [network] = rack.provisioning.network.split('.0/')
@@ -114,7 +115,7 @@ async function startConductor(
     drivers: 'ipmi',
     address,
     ...files,
-    'kernel-arguments': 'console=ttyS0,115200',
+    'kernel-arguments': KERNEL_ARGUMENTS,
     'log-format': 'text',
   }
   return spawn(process.execPath, [main, 'run', ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)], {

@@ -21,13 +21,15 @@ export interface RackOptions {
   /** Default: the tiny test system. Debian comes as qcow2, as from its makers. */
   readonly system?: 'tiny' | 'debian'
   readonly format?: 'raw' | 'qcow2'
+  /** Where the cloud runs. Default: in a Node process. */
+  readonly cloud?: 'node' | 'workerd'
   /** Keeps consoles, logs and databases there. */
   readonly keep?: string
 }
 
 /** Deploys the machines; results in their order. Throws with what went wrong, after printing the ends of log and consoles. */
 export async function deployOnRack(options: RackOptions): Promise<readonly MachineResult[]> {
-  const { print, automatedClean = false, system = 'tiny', keep } = options
+  const { print, automatedClean = false, system = 'tiny', cloud = 'node', keep } = options
   const { machines = [{ name: 'metal-1', firmware: 'bios' }] } = options
   const format = system === 'debian' ? 'qcow2' : (options.format ?? 'raw')
   const started = performance.now()
@@ -43,9 +45,11 @@ export async function deployOnRack(options: RackOptions): Promise<readonly Machi
     image: { path: image.path, sha256: image.sha256, format },
     system,
     automatedClean,
+    cloud,
     ...(keep ? { keep } : {}),
   }
   const evidence = [
+    ['the cloud’s log', 'cloud.log'],
     ['the conductor’s log', 'conductor.log'],
     ...machines.map(({ name }) => [`the console of ${name}`, `${name}/console.log`]),
   ] as [string, string][]

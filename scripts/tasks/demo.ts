@@ -16,7 +16,7 @@ Needs no root; the rack lives in namespaces and leaves nothing behind.
   --bios        only metal-1
   --uefi        only metal-2
   --sim         the same story on one simulated machine: no qemu, no Debian packages, a few seconds
-  --workerd     with --sim: the cloud inside workerd, as it is hosted
+  --workerd     the cloud inside workerd, as it is hosted, on a database server of its own
   --clean       erase the disk's metadata first, as a production site does (boots the ramdisk once more)
   --qcow2       deploy a qcow2 image instead of a raw one
   --debian      deploy Debian 12 with cloud-init, a static address and user data: builds the image (once; mmdebstrap, from the
@@ -61,6 +61,7 @@ async function onRack(): Promise<boolean> {
     automatedClean: values.clean ?? false,
     system: values.debian ? 'debian' : 'tiny',
     format: values.qcow2 ? 'qcow2' : 'raw',
+    cloud: values.workerd ? 'workerd' : 'node',
     ...(values.keep ? { keep: values.keep } : {}),
   })
   for (const { name, consoleLines } of told) {

@@ -17,7 +17,7 @@ function generate(set: (typeof SETS)[number], out: string): string[] {
     '--dialect',
     'turso',
     '--schema',
-    `./cloud/schema/${set}.ts`,
+    `./cloud/schema/${set}*.ts`,
     '--out',
     `./${out}`,
     '--name',

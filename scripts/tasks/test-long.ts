@@ -1,4 +1,4 @@
-// `npm run test:long`: what `npm test` leaves out because it boots slow systems (*.long.test.ts).
+// `npm run test:long`: what `npm test` leaves out because it boots many machines, or slow ones (*.long.test.ts).
 import { longParts } from '../parts.ts'
 import { testRun } from '../test-run.ts'
 

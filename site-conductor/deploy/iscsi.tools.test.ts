@@ -208,7 +208,7 @@ test('an abort in mid-write kills the child, ends the export and leaves a disk t
   const tgtd = freezeDisk(context)
   const writing = writeImage(context)
   const child = () => processes().find(({ line }) => line.startsWith('qemu-img') && line.includes(testNode.uuid))
-  await expect.poll(child, { timeout: 10_000 }).toBeDefined()
+  await expect.poll(child, { timeout: 40_000 }).toBeDefined()
   expect(child()!.line).not.toContain(SECRET)
   controller.abort(new Error('the test takes the node away'))
   await expect(writing).rejects.toThrow('the test takes the node away')

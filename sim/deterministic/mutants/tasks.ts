@@ -73,8 +73,8 @@ export const tasks: readonly Mutant[] = [
     rule: '8',
     breaks: 'what follows on a socket counts although the frame before it could not be stored',
     file: 'cloud/site-hub/hub.ts',
-    find: '        this.#failed.add(peer)\n',
-    replace: '',
+    find: '.enqueue([], hear, () => this.#broken.add(peer))',
+    replace: '.enqueue([], hear)',
   },
   {
     id: 'never-forgets',

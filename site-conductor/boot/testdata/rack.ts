@@ -5,6 +5,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { countBoot } from '../../../lab/boot-count.ts'
 import { BootServices } from '../services.ts'
 import { DEBIAN_LOADERS } from '../loaders.ts'
 import type { ChildProcess } from 'node:child_process'
@@ -98,6 +99,7 @@ function startUdhcpc(holder: ChildProcess, folder: string): ChildProcess {
 }
 
 function startMachine(client: RackClient, folder: string): ChildProcess {
+  countBoot(client)
   const nic = `virtio-net-pci,netdev=n0,mac=${RACK.mac}`
   const common = ['-accel', 'tcg,thread=multi', '-nodefaults', '-nographic', '-serial', 'stdio', '-m', '512']
   const net = ['-netdev', 'tap,id=n0,ifname=tap0,script=no,downscript=no']
