@@ -198,10 +198,11 @@ export class Link {
         if (message.type === 'welcome') {
           if (welcomed || helloSent === undefined) return close(CLOSE.malformed, 'welcome came twice')
           const lapsed = grants.leaseLeft() === 0
-          if (lapsed) grants.lapse()
-          // The hub was slow, and believes that we hold what we have just lost: another hello says that it is nothing.
-          if (lapsed && message.grantsKept) return close(1001, 'the lease lapsed before what was held was confirmed')
-          if (!lapsed && message.session !== this.#session) {
+          if (lapsed) {
+            grants.lapse()
+            // The hub believes that we have what we have just lost, and would not grant it again.
+            if (message.grantsKept) return close(1001, 'the lease lapsed before the welcome')
+          } else if (message.session !== this.#session) {
             if (message.grantsKept && digest !== null) grants.carryOver(message.session)
             else grants.forgetSession()
           }
