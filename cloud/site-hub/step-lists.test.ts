@@ -204,3 +204,18 @@ test('a deployment with steps that cannot be is refused before anything changes'
   )
   expect(await state()).toBe('available')
 })
+
+test('an abort that waits for a step is not forgotten when its conductor is lost', async () => {
+  await put('manageable')
+  await verb('clean', { steps: steps('deploy.burn') })
+  await wait('deploy.burn')
+  expect((await verb('abort')).ok).toBe(true)
+  await one.bench.disconnect(one.peer)
+  await one.bench.pass(50 * 60_000) // the tenure of the only conductor
+  one.peer = await one.bench.connect('b', [driver])
+  expect(await row('provision_state', 'last_error')).toEqual({
+    provision_state: 'clean failed',
+    last_error: 'clean was aborted',
+  })
+  expect(await work()).toContain('power.power_off')
+})

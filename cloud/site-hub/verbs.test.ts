@@ -210,3 +210,13 @@ test('BIOS settings and firmware are rows that follow what the conductor says', 
   await say(3, { bios_settings: 'nonsense' })
   expect(await one.bench.sql.all('SELECT count(*) FROM bios_settings')).toEqual([[1]])
 })
+
+test('an active node can still be patched when its driver has got more interfaces', async () => {
+  await put('active')
+  await change(`interfaces = '{"power":"fake"}'`)
+  const patch = (path: string, value: string) =>
+    one.bench.command('node.patch', { node: one.node, patch: [{ op: 'add', path, value }] })
+  expect((await patch('/extra/a', 'b')).ok).toBe(true)
+  expect(JSON.parse(String((await row('interfaces')).interfaces))).toMatchObject({ power: 'fake', rescue: 'fake' })
+  expect(await fault(patch('/rescue_interface', 'no-rescue'))).toBe('conflict')
+})
