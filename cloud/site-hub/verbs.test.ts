@@ -101,7 +101,7 @@ test('service without a ramdisk leaves the machine as it is, also when it fails'
   expect(await work()).toEqual(['bios.apply_configuration', 'power.power_on'])
   expect(await path()).toEqual(['servicing', 'active'])
   await verb('service', asked)
-  await work({ failAt: 'bios.apply_configuration' })
+  await work({ failAt: 'power.power_on' })
   expect(await row('provision_state', 'task')).toEqual({ provision_state: 'service failed', task: null })
   expect((await verb('abort')).ok).toBe(true)
   expect(await row('provision_state', 'last_error')).toEqual({ provision_state: 'active', last_error: null })
