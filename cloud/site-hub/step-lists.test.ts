@@ -191,6 +191,9 @@ test('deploy takes steps of the request, holds among them, and templates that th
   })
   expect(await state()).toBe('deploy hold')
   await verb('unhold')
+  expect(await state()).toBe('wait call-back')
+  await work({ stopAt: 'power.power_off' })
+  expect(await state(), 'a step that waits for nobody is under way').toBe('deploying')
   expect(await work()).toEqual([
     ...['deploy.tear_down_agent', 'power.power_off', 'boot.clean_up_ramdisk', 'power.power_on'],
   ])
