@@ -18,7 +18,7 @@ import { localAction } from './local.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
 import { createPort, deletePort, patchPort } from './node-ports.ts'
 import { released } from './ownership.ts'
-import { closed, hello, opened, renew } from './sessions.ts'
+import { bye, closed, hello, opened, renew } from './sessions.ts'
 import { refreshSite } from './state.ts'
 import { accepted, intent, rejected, result, stepEvents } from './tasks.ts'
 import type { Turn } from './turn.ts'
@@ -40,6 +40,7 @@ type Handler<T> = (turn: Turn, peer: Peer, message: T, hub: { calls: Calls; deps
 const handlers: { [T in FromConductor['type']]: Handler<Extract<FromConductor, { type: T }>> } = {
   hello: (turn, peer, message, { deps }) => hello(turn, peer, message, deps.site),
   renew,
+  bye,
   released,
   accepted,
   rejected,
