@@ -96,7 +96,10 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
   )
   const interfaces = interfacesOf(driver, wanted)
   if (JSON.stringify(interfaces) !== JSON.stringify(node.interfaces)) {
+    // A driver that has more interfaces than before gives the node theirs: nobody has changed anything.
+    const isChanged = Object.entries(node.interfaces as object).some(([iface, name]) => interfaces[iface] !== name)
     if (
+      isChanged &&
       !['enroll', 'inspecting', 'inspect wait', 'manageable', 'available'].includes(node.provision_state) &&
       !node.maintenance
     ) {
