@@ -26,6 +26,13 @@ export interface Expected {
   readonly call?: AgentCall | undefined
 }
 
+/** How far a boot has come. */
+export interface Seen {
+  readonly stage: string
+  /** The stage and more about it, for people. */
+  readonly words: string
+}
+
 interface Entry extends Expected {
   shown: boolean
   call?: AgentCall | undefined
@@ -33,6 +40,7 @@ interface Entry extends Expected {
   calls: number
   /** Somebody asked for the token after it was given out. */
   askedAgain: boolean
+  lastSeen?: Seen
   readonly listeners: Set<(call: AgentCall) => void>
 }
 
@@ -60,6 +68,17 @@ export class Agents {
     return entry !== undefined && (addresses.length === 0 || matches.includes(entry)) ? entry : undefined
   }
 
+  /** A stage of the boot that `node`'s agent is expected from; of other nodes nothing is kept. */
+  saw(node: string, seen: Seen): void {
+    const entry = this.#byNode.get(node)
+    if (entry !== undefined) entry.lastSeen = seen
+  }
+
+  /** The last of them; undefined when none was seen since the agent is expected here. */
+  lastSeen(node: string): Seen | undefined {
+    return this.#byNode.get(node)?.lastSeen
+  }
+
   /** The token, the first time; undefined afterwards. */
   async showToken(node: string): Promise<string | undefined> {
     const entry = this.#byNode.get(node)
@@ -67,6 +86,7 @@ export class Agents {
     entry.askedAgain = entry.shown
     if (entry.shown) return undefined
     entry.shown = true
+    entry.lastSeen = { stage: 'agent.lookup', words: 'agent.lookup' }
     await entry.onShown()
     return entry.token
   }

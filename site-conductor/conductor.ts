@@ -4,7 +4,7 @@ import { type Env, systemEnv } from '../shared/env.ts'
 import { uuidv7 } from '../shared/ids.ts'
 import type { ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
-import type { StageEvent } from './boot/timeline.ts'
+import { inWords, type StageEvent } from './boot/timeline.ts'
 import type { Resident } from './boot/services.ts'
 import { blobs } from './blobs.ts'
 import { ImageCache } from './deploy/image-cache.ts'
@@ -125,6 +125,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     broken: fail,
   })
   function onBootStage({ node, stage, ...body }: StageEvent): void {
+    agents.saw(node, { stage, words: inWords({ stage, ...body }) })
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   /** A granted node that nothing is done with: its firmware is told to boot from the disk. While a task runs, only its steps say what boots. */

@@ -133,12 +133,14 @@ export class MachineStory {
     return this.machine.powerLog.filter(({ event }) => event === 'on').length
   }
 
-  /** After a deployment that failed: off, set to its disk for good, with no way into the network, and unlocked. */
+  /** After a deployment that failed with its machine on: off, and then set to its disk for good. */
   async isUndone(): Promise<void> {
     const [{ last_error: error }, commands] = [await this.api.node(this.node), this.bmcCommands()]
     assert.equal(this.machine.machine.isOn, false, `${this.machine.name} is on; ${error}`)
     assert.match(commands.findLast((command) => command.startsWith('08 05')) ?? '', DISK_FOR_EVER)
-    assert.ok(commands.lastIndexOf(POWER_UP) < commands.findLastIndex((command) => DISK_FOR_EVER.test(command)))
+    const lastPowerUp = commands.lastIndexOf(POWER_UP)
+    assert.ok(lastPowerUp >= 0, `the BMC of ${this.machine.name} knows of no power-on`)
+    assert.ok(lastPowerUp < commands.findLastIndex((command) => DISK_FOR_EVER.test(command)))
     assert.doesNotMatch(error ?? '', /could not be switched off/)
   }
 
