@@ -28,9 +28,10 @@ export interface Expected {
 
 /** How far a boot has come. */
 export interface Seen {
-  readonly stage: string
-  /** The stage and more about it, for people. */
+  /** The last stage and more about it, for people. */
   readonly words: string
+  /** Firmware and loaders have done their part: what comes next, comes from the ramdisk, or from a machine that started again. */
+  readonly hasRamdisk: boolean
 }
 
 interface Entry extends Expected {
@@ -69,9 +70,11 @@ export class Agents {
   }
 
   /** A stage of the boot that `node`'s agent is expected from; of other nodes nothing is kept. */
-  saw(node: string, seen: Seen): void {
+  saw(node: string, stage: string, words = stage): void {
     const entry = this.#byNode.get(node)
-    if (entry !== undefined) entry.lastSeen = seen
+    if (entry === undefined) return
+    const hasRamdisk = entry.lastSeen?.hasRamdisk === true || stage === 'ramdisk' || stage === 'agent.lookup'
+    entry.lastSeen = { words, hasRamdisk }
   }
 
   /** The last of them; undefined when none was seen since the agent is expected here. */
@@ -86,7 +89,7 @@ export class Agents {
     entry.askedAgain = entry.shown
     if (entry.shown) return undefined
     entry.shown = true
-    entry.lastSeen = { stage: 'agent.lookup', words: 'agent.lookup' }
+    this.saw(node, 'agent.lookup')
     await entry.onShown()
     return entry.token
   }

@@ -125,7 +125,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     broken: fail,
   })
   function onBootStage({ node, stage, ...body }: StageEvent): void {
-    agents.saw(node, { stage, words: inWords({ stage, ...body }) })
+    agents.saw(node, stage, inWords({ stage, ...body }))
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   /** A granted node that nothing is done with: its firmware is told to boot from the disk. While a task runs, only its steps say what boots. */

@@ -42,8 +42,9 @@ await tellAll(
   { cloud: 'process' },
 )
 
-const events = async (story: MachineStory) =>
-  (await story.api.timeline(story.node)).filter(({ kind }) => kind === 'event')
+async function events(story: MachineStory) {
+  return (await story.api.timeline(story.node)).filter(({ kind }) => kind === 'event')
+}
 
 async function wentOnce(site: FaultSite, story: MachineStory, known: Awaited<ReturnType<typeof events>>) {
   const { name } = story.machine

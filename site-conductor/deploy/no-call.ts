@@ -2,9 +2,6 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { Seen } from '../agents.ts'
 
-/** Stages after which firmware and loaders have done their part. */
-const LOADED = ['ramdisk', 'agent.lookup']
-
 export function noCall(waitedMs: number, lastSeen: Seen | undefined, agentApiUrl: string | undefined): FaultError {
   const waited = `the machine was switched on, but no agent called within ${waitedMs / 1000} s`
   if (lastSeen === undefined)
@@ -12,7 +9,7 @@ export function noCall(waitedMs: number, lastSeen: Seen | undefined, agentApiUrl
       hint: 'check its network cable, boot mode, VLAN and DHCP relay',
     })
   return new FaultError('agent.no_call', `${waited}; the last boot stage was ${lastSeen.words}`, {
-    ...(LOADED.includes(lastSeen.stage) && {
+    ...(lastSeen.hasRamdisk && {
       hint: `see its serial console; can it reach ${agentApiUrl ?? 'the agent API of its conductor'} from there?`,
     }),
   })
