@@ -129,7 +129,7 @@ export class ConductorHost {
       const once = await Journal.open(disk.mount(process))
       if (once.cutBytes === 0) disk.files.set('journal', twice)
       const again = await Journal.open(disk.mount(process))
-      return [once, again].map((journal) => JSON.stringify([...journal.entries]))
+      return [once, again].map((journal) => JSON.stringify([...journal.entries].sort(([a], [b]) => (a < b ? -1 : 1))))
     }
     const [once, again] = await read()
     return once === again
