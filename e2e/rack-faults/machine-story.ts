@@ -146,14 +146,16 @@ export class MachineStory {
 
   /** A disk that was written by halves boots nothing: its first MiB is blank. */
   isBlank(): void {
+    assert.ok(this.holds(Buffer.alloc(WIPED_BYTES), 0), 'the start of the disk is not blank')
+  }
+
+  /** Has the disk these bytes there? As the host sees it: what the machine has given out of its hands. */
+  holds(bytes: Buffer, at: number): boolean {
     const file = openSync(this.machine.disks[0]!, 'r')
-    const head = Buffer.alloc(WIPED_BYTES)
-    readSync(file, head, 0, head.length, 0)
+    const found = Buffer.alloc(bytes.length)
+    const read = readSync(file, found, 0, found.length, at)
     closeSync(file)
-    assert.ok(
-      head.every((byte) => byte === 0),
-      'the start of the disk is not blank',
-    )
+    return read === bytes.length && found.equals(bytes)
   }
 
   /** Resolves in the moment after the BMC is told to boot from the network, from the call on. */

@@ -44,7 +44,7 @@ export interface FaultSite {
   readonly conductors: readonly RackConductor[]
   /** The image under a name of its own, so that what happens to its downloads happens to one machine. */
   publish(name: string): PublishedImage
-  /** A byte of the image, about in its middle, that is not zero: a machine really writes it. */
+  /** A byte in the middle of the image's data, that is not zero: a machine really writes it, and has something to write before. */
   readonly middle: number
   /** The ends of the conductors' logs. */
   logs(): string[]

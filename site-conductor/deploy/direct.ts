@@ -47,7 +47,7 @@ export async function agentOf<Info>(
       after: (count, until) => agents.callAfter(node, count, until),
     },
     async whyGone() {
-      if (agents.askedAgain(node)) return 'the machine has started again in the middle of the command'
+      if (agents.cameAgain(node)) return 'the machine has started again in the middle of the command'
       if ((await getPowerState?.(context)) === 'power off') return 'the machine has lost its power'
       return undefined
     },

@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest'
-import { Agents } from '../agents.ts'
 import { inWords } from '../boot/timeline.ts'
 import { noCall } from './no-call.ts'
 
 const API = 'https://10.0.0.1:6384'
-const expected = { node: 'n', macs: [], token: 't', properties: {}, instanceInfo: {}, shown: false }
-const expectation = { ...expected, onShown: async () => {} }
 
 test('a machine that is never heard of is said to have shown nothing', () => {
   const { message, hint } = noCall(90_000, undefined, API).fault
@@ -31,27 +28,4 @@ test('a machine that has its ramdisk is to be looked at on its console', () => {
   expect(noCall(1000, { words, hasRamdisk: true }, API).fault.hint).toBe(
     `see its serial console; can it reach ${API} from there?`,
   )
-})
-
-test('stages belong to one boot, and a lookup is one', async () => {
-  const agents = new Agents()
-  agents.saw('n', 'dhcp-ack')
-  agents.expect(expectation)
-  expect(agents.lastSeen('n'), 'seen before it was expected').toBeUndefined()
-  agents.saw('n', 'kernel', 'kernel (1 bytes)')
-  agents.saw('other', 'ramdisk')
-  expect(agents.lastSeen('n')).toEqual({ words: 'kernel (1 bytes)', hasRamdisk: false })
-  await agents.showToken('n')
-  expect(agents.lastSeen('n')).toEqual({ words: 'agent.lookup', hasRamdisk: true })
-  agents.forget('n')
-  agents.expect({ ...expectation, token: 'u' })
-  expect(agents.lastSeen('n')).toBeUndefined()
-})
-
-test('the address that a ramdisk asks for does not hide that the machine has loaded it', () => {
-  const agents = new Agents()
-  agents.expect(expectation)
-  agents.saw('n', 'ramdisk')
-  agents.saw('n', 'dhcp-ack')
-  expect(agents.lastSeen('n')).toEqual({ words: 'dhcp-ack', hasRamdisk: true })
 })
