@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Agents } from './agents.ts'
 
 const expected = { node: 'n', macs: [], token: 't', properties: {}, instanceInfo: {}, shown: false }
-const expectation = { ...expected, onShown: async () => {} }
+const expectation = { ...expected, onShown: async () => {}, onScript: async () => {} }
 
 test('stages belong to one boot, and a lookup is one', async () => {
   const agents = new Agents()
