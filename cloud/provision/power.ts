@@ -24,6 +24,11 @@ export async function power(
       `The requested action "${target}" can not be performed on node "${uuid}" while it is in state "${node.provision_state}".`,
     )
   }
+  if (node.disable_power_off && target.endsWith('power off')) {
+    throw new FaultError('conflict', `Node ${uuid} must not be powered off (disable_power_off).`, {
+      hint: 'reboot it, or clear disable_power_off first',
+    })
+  }
   if (node.task) {
     throw new FaultError(
       'node.locked',

@@ -16,6 +16,7 @@ import {
 import { PLANS, type TaskKind, UNDONE } from '../plans.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
 import type { Caller, ProvisionArgs } from '../site-hub/commands.ts'
+import { endAllocation } from '../site-hub/allocations.ts'
 import { withSealed } from '../site-hub/secrets.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
@@ -86,6 +87,7 @@ export async function finish(
     return move(turn, node, 'fail', 'task', { last_error: last_error.slice(0, 4096), last_fault: failure, ...noSteps })
   }
   if (task.kind === 'tear-down') {
+    endAllocation(turn, node)
     move(turn, node, 'clean', 'task', {
       instance_info: {},
       secrets: onlyDriver(node.secrets as Record<string, string>),

@@ -11,7 +11,7 @@ import type { Answer, Call, Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { invalid, readQuery } from '../query.ts'
 import { findSite } from '../sites/find.ts'
-import { Dict } from './attributes.ts'
+import { Dict } from '../shapes.ts'
 import { command, identColumn, noNode, underWay } from './find.ts'
 
 const VERB_SINCE: Record<Verb, number> = {

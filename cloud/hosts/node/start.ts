@@ -50,7 +50,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const store = new FileStore(dataDir)
   const token = await prepare(store, env, (set) => readMigrations(set))
   const hubs = new Hubs(store, env, log)
-  const ports: Ports = { env, store, hub: hubs, blobs: new FolderBlobs(join(dataDir, 'blobs')), noAuth, log }
+  const working = new Set<Promise<void>>()
+  const background = (work: Promise<void>): void => {
+    working.add(work)
+    void work.finally(() => working.delete(work))
+  }
+  const blobs = new FolderBlobs(join(dataDir, 'blobs'))
+  const ports: Ports = { env, store, hub: hubs, blobs, noAuth, background, log }
   const app = createApp(ports)
 
   const listener = getRequestListener((request) => app.fetch(request))
@@ -73,6 +79,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     ports,
     async close() {
       const closed = new Promise<void>((done) => server.close(() => done()))
+      await Promise.all(working)
       await hubs.close()
       server.closeAllConnections()
       await closed
