@@ -3,6 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { allocations } from '../schema/organisation-resources.ts'
 import { select, type NodeRow } from '../schema/rows.ts'
+import { ORDER, SUITABLE } from '../store/suitable-nodes.ts'
 import type { Caller, HubCommand } from './commands.ts'
 import { isUpdatable, refuseLocked } from './node-rules.ts'
 import { traitsOf } from './traits.ts'
@@ -18,7 +19,7 @@ const MAX_CANDIDATES = 100
 export async function match(turn: Turn, command: Command<'allocation.match'>): Promise<{ node: string | null }> {
   const allocation = await waiting(turn, command.allocation)
   const candidates = await turn.sql.all(
-    `SELECT n.uuid FROM nodes n JOIN allocations a ON a.uuid = ? WHERE n.site = ? AND ${SUITABLE} ORDER BY n.name IS a.name DESC, random() LIMIT ${MAX_CANDIDATES}`,
+    `SELECT n.uuid FROM nodes n JOIN allocations a ON a.uuid = ? WHERE n.site = ? AND ${SUITABLE} ORDER BY ${ORDER} LIMIT ${MAX_CANDIDATES}`,
     [allocation.uuid, turn.state.site.id],
   )
   await turn.prefetch(candidates.map(([uuid]) => String(uuid)))
@@ -31,13 +32,6 @@ export async function match(turn: Turn, command: Command<'allocation.match'>): P
   }
   return { node: null }
 }
-
-/** Ironic's conditions on a node `n` for an allocation `a`. */
-export const SUITABLE =
-  `n.provision_state = 'available' AND n.maintenance = 0 AND n.instance_uuid IS NULL AND n.power_state IS NOT NULL AND n.task IS NULL` +
-  ` AND n.resource_class = a.resource_class AND (a.owner IS NULL OR n.owner = a.owner OR n.lessee = a.owner)` +
-  ` AND (a.candidate_nodes = '[]' OR n.uuid IN (SELECT value FROM json_each(a.candidate_nodes)))` +
-  ` AND NOT EXISTS (SELECT 1 FROM json_each(a.traits) wanted WHERE wanted.value NOT IN (SELECT trait FROM node_traits WHERE node = n.uuid))`
 
 /** What a draft of this turn may have changed since the candidates were read. */
 function isAvailable(node: NodeRow): boolean {
