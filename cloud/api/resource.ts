@@ -14,7 +14,7 @@ import { expression, invalid, list, listQuery, names, readQuery, type Condition,
 
 /** Something that is given at creation, changed by PATCH, or both. */
 export interface Attribute extends Patchable {
-  readonly only?: 'create' | 'patch'
+  readonly only?: 'create' | 'patch' | 'neither'
   /** Creation does not go without it. */
   readonly needed?: true
 }
@@ -31,6 +31,8 @@ export interface Found {
 export interface Writer {
   /** Answers the UUID of what was made. */
   create(call: Call, body: Body): Promise<string>
+  /** What goes on after the answer to a creation was made. */
+  created?(call: Call, uuid: string): void
   patch(call: Call, found: Found, patch: readonly PatchOperation[], query: ReadonlyMap<string, string>): Promise<void>
   remove(call: Call, found: Found): Promise<void>
 }
@@ -48,6 +50,10 @@ export interface Resource extends ListKind {
   readonly detailPath?: true
   /** Writes of older versions are told 405, not 404. */
   readonly tooOld?: 'method.not_allowed'
+  /** PATCH came later than the rest. */
+  readonly patchSince?: number
+  /** Is told each item that was shown. */
+  shown?(call: Call, item: string): void
   /** Query arguments of PATCH. */
   readonly patchQuery?: Readonly<Record<string, string>>
   readonly writer: Writer
@@ -56,7 +62,7 @@ export interface Resource extends ListKind {
 /** The shape of a creation. */
 export function bodyOf(resource: Pick<Resource, 'attributes' | 'noun'>): z.ZodType<Body> {
   const shape = Object.entries(resource.attributes)
-    .filter(([, attribute]) => attribute.only !== 'patch')
+    .filter(([, attribute]) => attribute.only === undefined || attribute.only === 'create')
     .map(([name, { schema, needed }]) => [name, needed ? schema : schema.optional()])
   return z.strictObject(Object.fromEntries(shape) as Record<string, z.ZodType>)
 }
@@ -64,7 +70,7 @@ export function bodyOf(resource: Pick<Resource, 'attributes' | 'noun'>): z.ZodTy
 export function patchableOf({ attributes }: Pick<Resource, 'attributes'>): Readonly<Record<string, Patchable>> {
   return Object.fromEntries(
     Object.entries(attributes)
-      .filter(([, attribute]) => attribute.only !== 'create')
+      .filter(([, attribute]) => attribute.only === undefined || attribute.only === 'patch')
       .map(([name, attribute]) => [name, attribute.needed ? { ...attribute, kept: true as const } : attribute]),
   )
 }
@@ -122,7 +128,9 @@ function needFields(call: Call, body: Body, attributes: Attributes): void {
 async function getOne(resource: Resource, call: Call): Promise<Answer> {
   const fields = readQuery(call.search, ['fields']).get('fields')
   if (fields !== undefined) need(call.version, resource.fieldsSince, 'The argument fields')
-  return json(await textOf(resource, call, call.params['ident']!, fields))
+  const item = await textOf(resource, call, call.params['ident']!, fields)
+  resource.shown?.(call, item)
+  return json(item)
 }
 
 async function create(resource: Resource, schema: z.ZodType<Body>, call: Call): Promise<Answer> {
@@ -130,7 +138,9 @@ async function create(resource: Resource, schema: z.ZodType<Body>, call: Call): 
   const body = await readBody(call.request, schema)
   needFields(call, body, resource.attributes)
   const uuid = await resource.writer.create(call, body)
-  return json(await textOf(resource, call, uuid), 201, { Location: `${call.base}/v1/${resource.path}/${uuid}` })
+  const item = await textOf(resource, call, uuid)
+  resource.writer.created?.(call, uuid)
+  return json(item, 201, { Location: `${call.base}/v1/${resource.path}/${uuid}` })
 }
 
 async function patch(resource: Resource, allowed: Readonly<Record<string, Patchable>>, call: Call): Promise<Answer> {
@@ -174,6 +184,7 @@ export function routesOf(resource: Resource): Route[] {
       method: 'PATCH',
       path: one,
       ...write,
+      since: resource.patchSince ?? since,
       about: `Changes ${a}`,
       body: PatchBody,
       ...(resource.patchQuery ? { query: resource.patchQuery } : {}),

@@ -1,10 +1,13 @@
 // Lists of steps that are kept for later: deploy templates (1.55), chosen by a trait, and runbooks (1.92), named by a verb.
 import { z } from 'zod'
+import { FaultError } from '../../shared/faults.ts'
 import { deployTemplates, runbooks } from '../schema/organisation-resources.ts'
 import { fieldsOf, sortOf } from '../store/json-sql.ts'
+import { check } from './body.ts'
 import { equals, invalid } from './query.ts'
-import { routesOf, type Attributes, type Body, type Resource } from './resource.ts'
-import { Dict, stepsOf, text, Trait, Uuid } from './shapes.ts'
+import { findRow, routesOf, type Attributes, type Body, type Resource } from './resource.ts'
+import { Dict, Name, stepsOf, text, Trait, Uuid } from './shapes.ts'
+import { traitRoutes } from './traits.ts'
 import { ofOrganisation } from './writers.ts'
 import type { Route } from './call.ts'
 
@@ -58,6 +61,8 @@ function refuseTwins({ steps }: Body): void {
 }
 
 const RUNBOOKS_SINCE = 92
+/** Until then a runbook was for the nodes that had its name as a trait. */
+const TRAITS_SINCE = 112
 const runbookFields = fieldsOf('r')
 const RUNBOOK_FIELDS = [
   ...runbookFields.common('runbooks', RUNBOOKS_SINCE),
@@ -67,17 +72,19 @@ const RUNBOOK_FIELDS = [
   runbookFields.flag('public', RUNBOOKS_SINCE),
   runbookFields.column('owner', RUNBOOKS_SINCE),
   runbookFields.json('extra', RUNBOOKS_SINCE),
-  runbookFields.column('description', 112),
-  runbookFields.json('traits', 112),
+  runbookFields.column('description', TRAITS_SINCE),
+  runbookFields.json('traits', TRAITS_SINCE),
 ]
 const runbookAttributes: Attributes = {
-  name: { since: RUNBOOKS_SINCE, schema: Trait, needed: true },
+  name: { since: RUNBOOKS_SINCE, schema: Name, needed: true },
   steps: { since: RUNBOOKS_SINCE, schema: stepsOf({ order: z.int().min(0) }), keys: true, needed: true },
   disable_ramdisk: { since: RUNBOOKS_SINCE, schema: z.boolean() },
   public: { since: RUNBOOKS_SINCE, schema: z.boolean() },
   owner: { since: RUNBOOKS_SINCE, schema: text(255) },
   extra: { since: RUNBOOKS_SINCE, schema: Dict, keys: true },
-  description: { since: 112, schema: text(255) },
+  description: { since: TRAITS_SINCE, schema: text(255) },
+  // Through …/traits alone.
+  traits: { since: TRAITS_SINCE, schema: z.array(Trait).max(255), only: 'neither' },
   uuid: { since: RUNBOOKS_SINCE, schema: Uuid, only: 'create' },
 }
 
@@ -101,11 +108,38 @@ export const RUNBOOKS: Resource = {
   writer: ofOrganisation(runbooks, {
     noun: 'Runbook',
     attributes: runbookAttributes,
-    refuse({ public: isPublic, owner }) {
+    refuse({ name, public: isPublic, owner }, before, call) {
+      if (call.version < TRAITS_SINCE && name !== before?.['name']) check(Trait, name, 'name')
       if (isPublic === true && typeof owner === 'string')
         throw invalid('A runbook is public, or has an owner, not both')
     },
   }),
 }
 
-export const stepListRoutes: readonly Route[] = [...routesOf(DEPLOY_TEMPLATES), ...routesOf(RUNBOOKS)]
+const runbookTraits = traitRoutes('/v1/runbooks/:ident', 'runbook', TRAITS_SINCE, {
+  async read(call, ident) {
+    const { uuid } = await findRow(RUNBOOKS, call, ident)
+    const [row] = await call.sql.all('SELECT traits FROM runbooks WHERE uuid = ?', [uuid])
+    return JSON.parse(String(row![0])) as string[]
+  },
+  async change(call, ident, change, wanted = []) {
+    const found = await findRow(RUNBOOKS, call, ident)
+    const present = await this.read(call, found.uuid)
+    const missing = change === 'remove' ? wanted.find((trait) => !present.includes(trait)) : undefined
+    if (missing !== undefined) throw new FaultError('not_found', `Runbook ${ident} doesn't have a trait "${missing}".`)
+    const after =
+      change === 'set'
+        ? wanted
+        : change === 'add'
+          ? [...present, ...wanted]
+          : present.filter((trait) => !wanted.includes(trait))
+    await RUNBOOKS.writer.patch(
+      call,
+      found,
+      [{ op: 'replace', path: '/traits', value: [...new Set(after)].sort() }],
+      new Map(),
+    )
+  },
+})
+
+export const stepListRoutes: readonly Route[] = [...routesOf(DEPLOY_TEMPLATES), ...routesOf(RUNBOOKS), ...runbookTraits]

@@ -71,7 +71,7 @@ export interface Own<T extends SQLiteTable> {
   /** Completes what is to be inserted. */
   complete?(call: Call, body: Body): Promise<Partial<InferSelectModel<T>>> | Partial<InferSelectModel<T>>
   /** What the row may not become. */
-  refuse?(after: Body, before: Body | null): void
+  refuse?(after: Body, before: Body | null, call: Call): void
   /** SQL that must not find anything, with what to say if it does; `?` is the UUID. */
   readonly inUse?: { readonly sql: string; readonly text: string; readonly hint: string }
 }
@@ -96,7 +96,7 @@ export function ofOrganisation<T extends SQLiteTable>(table: T, own: Own<T>): Wr
   }
   return {
     async create(call, body) {
-      own.refuse?.(body, null)
+      own.refuse?.(body, null, call)
       const uuid = String(body['uuid'] ?? uuidv7(call.ports.env))
       const completed = (await own.complete?.(call, body)) ?? body
       const row = { ...completed, uuid, created_at: isoTime(call.ports.env.now()) }
@@ -114,7 +114,7 @@ export function ofOrganisation<T extends SQLiteTable>(table: T, own: Own<T>): Wr
           if (operations.some(({ op, path }) => op !== 'remove' || path !== `/${root}`))
             after[root] = check(own.attributes[root]!.schema, after[root], root)
         }
-        own.refuse?.(after, before)
+        own.refuse?.(after, before, call)
         const changes = Object.fromEntries(roots.map((root) => [root, after[root]]))
         const changed = { ...changes, updated_at: isoTime(call.ports.env.now()) }
         const expected = Object.fromEntries(roots.map((root) => [root, before[root]]))
