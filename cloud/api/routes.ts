@@ -11,7 +11,7 @@ import { logRoutes } from './nodes/log.ts'
 import { operateRoutes, validateRoute } from './nodes/operate.ts'
 import { provisionRoutes } from './nodes/provision.ts'
 import { networkEventRoutes } from './network-events.ts'
-import { nodePartRoutes } from './nodes/parts.ts'
+import { attachedRoutes } from './nodes/attached.ts'
 import { NODES, nodeRoutes } from './nodes/nodes.ts'
 import { INSPECTION_RULES, inspectionRuleRoutes } from './inspection-rules.ts'
 import { PORTGROUPS, portgroupRoutes } from './ports/portgroups.ts'
@@ -44,7 +44,7 @@ export const ROUTES: readonly Route[] = [
   ...rootRoutes,
   validateRoute,
   ...nodeRoutes,
-  ...nodePartRoutes,
+  ...attachedRoutes,
   ...provisionRoutes,
   ...operateRoutes,
   ...logRoutes,

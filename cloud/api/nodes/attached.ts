@@ -83,7 +83,7 @@ async function children(call: Call): Promise<Answer> {
 }
 
 const of = '/v1/nodes/:ident'
-export const nodePartRoutes: readonly Route[] = [
+export const attachedRoutes: readonly Route[] = [
   ...traits,
   { method: 'GET', path: `${of}/vifs`, since: 28, about: 'Lists the networks that are attached to a node', run: vifs },
   {
