@@ -64,10 +64,10 @@ const FIELDS = [
 ]
 
 const attributes: Attributes = {
-  actions: { since: SINCE, schema: z.array(Action).min(1).max(256), keys: true, needed: true },
+  actions: { since: SINCE, schema: z.array(Action).min(1).max(256), keys: true, required: true },
   conditions: { since: SINCE, schema: z.array(Condition).max(256), keys: true },
   description: { since: SINCE, schema: text(255) },
-  phase: { since: SINCE, schema: z.enum(['main']), kept: true },
+  phase: { since: SINCE, schema: z.enum(['main']), needed: true },
   priority: { since: SINCE, schema: z.int().min(0).max(9999) },
   sensitive: { since: SINCE, schema: z.boolean() },
   uuid: { since: SINCE, schema: Uuid, only: 'create' },

@@ -16,7 +16,7 @@ import { expression, invalid, list, listQuery, names, readQuery, type Condition,
 export interface Attribute extends Patchable {
   readonly only?: 'create' | 'patch' | 'neither'
   /** Creation does not go without it. */
-  readonly needed?: true
+  readonly required?: true
 }
 export type Attributes = Readonly<Record<string, Attribute>>
 export type Body = Record<string, unknown>
@@ -63,7 +63,7 @@ export interface Resource extends ListKind {
 export function bodyOf(resource: Pick<Resource, 'attributes' | 'noun'>): z.ZodType<Body> {
   const shape = Object.entries(resource.attributes)
     .filter(([, attribute]) => attribute.only === undefined || attribute.only === 'create')
-    .map(([name, { schema, needed }]) => [name, needed ? schema : schema.optional()])
+    .map(([name, { schema, required }]) => [name, required ? schema : schema.optional()])
   return z.strictObject(Object.fromEntries(shape) as Record<string, z.ZodType>)
 }
 
@@ -71,7 +71,7 @@ export function patchableOf({ attributes }: Pick<Resource, 'attributes'>): Reado
   return Object.fromEntries(
     Object.entries(attributes)
       .filter(([, attribute]) => attribute.only === undefined || attribute.only === 'patch')
-      .map(([name, attribute]) => [name, attribute.needed ? { ...attribute, kept: true as const } : attribute]),
+      .map(([name, attribute]) => [name, attribute.required ? { ...attribute, needed: true as const } : attribute]),
   )
 }
 

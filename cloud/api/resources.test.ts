@@ -95,8 +95,8 @@ describe.each(RESOURCES.map((resource) => [resource.path, resource] as const))('
     expect(await status('POST', '', [])).toBe(400)
     expect(await status('POST', '', { ...sample(path, node), uuid })).toBe(409)
     expect(await status('POST', '', { ...sample(path, node), uuid: 'x' })).toBe(400)
-    for (const [name, { needed }] of Object.entries(resource.attributes)) {
-      if (!needed) continue
+    for (const [name, { required }] of Object.entries(resource.attributes)) {
+      if (!required) continue
       const { [name]: _, ...without } = sample(path, node)
       expect([name, await status('POST', '', without)]).toEqual([name, 400])
       expect([name, await status('PATCH', `/${uuid}`, [{ op: 'remove', path: `/${name}` }])]).toEqual([name, 400])

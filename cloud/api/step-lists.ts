@@ -20,8 +20,8 @@ const TEMPLATE_FIELDS = [
   templateFields.json('extra', TEMPLATES_SINCE),
 ]
 const templateAttributes: Attributes = {
-  name: { since: TEMPLATES_SINCE, schema: Trait, needed: true },
-  steps: { since: TEMPLATES_SINCE, schema: stepsOf({ priority: z.int().min(0) }), keys: true, needed: true },
+  name: { since: TEMPLATES_SINCE, schema: Trait, required: true },
+  steps: { since: TEMPLATES_SINCE, schema: stepsOf({ priority: z.int().min(0) }), keys: true, required: true },
   extra: { since: TEMPLATES_SINCE, schema: Dict, keys: true },
   uuid: { since: TEMPLATES_SINCE, schema: Uuid, only: 'create' },
 }
@@ -76,8 +76,8 @@ const RUNBOOK_FIELDS = [
   runbookFields.json('traits', TRAITS_SINCE),
 ]
 const runbookAttributes: Attributes = {
-  name: { since: RUNBOOKS_SINCE, schema: Name, needed: true },
-  steps: { since: RUNBOOKS_SINCE, schema: stepsOf({ order: z.int().min(0) }), keys: true, needed: true },
+  name: { since: RUNBOOKS_SINCE, schema: Name, required: true },
+  steps: { since: RUNBOOKS_SINCE, schema: stepsOf({ order: z.int().min(0) }), keys: true, required: true },
   disable_ramdisk: { since: RUNBOOKS_SINCE, schema: z.boolean() },
   public: { since: RUNBOOKS_SINCE, schema: z.boolean() },
   owner: { since: RUNBOOKS_SINCE, schema: text(255) },

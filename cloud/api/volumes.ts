@@ -13,7 +13,7 @@ const SINCE = 32
 const { column, json: jsonField, common } = fieldsOf('v')
 
 const extra = { since: SINCE, schema: Dict, keys: true } as const
-const needed = (schema: z.ZodType) => ({ since: SINCE, schema, needed: true }) as const
+const needed = (schema: z.ZodType) => ({ since: SINCE, schema, required: true }) as const
 const uuid = { since: SINCE, schema: Uuid, only: 'create' } as const
 const common32 = { since: SINCE, uuid: 'v.uuid', id: 'v.id', site: 'v.site', fieldsSince: SINCE, detailSince: SINCE }
 

@@ -29,7 +29,7 @@ export const NODE_ATTRIBUTES: Attributes = {
   driver: {
     since: 1,
     schema: z.string({ error: 'the driver of the node is needed' }).min(1).max(255),
-    needed: true,
+    required: true,
   },
   driver_info: dict(1),
   extra: dict(1),

@@ -54,11 +54,11 @@ export const PORTGROUPS: Resource = {
   },
   exclusive: ['node', 'address', 'shard', 'conductor_groups'],
   attributes: {
-    node_uuid: { since: SINCE, schema: Uuid, needed: true },
+    node_uuid: { since: SINCE, schema: Uuid, required: true },
     address: attribute(SINCE, Mac.nullable()),
     category: attribute(103, text(80)),
     extra: { since: SINCE, schema: Dict, keys: true },
-    mode: { since: 26, schema: z.string().min(1).max(255), kept: true },
+    mode: { since: 26, schema: z.string().min(1).max(255), needed: true },
     name: attribute(SINCE, Name.nullable()),
     physical_network: attribute(102, z.string().min(1).max(64).nullable()),
     properties: { since: 26, schema: Dict, keys: true },

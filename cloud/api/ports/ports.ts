@@ -67,8 +67,8 @@ export const PORTS: Resource = {
   },
   exclusive: ['node', 'node_uuid', 'portgroup', 'shard'],
   attributes: {
-    address: { since: 1, schema: Mac, needed: true },
-    node_uuid: { since: 1, schema: Uuid, kept: true },
+    address: { since: 1, schema: Mac, required: true },
+    node_uuid: { since: 1, schema: Uuid, needed: true },
     node_ident: { since: 94, schema: z.string().max(255), only: 'create' },
     available_for_dynamic_portgroup: attribute(111, z.boolean()),
     category: attribute(101, text(80)),
