@@ -117,6 +117,7 @@ export type Note = z.infer<typeof Note>
 export const FromConductor = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), incarnation: id, version: z.string().max(40), hostname: z.string().max(255), drivers: z.array(DriverFacts), capabilities: z.array(z.string()), grantsDigest: z.string().nullable(), inflight: z.array(z.object({ task: id, node: id, epoch })).max(200) }),
   z.object({ type: z.literal('renew'), rid }),
+  z.object({ type: z.literal('bye') }),
   z.object({ type: z.literal('released'), node: id, epoch }),
   z.object({ type: z.literal('accepted'), id, epoch }),
   z.object({ type: z.literal('rejected'), id, epoch, why: Fault }),
@@ -130,6 +131,7 @@ export const FromConductor = z.discriminatedUnion('type', [
 ])
 export type FromConductor = z.infer<typeof FromConductor>
 
+// bye: a clean stop. Nothing is under way at this conductor any more, so its nodes need not wait for its lease; answered by the end of the socket.
 // welcome.grantsKept: the digest of hello was right, so every grant goes on with epoch = session; without it all grants are sent again.
 // local (until it is settled by its id, like a task's result): a person acted at the site.
 // fenced.epoch: under which what is refused was said.

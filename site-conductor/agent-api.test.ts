@@ -44,6 +44,7 @@ function expectNode(more: { node?: string; macs?: string[]; shown?: boolean; cal
     instanceInfo: {},
     shown: false,
     onShown: async () => void shown++,
+    onScript: async () => {},
     ...more,
   })
 }

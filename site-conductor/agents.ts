@@ -22,6 +22,8 @@ export interface Expected {
   readonly shown: boolean
   /** Resolves when it is on record that the token was shown; it is shown only then. */
   readonly onShown: () => Promise<void>
+  /** The machine has loaded what goes on by itself until its agent runs. */
+  readonly onScript: () => Promise<void>
   /** What an earlier run heard of this agent. */
   readonly call?: AgentCall | undefined
 }
@@ -69,6 +71,11 @@ export class Agents {
     entry.shown = true
     await entry.onShown()
     return entry.token
+  }
+
+  /** The boot script of `node` was fetched, whole. */
+  async scriptFetched(node: string): Promise<void> {
+    await this.#byNode.get(node)?.onScript()
   }
 
   /**

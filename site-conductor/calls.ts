@@ -7,7 +7,7 @@ import { openDriverInfo } from './driver-info.ts'
 import type { Grants, Hold } from './grants.ts'
 import type { Log } from './log.ts'
 import type { Site } from './site.ts'
-import { bounded } from './timing.ts'
+import { bounded, sleep } from './timing.ts'
 
 export interface CallsOptions {
   readonly env: Env
@@ -51,6 +51,17 @@ export class Calls {
   /** Resolves when no driver is at work on a call for the node. */
   async ended(node: string): Promise<void> {
     await Promise.allSettled([...this.#running].filter(([, of]) => of === node).map(([running]) => running))
+  }
+
+  /** Waits until no driver is at work on any call; false when one still is after `ms`. */
+  async idle(ms: number): Promise<boolean> {
+    const all = Promise.allSettled(this.#running.keys()).then(() => true)
+    const late = new AbortController()
+    const limit = sleep(this.#options.env, ms, late.signal).then(
+      () => false,
+      () => true,
+    )
+    return await Promise.race([all, limit]).finally(() => late.abort(new Error('no longer needed')))
   }
 
   #track<T>(node: string, running: Promise<T>): Promise<T> {

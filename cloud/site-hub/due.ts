@@ -21,7 +21,9 @@ export async function passTime(turn: Turn): Promise<void> {
     if (peer) turn.after(() => peer.close(CLOSE.superseded, 'the lease lapsed'))
     conductor.peer = null
     turn.updateConductor(conductor.row, { horizon_ms: null })
-    turn.event('conductor.lost', { body: { conductor: conductor.row.id, hostname: conductor.row.hostname } })
+    // One that said goodbye was no loss: `conductor.stopped` told of it.
+    if (!conductor.stopped)
+      turn.event('conductor.lost', { body: { conductor: conductor.row.id, hostname: conductor.row.hostname } })
     lapsed = true
   }
   noticeOutage(turn)

@@ -1,6 +1,7 @@
 // What goes wrong around a hub: sockets that close while they are written to, commits without an answer, hubs that are made anew at any
 // moment, conductors that answer for others. Each test is named by what an operator would see.
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { FromConductor, StepEvent } from '../../shared/protocol.ts'
 import type { Sql } from '../ports.ts'
 import { HubBench, TestPeer } from './testdata/hub-bench.ts'
 
@@ -80,6 +81,50 @@ test('a commit that did fail is told so, and the next one works', async () => {
   fail = false
   expect((await bench.command('node.create', { node: { driver: 'fake-hardware' } })).ok).toBe(true)
   expect(await bench.sql.all('SELECT count(*) FROM nodes')).toEqual([[1]])
+})
+
+test('an event that could not be stored takes with it what was said after it: no task is done without its steps', async () => {
+  let fail = 0
+  const failing: Sql = {
+    all: (sql, args) => bench.sql.all(sql, args),
+    batch: (statements) =>
+      statements.length > 1 && fail-- > 0 ? Promise.reject(new Error('SQLITE_BUSY')) : bench.sql.batch(statements),
+  }
+  bench.hub = bench.anotherHub(failing)
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  await provision(node, 'manage')
+  const { id, epoch } = a.last('task')
+  const event = (n: number, kind: 'started' | 'finished'): FromConductor => {
+    return { type: 'event', id, epoch, events: [{ n, at: bench.now, step: 0, kind }] }
+  }
+  const all: FromConductor[] = [
+    event(1, 'started'),
+    event(2, 'finished'),
+    { type: 'result', id, epoch, outcome: { ok: true } },
+  ]
+  fail = 2 // all of it together, then the first by itself
+  await Promise.all(all.map((frame) => bench.say(a, frame)))
+  expect(a.closed?.code).toBe(1011)
+  expect((await bench.node(node)).provision_state).toBe('verifying')
+  const again = await bench.connect('a')
+  const { epoch: now } = again.last('task')
+  for (const frame of all) await bench.say(again, { ...frame, epoch: now } as FromConductor)
+  expect((await bench.node(node)).provision_state).toBe('manageable')
+  const told = await bench.sql.all("SELECT type FROM events WHERE type LIKE 'step.%' ORDER BY id")
+  expect(told.flat()).toEqual(['step.started', 'step.finished'])
+})
+
+test('an event whose number is not the next one waits for those before it', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  await provision(node, 'manage')
+  const { id, epoch } = a.last('task')
+  const event = (n: number): StepEvent => ({ n, at: bench.now, step: 0, kind: n === 1 ? 'started' : 'finished' })
+  await bench.say(a, { type: 'event', id, epoch, events: [event(2)] })
+  expect(a.last('ack').upTo).toBe(0)
+  await bench.say(a, { type: 'event', id, epoch, events: [event(1), event(2)] })
+  expect(a.last('ack').upTo).toBe(2)
 })
 
 test('a lapse is not lost when the hub is made anew at each alarm', async () => {
@@ -194,30 +239,4 @@ test('a return of a site’s only conductor writes no row per node', async () =>
   const again = await bench.connect('a')
   expect(Math.max(...writes)).toBeLessThan(8)
   expect(again.of('grants').flatMap((grants) => grants.add)).toHaveLength(50)
-})
-
-test('a frame behind one that could not be stored is not heard: a result before its events would close the conductor for ever', async () => {
-  const { a, node } = await deploying()
-  await bench.work(a, { stopAt: 'deploy.write_image' })
-  let failures = 0
-  const hub = bench.hub
-  const batch = bench.sql.batch.bind(bench.sql)
-  bench.sql.batch = (statements) => {
-    const isEvent = statements.some(({ args }) => args.some((arg) => String(arg).includes('step.started')))
-    if (!isEvent) return batch(statements)
-    failures++
-    return Promise.reject(new Error('the connection to the database was lost'))
-  }
-  const { id, epoch } = a.last('task')
-  await Promise.all([
-    hub.onMessage(
-      a,
-      JSON.stringify({ type: 'event', id, epoch, events: [{ n: 99, at: 1, step: 5, kind: 'started' }] }),
-    ),
-    hub.onMessage(a, JSON.stringify({ type: 'result', id, epoch, outcome: { ok: true } })),
-  ])
-  bench.sql.batch = batch
-  expect(failures).toBeGreaterThan(0)
-  expect(a.closed?.code).toBe(1011)
-  expect(await bench.node(node), 'the result comes again, after its events').toMatchObject({ task: id })
 })

@@ -20,7 +20,7 @@ import { createRow, deleteRow, patchRow } from './node-rows.ts'
 import { changeTraits } from './traits.ts'
 import { attachVif, detachVif } from './vifs.ts'
 import { released } from './ownership.ts'
-import { closed, hello, opened, renew } from './sessions.ts'
+import { bye, closed, hello, opened, renew } from './sessions.ts'
 import { refreshSite } from './state.ts'
 import { accepted, intent, rejected, result, stepEvents } from './tasks.ts'
 import type { Turn } from './turn.ts'
@@ -41,6 +41,7 @@ type Handler<T> = (turn: Turn, peer: Peer, message: T, hub: { calls: Calls; deps
 const handlers: { [T in FromConductor['type']]: Handler<Extract<FromConductor, { type: T }>> } = {
   hello: (turn, peer, message, { deps }) => hello(turn, peer, message, deps.site),
   renew,
+  bye,
   released,
   accepted,
   rejected,
