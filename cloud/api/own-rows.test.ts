@@ -32,7 +32,9 @@ describe('chassis', () => {
     expect((await site.api('GET', `/v1/chassis/${uuid}/nodes`)).body.nodes).toMatchObject([{ uuid: node }])
     expect((await site.api('GET', `/v1/nodes?chassis_uuid=${uuid}`)).body.nodes).toMatchObject([{ uuid: node }])
     expect(await status('DELETE', `/v1/chassis/${uuid}`)).toBe(400)
-    await patch(`/v1/nodes/${node}`, 'chassis_uuid', undefined, 'remove')
+    const out = [{ op: 'remove', path: '/chassis_uuid' }]
+    expect(await status('PATCH', `/v1/nodes/${node}`, out, 24)).toBe(406)
+    expect(await status('PATCH', `/v1/nodes/${node}`, out, 25)).toBe(200)
     expect(await status('DELETE', `/v1/chassis/${uuid}`)).toBe(204)
   })
 

@@ -95,7 +95,7 @@ export async function findRow(resource: Resource, call: Call, ident: string): Pr
   return { uuid: String(row[0]), site: row[1] as string | null }
 }
 
-/** What a body or a filter names must exist, too; there it is a 400, since it is not the resource that was asked for. */
+/** What a body names must exist, too; where it does not, that is a 400: it is not the resource that was asked for. */
 export async function mentioned<T>(finding: Promise<T>): Promise<T> {
   return finding.catch((error: unknown) => {
     if (error instanceof FaultError && error.fault.code === 'not_found')

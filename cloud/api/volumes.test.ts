@@ -79,6 +79,22 @@ describe('volumes', () => {
     ])
   })
 
+  it('a target goes to another node with its secrets given anew, since they are sealed to one node', async () => {
+    const properties = { auth_password: 'first' }
+    const { uuid } = await make('volume/targets', { properties })
+    await setNode(site, node, `power_state = 'power off'`)
+    const to = { op: 'replace', path: '/node_uuid', value: await newNode(site) }
+    const move = (...more: object[]) => site.api('PATCH', `/v1/volume/targets/${uuid}`, [to, ...more])
+    expect((await move()).body).toMatchObject({ status: 400, detail: expect.stringContaining('no secret to keep') })
+    const moved = await move({ op: 'replace', path: '/properties/auth_password', value: 'second' })
+    expect([moved.status, moved.body.node_uuid]).toEqual([200, to.value])
+    const sql = site.host.cloud.ports.store.organisation(site.enrolled.organisation)
+    const [row] = await sql.all('SELECT secrets FROM volume_targets WHERE uuid = ?', [uuid])
+    const [[field, sealed]] = Object.entries(JSON.parse(String(row![0]))) as [[string, string]]
+    const { organisation, site: of, siteKey } = site.enrolled
+    expect(await open(siteKey.privateKey, { organisation, site: of, node: to.value, field }, sealed)).toBe('second')
+  })
+
   it('are listed for a node, and the place of both is told', async () => {
     const other = await newNode(site)
     const { uuid } = await make('volume/targets', { node_uuid: other })

@@ -90,13 +90,15 @@ export const KINDS: Readonly<Record<NodeTable, RowKind>> = {
     secrets: true,
     async check(turn, change) {
       checkVolume(change)
-      const { site, node, before, after } = change
+      const { site, before, after } = change
+      // What is sealed for one node cannot be opened for another: with a move the secrets are given anew.
+      const present = before?.node === after.node ? before['secrets'] : {}
       const column = `volume_targets.${after.uuid}`
       const { shown, secrets } = await sealSecrets(
         turn,
-        { site, node: node.uuid, column, fields: [] },
+        { site, node: after.node, column, fields: [] },
         after['properties'] as Record<string, unknown>,
-        (before?.['secrets'] ?? {}) as Record<string, string>,
+        present as Record<string, string>,
       )
       return { ...after, properties: shown, secrets }
     },

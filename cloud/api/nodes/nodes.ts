@@ -85,7 +85,7 @@ export const NODES: Resource = {
       about: 'the children of this node',
       where: async (text, call) => ({
         sql: 'n.parent_node = @',
-        args: [(await mentioned(findNode(call, text))).uuid],
+        args: [(await findNode(call, text)).uuid],
       }),
     },
     include_children: {
@@ -146,6 +146,7 @@ async function patchNode(
     const { path, value, op } = operation
     if (path === '/instance_info') refuseConfigDrive(value)
     if (path === '/instance_info/configdrive') refuseConfigDrive({ configdrive: value })
+    if (path === '/chassis_uuid' && op === 'remove') need(call.version, 25, 'Taking a node out of its chassis')
     if (path === '/conductor_group') await refuseMove(call, uuid, op === 'remove' ? '' : String(value))
     else if (path === '/parent_node' && typeof value === 'string')
       patch.push({ ...operation, value: (await mentioned(findNode(call, value))).uuid })

@@ -2,12 +2,11 @@
 import { parseMac } from '../../../shared/ids.ts'
 import { findNode } from '../nodes/find.ts'
 import { invalid, type Filter } from '../query.ts'
-import { mentioned } from '../resource.ts'
 
 export const ofNode = (alias: string, since: number): Filter => ({
   since,
   about: 'those of this node (UUID or name)',
-  where: async (text, call) => ({ sql: `${alias}.node = @`, args: [(await mentioned(findNode(call, text))).uuid] }),
+  where: async (text, call) => ({ sql: `${alias}.node = @`, args: [(await findNode(call, text)).uuid] }),
 })
 
 export const address = (alias: string): Filter => ({

@@ -154,6 +154,11 @@ describe('ports', () => {
       expect([path, await listed(path)]).toEqual([path, [uuid]])
     expect((await listed('/v1/ports?conductor_groups=default')).includes(uuid)).toBe(true)
     expect(await listed('/v1/ports?conductor_groups=elsewhere')).toEqual([])
+    for (const filter of ['node', 'node_uuid', 'portgroup'])
+      expect([filter, await statusOf(site.api('GET', `/v1/ports?${filter}=${crypto.randomUUID()}`))]).toEqual([
+        filter,
+        404,
+      ])
     const both = await site.api('GET', `/v1/ports?node=${name}&shard=${shard}`)
     expect([both.status, both.body.code]).toEqual([403, 'query.exclusive'])
   })

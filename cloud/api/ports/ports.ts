@@ -5,7 +5,7 @@ import type { Call, Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { findNode } from '../nodes/find.ts'
 import { contains, invalid, oneOf } from '../query.ts'
-import { findRow, listsWithin, mentioned, routesOf, type Attribute, type Body, type Resource } from '../resource.ts'
+import { findRow, listsWithin, routesOf, type Attribute, type Body, type Resource } from '../resource.ts'
 import { Dict, Mac, Name, text, Uuid } from '../shapes.ts'
 import { ofNodes } from '../writers.ts'
 import { address, ofNode } from './filters.ts'
@@ -58,7 +58,7 @@ export const PORTS: Resource = {
       about: 'those in this portgroup (UUID or name)',
       where: async (text, call) => ({
         sql: 'p.portgroup = @',
-        args: [(await mentioned(findRow(PORTGROUPS, call, text))).uuid],
+        args: [(await findRow(PORTGROUPS, call, text)).uuid],
       }),
     },
     shard: oneOf('n.shard', 82),
