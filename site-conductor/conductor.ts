@@ -153,7 +153,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       hello: () => ({
         version: VERSION,
         hostname: identity.hostname, // as it enrolled: names differ within a site
-        drivers: [...drivers.values()].map(driverFacts),
+        drivers: [...drivers.values()].map((driver) => driverFacts(driver, config.stepPriorities)),
         capabilities: capabilities(site),
         inflight: tasks.inflight().slice(0, 200), // the rest is asked for one by one
       }),

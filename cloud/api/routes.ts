@@ -7,8 +7,11 @@ import { connectRoutes } from './conductor/connect.ts'
 import { enrolRoutes } from './conductor/enrol.ts'
 import { conductorRoutes } from './conductors.ts'
 import { conductorChangeRoutes } from './conductors-change.ts'
+import { driverVendorRoutes } from './drivers-vendor.ts'
 import { logRoutes } from './nodes/log.ts'
+import { machineRoutes } from './nodes/machine.ts'
 import { operateRoutes, validateRoute } from './nodes/operate.ts'
+import { partRoutes } from './nodes/parts.ts'
 import { provisionRoutes } from './nodes/provision.ts'
 import { networkEventRoutes } from './network-events.ts'
 import { attachedRoutes } from './nodes/attached.ts'
@@ -17,6 +20,7 @@ import { INSPECTION_RULES, inspectionRuleRoutes } from './inspection-rules.ts'
 import { PORTGROUPS, portgroupRoutes } from './ports/portgroups.ts'
 import { PORTS, portRoutes } from './ports/ports.ts'
 import type { Resource } from './resource.ts'
+import { vendorRoutes } from './nodes/vendor.ts'
 import { rootRoutes } from './root.ts'
 import { enrolTokenRoutes } from './sites/enrol-tokens.ts'
 import { shardRoutes } from './shards.ts'
@@ -47,6 +51,10 @@ export const ROUTES: readonly Route[] = [
   ...attachedRoutes,
   ...provisionRoutes,
   ...operateRoutes,
+  ...machineRoutes,
+  ...partRoutes,
+  ...vendorRoutes,
+  ...driverVendorRoutes,
   ...logRoutes,
   ...portRoutes,
   ...portgroupRoutes,

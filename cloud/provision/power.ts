@@ -6,6 +6,7 @@ import type { Caller } from '../site-hub/commands.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { neverOff } from './compose.ts'
 import { openTask } from './open-task.ts'
 import { withoutCount } from './power-watch.ts'
 
@@ -24,17 +25,13 @@ export async function power(
       `The requested action "${target}" can not be performed on node "${uuid}" while it is in state "${node.provision_state}".`,
     )
   }
-  if (node.disable_power_off && target.endsWith('power off')) {
-    throw new FaultError('conflict', `Node ${uuid} must not be powered off (disable_power_off).`, {
-      hint: 'reboot it, or clear disable_power_off first',
-    })
-  }
   if (node.task) {
     throw new FaultError(
       'node.locked',
       `Node ${uuid} is locked by host ${node.reservation ?? 'none yet'}, please retry after the current operation is completed.`,
     )
   }
+  if (node.disable_power_off && target !== 'power on') throw neverOff(node)
   if (!isDriven(turn.state, uuid)) {
     throw notDriven(turn.state, `node ${uuid}`)
   }

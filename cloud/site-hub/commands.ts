@@ -2,6 +2,7 @@
 import type { Fault } from '../../shared/faults.ts'
 import type { Verb } from '../../shared/states.ts'
 import type { PowerTarget } from '../plans.ts'
+import type { AskedStep } from '../step-selection.ts'
 
 /** Who asks, for events and the audit log. */
 export interface Caller {
@@ -52,6 +53,17 @@ export type HubCommand = Caller &
     | { readonly kind: 'node.delete'; readonly node: string }
     | { readonly kind: 'node.provision'; readonly node: string; readonly verb: Verb; readonly args: ProvisionArgs }
     | { readonly kind: 'node.power'; readonly node: string; readonly target: PowerTarget; readonly timeoutMs?: number }
+    /** Opens a task of one step: a setting of the machine, or a vendor's method that nobody waits for. */
+    | {
+        readonly kind: 'node.step'
+        readonly node: string
+        readonly task: 'settings' | 'vendor'
+        readonly interface: string
+        readonly step: string
+        readonly args: Record<string, unknown>
+      }
+    /** What the RAID of the machine is to be made like at the next occasion. */
+    | { readonly kind: 'node.raid'; readonly node: string; readonly target: Record<string, unknown> }
     | { readonly kind: 'node.maintenance'; readonly node: string; readonly on: boolean; readonly reason: string | null }
     | {
         readonly kind: 'node.traits'
@@ -107,6 +119,13 @@ export interface VifPlace {
 export interface ProvisionArgs {
   /** Key of the blob that holds the config drive, sealed to the site by the API beforehand; the conductor fetches it. */
   readonly configdrive?: string
+  /** Steps that the request names, for the verbs that take them. */
+  readonly steps?: readonly AskedStep[]
+  /** Name or id of the runbook that has the steps. */
+  readonly runbook?: string
+  readonly disableRamdisk?: boolean
+  /** Sealed to the site as instance_info.rescue_password by the API. */
+  readonly rescuePassword?: string
 }
 
 /** What a drained conductor still has: what can go is on its way, nodes with a task go when it ends, the rest nobody else may have. */

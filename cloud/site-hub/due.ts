@@ -1,5 +1,5 @@
 // What is due when a turn starts: leases that ended and tasks that ran out of time.
-import { finish, overdue } from '../provision/provision.ts'
+import { finish, overdue } from '../provision/work.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
 import { noticeOutage } from './outage.ts'
 import { rebalance } from './ownership.ts'

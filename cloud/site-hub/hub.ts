@@ -6,8 +6,9 @@ import { decodeFromConductor, type FromConductor } from '../../shared/protocol.t
 import { CLOSE, type UpgradeIdentity } from '../../shared/upgrade.ts'
 import { power } from '../provision/power.ts'
 import { provision } from '../provision/provision.ts'
+import { oneStep, setRaid } from '../provision/one-step.ts'
 import type { Env } from '../../shared/env.ts'
-import type { Alarm, Peer, Ports, SiteRef, Sql } from '../ports.ts'
+import type { Alarm, Blobs, Peer, Ports, SiteRef, Sql } from '../ports.ts'
 import { refreshAddresses } from './addresses.ts'
 import { Calls } from './calls.ts'
 import type { CommandResult, HubCommand } from './commands.ts'
@@ -31,6 +32,7 @@ export interface HubDeps {
   readonly sql: Sql
   readonly env: Env
   readonly alarm: Alarm
+  readonly blobs: Pick<Blobs, 'put'>
   /** Sockets that are open now, also those from before a hibernation. */
   peers(): Peer[]
   readonly log: Ports['log']
@@ -173,6 +175,10 @@ async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise
       return backfill(turn, command)
     case 'allocation.release':
       return release(turn, command)
+    case 'node.step':
+      return { task: await oneStep(turn, command) }
+    case 'node.raid':
+      return setRaid(turn, command)
     case 'site.refresh':
       return command.addresses ? refreshAddresses(turn) : refreshSite(turn.sql, turn.state)
     case 'conductor.drain':

@@ -9,7 +9,8 @@ import {
   type StepEvent,
   type ToConductor,
 } from '../../shared/protocol.ts'
-import { finish, undo, waiting } from '../provision/provision.ts'
+import { finish, undo, waiting, working } from '../provision/work.ts'
+import { isListed, showing } from '../provision/step-list.ts'
 import type { Peer } from '../ports.ts'
 import type { TaskRow } from '../schema/rows.ts'
 import { merged, takeFacts } from './facts.ts'
@@ -120,16 +121,9 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
   })
   if (event.kind === 'waiting') await waiting(turn, task, 'wait')
   if (event.kind === 'resumed') await waiting(turn, task, 'resume')
-  if (event.kind === 'started' && step && (task.kind === 'deploy' || task.kind === 'clean')) {
-    await turn.node(task.node)
-    turn.updateNode(task.node, {
-      [task.kind === 'deploy' ? 'deploy_step' : 'clean_step']: {
-        interface: step.interface,
-        step: step.step,
-        args: step.args,
-      },
-    })
-  }
+  if (event.kind === 'started' && step && !step.waits) await working(turn, task)
+  if (event.kind === 'started' && step && isListed(task.kind) && !task.cancel)
+    turn.updateNode(task.node, showing(await turn.node(task.node), task.kind, step, event.step))
   if (event.facts) await takeFacts(turn, task.node, event.facts)
 }
 

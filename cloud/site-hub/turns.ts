@@ -95,10 +95,10 @@ export class Turns {
   }
 
   async #draft(inputs: readonly Input[], answers: (() => void)[]): Promise<Turn> {
-    const { env, sql, site, peers } = this.#deps
+    const { env, sql, site, peers, blobs } = this.#deps
     const isNew = this.#state === null
     this.#state ??= await loadState(sql, site.site, peers())
-    const turn = new Turn(this.#state, env, sql)
+    const turn = new Turn(this.#state, env, sql, blobs)
     await passTime(turn)
     // Which nodes were on their way is in no row: the ring says it again.
     if (isNew) await rebalance(turn)

@@ -164,6 +164,7 @@ function deployModel(process: Process, lan: Lan, management: Implementation<Ipmi
   }
 
   return {
+    offers: { erase_devices_metadata: { clean: 99, abortable: true } },
     steps: {
       async wait_agent(context) {
         const machine = machineOf(context)

@@ -131,6 +131,8 @@ export class HubHost {
       sql: new SimDatabase(data, process, world, faults),
       env: process.env,
       alarm: { set: async (at) => this.#setAlarm(at) },
+      // No machine of the simulation is inspected.
+      blobs: { put: () => Promise.reject(new Error('nobody keeps blobs here')) },
       peers: () => [...this.#peers],
       log: (level, event, fields) => level !== 'info' && world.say('hub', `${event} ${JSON.stringify(fields ?? {})}`),
     })

@@ -109,6 +109,7 @@ async function configDriveOf(context: StepContext<unknown>): Promise<string | un
 export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
   const perform = performer(options)
   return {
+    offers: { erase_devices_metadata: { clean: 99, abortable: true } },
     steps: {
       async wait_agent(context) {
         const { node, site, env, signal } = context

@@ -3,6 +3,7 @@ import { directDeploy } from '../deploy/direct.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import { defineDriver } from '../driver.ts'
+import { noInterface, noop } from '../no-interface.ts'
 import { ipmiManagement, setBootDevice } from './ipmi/boot-device.ts'
 import { openFence } from './ipmi/fence.ts'
 import { ipmiInfo, type IpmiInfo } from './ipmi/info.ts'
@@ -21,6 +22,15 @@ export default defineDriver({
       direct: directDeploy<IpmiInfo>({ setBootDevice, getPowerState }),
       iscsi: iscsiDeploy<IpmiInfo>({ setBootDevice, getPowerState }),
     },
+    bios: noInterface('bios'),
+    console: noInterface('console'),
+    firmware: noInterface('firmware'),
+    inspect: noInterface('inspect'),
+    network: noop(),
+    raid: noInterface('raid'),
+    rescue: noInterface('rescue'),
+    storage: noop(),
+    vendor: noInterface('vendor'),
   },
   fencing: {
     steps: [

@@ -118,7 +118,7 @@ describe('inventory', () => {
   it('54: is 404 until there is one, then what the inspection found', async () => {
     const node = await newNode(site)
     const absent = await site.api('GET', `/v1/nodes/${node}/inventory`)
-    expect([absent.status, absent.body.hint]).toEqual([404, expect.stringContaining('inspect')])
+    expect([absent.status, absent.body.detail]).toEqual([404, expect.stringContaining('inspect')])
     const put = (key: string, value: unknown) =>
       site.host.cloud.ports.blobs.put(key, new TextEncoder().encode(JSON.stringify(value)))
     const inventory = { cpu: { count: 4 }, disks: [{ name: '/dev/sda', model: 'Ünïcode' }] }

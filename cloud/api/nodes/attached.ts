@@ -1,6 +1,5 @@
-// What is asked of one node and is rows: its traits, networks (VIFs), inventory and children.
+// What is asked of one node and is rows: its traits, networks (VIFs) and children.
 import { z } from 'zod'
-import { FaultError } from '../../../shared/faults.ts'
 import { readBody } from '../body.ts'
 import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
@@ -58,23 +57,6 @@ async function detachVif(call: Call): Promise<Answer> {
   return empty(204)
 }
 
-/** What the last inspection found; the documents are JSON already. */
-async function inventory(call: Call): Promise<Answer> {
-  readQuery(call.search, [])
-  const { uuid } = await findNode(call, call.params['ident']!)
-  const [row] = await call.sql.all('SELECT inventory_blob, plugin_data_blob FROM inventories WHERE node = ?', [uuid])
-  const read = async (key: unknown) => {
-    const bytes = typeof key === 'string' ? await call.ports.blobs.get(key) : null
-    return bytes && new TextDecoder().decode(bytes)
-  }
-  const found = row && (await read(row[0]))
-  if (!found)
-    throw new FaultError('not_found', `Node ${uuid} has no inventory.`, {
-      hint: 'inspect it first: PUT states/provision {"target": "inspect"}',
-    })
-  return json(`{"inventory":${found},"plugin_data":${(await read(row[1])) ?? '{}'}}`)
-}
-
 async function children(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { uuid } = await findNode(call, call.params['ident']!)
@@ -95,6 +77,5 @@ export const attachedRoutes: readonly Route[] = [
     run: attachVif,
   },
   { method: 'DELETE', path: `${of}/vifs/:vif`, since: 28, about: 'Detaches a network from a node', run: detachVif },
-  { method: 'GET', path: `${of}/inventory`, since: 81, about: 'Shows what the last inspection found', run: inventory },
   { method: 'GET', path: `${of}/children`, since: 83, about: 'Lists the nodes whose parent this is', run: children },
 ]

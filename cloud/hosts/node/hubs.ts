@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { MAX_FRAME_BYTES } from '../../../shared/protocol.ts'
 import { SUBPROTOCOL, type UpgradeIdentity } from '../../../shared/upgrade.ts'
-import type { Alarm, HubPort, Peer, Ports, SiteRef, Store } from '../../ports.ts'
+import type { Alarm, Blobs, HubPort, Peer, Ports, SiteRef, Store } from '../../ports.ts'
 import { SiteHub } from '../../site-hub/hub.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
 import type { Env } from '../../../shared/env.ts'
@@ -50,6 +50,7 @@ class TimerAlarm implements Alarm {
 
 export class Hubs implements HubPort {
   readonly #store: Store
+  readonly #blobs: Blobs
   readonly #env: Env
   readonly #log: Ports['log']
   readonly #sites = new Map<string, Site>()
@@ -65,8 +66,9 @@ export class Hubs implements HubPort {
   #closed = false
   #soon: Promise<void> | null = null
 
-  constructor(store: Store, env: Env, log: Ports['log']) {
+  constructor(store: Store, blobs: Blobs, env: Env, log: Ports['log']) {
     this.#store = store
+    this.#blobs = blobs
     this.#env = env
     this.#log = log
   }
@@ -130,6 +132,7 @@ export class Hubs implements HubPort {
         sql: this.#store.organisation(site.organisation),
         env: this.#env,
         alarm,
+        blobs: this.#blobs,
         peers: () => [...peers],
         log: this.#log,
       })

@@ -49,13 +49,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const log = options.log ?? (() => undefined)
   const store = new FileStore(dataDir)
   const token = await prepare(store, env, (set) => readMigrations(set))
-  const hubs = new Hubs(store, env, log)
+  const blobs = new FolderBlobs(join(dataDir, 'blobs'))
+  const hubs = new Hubs(store, blobs, env, log)
   const working = new Set<Promise<void>>()
   const background = (work: Promise<void>): void => {
     working.add(work)
     void work.finally(() => working.delete(work))
   }
-  const blobs = new FolderBlobs(join(dataDir, 'blobs'))
   const ports: Ports = { env, store, hub: hubs, blobs, noAuth, background, log }
   const app = createApp(ports)
 
