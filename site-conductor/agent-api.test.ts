@@ -175,26 +175,26 @@ test('somebody who asks without end is told to stop', async () => {
 
 test('a machine that asks again counts as started again until its agent is heard of: Ironic’s own asks twice', async () => {
   expectNode()
-  expect(agents.askedAgain(NODE)).toBe(false)
+  expect(agents.cameAgain(NODE)).toBe(false)
   await client().lookup({ addresses: [MAC] })
-  expect(agents.askedAgain(NODE)).toBe(false)
+  expect(agents.cameAgain(NODE)).toBe(false)
   await client().lookup({ addresses: [MAC] })
-  expect(agents.askedAgain(NODE)).toBe(true)
+  expect(agents.cameAgain(NODE)).toBe(true)
   agents.answered(NODE)
-  expect(agents.askedAgain(NODE)).toBe(false)
+  expect(agents.cameAgain(NODE)).toBe(false)
   await client().lookup({ addresses: [MAC] })
-  expect(agents.askedAgain(NODE)).toBe(true)
+  expect(agents.cameAgain(NODE)).toBe(true)
   await client().heartbeat(NODE, heartbeat())
-  expect(agents.askedAgain(NODE)).toBe(false)
+  expect(agents.cameAgain(NODE)).toBe(false)
 })
 
 test('somebody else on the network who asks for a node does not make it look as if it had started again', async () => {
   expectNode()
   await agents.showToken(NODE, '192.0.2.9')
   expect(await agents.showToken(NODE, '192.0.2.66')).toBeUndefined()
-  expect(agents.askedAgain(NODE)).toBe(false)
+  expect(agents.cameAgain(NODE)).toBe(false)
   expect(await agents.showToken(NODE, '192.0.2.9')).toBeUndefined()
-  expect(agents.askedAgain(NODE)).toBe(true)
+  expect(agents.cameAgain(NODE)).toBe(true)
 })
 
 test('a first heartbeat that cannot be put on record is not accepted, and the next one is', async () => {

@@ -30,6 +30,17 @@ export interface Expected {
   readonly call?: AgentCall | undefined
 }
 
+/** How far a boot has come. */
+export interface Seen {
+  /** The last stage and more about it, for people. */
+  readonly words: string
+  /** Firmware and loaders have done their part: what comes next, comes from the ramdisk, or from a machine that started again. */
+  readonly hasRamdisk: boolean
+}
+
+/** Stages of firmware and loaders: a ramdisk that runs does not go through them. */
+const LOADED = new Set(['tftp', 'http-loader', 'ipxe-script', 'kernel', 'ramdisk'])
+
 interface Entry extends Expected {
   shown: boolean
   call?: AgentCall | undefined
@@ -40,9 +51,13 @@ interface Entry extends Expected {
   calls: number
   /** Where the token went, as far as this process knows. */
   shownTo: string | undefined
-  /** The same machine asked for the token after it was given out, and nothing was heard of the first agent since. */
-  askedAgain: boolean
+  /**
+   * The same machine asked for the token after it was given out, or for the files of this boot after its agent had called, and nothing was heard of
+   * that agent since.
+   */
+  cameAgain: boolean
   readonly onAskedAgain: Set<() => void>
+  lastSeen?: Seen
   readonly listeners: Set<(call: AgentCall) => void>
 }
 
@@ -60,7 +75,7 @@ export class Agents {
       recorded: expected.call && Promise.resolve(),
       calls: 0,
       shownTo: undefined,
-      askedAgain: false,
+      cameAgain: false,
       onAskedAgain: new Set(),
       listeners: new Set(),
     })
@@ -79,6 +94,20 @@ export class Agents {
     return entry !== undefined && (addresses.length === 0 || matches.includes(entry)) ? entry : undefined
   }
 
+  /** A stage of the boot that `node`'s agent is expected from; of other nodes nothing is kept. */
+  saw(node: string, stage: string, words = stage): void {
+    const entry = this.#byNode.get(node)
+    if (entry === undefined) return
+    const hasRamdisk = entry.lastSeen?.hasRamdisk === true || stage === 'ramdisk' || stage === 'agent.lookup'
+    entry.lastSeen = { words, hasRamdisk }
+    entry.cameAgain ||= entry.call !== undefined && LOADED.has(stage)
+  }
+
+  /** The last of them; undefined when none was seen since the agent is expected here. */
+  lastSeen(node: string): Seen | undefined {
+    return this.#byNode.get(node)?.lastSeen
+  }
+
   /** The token, the first time; undefined afterwards. `from`: the address that asks. */
   async showToken(node: string, from: string): Promise<string | undefined> {
     const entry = this.#byNode.get(node)
@@ -86,13 +115,14 @@ export class Agents {
     if (entry.shown) {
       // A machine that starts again has the address that it had. Another one that asks says nothing about this machine.
       if (from === (entry.shownTo ?? addressOf(entry.first))) {
-        entry.askedAgain = true
+        entry.cameAgain = true
         for (const tell of entry.onAskedAgain) tell()
       }
       return undefined
     }
     entry.shown = true
     entry.shownTo = from
+    this.saw(node, 'agent.lookup')
     await entry.onShown()
     return entry.token
   }
@@ -103,17 +133,17 @@ export class Agents {
   }
 
   /**
-   * Did the machine ask who it is, and nothing was heard of its agent since? Beside an agent that is silent this means that the machine started
-   * again. Ironic's own agent asks a second time in the middle of its work, but then it goes on answering.
+   * Did the machine load its ramdisk again, or ask who it is, and nothing was heard of its agent since? Beside an agent that is silent this means
+   * that the machine started again. Ironic's own agent asks a second time in the middle of its work, but then it goes on answering.
    */
-  askedAgain(node: string): boolean {
-    return this.#byNode.get(node)?.askedAgain ?? false
+  cameAgain(node: string): boolean {
+    return this.#byNode.get(node)?.cameAgain ?? false
   }
 
   /** The agent that has called answered a question just now. */
   answered(node: string): void {
     const entry = this.#byNode.get(node)
-    if (entry !== undefined) entry.askedAgain = false
+    if (entry !== undefined) entry.cameAgain = false
   }
 
   /** A heartbeat. The address and certificate of an agent do not change during a boot. */
@@ -130,7 +160,7 @@ export class Agents {
     await entry.recorded
     entry.call = call
     entry.calls++
-    entry.askedAgain = false
+    entry.cameAgain = false
     for (const tell of entry.listeners) tell(call)
     return 'heard'
   }
@@ -143,7 +173,7 @@ export class Agents {
     const entry = this.#byNode.get(node)
     if (entry === undefined) throw new Error(`no agent is expected at node ${node}`)
     if (entry.call !== undefined) return entry.call
-    if (entry.askedAgain) return undefined
+    if (entry.cameAgain) return undefined
     const over = new AbortController()
     const vain = Promise.withResolvers<undefined>()
     const tell = () => vain.resolve(undefined)
