@@ -152,6 +152,22 @@ test('a conductor that may write one image at a time lets the second node wait, 
   expect(stages()).toContain('write_image.verified')
 })
 
+test('a node whose agent is gone while it waits for its turn does not wait on; one whose agent is there has its whole time afterwards', async () => {
+  const one = writes(1)
+  const gate = Promise.withResolvers<void>()
+  void one.turns.run(never, () => gate.promise)
+  stop.defer(gate.resolve)
+  const context = hurried(await contextOf())
+  Object.assign(context, { site: { ...context.site, writes: one } })
+  const writing = writeImage(context)
+  writing.catch(() => {})
+  await expect.poll(() => context.limits, { timeout: 20_000 }).toBeGreaterThan(1)
+  expect(context.notes.at(-1)).toMatchObject({ stage: 'write_image.waits' })
+  await stopAgent()
+  await expect(writing).rejects.toMatchObject({ fault: { code: 'agent.lost' } })
+  expect(target.lastIqn).toBeUndefined()
+})
+
 test.each([
   ['wipes the disk', 'iscsi.start_iscsi_target'],
   ['reads the disk back', 'iscsi.digest'],

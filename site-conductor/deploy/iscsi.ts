@@ -68,25 +68,62 @@ async function writeImage(context: StepContext<unknown>, options: DirectDeployOp
   const image = imageInfoOf(node.node, deployContext(context).instance_info)
   const tell = teller(context)
   const use = { env, signal, onProgress: tell }
-  await writes.images.use(image, use, (content) =>
-    writes.turns.run(
-      signal,
-      () => writeContent(context, options, writes, content, tell),
+  const agent = await agentOf(context, options)
+  await writes.images.use(image, use, async (content) => {
+    await using waiting = watchWhileWaiting(agent, context)
+    await writes.turns.run(
+      waiting.signal,
+      async () => {
+        await waiting[Symbol.asyncDispose]()
+        context.limitFromNow()
+        await writeContent(context, agent, writes, content, tell)
+      },
       (ahead) =>
         note('write_image.waits', { why: `this conductor writes other images first; ${ahead} more are waiting` }),
-    ),
-  )
+    )
+  })
+}
+
+/** How long others write is not known, so the step's limit begins anew for as long as the agent is there; its signal aborts when it is not. */
+function watchWhileWaiting(agent: AgentConnection, context: StepContext<unknown>) {
+  const { env } = context
+  const [lost, over] = [new AbortController(), new AbortController()]
+  const signal = AbortSignal.any([agent.signal, over.signal])
+  const watch = async () => {
+    for (let heardAt = env.mono(); ;) {
+      await sleep(env, WATCH_MS, signal)
+      const silence = await isThere({ ...agent, signal }).catch((error: unknown) => error as Error)
+      if (silence === undefined) {
+        heardAt = env.mono()
+        context.limitFromNow()
+      } else {
+        const fault = await judgeSilence(agent, env.mono() - heardAt, silence)
+        if (fault !== undefined) return lost.abort(fault)
+      }
+    }
+  }
+  const watching = watch().catch(() => {})
+  return {
+    signal: AbortSignal.any([agent.signal, lost.signal]),
+    async [Symbol.asyncDispose]() {
+      over.abort(new Error('the wait has ended'))
+      await watching
+    },
+  }
+}
+
+async function isThere(agent: AgentConnection): Promise<undefined> {
+  await runningCommand(agent, '')
 }
 
 async function writeContent(
   context: StepContext<unknown>,
-  options: DirectDeployOptions<unknown>,
+  agent: AgentConnection,
   { folder, images }: SiteWrites,
   content: CachedImage,
   tell: Tell,
 ): Promise<void> {
   const { note, signal, env, before } = context
-  const agent = await agentOf(context, options)
   const params = nodeParams(context)
   const attempt = Buffer.from(env.random(8)).toString('hex')
   const iqn = `iqn.2008-10.org.openstack:${context.node.node.toLowerCase()}:${attempt}`
