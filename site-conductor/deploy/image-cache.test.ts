@@ -1,5 +1,5 @@
 // Images on their way from a server to the cache, raw ones (no program is needed for those).
-import { open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -169,4 +169,23 @@ test('a conductor whose disk is full says so, and does not fetch the image three
     fault: { code: 'unavailable', message: expect.stringContaining('ENOSPC') as string },
   })
   expect(requests).toBe(1)
+})
+
+test('images that are fetched at once, or in use, do not fill more than the cache may have', async () => {
+  const [a, b] = [noise(MIB, 7), noise(MIB, 8)]
+  const images = cache(1.5 * MIB)
+  answer = ({ url: path }) => (path === '/a' ? a : b)
+  const at = (content: Buffer, path: string) => imageOf(content, { urls: [`${url}${path}`] })
+  await images.use(at(a, '/a'), use, async () => {
+    await expect(pathOf(images, at(b, '/b'))).rejects.toMatchObject({ fault: { code: 'unavailable' } })
+  })
+  expect((await readFile(await pathOf(images, at(b, '/b')))).equals(b), 'now a may go').toBe(true)
+  const gate = Promise.withResolvers<void>()
+  release = gate.promise
+  const fresh = cache(1.5 * MIB)
+  await rm(folder, { recursive: true })
+  const both = [pathOf(fresh, at(a, '/a')), pathOf(fresh, at(b, '/b'))]
+  gate.resolve()
+  const ends = await Promise.allSettled(both)
+  expect(ends.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
 })

@@ -39,7 +39,7 @@ const ROOM_STEP_BYTES = 16 * 1024 * 1024
 
 export interface ImageCacheOptions {
   readonly folder: string
-  /** What it may take on the disk; images in use count, but are not removed. */
+  /** What it may take on the disk, with what is being made. Images in use are not removed: where nothing else makes room, another one is refused. */
   readonly maxBytes: number
 }
 
@@ -48,6 +48,8 @@ export class ImageCache {
   /** One at a time makes an image; those who want the same one wait. */
   readonly #makers = new Map<string, Turns>()
   readonly #users = new Map<string, number>()
+  /** Bytes that images which are being made take, or may come to. */
+  readonly #making = new Map<string, number>()
   #swept: Promise<void> | undefined
 
   constructor(options: ImageCacheOptions) {
@@ -104,8 +106,8 @@ export class ImageCache {
     const part = this.#path(`${key}.part`)
     const raw = this.#path(`${key}.new`)
     try {
-      const bytes = await this.#fetch(part, image, digest, use)
-      const made = image.disk_format === 'qcow2' ? await this.#convert(part, bytes, raw, use) : { bytes, digest }
+      const bytes = await this.#fetch(key, part, image, digest, use)
+      const made = image.disk_format === 'qcow2' ? await this.#convert(key, part, bytes, raw, use) : { bytes, digest }
       const facts = `${this.#path(key)}.json`
       await writeFile(`${facts}.new`, JSON.stringify(made), { flush: true })
       await rename(image.disk_format === 'qcow2' ? raw : part, path)
@@ -116,14 +118,15 @@ export class ImageCache {
     } finally {
       await rm(part, { force: true })
       await rm(raw, { force: true })
+      this.#making.delete(key)
     }
   }
 
-  async #fetch(part: string, image: ImageInfo, digest: ImageDigest, use: ImageUse): Promise<number> {
+  async #fetch(key: string, part: string, image: ImageInfo, digest: ImageDigest, use: ImageUse): Promise<number> {
     let room = 0
     const reserve = async (wanted: number) => {
       if (wanted <= Math.min(room, this.#options.maxBytes)) return
-      await this.#makeRoom(wanted)
+      await this.#makeRoom(key, wanted)
       room = wanted + ROOM_STEP_BYTES
     }
     const into = await open(part, 'w+', 0o600)
@@ -143,9 +146,15 @@ export class ImageCache {
     }
   }
 
-  async #convert(part: string, fileBytes: number, raw: string, use: ImageUse): Promise<Omit<CachedImage, 'path'>> {
+  async #convert(
+    key: string,
+    part: string,
+    fileBytes: number,
+    raw: string,
+    use: ImageUse,
+  ): Promise<Omit<CachedImage, 'path'>> {
     const bytes = await qcow2Size(part, fileBytes)
-    await this.#makeRoom(fileBytes)
+    await this.#makeRoom(key, fileBytes + (await unpackedBytes(part, use.signal)))
     await runQemuImg({
       args: ['convert', '-p', '-f', 'qcow2', '-O', 'raw', part, raw],
       signal: use.signal,
@@ -162,29 +171,42 @@ export class ImageCache {
     return { bytes, digest: { algorithm: 'sha256', hex: hash.digest('hex') } }
   }
 
-  /** Removes what was used longest ago until `bytes` more fit. */
-  async #makeRoom(bytes: number): Promise<void> {
+  /** Removes what was used longest ago until the `bytes` of `key` fit beside the rest. */
+  async #makeRoom(key: string, bytes: number): Promise<void> {
     const { folder, maxBytes } = this.#options
+    const hint = 'set imageCacheGiB at the conductor, or deploy_interface to direct'
     if (bytes > maxBytes)
       throw new FaultError('image.too_large', `the image has ${bytes} bytes, the conductor keeps ${maxBytes} at most`, {
-        hint: 'set imageCacheGiB at the conductor, or deploy_interface to direct',
+        hint,
       })
-    const files = (await readdir(folder)).filter((name) => name.endsWith('.raw'))
+    this.#making.set(key, bytes)
+    const files = (await readdir(folder)).filter((name) => name.endsWith('.raw') && name !== `${key}.raw`)
     const kept = await Promise.all(
       files.map(async (name) => {
         const { blocks, mtimeMs } = await stat(this.#path(name))
         return { key: name.slice(0, -'.raw'.length), bytes: blocks * 512, mtimeMs }
       }),
     )
-    let taken = kept.reduce((sum, each) => sum + each.bytes, 0)
+    const making = this.#making.values().reduce((sum, each) => sum + each, 0)
+    let taken = kept.reduce((sum, each) => sum + each.bytes, making)
     for (const oldest of kept.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
-      if (taken + bytes <= maxBytes) return
+      if (taken <= maxBytes) return
       if (this.#users.has(oldest.key)) continue
       await rm(this.#path(`${oldest.key}.json`), { force: true })
       await rm(this.#path(`${oldest.key}.raw`), { force: true })
       taken -= oldest.bytes
     }
+    if (taken > maxBytes)
+      throw new FaultError('unavailable', `images in use leave no room for ${bytes} bytes of ${maxBytes}`, { hint })
   }
+}
+
+/** How much of the disk a qcow2 takes when it is unpacked: its zeros take nothing. */
+async function unpackedBytes(path: string, signal: AbortSignal): Promise<number> {
+  let text = ''
+  const args = ['measure', '--output=json', '-f', 'qcow2', '-O', 'raw', path]
+  await runQemuImg({ args, signal, onOutput: (more) => (text += more) })
+  return z.object({ required: z.number() }).parse(JSON.parse(text)).required
 }
 
 /** What was noted of an image; undefined where that cannot be read: a host that lost its power may leave an empty file. */

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { diskBytes, MIB, noise, sha256 } from '../../agent/testing.ts'
+import { ImageCache } from './image-cache.ts'
 import { runQemuImg } from './qemu-img.ts'
 import {
   contextOf,
@@ -23,6 +24,7 @@ import {
   target,
   tgtd,
   writeImage,
+  writes,
 } from './testdata/iscsi-rig.ts'
 
 const chap = { username: 'ferrule', secret: SECRET }
@@ -62,6 +64,17 @@ test('a qcow2 image is written as what it contains', async () => {
   serve(readFileSync(join(folder, 'qcow2')))
   await writeImage(await contextOf(never, 'qcow2'))
   expect(sha256((await diskBytes(disk)).subarray(0, image.length))).toBe(sha256(image))
+})
+
+test('a qcow2 that is small as a file and larger than the cache when it is unpacked is refused before that', async () => {
+  await writeFile(join(folder, 'raw'), Buffer.alloc(16 * MIB, 1))
+  await run('qemu-img', ['convert', '-c', '-f', 'raw', '-O', 'qcow2', join(folder, 'raw'), join(folder, 'qcow2')])
+  serve(readFileSync(join(folder, 'qcow2')))
+  const context = await contextOf(never, 'qcow2')
+  const images = new ImageCache({ folder: join(folder, 'images'), maxBytes: 8 * MIB })
+  const site = { ...context.site, writes: { ...writes(), images } }
+  await expect(writeImage({ ...context, site })).rejects.toMatchObject({ fault: { code: 'image.too_large' } })
+  expect(target.lastIqn).toBeUndefined()
 })
 
 test('an image that is larger than the disk is refused before anything on the disk changes', async () => {

@@ -10,6 +10,8 @@ export interface QemuImgRun {
   readonly signal: AbortSignal
   /** How much is done, 0 to 1; needs `-p` in args. */
   readonly onFraction?: (fraction: number) => void
+  /** Gets what it says, piece by piece. */
+  readonly onOutput?: (text: string) => void
   /** Becomes the secret object "secret0". `folder` is where its file is made and at once unlinked: private to us. */
   readonly secret?: { readonly text: string; readonly folder: string }
   /** Gets the process id: for tests. */
@@ -44,7 +46,10 @@ export async function runQemuImg(run: QemuImgRun): Promise<void> {
       said = (said + text).slice(-MAX_SAID_CHARACTERS)
     })
     const progress = progressReader(onFraction ?? (() => {}))
-    child.stdout!.setEncoding('utf8').on('data', progress)
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      progress(text)
+      run.onOutput?.(text)
+    })
     const end = await new Promise<QemuImgEnd>((resolve) => {
       // Both come when it cannot be started, the second with a code that is no exit code.
       child.once('error', (error) => resolve({ notStarted: error.message }))
