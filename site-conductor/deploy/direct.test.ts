@@ -38,7 +38,6 @@ let site: FakeSite
 let hub: FakeHub
 let ca: CertificateAndKey
 let tickets: Map<string, BootTicket>
-/** What the boot services saw, to the conductor. */
 let stop: AsyncDisposableStack
 let agent: Agent | undefined
 let boots: number
