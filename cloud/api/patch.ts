@@ -11,13 +11,17 @@ const Operation = z
     message: 'a value is needed',
     path: ['value'],
   })
-export const PatchBody = z.array(Operation).min(1).max(500)
+export const MAX_PATCH_OPERATIONS = 500
+export const PatchBody = z.array(Operation).min(1).max(MAX_PATCH_OPERATIONS)
 
-/** An attribute that may be patched: the microversion that knows it, its schema, and whether it has keys below it. */
+/** An attribute that may be patched: the microversion that knows it, its schema, and whether it has keys below it
+ * (any, or one level of those whose name is of this pattern). */
 export interface Patchable {
   readonly since: number
   readonly schema: z.ZodType
-  readonly keys?: true
+  readonly keys?: true | { readonly name: string; readonly value: z.ZodType }
+  /** It cannot be removed. */
+  readonly needed?: true
 }
 
 const PLAIN_PATH = /^(\/[\w-]+)+$/
@@ -40,6 +44,8 @@ export function checkPatch(
       throw invalid(`Operation ${i}: "/${root}" cannot be changed; possible are ${Object.keys(allowed).join(', ')}`)
     need(version, attribute.since, `The field ${root}`)
     if (below.length > 0 && !attribute.keys) throw invalid(`Operation ${i}: "/${root}" has no keys`)
+    if (op === 'remove' && below.length === 0 && attribute.needed)
+      throw invalid(`Operation ${i}: "/${root}" cannot be removed`)
     if (op === 'remove') return { op, path }
     if (below.length === 0) check(attribute.schema, value, root)
     return { op, path, value }

@@ -49,6 +49,6 @@ function v1(call: Call) {
 }
 
 export const rootRoutes: readonly Route[] = [
-  { method: 'GET', path: '/', open: true, head: true, run: root },
-  { method: 'GET', path: '/v1', open: true, head: true, run: v1 },
+  { method: 'GET', path: '/', about: 'The versions that are served', open: true, head: true, run: root },
+  { method: 'GET', path: '/v1', about: 'Where the resources of version 1 are', open: true, head: true, run: v1 },
 ]

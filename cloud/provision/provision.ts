@@ -15,7 +15,7 @@ import {
 } from '../../shared/states.ts'
 import { PLANS, type TaskKind, UNDONE } from '../plans.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
-import type { Caller, ProvisionArgs } from '../site-hub/commands.ts'
+import type { Caller, ProvisionArgs, Rehearsal } from '../site-hub/commands.ts'
 import { withSealed } from '../site-hub/secrets.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
@@ -58,16 +58,38 @@ export async function provision(
     move(turn, node, 'abort', 'user', { last_error: `${node.provision_state} was aborted by ${caller.actor}` }, caller)
     return null
   }
-  const kind = WORK[to]
-  if (!isResting(to) && (!kind || verb === 'clean')) {
-    throw new FaultError('driver.unsupported', `${verb} is not supported for node ${uuid} by driver ${node.driver}.`)
-  }
-  if (kind && !isDriven(turn.state, uuid)) {
-    throw notDriven(turn.state, `node ${uuid}`)
-  }
+  const kind = workOf(turn, node, verb, to)
   if (node.task) cancel(turn, node)
   move(turn, node, VERBS[verb], 'user', { last_error: null, last_fault: null }, caller)
   return kind ? begin(turn, uuid, kind, args, caller) : null
+}
+
+/** What `provision` would do; nothing changes. */
+export async function rehearse(turn: Turn, uuid: string, verb: Verb): Promise<Rehearsal> {
+  const node = await turn.node(uuid)
+  const to = permitted(node, verb)
+  const kind = verb === 'abort' ? undefined : workOf(turn, node, verb, to)
+  const kinds = kind === 'tear-down' ? (['tear-down', 'clean'] as const) : kind ? [kind] : []
+  const tasks = kinds.filter((each) => each !== 'clean' || node.automated_clean !== false)
+  const rest = (targetOf(to) ?? to) as State
+  return {
+    from: node.provision_state as State,
+    to: kinds.includes('clean') && node.retired ? 'manageable' : rest,
+    tasks: tasks.map((each) => ({ kind: each, steps: PLANS[each] })),
+  }
+}
+
+/** The task that a verb begins with, where it needs one. Throws when there is nobody to do it. */
+function workOf(turn: Turn, node: NodeRow, verb: Verb, to: State): Exclude<TaskKind, 'power'> | undefined {
+  const kind = WORK[to]
+  if (!isResting(to) && (!kind || verb === 'clean')) {
+    throw new FaultError(
+      'driver.unsupported',
+      `${verb} is not supported for node ${node.uuid} by driver ${node.driver}.`,
+    )
+  }
+  if (kind && !isDriven(turn.state, node.uuid)) throw notDriven(turn.state, `node ${node.uuid}`)
+  return kind
 }
 
 /** Takes the end of a node's task into its state. `null`: it ended well. */

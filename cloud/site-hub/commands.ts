@@ -1,6 +1,7 @@
 // What the API (and an operator's tools) may ask of a site's hub. Plain data: it crosses to a Durable Object by RPC.
 import type { Fault } from '../../shared/faults.ts'
-import type { Verb } from '../../shared/states.ts'
+import type { Step } from '../../shared/protocol.ts'
+import type { State, Verb } from '../../shared/states.ts'
 import type { PowerTarget } from '../plans.ts'
 
 /** Who asks, for events and the audit log. */
@@ -30,17 +31,28 @@ export interface NewPort {
   readonly [field: string]: unknown
 }
 
+/** Carried out only if the row that it is about still has one of these stamps: a node's version, the time of a port's last change. */
+interface Conditional {
+  readonly ifMatch?: readonly string[]
+}
+
 export type HubCommand = Caller &
+  Conditional &
   (
     | { readonly kind: 'node.create'; readonly node: NewNode }
     | {
         readonly kind: 'node.patch'
         readonly node: string
         readonly patch: readonly PatchOperation[]
-        readonly ifVersion?: number
       }
     | { readonly kind: 'node.delete'; readonly node: string }
-    | { readonly kind: 'node.provision'; readonly node: string; readonly verb: Verb; readonly args: ProvisionArgs }
+    | {
+        readonly kind: 'node.provision'
+        readonly node: string
+        readonly verb: Verb
+        readonly args: ProvisionArgs
+        readonly dryRun?: true
+      }
     | { readonly kind: 'node.power'; readonly node: string; readonly target: PowerTarget; readonly timeoutMs?: number }
     | { readonly kind: 'node.maintenance'; readonly node: string; readonly on: boolean; readonly reason: string | null }
     | { readonly kind: 'port.create'; readonly port: NewPort }
@@ -72,6 +84,13 @@ export type HubCommand = Caller &
 export interface ProvisionArgs {
   /** Key of the blob that holds the config drive, sealed to the site by the API beforehand; the conductor fetches it. */
   readonly configdrive?: string
+}
+
+/** What a verb would do: the tasks that follow from it, one after the other, and the state that the node rests in afterwards. */
+export interface Rehearsal {
+  readonly from: State
+  readonly to: State
+  readonly tasks: readonly { readonly kind: string; readonly steps: readonly Step[] }[]
 }
 
 /** What a drained conductor still has: what can go is on its way, nodes with a task go when it ends, the rest nobody else may have. */

@@ -5,7 +5,7 @@ import { FaultError, toFault } from '../../shared/faults.ts'
 import { decodeFromConductor, type FromConductor } from '../../shared/protocol.ts'
 import { CLOSE, type UpgradeIdentity } from '../../shared/upgrade.ts'
 import { power } from '../provision/power.ts'
-import { provision } from '../provision/provision.ts'
+import { provision, rehearse } from '../provision/provision.ts'
 import type { Env } from '../../shared/env.ts'
 import type { Alarm, Peer, Ports, SiteRef, Sql } from '../ports.ts'
 import { refreshAddresses } from './addresses.ts'
@@ -15,7 +15,7 @@ import { declareDead, drain, patchConductor, revoke } from './conductors.ts'
 import { facts, notes } from './facts.ts'
 import { localAction } from './local.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
-import { createPort, deletePort, patchPort } from './node-ports.ts'
+import { createPort, deletePort, patchPort, portStamp } from './node-ports.ts'
 import { released } from './ownership.ts'
 import { closed, hello, opened, renew } from './sessions.ts'
 import { refreshSite } from './state.ts'
@@ -31,6 +31,8 @@ export interface HubDeps {
   /** Sockets that are open now, also those from before a hibernation. */
   peers(): Peer[]
   readonly log: Ports['log']
+  /** After each commit that changed nodes or told events. */
+  changed(nodes: readonly string[]): void
 }
 
 type Handler<T> = (turn: Turn, peer: Peer, message: T, hub: { calls: Calls; deps: HubDeps }) => Promise<void> | void
@@ -132,6 +134,8 @@ export class SiteHub {
 }
 
 async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise<unknown> {
+  if (command.ifMatch !== undefined && !command.ifMatch.includes(await stampOf(turn, command)))
+    throw new FaultError('request.changed', 'The resource was changed since it was read.')
   switch (command.kind) {
     case 'node.create':
       return { uuid: await createNode(turn, command, site) }
@@ -142,6 +146,7 @@ async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise
     case 'node.maintenance':
       return setMaintenance(turn, command)
     case 'node.provision':
+      if (command.dryRun) return rehearse(turn, command.node, command.verb)
       return { task: await provision(turn, command.node, command.verb, command.args, command) }
     case 'node.power':
       return { task: await power(turn, command.node, command.target, command.timeoutMs, command) }
@@ -164,6 +169,13 @@ async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise
     case 'call':
       throw new FaultError('internal', 'a call is not a turn')
   }
+}
+
+/** What If-Match is compared with, after the drafts so far. */
+async function stampOf(turn: Turn, command: HubCommand): Promise<string> {
+  if ('node' in command && typeof command.node === 'string') return String((await turn.node(command.node)).version)
+  if ('port' in command && typeof command.port === 'string') return portStamp(turn, command.port)
+  throw new FaultError('request.invalid', 'If-Match is not served here.')
 }
 
 function nodesOf(command: HubCommand): string[] {

@@ -89,6 +89,13 @@ export async function deletePort(turn: Turn, command: Command<'port.delete'>): P
   return null
 }
 
+/** The time of its last change; a port that was changed in this very turn has none that anybody could know. */
+export async function portStamp(turn: Turn, uuid: string): Promise<string> {
+  if (turn.portChanges.has(uuid)) return ''
+  const port = await find(turn, uuid)
+  return port.updated_at ?? port.created_at
+}
+
 async function find(turn: Turn, uuid: string): Promise<PortRow> {
   const [port] = await select(turn.sql, ports, 'uuid = ? AND site = ?', [uuid, turn.state.site.id])
   if (!port) throw new FaultError('not_found', `Port ${uuid} could not be found.`)

@@ -72,8 +72,6 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
 
 export async function patchNode(turn: Turn, command: Command<'node.patch'>, site: SiteRef): Promise<string> {
   const node = await turn.node(command.node)
-  if (command.ifVersion !== undefined && command.ifVersion !== node.version)
-    throw new FaultError('conflict', 'The node was changed meanwhile.')
   if (node.task)
     throw new FaultError(
       'node.locked',

@@ -39,6 +39,8 @@ export class Turn {
   readonly regrant = new Set<string>()
   /** Ports made, changed or deleted (null) in this turn, over what can be read. */
   readonly portChanges = new Map<string, PortRow | null>()
+  /** Has it something to tell those who watch? */
+  isNews = false
   #statements: Statement[] = []
   #effects: (() => void)[] = []
   #rows = new Map<string, NodeRow | null>()
@@ -78,6 +80,7 @@ export class Turn {
 
   insertNode(row: NodeRow): void {
     const { id: _, ...values } = row
+    this.isNews = true
     this.write(insert(nodes, values))
     this.#rows.set(row.uuid, row)
   }
@@ -92,6 +95,7 @@ export class Turn {
 
   updateNode(uuid: string, changes: Partial<NodeRow>): void {
     const row = this.#rows.get(uuid)!
+    this.isNews = true
     this.drafts++
     const all = { ...this.#nodeChanges.get(uuid), ...changes, version: row.version + 1, updated_at: this.time }
     this.#nodeChanges.set(uuid, all)
@@ -119,6 +123,7 @@ export class Turn {
   }
 
   event(type: string, about: Omit<EventInsert, 'at' | 'site' | 'type'>, caller?: Caller): void {
+    this.isNews = true
     this.write(
       insert(events, {
         at: this.time,
@@ -142,6 +147,10 @@ export class Turn {
   /** Has this turn changed the conductor's row already, so that what is stored is older? */
   hasDrafted(conductor: string): boolean {
     return this.#conductorChanges.has(conductor)
+  }
+
+  get changedNodes(): string[] {
+    return [...this.#nodeChanges.keys()]
   }
 
   /** Runs `effect` once the batch is durable. */

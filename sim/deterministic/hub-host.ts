@@ -122,6 +122,7 @@ export class HubHost {
       env: process.env,
       alarm: { set: async (at) => this.#setAlarm(at) },
       peers: () => [...this.#peers],
+      changed: () => undefined,
       log: (level, event, fields) => level !== 'info' && world.say('hub', `${event} ${JSON.stringify(fields ?? {})}`),
     })
     return this.#hub

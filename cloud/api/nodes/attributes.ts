@@ -19,10 +19,15 @@ const Name = z
   .regex(NODE_NAME, 'a name has 1 to 255 of the characters A-Z a-z 0-9 . _ ~ -')
   .refine((name) => !RESERVED_NAMES.includes(name), 'this name is reserved')
   .refine((name) => !UUID_LIKE.test(name), 'a name must not look like a UUID')
+  .meta({
+    pattern: `^(?!(${RESERVED_NAMES.join('|')})$)(?![0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$)[A-Za-z0-9._~-]{1,255}$`,
+  })
   .nullable()
 
-const attribute = (since: number, schema: z.ZodType, keys?: true): Patchable =>
-  keys ? { since, schema, keys } : { since, schema }
+const attribute = (since: number, plain: z.ZodType, keys?: true): Patchable => {
+  const schema = plain.meta({ 'x-ironic-since': `1.${since}` })
+  return keys ? { since, schema, keys } : { since, schema }
+}
 
 const interfaces = Object.entries(INTERFACES).map(([name, since]) => [`${name}_interface`, attribute(since, text(255))])
 
@@ -31,7 +36,7 @@ export const NODE_ATTRIBUTES: Readonly<Record<string, Patchable>> = {
   automated_clean: attribute(47, switched.nullable()),
   chassis_uuid: attribute(1, Uuid.nullable()),
   description: attribute(51, text(4096)),
-  driver: attribute(1, z.string().min(1).max(255)),
+  driver: { ...attribute(1, z.string().min(1).max(255)), needed: true },
   driver_info: attribute(1, Dict, true),
   extra: attribute(1, Dict, true),
   instance_info: attribute(1, Dict, true),
@@ -83,9 +88,10 @@ export const Mac = z
   .string()
   .refine((address) => parseMac(address) !== undefined, 'expected a MAC address')
   .transform((address) => parseMac(address)!)
+  .meta({ pattern: '^\\s*[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}\\s*$' })
 
 export const PORT_PATCHABLE: Readonly<Record<string, Patchable>> = {
-  address: attribute(1, Mac),
+  address: { ...attribute(1, Mac), needed: true },
   description: attribute(97, text(255)),
   extra: attribute(1, Dict, true),
   is_smartnic: attribute(53, switched),
@@ -98,13 +104,15 @@ export const PORT_PATCHABLE: Readonly<Record<string, Patchable>> = {
 const PORT_CREATE_ONLY: Readonly<Record<string, Patchable>> = {
   uuid: attribute(1, Uuid),
   node_uuid: attribute(1, Uuid),
-  node_ident: attribute(94, z.string().max(255)),
+  node_ident: attribute(94, z.string().regex(NODE_NAME, 'expected a UUID or a name')),
 }
 
-export const PortBody = z.strictObject({
-  ...optional(PORT_PATCHABLE),
-  ...optional(PORT_CREATE_ONLY),
-  address: Mac,
-})
+export const PortBody = z
+  .strictObject({
+    ...optional(PORT_PATCHABLE),
+    ...optional(PORT_CREATE_ONLY),
+    address: Mac,
+  })
+  .meta({ oneOf: [{ required: ['node_uuid'] }, { required: ['node_ident'] }] })
 
 export const PORT_SINCE: Readonly<Record<string, Patchable>> = { ...PORT_PATCHABLE, ...PORT_CREATE_ONLY }

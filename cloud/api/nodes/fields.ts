@@ -1,5 +1,6 @@
 // The fields of a node: wire name, the microversion that shows it, and the SQL that gives it. Every answer about nodes comes from
 // this one table. 1. The column `secrets` is never named here. 2. What may hold a secret goes through `masked`.
+import { STATES } from '../../../shared/states.ts'
 import { flag, json, links, type Field, type Json } from '../../store/json-sql.ts'
 
 /** FROM of every statement that uses these fields. */
@@ -36,6 +37,11 @@ const state = (column: string) => (version: number) => {
   if (version < 2) return `nullif(iif(${column} = 'inspect wait', 'inspecting', ${column}), 'available')`
   return version < 39 ? `iif(${column} = 'inspect wait', 'inspecting', ${column})` : column
 }
+
+const EXPECTED_S = Object.entries(STATES).flatMap(([name, facts]) =>
+  'expectedS' in facts ? [`WHEN '${name}' THEN ${facts.expectedS}`] : [],
+)
+const EXPECTED_AT = `strftime('%Y-%m-%dT%H:%M:%f+00:00', n.provision_updated_at, '+' || CASE n.provision_state ${EXPECTED_S.join(' ')} END || ' seconds')`
 
 const field = (name: string, since: number, sql: Field['sql'] = `n.${name}`): Field => ({ name, since, sql })
 
@@ -101,6 +107,9 @@ export const NODE_FIELDS: readonly Field[] = [
   field('health', 109, 'NULL'),
   // Since when its site is offline, so that what is shown may be out of date.
   { ...field('stale_since', 8), native: true },
+  // By when it should have left its state, and whether it has not: nobody has to watch a clock.
+  { ...field('expected_at', 8, EXPECTED_AT), native: true },
+  { ...field('overdue', 8, flag(`coalesce(julianday(${EXPECTED_AT}) < julianday('now'), 0)`)), native: true },
 ]
 
 /** What a list shows when nobody says which fields. */

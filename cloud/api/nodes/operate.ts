@@ -4,14 +4,14 @@ import { POWER_PLANS, type PowerTarget } from '../../plans.ts'
 import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
-import { invalid, readQuery } from '../query.ts'
+import { IDENT, invalid, readQuery } from '../query.ts'
 import { command, findNode, underWay } from './find.ts'
 
 /** How long a machine may take to answer a question that a person waits for. */
 const CALL_TIMEOUT_MS = 30_000
 
 const PowerBody = z.strictObject({
-  target: z.string({ error: 'the power state is needed' }),
+  target: z.string({ error: 'the power state is needed' }).meta({ enum: Object.keys(POWER_PLANS) }),
   timeout: z.int().min(1).max(86_400).nullable().optional(),
 })
 const MaintenanceBody = z.strictObject({ reason: z.string().max(4096).nullable().optional() })
@@ -79,20 +79,69 @@ async function bootDevices(call: Call): Promise<Answer> {
 }
 
 async function validate(call: Call): Promise<Answer> {
-  const ident = call.params['ident'] ?? readQuery(call.search, ['node', 'node_uuid']).get('node')
+  const { ident: named } = call.params
+  const query = readQuery(call.search, named === undefined ? ['node', 'node_uuid'] : [])
+  const ident = named ?? query.get('node') ?? query.get('node_uuid')
   if (!ident) throw invalid('The query argument node is needed')
   return json(await ask(call, ident, 'node', 'validate'))
 }
 
 /** Before /v1/nodes/:ident, whose name it would be. */
-export const validateRoute: Route = { method: 'GET', path: '/v1/nodes/validate', run: validate }
+export const validateRoute: Route = {
+  method: 'GET',
+  path: '/v1/nodes/validate',
+  about: 'Whether the interfaces of a node have what they need',
+  query: { node: { about: 'UUID or name', schema: IDENT, required: true } },
+  run: validate,
+}
 
 export const operateRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/nodes/:ident/validate', run: validate },
-  { method: 'PUT', path: '/v1/nodes/:ident/states/power', run: setPower },
-  { method: 'PUT', path: '/v1/nodes/:ident/maintenance', run: maintenance(true) },
-  { method: 'DELETE', path: '/v1/nodes/:ident/maintenance', run: maintenance(false) },
-  { method: 'GET', path: '/v1/nodes/:ident/management/boot_device', run: bootDevice },
-  { method: 'PUT', path: '/v1/nodes/:ident/management/boot_device', run: setBootDevice },
-  { method: 'GET', path: '/v1/nodes/:ident/management/boot_device/supported', run: bootDevices },
+  {
+    method: 'GET',
+    path: '/v1/nodes/:ident/validate',
+    about: 'Whether the interfaces of a node have what they need',
+    run: validate,
+  },
+  {
+    method: 'PUT',
+    path: '/v1/nodes/:ident/states/power',
+    about: 'Changes the power of a machine',
+    body: PowerBody,
+    conditional: true,
+    run: setPower,
+  },
+  {
+    method: 'PUT',
+    path: '/v1/nodes/:ident/maintenance',
+    about: 'Takes a node into maintenance',
+    body: MaintenanceBody,
+    run: maintenance(true),
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/nodes/:ident/maintenance',
+    about: 'Ends maintenance',
+    ok: 202,
+    run: maintenance(false),
+  },
+  {
+    method: 'GET',
+    path: '/v1/nodes/:ident/management/boot_device',
+    about: 'What the machine boots from',
+    run: bootDevice,
+  },
+  {
+    method: 'PUT',
+    path: '/v1/nodes/:ident/management/boot_device',
+    about: 'Says what the machine boots from',
+    body: BootDeviceBody,
+    ok: 204,
+    run: setBootDevice,
+  },
+  {
+    method: 'GET',
+    path: '/v1/nodes/:ident/management/boot_device/supported',
+    about: 'What the machine can boot from',
+    run: bootDevices,
+  },
 ]

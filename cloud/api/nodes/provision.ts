@@ -9,9 +9,10 @@ import type { ProvisionArgs } from '../../site-hub/commands.ts'
 import { readBody } from '../body.ts'
 import type { Answer, Call, Route } from '../call.ts'
 import { need } from '../microversion.ts'
-import { invalid, readQuery } from '../query.ts'
+import { BOOLEAN, boolean, invalid, readQuery } from '../query.ts'
 import { findSite } from '../sites/find.ts'
 import { Dict } from './attributes.ts'
+import { rehearsed } from './dry-run.ts'
 import { command, identColumn, noNode, underWay } from './find.ts'
 
 const VERB_SINCE: Record<Verb, number> = {
@@ -46,7 +47,7 @@ const ConfigDriveParts = z.strictObject({
 
 const Steps = z.array(z.unknown()).nullable()
 const ProvisionBody = z.strictObject({
-  target: z.string({ error: 'the verb is needed' }),
+  target: z.string({ error: 'the verb is needed' }).meta({ enum: Object.keys(VERBS) }),
   configdrive: z.union([z.string(), ConfigDriveParts]).nullable().optional(),
   clean_steps: Steps.optional(),
   deploy_steps: Steps.optional(),
@@ -67,7 +68,7 @@ interface Target {
 }
 
 async function provision(call: Call): Promise<Answer> {
-  readQuery(call.search, [])
+  const dry = boolean(readQuery(call.search, ['dry_run']).get('dry_run') ?? 'false', 'dry_run')
   const ident = call.params['ident']!
   const body = await readBody(call.request, ProvisionBody, MAX_BODY_BYTES)
   if (!Object.hasOwn(VERBS, body.target)) throw invalid(`"${body.target}" is not a valid target`)
@@ -79,7 +80,8 @@ async function provision(call: Call): Promise<Answer> {
   }
   if (next(node.state, VERBS[verb], 'user') === undefined) throw impossible(node, ident, verb)
   if (verb === 'abort') need(call.version, ABORT_SINCE[node.state] ?? 1, `Aborting in "${node.state}"`)
-  const args = await argumentsOf(call, node, verb, body)
+  const args = await argumentsOf(call, node, verb, body, dry)
+  if (dry) return rehearsed(call, node, verb)
   try {
     await command(call, node.site, { kind: 'node.provision', node: node.uuid, verb, args })
   } catch (error) {
@@ -124,7 +126,7 @@ function impossible(node: Target, ident: string, verb: Verb): FaultError {
 }
 
 /** What a verb takes, and nothing that would be dropped in silence: steps chosen by the caller are refused, not ignored. */
-async function argumentsOf(call: Call, node: Target, verb: Verb, body: Body): Promise<ProvisionArgs> {
+async function argumentsOf(call: Call, node: Target, verb: Verb, body: Body, dry: boolean): Promise<ProvisionArgs> {
   const { target: _, configdrive, ...others } = body
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined && value !== null) throw invalid(`"${name}" is not served for the target "${verb}"`)
@@ -139,6 +141,7 @@ async function argumentsOf(call: Call, node: Target, verb: Verb, body: Body): Pr
   else if (!configdrive.includes('://') && !/^[A-Za-z0-9+/=\s]*$/.test(configdrive)) {
     throw new FaultError('config_drive.invalid', 'The config drive is neither base64 nor a URL.')
   }
+  if (dry) return {}
   return {
     configdrive: await keep(call, node, typeof configdrive === 'string' ? configdrive : JSON.stringify(configdrive)),
   }
@@ -161,5 +164,14 @@ async function keep(call: Call, node: Target, plain: string): Promise<string> {
 }
 
 export const provisionRoutes: readonly Route[] = [
-  { method: 'PUT', path: '/v1/nodes/:ident/states/provision', run: provision },
+  {
+    method: 'PUT',
+    path: '/v1/nodes/:ident/states/provision',
+    about: 'Moves a node along the state machine, by a verb',
+    body: ProvisionBody,
+    conditional: true,
+    maxBytes: MAX_BODY_BYTES,
+    query: { dry_run: { about: 'Says what would be done, and does nothing', schema: BOOLEAN } },
+    run: provision,
+  },
 ]

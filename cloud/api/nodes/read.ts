@@ -4,16 +4,20 @@ import { isUuid } from '../../../shared/ids.ts'
 import type { SqlValue } from '../../ports.ts'
 import { linkBase } from '../../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
+import { etag } from '../conditions.ts'
 import { need } from '../microversion.ts'
 import {
+  BOOLEAN,
   boolean,
   equals,
   expression,
+  fieldsArgument,
   invalid,
   isTrue,
   list,
   names,
   readQuery,
+  UUID,
   type Filter,
   type ListKind,
 } from '../query.ts'
@@ -22,11 +26,13 @@ import { identColumn, noNode } from './find.ts'
 
 const associated: Filter = {
   since: 1,
+  schema: BOOLEAN,
   where: (text) => ({ sql: `n.instance_uuid IS ${boolean(text, 'associated') ? 'NOT NULL' : 'NULL'}`, args: [] }),
 }
 
 const provisionState: Filter = {
   since: 9,
+  schema: { enum: STATE_NAMES },
   where(text) {
     if (!STATE_NAMES.some((state) => state === text)) throw invalid(`Provision state "${text}" is not valid`)
     return { sql: 'n.provision_state = @', args: [text] }
@@ -35,6 +41,7 @@ const provisionState: Filter = {
 
 const uuidFilter = (column: string, name: string): Filter => ({
   since: 1,
+  schema: UUID,
   where(text) {
     if (!isUuid(text)) throw invalid(`Expected a UUID as ${name}, not "${text}"`)
     return { sql: `${column} = @`, args: [text.toLowerCase()] }
@@ -80,7 +87,7 @@ export const NODES: ListKind = {
   },
 }
 
-const STATES = { fields: STATES_FIELDS }
+export const STATES = { noun: 'NodeStates', fields: STATES_FIELDS }
 
 /** The node as JSON text; `fieldNames` sorted and joined by commas. Throws 404. */
 export async function nodeText(
@@ -89,24 +96,40 @@ export async function nodeText(
   kind: Pick<ListKind, 'fields'> = NODES,
   fieldNames?: string,
 ): Promise<string> {
+  return (await nodeRow(call, ident, kind, fieldNames)).text
+}
+
+/** The same, with the version of its row. */
+export async function nodeRow(
+  call: Call,
+  ident: string,
+  kind: Pick<ListKind, 'fields'> = NODES,
+  fieldNames?: string,
+): Promise<{ text: string; version: number }> {
   const column = identColumn(ident, call.version)
-  const sql = `SELECT ${expression(kind, call.version, fieldNames)} FROM ${FROM_NODES} WHERE n.${column} = ?2`
+  const sql = `SELECT ${expression(kind, call.version, fieldNames)}, n.version FROM ${FROM_NODES} WHERE n.${column} = ?2`
   const [row] = await call.sql.all(sql, [linkBase(call.base), column === 'uuid' ? ident.toLowerCase() : ident])
   if (!row) throw noNode(ident)
-  return String(row[0])
+  return { text: String(row[0]), version: Number(row[1]) }
+}
+
+/** The whole node, with its ETag. */
+export async function nodeAnswer(
+  call: Call,
+  ident: string,
+  status = 200,
+  headers?: Record<string, string>,
+): Promise<Answer> {
+  const { text, version } = await nodeRow(call, ident)
+  return json(text, status, { ...headers, ...etag(call, version) })
 }
 
 async function getNode(call: Call): Promise<Answer> {
   const fields = readQuery(call.search, ['fields']).get('fields')
   if (fields !== undefined) need(call.version, NODES.fieldsSince, 'The argument fields')
-  return json(
-    await nodeText(
-      call,
-      call.params['ident']!,
-      NODES,
-      fields === undefined ? undefined : names(fields).sort().join(','),
-    ),
-  )
+  const ident = call.params['ident']!
+  if (fields === undefined) return nodeAnswer(call, ident)
+  return json(await nodeText(call, ident, NODES, names(fields).sort().join(',')))
 }
 
 async function getStates(call: Call): Promise<Answer> {
@@ -115,12 +138,27 @@ async function getStates(call: Call): Promise<Answer> {
 }
 
 export const readRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/nodes', run: (call) => list(NODES, call) },
+  { method: 'GET', path: '/v1/nodes', about: 'A page of nodes', list: NODES, run: (call) => list(NODES, call) },
   {
     method: 'GET',
     path: '/v1/nodes/detail',
+    about: 'A page of nodes, each with all its fields',
+    list: NODES,
     run: (call) => list(NODES, call, { detail: true, path: '/v1/nodes/detail' }),
   },
-  { method: 'GET', path: '/v1/nodes/:ident', run: getNode },
-  { method: 'GET', path: '/v1/nodes/:ident/states', run: getStates },
+  {
+    method: 'GET',
+    path: '/v1/nodes/:ident',
+    about: 'One node',
+    one: NODES,
+    query: fieldsArgument(NODES),
+    run: getNode,
+  },
+  {
+    method: 'GET',
+    path: '/v1/nodes/:ident/states',
+    about: 'What state a node is in, and which it is to be in',
+    one: STATES,
+    run: getStates,
+  },
 ]

@@ -3,14 +3,14 @@ import { FaultError } from '../../../shared/faults.ts'
 import { MASK } from '../../../shared/sealing.ts'
 import type { NewNode } from '../../site-hub/commands.ts'
 import { readBody } from '../body.ts'
-import { empty, json, type Answer, type Call, type Route } from '../call.ts'
+import { empty, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { checkPatch, PatchBody } from '../patch.ts'
 import { readQuery } from '../query.ts'
 import { siteForNode } from '../sites/find.ts'
 import { NODE_PATCHABLE, NODE_SINCE, NodeBody } from './attributes.ts'
 import { command, findNode } from './find.ts'
-import { nodeText } from './read.ts'
+import { nodeAnswer, NODES } from './read.ts'
 
 /** Throws 406 when the body sets something newer than the request's version. */
 export function needFields(call: Call, body: object, since: Readonly<Record<string, { since: number }>>): void {
@@ -34,7 +34,7 @@ async function createNode(call: Call): Promise<Answer> {
   const { conductor_group: group, ...node } = body
   const site = await siteForNode(call.sql, group as string | undefined)
   const { uuid } = (await command(call, site, { kind: 'node.create', node: node as NewNode })) as { uuid: string }
-  return json(await nodeText(call, uuid), 201, { Location: `${call.base}/v1/nodes/${uuid}` })
+  return nodeAnswer(call, uuid, 201, { Location: `${call.base}/v1/nodes/${uuid}` })
 }
 
 async function patchNode(call: Call): Promise<Answer> {
@@ -46,7 +46,7 @@ async function patchNode(call: Call): Promise<Answer> {
   }
   const node = await findNode(call, call.params['ident']!)
   await command(call, node.site, { kind: 'node.patch', node: node.uuid, patch })
-  return json(await nodeText(call, node.uuid))
+  return nodeAnswer(call, node.uuid)
 }
 
 async function deleteNode(call: Call): Promise<Answer> {
@@ -57,7 +57,15 @@ async function deleteNode(call: Call): Promise<Answer> {
 }
 
 export const writeRoutes: readonly Route[] = [
-  { method: 'POST', path: '/v1/nodes', run: createNode },
-  { method: 'PATCH', path: '/v1/nodes/:ident', run: patchNode },
-  { method: 'DELETE', path: '/v1/nodes/:ident', run: deleteNode },
+  { method: 'POST', path: '/v1/nodes', about: 'Enrols a node', body: NodeBody, one: NODES, run: createNode },
+  {
+    method: 'PATCH',
+    path: '/v1/nodes/:ident',
+    about: 'Changes a node',
+    patch: NODE_PATCHABLE,
+    one: NODES,
+    conditional: true,
+    run: patchNode,
+  },
+  { method: 'DELETE', path: '/v1/nodes/:ident', about: 'Removes a node', conditional: true, run: deleteNode },
 ]

@@ -5,13 +5,16 @@ import type { NewPort } from '../../site-hub/commands.ts'
 import { flag, json as jsonColumn, linkBase, links, type Field } from '../../store/json-sql.ts'
 import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Route } from '../call.ts'
+import { etag } from '../conditions.ts'
 import { need } from '../microversion.ts'
 import { PORT_PATCHABLE, PORT_SINCE, PortBody } from '../nodes/attributes.ts'
 import { command, findNode, identColumn } from '../nodes/find.ts'
 import { needFields } from '../nodes/write.ts'
 import { checkPatch, PatchBody } from '../patch.ts'
-import { expression, invalid, list, names, readQuery, type ListKind } from '../query.ts'
+import { expression, fieldsArgument, IDENT, invalid, list, names, readQuery, type ListKind } from '../query.ts'
 
+/** As parseMac reads it. */
+const MAC = { type: 'string', pattern: '^\\s*[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}\\s*$' }
 const FROM = 'ports p JOIN sites s ON s.id = p.site'
 const field = (name: string, since: number, sql: Field['sql'] = `p.${name}`): Field => ({ name, since, sql })
 
@@ -59,10 +62,11 @@ const PORTS: ListKind = {
   fieldsSince: 8,
   detailSince: 43,
   filters: {
-    node: { since: 6, where: ofNode },
-    node_uuid: { since: 1, where: ofNode },
+    node: { since: 6, schema: IDENT, where: ofNode },
+    node_uuid: { since: 1, schema: IDENT, where: ofNode },
     address: {
       since: 1,
+      schema: MAC,
       where(text) {
         const address = parseMac(text)
         if (!address) throw invalid(`Expected a MAC address but received "${text}"`)
@@ -71,6 +75,7 @@ const PORTS: ListKind = {
     },
     conductor_groups: {
       since: 99,
+      about: 'Only of these conductor groups, separated by commas',
       where: (text) => ({
         sql: `s.name IN (${names(text)
           .map(() => '@')
@@ -109,6 +114,20 @@ function portIdent(call: Call): [column: string, ident: string] {
   return [`p.${identColumn(ident, call.version)}`, ident]
 }
 
+/** The whole port, with its ETag. */
+async function portAnswer(
+  call: Call,
+  column: string,
+  ident: string,
+  status = 200,
+  headers?: Record<string, string>,
+): Promise<Answer> {
+  const sql = `SELECT ${expression(PORTS, call.version)}, coalesce(p.updated_at, p.created_at) FROM ${FROM} WHERE ${column} = ?2`
+  const [row] = await call.sql.all(sql, [linkBase(call.base), ident])
+  if (!row) throw new FaultError('not_found', `Port ${ident} could not be found.`)
+  return json(String(row[0]), status, { ...headers, ...etag(call, String(row[1])) })
+}
+
 async function portText(call: Call, column: string, ident: string, fieldNames?: string): Promise<string> {
   const sql = `SELECT ${expression(PORTS, call.version, fieldNames)} FROM ${FROM} WHERE ${column} = ?2`
   const [row] = await call.sql.all(sql, [linkBase(call.base), ident])
@@ -119,9 +138,8 @@ async function portText(call: Call, column: string, ident: string, fieldNames?: 
 async function getPort(call: Call): Promise<Answer> {
   const fields = readQuery(call.search, ['fields']).get('fields')
   if (fields !== undefined) need(call.version, PORTS.fieldsSince, 'The argument fields')
-  return json(
-    await portText(call, ...portIdent(call), fields === undefined ? undefined : names(fields).sort().join(',')),
-  )
+  if (fields === undefined) return portAnswer(call, ...portIdent(call))
+  return json(await portText(call, ...portIdent(call), names(fields).sort().join(',')))
 }
 
 async function createPort(call: Call): Promise<Answer> {
@@ -141,7 +159,7 @@ async function createPort(call: Call): Promise<Answer> {
     kind: 'port.create',
     port: { ...port, node: node.uuid } as NewPort,
   })) as { uuid: string }
-  return json(await portText(call, 'p.uuid', uuid), 201, { Location: `${call.base}/v1/ports/${uuid}` })
+  return portAnswer(call, 'p.uuid', uuid, 201, { Location: `${call.base}/v1/ports/${uuid}` })
 }
 
 async function patchPort(call: Call): Promise<Answer> {
@@ -149,7 +167,7 @@ async function patchPort(call: Call): Promise<Answer> {
   const patch = checkPatch(await readBody(call.request, PatchBody), PORT_PATCHABLE, call.version)
   const port = await findPort(call)
   await command(call, port.site, { kind: 'port.patch', port: port.uuid, patch })
-  return json(await portText(call, 'p.uuid', port.uuid))
+  return portAnswer(call, 'p.uuid', port.uuid)
 }
 
 async function deletePort(call: Call): Promise<Answer> {
@@ -172,16 +190,39 @@ function portsOfNode(detail: boolean) {
 }
 
 export const portRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/nodes/:ident/ports', run: portsOfNode(false) },
-  { method: 'GET', path: '/v1/nodes/:ident/ports/detail', run: portsOfNode(true) },
-  { method: 'GET', path: '/v1/ports', run: (call) => list(PORTS, call) },
+  { method: 'GET', path: '/v1/nodes/:ident/ports', about: 'The ports of a node', list: PORTS, run: portsOfNode(false) },
+  {
+    method: 'GET',
+    path: '/v1/nodes/:ident/ports/detail',
+    about: 'The ports of a node, each with all its fields',
+    list: PORTS,
+    run: portsOfNode(true),
+  },
+  { method: 'GET', path: '/v1/ports', about: 'A page of ports', list: PORTS, run: (call) => list(PORTS, call) },
   {
     method: 'GET',
     path: '/v1/ports/detail',
+    about: 'A page of ports, each with all its fields',
+    list: PORTS,
     run: (call) => list(PORTS, call, { detail: true, path: '/v1/ports/detail' }),
   },
-  { method: 'POST', path: '/v1/ports', run: createPort },
-  { method: 'GET', path: '/v1/ports/:ident', run: getPort },
-  { method: 'PATCH', path: '/v1/ports/:ident', run: patchPort },
-  { method: 'DELETE', path: '/v1/ports/:ident', run: deletePort },
+  { method: 'POST', path: '/v1/ports', about: 'Adds a port to a node', body: PortBody, one: PORTS, run: createPort },
+  {
+    method: 'GET',
+    path: '/v1/ports/:ident',
+    about: 'One port',
+    one: PORTS,
+    query: fieldsArgument(PORTS),
+    run: getPort,
+  },
+  {
+    method: 'PATCH',
+    path: '/v1/ports/:ident',
+    about: 'Changes a port',
+    patch: PORT_PATCHABLE,
+    one: PORTS,
+    conditional: true,
+    run: patchPort,
+  },
+  { method: 'DELETE', path: '/v1/ports/:ident', about: 'Removes a port', conditional: true, run: deletePort },
 ]

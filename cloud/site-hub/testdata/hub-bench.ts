@@ -116,6 +116,7 @@ export class HubBench {
       env,
       alarm: { set: async (at) => void (this.alarmAt = at) },
       peers: () => [...this.peers],
+      changed: () => undefined,
       log: () => undefined,
     })
   }
