@@ -30,6 +30,7 @@ export interface RunnerOptions {
   machine: Machine
   node: AgentNode
   config: AgentConfig
+  boot?: CommandContext['boot']
   log(message: string): void
   /** Called when an asynchronous command has ended: the time for a heartbeat. */
   onEnd(): void
@@ -80,6 +81,7 @@ export function createCommandRunner(options: RunnerOptions): CommandRunner {
       machine,
       node,
       config,
+      boot: options.boot ?? {},
       log,
       progress(step, bytes, total) {
         const progress: CommandProgress = { step, bytes, ratePerS: rate(bytes), ...(total !== undefined && { total }) }

@@ -1,6 +1,7 @@
 // An agent command is one file: name, what it is about, the schema of its parameters, and run(). Everything it may touch comes in its context.
 import type * as z from 'zod'
 import type { AgentConfig, AgentNode } from '../shared/agent-protocol.ts'
+import type { KernelParameters } from './kernel-parameters.ts'
 import type { Machine } from './machine.ts'
 
 export interface CommandContext {
@@ -10,6 +11,8 @@ export interface CommandContext {
   /** The node as the conductor last showed it: by the lookup, or in the command's own parameters. */
   readonly node: AgentNode
   readonly config: AgentConfig
+  /** What the boot loader said about image sources; see kernel-parameters.ts. */
+  readonly boot: Pick<KernelParameters, 'imageStallMs' | 'imageTries'>
   log(message: string): void
   /** Bytes done so far in a named part of the work; shown while the command runs. */
   progress(step: string, bytes: number, total?: number): void

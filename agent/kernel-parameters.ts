@@ -13,6 +13,9 @@ export interface KernelParameters {
   advertiseHost?: string
   advertisePort?: number
   lookupTimeoutMs: number
+  /** How long an image source may be silent, and how often it is asked again without one new byte; the agent's defaults when absent. */
+  imageStallMs?: number
+  imageTries?: number
   /** Sent with every request to the conductor, so that one id runs from the API call to here. */
   requestId?: string
 }
@@ -22,6 +25,7 @@ function words(line: string): string[] {
   return (line.match(/(?:[^\s"]|"[^"]*(?:"|$))+/g) ?? []).map((word) => word.replaceAll('"', ''))
 }
 
+const positive = (text: string | undefined) => (text && /^[1-9]\d{0,4}$/.test(text) ? Number(text) : undefined)
 const port = (text: string | undefined) =>
   text && /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined
 
@@ -45,6 +49,7 @@ export function parseKernelParameters(line: string): KernelParameters {
   const bootMac = /^(?:01-)?((?:[0-9a-f]{2}[-:]){5}[0-9a-f]{2})$/i.exec(all.get('BOOTIF') ?? '')?.[1]
   const [agentToken, nodeUuid] = [all.get('ipa-agent-token'), all.get('ferrule.node')]
   const [advertiseHost, requestId] = [all.get('ipa-advertise-host'), all.get('ipa-global-request-id')]
+  const [stallS, imageTries] = [positive(all.get('ferrule.image-stall')), positive(all.get('ferrule.image-tries'))]
   const advertisePort = port(all.get('ipa-advertise-port'))
   return {
     apiUrls: apiUrls.map((url) => url.replace(/\/+$/, '').replace(/\/v1$/, '')),
@@ -54,6 +59,8 @@ export function parseKernelParameters(line: string): KernelParameters {
     ...(nodeUuid && { nodeUuid }),
     ...(advertiseHost && { advertiseHost }),
     ...(advertisePort && { advertisePort }),
+    ...(stallS !== undefined && { imageStallMs: stallS * 1000 }),
+    ...(imageTries !== undefined && { imageTries }),
     ...(requestId && /^[\w-]{1,64}$/.test(requestId) && { requestId }),
     listenPort: port(all.get('ipa-listen-port')) ?? 9999,
     lookupTimeoutMs: Number(all.get('ipa-lookup-timeout') ?? 600) * 1000 || 600_000,

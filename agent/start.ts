@@ -69,6 +69,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     machine,
     node,
     config,
+    boot: parameters,
     log,
     onEnd: () => heartbeat.beat(),
   })

@@ -118,6 +118,7 @@ export function fakeContext(
     machine,
     node: testNode,
     config: { heartbeat_timeout: 300 },
+    boot: {},
     log: (line) => void lines.push(line),
     progress: () => {},
     afterwards: (action) => void action(),

@@ -3,17 +3,34 @@
 // 1. At most one change of power per step, so that resuming at a step repeats none. 2. A cycle is off, then on, never `cycle`.
 import type { Step } from '../shared/protocol.ts'
 
-export type TaskKind = 'verify' | 'deploy' | 'rebuild' | 'clean' | 'tear-down' | 'undo' | 'power'
+export type TaskKind =
+  | 'verify'
+  | 'deploy'
+  | 'rebuild'
+  | 'clean'
+  | 'tear-down'
+  | 'undo'
+  | 'power'
+  | 'inspect'
+  | 'adopt'
+  | 'rescue'
+  | 'unrescue'
+  | 'service'
+  | 'settings'
+  | 'vendor'
+/** Kinds whose steps depend on nothing but the kind. */
+export type PlannedKind = Exclude<TaskKind, 'power' | 'service' | 'settings' | 'vendor'>
 
-const step = (name: `${string}.${string}`, more: Partial<Omit<Step, 'interface' | 'step'>> = {}): Step => {
+export const planStep = (name: `${string}.${string}`, more: Partial<Omit<Step, 'interface' | 'step'>> = {}): Step => {
   const [iface, what] = name.split('.') as [string, string]
   return { interface: iface, step: what, args: {}, ...more }
 }
+const step = planStep
 
 const minute = 60_000
 
 /** Boots the deploy ramdisk and waits until its agent has called. */
-const bootRamdisk: readonly Step[] = [
+export const BOOT_RAMDISK: readonly Step[] = [
   step('power.power_off'),
   step('boot.prepare_ramdisk'),
   step('management.set_boot_device', { args: { boot_device: 'pxe', persistent: false } }),
@@ -22,20 +39,36 @@ const bootRamdisk: readonly Step[] = [
 ]
 
 /** Ends the ramdisk and leaves the machine off. */
-const endRamdisk: readonly Step[] = [
+export const END_RAMDISK: readonly Step[] = [
   step('deploy.tear_down_agent'),
   step('power.power_off'),
   step('boot.clean_up_ramdisk'),
 ]
 
-const deploy: readonly Step[] = [
-  ...bootRamdisk,
-  step('deploy.write_image', { pointOfNoReturn: true, timeoutMs: 120 * minute }),
-  step('deploy.write_configdrive', { timeoutMs: 10 * minute }),
-  step('deploy.prepare_instance_boot'),
-  ...endRamdisk,
-  step('power.power_on'),
+/**
+ * Ironic's core steps of a deployment with its priorities, and the steps that each is here (docs/adr/0005). Other steps find their place between
+ * them by their own priority.
+ */
+export const CORE_DEPLOY: readonly {
+  readonly step: string
+  readonly priority: number
+  readonly is: readonly Step[]
+}[] = [
+  { step: 'deploy', priority: 100, is: BOOT_RAMDISK },
+  {
+    step: 'write_image',
+    priority: 80,
+    is: [
+      step('deploy.write_image', { pointOfNoReturn: true, timeoutMs: 120 * minute }),
+      step('deploy.write_configdrive', { timeoutMs: 10 * minute }),
+    ],
+  },
+  { step: 'prepare_instance_boot', priority: 60, is: [step('deploy.prepare_instance_boot')] },
+  { step: 'tear_down_agent', priority: 40, is: END_RAMDISK },
+  { step: 'boot_instance', priority: 20, is: [step('power.power_on')] },
 ]
+
+const deploy: readonly Step[] = CORE_DEPLOY.flatMap(({ is }) => is)
 
 /**
  * After a task that boots the ramdisk and did not end well: a machine must not go on booting over the network, nor show its disk to
@@ -47,15 +80,35 @@ const undo: readonly Step[] = [
   step('management.set_boot_device', { args: { boot_device: 'disk', persistent: true } }),
 ]
 /** Kinds that are followed by `undo` when they fail, are cancelled or run out of time. */
-export const UNDONE: ReadonlySet<string> = new Set<TaskKind>(['deploy', 'rebuild', 'clean'])
+export const UNDONE: ReadonlySet<string> = new Set<TaskKind>([
+  'deploy',
+  'rebuild',
+  'clean',
+  'inspect',
+  'rescue',
+  'service',
+])
 
-export const PLANS: Record<Exclude<TaskKind, 'power'>, readonly Step[]> = {
+/** Time for a step that somebody chose; it works on disks, firmware or the like. */
+export const CHOSEN_MS = 60 * minute
+
+/** `deploy`, `clean` and `verify`: without steps that were chosen for the node. */
+export const PLANS: Record<PlannedKind, readonly Step[]> = {
   verify: [step('power.verify')],
   deploy,
   rebuild: deploy,
-  clean: [...bootRamdisk, step('deploy.erase_devices_metadata', { timeoutMs: 60 * minute }), ...endRamdisk],
+  clean: [...BOOT_RAMDISK, step('deploy.erase_devices_metadata', { timeoutMs: CHOSEN_MS }), ...END_RAMDISK],
   'tear-down': [step('power.power_off'), step('boot.clean_up_instance')],
   undo,
+  inspect: [step('inspect.inspect_hardware', { waits: true, timeoutMs: 30 * minute })],
+  adopt: [step('power.verify')],
+  rescue: [...BOOT_RAMDISK, step('rescue.rescue', { timeoutMs: 10 * minute })],
+  unrescue: [
+    step('power.power_off'),
+    step('rescue.unrescue'),
+    step('management.set_boot_device', { args: { boot_device: 'disk', persistent: true } }),
+    step('power.power_on'),
+  ],
 }
 
 /** Ironic's power targets and the steps of each; `after` is the power_state that is shown when it is done. */

@@ -35,7 +35,7 @@ test('a hundred nodes are enrolled, cleaned and deployed at once', async (contex
       expect(timeline.filter(({ type }) => type === `step.${kind}`).map(({ step }) => step)).toEqual(expected)
     const states = timeline.filter(({ type }) => type === 'node.provision_state').map(({ body }) => body['to'])
     expect(states).toEqual([
-      ...['verifying', 'manageable', 'cleaning', 'clean wait', 'cleaning', 'available'],
+      ...['verifying', 'manageable', 'cleaning', 'clean wait', 'cleaning', 'clean wait', 'cleaning', 'available'],
       ...['deploying', 'wait call-back', 'deploying', 'active'],
     ])
     expect(await api.node(node)).toMatchObject({ provision_state: 'active', power_state: 'power on', last_error: null })

@@ -85,6 +85,25 @@ test.concurrent('a conductor killed while the machine loads its ramdisk lets the
   await finished(story, before)
 })
 
+test.concurrent('a machine that found no conductor when it booted over the network is booted again when that is back', async (context) => {
+  await using story = await startStory(context, { conductor: 'process' })
+  const { machine, site, api, node } = story
+  await story.prepare()
+  const before = machine.offToOn()
+  machine.options.cable = 'pulled'
+  await api.patchNode(node, { instance_info: site.instanceInfo() })
+  await api.provision(node, 'active', { configdrive: { meta_data: { hostname: 'survivor' } } })
+  await story.until('boot without a network', () => machine.console().includes('no bootable device'))
+  await site.conductor.kill()
+  machine.options.cable = 'plugged'
+  await site.conductor.start()
+  expect(await story.reach('active')).toMatchObject({ last_error: null, power_state: 'power on' })
+  await story.until('operating system', () => machine.console().includes('FERRULE-OS-UP host=survivor'))
+  expect(machine.offToOn() - before, 'off to on: no network, the ramdisk and the instance').toBe(3)
+  const again = (await api.timeline(node)).filter(({ type }) => type === 'boot.again')
+  expect(again.map(({ body }) => body['why'])).toEqual(['the machine might have found no conductor'])
+})
+
 test.concurrent('a cloud killed in the middle of a deployment loses nothing', async (context) => {
   await using story = await startStory(context, { cloud: 'process', imageBytes: 16 * MIB })
   const { machine, cloud, api, node } = story

@@ -22,6 +22,8 @@ export interface StoryOptions extends Partial<Omit<SimSiteOptions, 'cloudUrl' | 
   readonly leaseMs?: number
   /** Between conductor and cloud is a line that can be cut. */
   readonly wan?: boolean
+  /** Between conductor and cloud is a line of the story's own. */
+  line?(cloudUrl: string): Promise<{ readonly url: string; close(): Promise<void> }>
 }
 
 export interface Story {
@@ -52,20 +54,28 @@ export interface Story {
 export async function startStory({ onTestFailed }: TestContext, options: StoryOptions = {}): Promise<Story> {
   const folder = await mkdtemp(join(tmpdir(), 'ferrule-story-'))
   const log: string[] = []
-  const { cloud: as = 'inside', leaseMs, wan: hasWan = false, conductorConfig, ...siteOptions } = options
+  const {
+    cloud: as = 'inside',
+    leaseMs,
+    wan: hasWan = false,
+    line: makeLine,
+    conductorConfig,
+    ...siteOptions
+  } = options
   const cloud = await startSimCloud({ dataDir: join(folder, 'cloud'), as, onLog: (line) => void log.push(line) })
   if (leaseMs !== undefined) await setLease(join(folder, 'cloud'), leaseMs)
   const wan = hasWan ? await startWan(cloud.url) : undefined
+  const line = wan ?? (await makeLine?.(cloud.url))
   const site = await startSimSite({
     machines: 1,
     ...siteOptions,
-    conductorConfig: { ...conductorConfig, ...(wan && { url: wan.url }) },
+    conductorConfig: { ...conductorConfig, ...(line && { url: line.url }) },
     cloudUrl: cloud.url,
     token: cloud.token,
     dataDir: join(folder, 'site'),
     onLog: (line) => void log.push(line),
   }).catch(async (error: unknown) => {
-    await wan?.close()
+    await line?.close()
     await cloud.close()
     await rm(folder, { recursive: true, force: true })
     throw new Error(`the site did not start: ${String(error)}\n${log.slice(-LAST_LINES).join('\n')}`, { cause: error })
@@ -134,7 +144,7 @@ export async function startStory({ onTestFailed }: TestContext, options: StoryOp
     async [Symbol.asyncDispose]() {
       accounts = await Promise.all(site.machines.map(({ node }) => (node === '' ? '' : account(node))))
       await site.close()
-      await wan?.close()
+      await line?.close()
       await cloud.close()
       await rm(folder, { recursive: true, force: true })
     },

@@ -29,7 +29,8 @@ type Qemu = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable
 const CYCLE_OFF_MS = 1_000
 
 export class Machine implements Power {
-  readonly spec: MachineSpec
+  /** As the next start has it. */
+  spec: MachineSpec
   readonly places: MachinePlaces
   readonly directory: string
   readonly chassis: Chassis
@@ -106,6 +107,12 @@ export class Machine implements Power {
   /** Pulls (false) or plugs (true) the network cable. */
   link(up: boolean): void {
     this.qmp('set_link', { name: 'prov', up })
+  }
+
+  /** From the next start on no disk has a bad sector. The content stays. */
+  replaceDisks(): void {
+    const disks = (this.spec.disks ?? []).map(({ sizeGiB, bus }) => ({ sizeGiB, ...(bus && { bus }) }))
+    this.spec = { ...this.spec, disks }
   }
 
   /** Opens the door at which a BMC hands in chassis commands: lines "<command> <data>" in hex. */

@@ -11,6 +11,8 @@ export const addresses = {
   /** The conductor towards the BMCs. */
   conductorOutOfBand: '10.78.0.1',
   cloud: '10.79.0.1',
+  /** Of another host (host.ts) on each network; the first is number 0. */
+  host: (index: number) => ({ prov: `10.77.0.${2 + index}`, oob: `10.78.0.${2 + index}`, wan: `10.79.0.${2 + index}` }),
   provisioning: { interface: 'prov', network: '10.77.0.0/24', linkLocal: 'fe80::1' },
   outOfBand: { interface: 'oob', network: '10.78.0.0/24' },
   bmc: (index: number) => `10.78.0.${11 + index}`,

@@ -60,6 +60,12 @@ test('disks carry the serial numbers that a guest reports', () => {
   ).toMatch(/scsi-hd,bus=scsi0\.0,drive=disk0[^]*ide-hd,bus=ide\.1,drive=disk1/)
 })
 
+test('a disk with a bad sector fails writes there, and no other disk does', () => {
+  const line = build({ disks: [{ sizeGiB: 1, badByte: 1_048_576 }, { sizeGiB: 1 }] })
+  expect(line).toMatch(/file\.image\.filename=\/d\/disk0\.raw,[^ ]*inject-error\.0\.sector=2048,format=raw/)
+  expect(line).toContain('-drive file=/d/disk1.raw,')
+})
+
 test('what the specification adds comes last', () => {
   expect(build({ extra: ['-device', 'pvpanic-pci'] })).toMatch(/-device pvpanic-pci$/)
 })

@@ -8,6 +8,8 @@ export interface DiskSpec {
   readonly sizeGiB: number
   /** Default `virtio`. Debian's cloud kernel has no driver for `sata` (ahci). */
   readonly bus?: DiskBus
+  /** Writes to the sector at this byte fail with an I/O error, until the disk is replaced (Machine.replaceDisks). */
+  readonly badByte?: number
 }
 
 export interface MachineSpec {
@@ -31,6 +33,12 @@ export interface MachineSpec {
   /** More qemu arguments, last. */
   readonly extra?: readonly string[]
 }
+
+/**
+ * A kernel tests its timer against the processor's speed, and panics ("IO-APIC + timer doesn't work!") where a busy host holds up an emulated
+ * one; under KVM it leaves that out by itself.
+ */
+export const KERNEL_ARGUMENTS = 'console=ttyS0,115200 no_timer_check'
 
 /** Where the parts of one machine live. Ports are TCP on the loopback of the rack's network namespace. */
 export interface MachinePlaces {
@@ -115,7 +123,7 @@ function network({ nic, networkBoot }: MachineSpec, { tap, mac }: MachinePlaces,
 function disk(spec: MachineSpec, places: MachinePlaces, path: string, unit: number, bootindex: string): Options {
   const id = `disk${unit}`
   // cache=unsafe: guest flushes end in the host's page cache, which survives a killed qemu and that is all we need.
-  const file = `file=${path},format=raw,if=none,id=${id},cache=unsafe,discard=unmap,detect-zeroes=unmap`
+  const file = `${backing(path, spec.disks?.[unit])},format=raw,if=none,id=${id},cache=unsafe,discard=unmap,detect-zeroes=unmap`
   const device = `drive=${id},serial=${diskSerial(places.serial, unit)}${bootindex}`
   const attach: Record<DiskBus, Options> = {
     virtio: [['-device', `virtio-blk-pci,${device}`]],
@@ -127,6 +135,15 @@ function disk(spec: MachineSpec, places: MachinePlaces, path: string, unit: numb
     ],
   }
   return [['-drive', file], ...attach[spec.disks?.[unit]?.bus ?? 'virtio']]
+}
+
+// qemu's blkdebug (docs/devel/testing/blkdebug.rst) in front of the file: what touches the sector fails, whatever wrote it.
+function backing(path: string, { badByte }: Partial<DiskSpec> = {}): string {
+  if (badByte === undefined) return `file=${path}`
+  const EIO = 5
+  const rule = { event: 'none', iotype: 'write', errno: EIO, sector: Math.floor(badByte / 512) }
+  const rules = Object.entries(rule).map(([name, value]) => `file.inject-error.0.${name}=${value}`)
+  return ['file.driver=blkdebug', 'file.image.driver=file', `file.image.filename=${path}`, ...rules].join(',')
 }
 
 function cdrom(path: string, bootindex: string): Options {

@@ -47,6 +47,8 @@ export interface RackMachine {
     readonly port: number
     readonly username: string
     readonly password: string
+    /** Makes it deaf and dumb (its process is stopped), or ends that. */
+    silence(silent: boolean): void
   }
   readonly console: Console
   /** Raw, sparse files in the order of the specification. */
@@ -122,6 +124,7 @@ async function buildMachine(spec: MachineSpec, index: number, root: string, log:
   const machine = new Machine(spec, places, directory, log)
   await machine.listen()
   const address = addresses.bmc(index)
+  const bmc = await startBmc(spec, places, directory, address)
   const { mac, uuid, serial, disks } = places
   const described: RackMachine = {
     name: spec.name,
@@ -130,7 +133,12 @@ async function buildMachine(spec: MachineSpec, index: number, root: string, log:
     serial,
     disks,
     machine,
-    bmc: { address, port: 623, ...accounts.administrator },
+    bmc: {
+      address,
+      port: 623,
+      ...accounts.administrator,
+      silence: (silent) => void bmc?.kill(silent ? 'SIGSTOP' : 'SIGCONT'),
+    },
     console: followConsole(places.consoleLog),
     powerLog: machine.powerLog,
     bmcLog: join(directory, 'bmc.log'),
@@ -138,7 +146,7 @@ async function buildMachine(spec: MachineSpec, index: number, root: string, log:
       return machine.starts
     },
   }
-  return { described, bmc: await startBmc(spec, places, directory, address) }
+  return { described, bmc }
 }
 
 function placesOf(spec: MachineSpec, index: number, directory: string): MachinePlaces {

@@ -1,6 +1,9 @@
 // The parts of `npm run check`, `npm test` and `npm run test:long`, in one place.
 import type { Part } from './steps.ts'
 
+/** As many as two processors run in less than four minutes when they have nothing else to do. */
+const SEEDS = 1000
+
 export const UNIT_REPORT = '.cache/reports/unit.json'
 
 const vitest = (project: string, report: string, ...more: string[]): Part['command'] => [
@@ -26,6 +29,19 @@ export const fullParts: readonly ReportingPart[] = [
     name: 'stories on simulated hardware',
     report: '.cache/reports/story.json',
     command: vitest('story', '.cache/reports/story.json'),
+    live: true,
+  },
+  {
+    name: 'simulated histories',
+    report: '.cache/reports/sim.json',
+    command: [
+      process.execPath,
+      'scripts/tasks/sim.ts',
+      '--seeds',
+      String(SEEDS),
+      '--report',
+      '.cache/reports/sim.json',
+    ],
     live: true,
   },
   {

@@ -1,5 +1,5 @@
-// Reads vitest's JSON reports: counts for the closing line, and the seconds of each test file.
-import { existsSync, readFileSync } from 'node:fs'
+// Vitest's JSON reports: counts for the closing line, and the seconds of each test file. Written, too, for a part that is not vitest's.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 
 export interface Counts {
@@ -31,4 +31,11 @@ export function readReport(file: string, counts: Counts, files: { name: string; 
   for (const { name, startTime, endTime } of report.testResults) {
     files.push({ name: relative(process.cwd(), name), seconds: (endTime - startTime) / 1000 })
   }
+}
+
+/** A report of one file's tests. */
+export function writeReport(file: string, { passed, failed, skipped }: Counts, result: Report['testResults'][0]): void {
+  const counts = { numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped, numTodoTests: 0 }
+  const report: Report = { ...counts, numFailedTestSuites: failed > 0 ? 1 : 0, testResults: [result] }
+  writeFileSync(file, JSON.stringify(report))
 }

@@ -21,9 +21,32 @@ export const Step = z.object({
   waits: z.boolean().optional(),
   /** Up to the start of this step a cancel is honoured; from here on it is not. */
   pointOfNoReturn: z.boolean().optional(),
+  /** Of a step that waits. False: a cancel counts when it has ended, not at once. */
+  abortable: z.boolean().optional(),
+  /** Of a chosen step: what put it where it is in the list. */
+  priority: z.int().nonnegative().optional(),
   timeoutMs: ms.optional(),
 })
 export type Step = z.infer<typeof Step>
+
+/** What a list of steps is made for. */
+export const STEP_KINDS = ['clean', 'deploy', 'verify', 'service'] as const
+export type StepKind = (typeof STEP_KINDS)[number]
+
+/** A step that a driver has to offer beside those of the plans, with Ironic's words for what is to be known about it. */
+export const OfferedStep = z.object({
+  interface: z.string().max(40),
+  /** The implementation of the interface that has it; a node that uses another does not. */
+  of: z.string().max(60),
+  step: z.string().max(64),
+  /** 0: only when somebody asks for it. */
+  priority: z.int().nonnegative(),
+  abortable: z.boolean().optional(),
+  /** False: it works without an agent on the machine. */
+  requires_ramdisk: z.boolean().optional(),
+  argsinfo: z.record(z.string(), z.object({ description: z.string(), required: z.boolean().optional() })).optional(),
+})
+export type OfferedStep = z.infer<typeof OfferedStep>
 
 /** A node as its conductor knows it. Secret values in driverInfo are sealed to the site. */
 export const Grant = z.object({
@@ -61,6 +84,8 @@ export const DriverFacts = z.object({
   properties: z.record(z.string(), z.string()),
   /** Fields of driver_info that are sealed before they are stored. */
   secrets: z.array(z.string()),
+  /** Steps to choose from. Missing: the conductor is older than this, and its tasks are the plans as they are. */
+  steps: z.partialRecord(z.enum(STEP_KINDS), z.array(OfferedStep)).optional(),
 })
 export type DriverFacts = z.infer<typeof DriverFacts>
 
@@ -117,6 +142,7 @@ export type Note = z.infer<typeof Note>
 export const FromConductor = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), incarnation: id, version: z.string().max(40), hostname: z.string().max(255), drivers: z.array(DriverFacts), capabilities: z.array(z.string()), grantsDigest: z.string().nullable(), inflight: z.array(z.object({ task: id, node: id, epoch })).max(200) }),
   z.object({ type: z.literal('renew'), rid }),
+  z.object({ type: z.literal('bye') }),
   z.object({ type: z.literal('released'), node: id, epoch }),
   z.object({ type: z.literal('accepted'), id, epoch }),
   z.object({ type: z.literal('rejected'), id, epoch, why: Fault }),
@@ -130,6 +156,7 @@ export const FromConductor = z.discriminatedUnion('type', [
 ])
 export type FromConductor = z.infer<typeof FromConductor>
 
+// bye: a clean stop. Nothing is under way at this conductor any more, so its nodes need not wait for its lease; answered by the end of the socket.
 // welcome.grantsKept: the digest of hello was right, so every grant goes on with epoch = session; without it all grants are sent again.
 // local (until it is settled by its id, like a task's result): a person acted at the site.
 // fenced.epoch: under which what is refused was said.

@@ -17,6 +17,8 @@ export const CLOSE = {
   upgradeRequired: 4426,
   slowDown: 4429,
   malformed: 4400,
+  /** RFC 6455's own: the conductor said goodbye, and the hub has heard it. */
+  goodbye: 1000,
 } as const
 
 /** How far the conductor's clock may be off before its signature is refused. */

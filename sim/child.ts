@@ -24,7 +24,10 @@ export function startChild(
   return {
     process: child,
     async end(signal) {
-      if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill(signal)
+        child.kill('SIGCONT') // one that was stopped would hear nothing
+      }
       await exited
     },
   }

@@ -20,6 +20,7 @@ const NETWORKS = 256
 export interface ConductorOptions {
   /** Enrolled already. */
   readonly dataDir: string
+  readonly hostname: string
   readonly network: LoopbackNetwork
   /** Which of the network's conductors, from 1; default 1. */
   readonly place?: number
@@ -36,7 +37,14 @@ export interface ConductorOptions {
 }
 
 export interface SimConductor {
+  /** Holds its journal. */
+  readonly dataDir: string
+  /** As nodes show who has them. */
+  readonly hostname: string
   start(): Promise<void>
+  /** SIGSTOP and SIGCONT; of one inside this process neither is possible. */
+  stall(): void
+  resume(): void
   /** SIGKILL; of one inside this process it is a clean stop, since there is nothing to kill. */
   kill(): Promise<void>
   close(): Promise<void>
@@ -71,13 +79,23 @@ async function configFile({ dataDir, network, place = 1, ramdiskBytes, config }:
   })
 }
 
-function inside(file: string, { onLog, onFrame, dialer = webSocketDialer }: ConductorOptions): SimConductor {
+function inside(
+  file: string,
+  { dataDir, hostname, onLog, onFrame, dialer = webSocketDialer }: ConductorOptions,
+): SimConductor {
   let running: RunningConductor | undefined
   const stop = async () => {
     await running?.close()
     running = undefined
   }
+  const cannot = () => {
+    throw new Error('a conductor inside this process cannot be stopped alone')
+  }
   return {
+    dataDir,
+    hostname,
+    stall: cannot,
+    resume: cannot,
     async start() {
       const { config } = resolveConfig({ file })
       const log = logger({ level: config.logLevel, format: 'json', now: () => Date.now(), write: onLog })
@@ -107,7 +125,7 @@ function tapped(onFrame: (frame: string) => void): Dialer {
   }
 }
 
-function outside(file: string, { dataDir, onLog }: ConductorOptions): SimConductor {
+function outside(file: string, { dataDir, hostname, onLog }: ConductorOptions): SimConductor {
   const main = fileURLToPath(new URL('../site-conductor/main.ts', import.meta.url))
   const path = join(dataDir, 'conductor.json')
   let child: Child | undefined
@@ -117,6 +135,10 @@ function outside(file: string, { dataDir, onLog }: ConductorOptions): SimConduct
     await ending?.end(signal)
   }
   return {
+    dataDir,
+    hostname,
+    stall: () => void child?.process.kill('SIGSTOP'),
+    resume: () => void child?.process.kill('SIGCONT'),
     async start() {
       await writeFile(path, file)
       child = startChild(main, ['run', '--config', path], ['stdout', 'stderr'], onLog)

@@ -24,6 +24,8 @@ export interface ImageServer {
   announce(name: string, bytes: number): PublishedImage
   /** Downloads of `name` stop after `bytes` until they are released. */
   hold(name: string, bytes: number): Hold
+  /** Of `name` nothing comes after `bytes`, to nobody, however it is asked for. */
+  stall(name: string, bytes: number): void
   /** GETs answered with content so far, by name. */
   downloads(name: string): number
   close(): Promise<void>
@@ -39,6 +41,7 @@ export async function startImageServer(address = '127.0.0.1'): Promise<ImageServ
   const images = new Map<string, Image>()
   const lengths = new Map<string, number>()
   const holds = new Map<string, Held>()
+  const stalls = new Map<string, number>()
   const counts = new Map<string, number>()
   const server = createServer((request, response) => void serve(request, response))
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
@@ -54,6 +57,8 @@ export async function startImageServer(address = '127.0.0.1'): Promise<ImageServ
     const headers = { etag: `"${image.sha256}"`, 'accept-ranges': 'bytes', 'content-length': length - from, ...range }
     response.writeHead(from > 0 ? 206 : 200, headers)
     if (request.method === 'HEAD') return void response.end()
+    const stall = stalls.get(name)
+    if (stall !== undefined) return void response.write(image.bytes.subarray(from, Math.max(from, stall)))
     const held = holds.get(name)
     if (held !== undefined && held.bytes > from) {
       response.write(image.bytes.subarray(from, held.bytes))
@@ -89,6 +94,7 @@ export async function startImageServer(address = '127.0.0.1'): Promise<ImageServ
       holds.set(name, held)
       return held
     },
+    stall: (name, bytes) => void stalls.set(name, bytes),
     downloads: (name) => counts.get(name) ?? 0,
     async close() {
       for (const held of [...holds.values()]) held.release()

@@ -59,8 +59,8 @@ export interface SimSite {
   readonly images: ImageServer
   readonly image: PublishedImage
   readonly conductor: SimConductor
-  /** Another conductor of this site inside this process, at an address of its own, admitted to the site's key and connected. */
-  join(config?: Readonly<Record<string, unknown>>): Promise<SimConductor>
+  /** Another conductor of this site, at an address of its own, admitted to the site's key and connected. Default: inside this process. */
+  join(config?: Readonly<Record<string, unknown>>, as?: 'inside' | 'process'): Promise<SimConductor>
   /** instance_info of a deployment of `image`. */
   instanceInfo(image?: PublishedImage): Record<string, string>
   /** driver_info that is right for a machine. */
@@ -101,6 +101,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
     const ramdiskBytes = options.ramdiskBytes ?? 256 * 1024
     const conductor = await makeConductor({
       dataDir: conductorDir,
+      hostname: `sim-${network.number}`,
       network,
       as: options.conductor ?? 'inside',
       ramdiskBytes,
@@ -121,14 +122,15 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
     await connected(api, enrolled.conductor)
     const dhcpServers = [{ address: network.conductor, port: DHCP_PORT }]
     let places = 1
-    const join = async (config: Readonly<Record<string, unknown>> = {}): Promise<SimConductor> => {
+    const join: SimSite['join'] = async (config = {}, as = 'inside') => {
       const place = ++places
       const newDir = joined(dataDir, `conductor-${place}`)
-      const { conductor: id } = await enrolAs(newDir, `sim-${network.number}-${place}`)
+      const hostname = `sim-${network.number}-${place}`
+      const { conductor: id } = await enrolAs(newDir, hostname)
       const [member, newcomer] = [await folder(conductorDir), await folder(newDir)]
       const { text, fingerprint } = await requestSiteKey(newcomer)
       await receive(newcomer, await admit(member, text, fingerprint))
-      const made = await makeConductor({ dataDir: newDir, network, place, as: 'inside', ramdiskBytes, config, onLog })
+      const made = await makeConductor({ dataDir: newDir, hostname, network, place, as, ramdiskBytes, config, onLog })
       closers.push(() => made.close())
       await made.start()
       dhcpServers.push({ address: network.conductorAt(place), port: DHCP_PORT })

@@ -44,6 +44,7 @@ function expectNode(more: { node?: string; macs?: string[]; shown?: boolean; cal
     instanceInfo: {},
     shown: false,
     onShown: async () => void shown++,
+    onScript: async () => {},
     ...more,
   })
 }
@@ -167,4 +168,13 @@ test('somebody who asks without end is told to stop', async () => {
   for (let i = 0; i < 70; i++) answers.push((await get('/')).status)
   expect(answers.slice(0, 60)).toEqual(Array.from({ length: 60 }, () => 200))
   expect(new Set(answers.slice(60))).toEqual(new Set([429]))
+})
+
+test('an agent that asks who it is after the token was given out is remembered: the machine may have started again', async () => {
+  expectNode()
+  expect(agents.askedAgain(NODE)).toBe(false)
+  await client().lookup({ addresses: [MAC] })
+  expect(agents.askedAgain(NODE)).toBe(false)
+  await client().lookup({ addresses: [MAC] })
+  expect(agents.askedAgain(NODE)).toBe(true)
 })

@@ -1,7 +1,7 @@
 // Commands over real TLS to the agent's own server: pinning, the last-moment check, kept connections, lost answers, failures as faults.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeCertificate, type OwnCertificate } from '../agent/certificate.ts'
 import type { CommandRunner } from '../agent/command-runner.ts'
 import { AgentFault } from '../agent/fault.ts'
@@ -240,6 +240,39 @@ test('a command that the agent does not know any more is undefined, and while wa
   expect(await runningCommand(agent(), 'standby.sync')).toBeUndefined()
   commands.length = 0
   await expect(waitForCommand(agent(), command)).rejects.toMatchObject({ fault: { code: 'agent.lost' } })
+})
+
+describe('an agent that falls silent in the middle of a command', () => {
+  const start = performance.now()
+  const env = { ...fast, mono: () => start + (performance.now() - start) * 100 }
+  const silenced = async (whyGone?: AgentConnection['whyGone']) => {
+    const command = await startCommand(agent(), 'standby.prepare_image', {})
+    await server.close()
+    return await waitForCommand(agent({ env, ...(whyGone && { whyGone }) }), command).catch((error: unknown) => error)
+  }
+
+  test('is given up after two minutes', async () => {
+    const begun = env.mono()
+    expect(await silenced()).toMatchObject({ fault: { code: 'agent.lost' } })
+    expect(env.mono() - begun).toBeGreaterThan(120_000)
+  })
+
+  test('is given up at once when it is known why', async () => {
+    expect(await silenced(async () => 'the machine has lost its power')).toMatchObject({
+      fault: {
+        code: 'agent.lost',
+        message: expect.stringMatching(/^the machine has lost its power; the agent at/) as string,
+      },
+    })
+  })
+
+  test('is waited for as long where nobody can say why', async () => {
+    const begun = env.mono()
+    expect(await silenced(() => Promise.reject(new Error('BMC silent')))).toMatchObject({
+      fault: { code: 'agent.lost', message: expect.stringMatching(/^the agent at/) as string },
+    })
+    expect(env.mono() - begun).toBeGreaterThan(120_000)
+  })
 })
 
 test.each([

@@ -20,6 +20,8 @@ import type { Closable } from './site.ts'
 import { sleep, sleepOr } from './timing.ts'
 
 const REQUEST_TIMEOUT_MS = 60_000
+/** A question is asked again anyway; packets to a machine that is gone are lost without a word for a minute. */
+const QUESTION_TIMEOUT_MS = 15_000
 /** Node's HTTP servers close what is idle for 5 s; agents that say nothing of it may do so sooner or later. */
 const MAX_IDLE_MS = 4_000
 /** Certificates of agents that are remembered; whose is forgotten gets a new connection. */
@@ -29,6 +31,8 @@ const RETRY_PAUSE_MS = 2_000
 const POLL_MS = 1_000
 /** A machine that writes at full speed may be slow to answer; that long a silence is a lost agent. */
 const MAX_SILENCE_MS = 120_000
+/** After so long it is asked whether the agent can come back at all. */
+const LOOK_AFTER_MS = 5_000
 
 /** Connections to agents that are open between commands: for each pinned certificate a keeper of its own, so none is used for another. */
 export interface AgentConnections extends Closable {
@@ -81,6 +85,8 @@ export interface AgentConnection {
   readonly env: Env
   readonly signal: AbortSignal
   readonly heartbeats: Heartbeats
+  /** Asked while the agent is silent: what else says that it will not come back, as a sentence; undefined when nothing does. */
+  readonly whyGone?: () => Promise<string | undefined>
 }
 
 /** The agent calls as soon as a command has ended; polling alone would notice a second later. */
@@ -111,7 +117,7 @@ export async function startCommand(
     } catch (error) {
       const isBusy = error instanceof AgentRefusal && error.status === 409
       if (!isBusy && !(error instanceof Unreachable)) throw error
-      if (!isBusy && attempt === TRIES) throw lost(agent, error)
+      if (!isBusy && attempt === TRIES) throw await lost(agent, error)
       if (!isBusy) await sleep(agent.env, RETRY_PAUSE_MS, agent.signal)
       const running = await runningCommand(agent, name).catch(() => undefined)
       if (running !== undefined) return { ...running, repeated: true }
@@ -165,7 +171,8 @@ export async function waitForCommand(
       heardAt = agent.env.mono()
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error
-      if (agent.env.mono() - heardAt > MAX_SILENCE_MS) throw lost(agent, error)
+      const fault = await judgeSilence(agent, agent.env.mono() - heardAt, error)
+      if (fault !== undefined) throw fault
     }
     // An answer that came early: an agent that does not hold it back, or none at all.
     const leftMs = POLL_MS - (agent.env.mono() - askedAt)
@@ -211,8 +218,32 @@ class AgentRefusal extends FaultError {
   }
 }
 
-function lost(agent: AgentConnection, cause: Error): FaultError {
-  return new FaultError('agent.lost', `the agent at ${agent.url} does not answer: ${cause.message}`, { cause })
+/** Of an agent that has not answered for so long: the fault when it is given up, undefined while it may come back. */
+export async function judgeSilence(
+  agent: AgentConnection,
+  silenceMs: number,
+  cause: Error,
+): Promise<FaultError | undefined> {
+  if (silenceMs <= LOOK_AFTER_MS) return undefined
+  const why = await whyGone(agent)
+  return why !== undefined || silenceMs > MAX_SILENCE_MS ? gone(agent, why, cause) : undefined
+}
+
+async function lost(agent: AgentConnection, cause: Error): Promise<FaultError> {
+  return gone(agent, await whyGone(agent), cause)
+}
+
+function gone(agent: AgentConnection, why: string | undefined, cause: Error): FaultError {
+  const silence = `the agent at ${agent.url} does not answer: ${cause.message}`
+  return new FaultError('agent.lost', why === undefined ? silence : `${why}; ${silence}`, { cause })
+}
+
+/** Where that cannot be found out either (a BMC that is silent, say), nothing is known. */
+async function whyGone({ whyGone: ask, signal }: AgentConnection): Promise<string | undefined> {
+  return await ask?.().catch(() => {
+    signal.throwIfAborted()
+    return undefined
+  })
 }
 
 /** `standby.prepare_image` is listed as `prepare_image`. */
@@ -224,12 +255,13 @@ function shortName(name: string): string {
 function request(agent: AgentConnection, method: 'GET' | 'POST', path: string, body?: () => string): Promise<unknown> {
   const url = new URL(path, agent.url)
   url.searchParams.set('agent_token', agent.token)
+  const timeoutMs = method === 'GET' ? QUESTION_TIMEOUT_MS : REQUEST_TIMEOUT_MS
   return new Promise((resolve, reject) => {
     const outgoing = https.request(url, {
       method,
       agent: agent.connections.keeper(agent.certificate),
       minVersion: 'TLSv1.2',
-      timeout: REQUEST_TIMEOUT_MS,
+      timeout: timeoutMs,
       signal: agent.signal,
       headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
     })
@@ -246,7 +278,7 @@ function request(agent: AgentConnection, method: 'GET' | 'POST', path: string, b
       if (outgoing.reusedSocket) send()
       else (socket as TLSSocket).once('secureConnect', send)
     })
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${REQUEST_TIMEOUT_MS / 1000} s`)))
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)))
     outgoing.on('error', (error) => reject(agent.signal.aborted ? agent.signal.reason : new Unreachable(error.message)))
     outgoing.on('response', (response) => {
       const parts: Buffer[] = []

@@ -22,6 +22,8 @@ export interface Expected {
   readonly shown: boolean
   /** Resolves when it is on record that the token was shown; it is shown only then. */
   readonly onShown: () => Promise<void>
+  /** The machine has loaded what goes on by itself until its agent runs. */
+  readonly onScript: () => Promise<void>
   /** What an earlier run heard of this agent. */
   readonly call?: AgentCall | undefined
 }
@@ -31,6 +33,8 @@ interface Entry extends Expected {
   call?: AgentCall | undefined
   /** Heartbeats so far. */
   calls: number
+  /** Somebody asked for the token after it was given out. */
+  askedAgain: boolean
   readonly listeners: Set<(call: AgentCall) => void>
 }
 
@@ -42,7 +46,7 @@ export class Agents {
   /** Expecting the same boot again changes nothing. */
   expect(expected: Expected): void {
     if (this.#byNode.get(expected.node)?.token === expected.token) return
-    this.#byNode.set(expected.node, { ...expected, calls: 0, listeners: new Set() })
+    this.#byNode.set(expected.node, { ...expected, calls: 0, askedAgain: false, listeners: new Set() })
   }
 
   forget(node: string): void {
@@ -61,10 +65,25 @@ export class Agents {
   /** The token, the first time; undefined afterwards. */
   async showToken(node: string): Promise<string | undefined> {
     const entry = this.#byNode.get(node)
-    if (entry === undefined || entry.shown) return undefined
+    if (entry === undefined) return undefined
+    entry.askedAgain = entry.shown
+    if (entry.shown) return undefined
     entry.shown = true
     await entry.onShown()
     return entry.token
+  }
+
+  /** The boot script of `node` was fetched, whole. */
+  async scriptFetched(node: string): Promise<void> {
+    await this.#byNode.get(node)?.onScript()
+  }
+
+  /**
+   * Did another agent of the boot ask who it is? Beside an agent that is silent this means that the machine started again. Alone it means
+   * nothing: anybody on the network can ask.
+   */
+  askedAgain(node: string): boolean {
+    return this.#byNode.get(node)?.askedAgain ?? false
   }
 
   /** A heartbeat. The address and certificate of an agent do not change during a boot. */

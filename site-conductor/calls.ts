@@ -2,12 +2,12 @@
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
 import type { FromConductor, Grant, ToConductor } from '../shared/protocol.ts'
-import { type Context, type Driver, implementationOf } from './driver.ts'
+import { type Context, type Driver, type Implementation, implementationOf } from './driver.ts'
 import { openDriverInfo } from './driver-info.ts'
 import type { Grants, Hold } from './grants.ts'
 import type { Log } from './log.ts'
 import type { Site } from './site.ts'
-import { bounded } from './timing.ts'
+import { bounded, sleep } from './timing.ts'
 
 export interface CallsOptions {
   readonly env: Env
@@ -53,6 +53,17 @@ export class Calls {
     await Promise.allSettled([...this.#running].filter(([, of]) => of === node).map(([running]) => running))
   }
 
+  /** Waits until no driver is at work on any call; false when one still is after `ms`. */
+  async idle(ms: number): Promise<boolean> {
+    const all = Promise.allSettled(this.#running.keys()).then(() => true)
+    const late = new AbortController()
+    const limit = sleep(this.#options.env, ms, late.signal).then(
+      () => false,
+      () => true,
+    )
+    return await Promise.race([all, limit]).finally(() => late.abort(new Error('no longer needed')))
+  }
+
   #track<T>(node: string, running: Promise<T>): Promise<T> {
     this.#running.set(running, node)
     const forget = () => void this.#running.delete(running)
@@ -72,6 +83,10 @@ export class Calls {
     if (driver === undefined)
       throw new FaultError('driver.unknown', `this conductor has no driver ${hold.grant.driver}`)
     if (kind === 'node' && method === 'validate') return await this.#validate(driver, hold, signal)
+    if (kind === 'vendor') {
+      const told = aboutVendor(implementationOf(driver, hold.grant, kind), driver, method, args)
+      if (told !== undefined) return told
+    }
     const run = implementationOf(driver, hold.grant, kind)?.methods?.[method]
     if (run === undefined)
       throw new FaultError('driver.unsupported', `driver ${driver.name} cannot do ${kind}.${method}`)
@@ -119,4 +134,33 @@ export class Calls {
       site,
     }
   }
+}
+
+/**
+ * What can be said about a vendor's methods without one being called: `get_methods` lists them, `validate` looks at the arguments of one. Any other
+ * call is validated as well; undefined: it may be made.
+ */
+function aboutVendor(
+  implementation: Implementation | undefined,
+  driver: Driver,
+  method: string,
+  args: Readonly<Record<string, unknown>>,
+): unknown {
+  const { vendor } = implementation ?? {}
+  if (vendor === undefined)
+    throw new FaultError(
+      'driver.unsupported',
+      `Driver ${driver.name} does not support vendor (disabled or not implemented).`,
+    )
+  if (method === 'get_methods') {
+    const shown = Object.entries(vendor).map(([name, { description, http, async }]) => [
+      name,
+      { description, http_methods: [...http], async, attach: false, require_exclusive_lock: async },
+    ])
+    return Object.fromEntries(shown) as unknown
+  }
+  const [name, given] =
+    method === 'validate' ? [String(args['method']), (args['args'] ?? {}) as Record<string, unknown>] : [method, args]
+  vendor[name]?.validate?.(given)
+  return method === 'validate' ? true : undefined
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PLANS } from '../cloud/plans.ts'
 import type { Step } from '../shared/protocol.ts'
 import { CLOSE } from '../shared/upgrade.ts'
-import { fakeMachine } from './drivers/fake-hardware.ts'
+import { fakeMachine } from './drivers/fake/machine.ts'
 import { fakeGrant, type FakeHub } from './fake-hub.ts'
 import { type FakeSite, fakeSite } from './fake-site.ts'
 

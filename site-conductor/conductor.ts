@@ -62,6 +62,9 @@ export interface RunningConductor {
   close(): Promise<void>
 }
 
+/** A driver that is deaf to the end of its node's grant: then the hub waits for the lease, as after a crash. */
+const CALLS_END_WITHIN_MS = 2_000
+
 export async function startConductor(options: ConductorOptions): Promise<RunningConductor> {
   const { config, env = systemEnv, services = {} } = options
   const disk = services.disk ?? (await folder(config.dataDir))
@@ -125,6 +128,9 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     broken: fail,
   })
   function onBootStage({ node, stage, ...body }: StageEvent): void {
+    // What is not on record when this process ends is done again: the boot.
+    if ((stage === 'ipxe-script' || stage === 'ramdisk') && body.outcome === 'complete')
+      agents.scriptFetched(node).catch(() => {})
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   /** A granted node that nothing is done with: its firmware is told to boot from the disk. While a task runs, only its steps say what boots. */
@@ -147,7 +153,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       hello: () => ({
         version: VERSION,
         hostname: identity.hostname, // as it enrolled: names differ within a site
-        drivers: [...drivers.values()].map(driverFacts),
+        drivers: [...drivers.values()].map((driver) => driverFacts(driver, config.stepPriorities)),
         capabilities: capabilities(site),
         inflight: tasks.inflight().slice(0, 200), // the rest is asked for one by one
       }),
@@ -229,9 +235,10 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       facts.flush()
       notes.flush()
       await tasks.close()
-      link.stop()
-      await ended.catch(() => {})
       grants.lapse()
+      if (await calls.idle(CALLS_END_WITHIN_MS)) await link.leave()
+      else link.stop()
+      await ended.catch(() => {})
       await closing.disposeAsync()
     },
   }

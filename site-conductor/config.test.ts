@@ -1,6 +1,8 @@
 // The configuration: which source wins, and what is refused.
 import { expect, test } from 'vitest'
 import { CONFIG_KEYS, describeConfig, environmentName, flagName, resolveConfig } from './config.ts'
+import { driverFacts } from './driver.ts'
+import fakeHardware from './drivers/fake-hardware.ts'
 
 test('a flag wins over the environment, that over the file, that over the default', () => {
   const environment = { FERRULE_CONDUCTOR_POWER_POLL_S: '20', FERRULE_CONDUCTOR_DATA_DIR: '/e', PATH: '/bin' }
@@ -37,4 +39,14 @@ test('check masks credentials', () => {
   const text = describeConfig(resolveConfig({ flags: { url: 'https://user:hunter2@ferrule.example.com' } }))
   expect(text).not.toContain('hunter2')
   expect(text).toContain('https://******@ferrule.example.com')
+})
+
+test('priorities of steps are told to the cloud instead of the driver’s own; nonsense is refused', () => {
+  const { config } = resolveConfig({
+    flags: { stepPriorities: 'clean.deploy.erase_devices_metadata=0,clean.deploy.erase_devices=10' },
+  })
+  const { clean } = driverFacts(fakeHardware, config.stepPriorities).steps!
+  const priority = (name: string) => clean?.find(({ step }) => step === name)?.priority
+  expect([priority('erase_devices_metadata'), priority('erase_devices'), priority('burnin_cpu')]).toEqual([0, 10, 0])
+  expect(() => resolveConfig({ flags: { stepPriorities: 'erase=1' } })).toThrow('must be like clean.deploy')
 })

@@ -9,6 +9,8 @@ const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) =>
 const list = z.union([z.array(z.string()), z.string().transform((text) => text.split(',').map((part) => part.trim()))])
 const port = z.coerce.number().int().min(0).max(65_535)
 
+const STEP_PRIORITY = /^(clean|deploy|verify|service)\.[a-z]+\.[a-z0-9_-]+=\d{1,5}$/
+
 // prettier-ignore
 export const Config = z.strictObject({
   dataDir:       z.string().default('/var/lib/ferrule-conductor').describe('Identity, keys and journal; keep it on a disk that survives a restart'),
@@ -16,6 +18,9 @@ export const Config = z.strictObject({
   drivers:       list.default(['ipmi']).describe('Drivers to serve, by name, package or path'),
   powerPollS:    z.coerce.number().min(1).max(86_400).default(60).describe('Seconds between two reads of a node\'s power state'),
   agentTimeoutS: z.coerce.number().min(1).max(1700).default(1500).describe('Seconds from power-on in which a machine\'s deploy agent must call'),
+  stepPriorities: list.pipe(z.array(z.string().regex(STEP_PRIORITY, 'must be like clean.deploy.erase_devices_metadata=0')))
+                 .transform((given) => new Map(given.map((each) => [each.split('=')[0]!, Number(each.split('=')[1])] as const)))
+                 .default(new Map()).describe('Priorities of steps instead of the drivers\' own, 0 for on request: clean.deploy.erase_devices_metadata=0'),
   logLevel:      z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe lines that are written'),
   logFormat:     z.enum(['json', 'text']).default('json').describe('json for machines, text for people'),
   boot:          flag.default(true).describe('Serve DHCP, TFTP and HTTP boot, and the agent API'),
@@ -95,7 +100,8 @@ export function resolveConfig(input: ConfigInput): Resolved {
 export function describeConfig({ config, sources }: Resolved): string {
   return CONFIG_KEYS.map((key) => {
     const value = config[key]
-    const text = value === undefined ? '(not set)' : JSON.stringify(value).replace(/(:\/\/)[^/@"]+@/g, '$1******@')
+    const plain = value instanceof Map ? [...value].map((pair) => pair.join('=')) : value
+    const text = plain === undefined ? '(not set)' : JSON.stringify(plain).replace(/(:\/\/)[^/@"]+@/g, '$1******@')
     return `${key.padEnd(16)} ${text.padEnd(32)} ${sources[key]}`
   }).join('\n')
 }

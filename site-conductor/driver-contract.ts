@@ -1,7 +1,7 @@
 // The contract that every driver keeps, as tests: `describeDriver(driver, {...})` in a file of your own, with your test runner's
 // functions handed in. Ours run it on the built-in drivers.
 import { FaultError } from '../shared/faults.ts'
-import { DriverFacts, type Grant } from '../shared/protocol.ts'
+import { DriverFacts, type Grant, STEP_KINDS } from '../shared/protocol.ts'
 import { type Driver, driverFacts, INTERFACES, implementationsOf, REQUIRED_INTERFACES } from './driver.ts'
 import { openDriverInfo } from './driver-info.ts'
 import { fakeContext } from './fake-context.ts'
@@ -105,6 +105,74 @@ export function describeDriver(driver: Driver, contract: DriverContract): void {
       )
       check(error instanceof FaultError && error.fault.code === 'fenced', "power_on did not end with the check's fault")
       check(contract.powerChanges(node.node).length === before, 'the machine was switched although the check refused')
+    } finally {
+      await context.close()
+    }
+  })
+
+  test(`${driver.name}: what it offers it has, with words for the arguments`, async () => {
+    for (const { steps = {}, offers = {} } of implementationsOf(driver)) {
+      for (const [name, { args = {}, ...offer }] of Object.entries(offers)) {
+        check(steps[name] !== undefined, `${name} is offered, but there is no such step`)
+        check(
+          STEP_KINDS.some((kind) => offer[kind] !== undefined),
+          `${name} is offered for nothing: clean, deploy, verify or service`,
+        )
+        for (const [arg, { description }] of Object.entries(args))
+          check(description !== '', `argument ${arg} of ${name} has no description`)
+      }
+    }
+  })
+
+  test(`${driver.name}: an interface that it refuses says so, and is no default where there is another`, async () => {
+    for (const [kind, named] of Object.entries(driver.interfaces)) {
+      const refusing = named[`no-${kind}`]
+      if (refusing === undefined) continue
+      check(Object.keys(named).length === 1 || Object.keys(named)[0] !== `no-${kind}`, `no-${kind} is the default`)
+      const context = await fakeContext(driver, { node: grant() })
+      const error = await Promise.resolve()
+        .then(() => refusing.validate?.(context))
+        .catch((thrown: unknown) => thrown)
+      await context.close()
+      check(error instanceof FaultError && error.fault.code === 'driver.unsupported', `no-${kind} passes validation`)
+      check(refusing.steps === undefined && refusing.methods === undefined, `no-${kind} can do something`)
+    }
+  })
+
+  test(`${driver.name}: a vendor's method is a step where it is asynchronous, else a method`, async () => {
+    for (const implementation of Object.values(driver.interfaces.vendor ?? {})) {
+      for (const [name, { async, http, description }] of Object.entries(implementation.vendor ?? {})) {
+        const is = async ? implementation.steps?.[name] : implementation.methods?.[name]
+        check(is !== undefined, `vendor method ${name} is not there`)
+        check(http.length > 0 && description !== '', `vendor method ${name} is not described`)
+      }
+    }
+  })
+
+  test(`${driver.name}: the last-moment check stops what changes the machine without an agent`, async () => {
+    const node = grant()
+    const context = await fakeContext(driver, { node, args: { enabled: true, state: 'on' } })
+    context.refused = true
+    const refuses = async (name: string, run: () => unknown) => {
+      const error = await Promise.resolve()
+        .then(run)
+        .then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        )
+      check(error instanceof FaultError, `${name} acted although the check refused`)
+    }
+    try {
+      for (const [kind, named] of Object.entries(driver.interfaces)) {
+        for (const { steps = {}, methods = {}, offers = {} } of Object.values(named)) {
+          for (const [name, { ramdisk = true }] of Object.entries(offers))
+            if (!ramdisk) await refuses(`${kind}.${name}`, () => steps[name]?.(context))
+          for (const [name, run] of Object.entries(methods))
+            if (/^(set|inject|attach|detach)_/.test(name))
+              await refuses(`${kind}.${name}`, () => run(context, { boot_device: 'disk', persistent: true }))
+        }
+      }
+      check(contract.powerChanges(node.node).length === 0, 'the power was changed although the check refused')
     } finally {
       await context.close()
     }

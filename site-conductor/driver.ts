@@ -3,7 +3,7 @@
 // packet of a mutation. 3. Secrets of driver_info are open in a StepContext only, and never leave it.
 import type { z } from 'zod'
 import type { Env } from '../shared/env.ts'
-import type { DriverFacts, Grant } from '../shared/protocol.ts'
+import { type DriverFacts, type Grant, type OfferedStep, STEP_KINDS } from '../shared/protocol.ts'
 import type { Log } from './log.ts'
 import type { Site } from './site.ts'
 
@@ -47,12 +47,39 @@ export interface StepResult {
   readonly value?: unknown
 }
 
+/** What may be asked of a step beside the plans, or is done with every cleaning, deployment, verification: each with its priority, 0 for on request. */
+export interface Offer {
+  readonly clean?: number
+  readonly deploy?: number
+  readonly verify?: number
+  readonly service?: number
+  /** May an abort end it at once? Otherwise it counts when the step has ended. */
+  readonly abortable?: boolean
+  /** False: it works without an agent on the machine. */
+  readonly ramdisk?: boolean
+  readonly args?: Readonly<Record<string, { readonly description: string; readonly required?: boolean }>>
+}
+
+/** A method of the interface vendor, as a client sees it in `vendor_passthru/methods`. */
+export interface VendorMethod {
+  readonly description: string
+  readonly http: readonly string[]
+  /** The method is a step of a task: the answer is 202 before it has begun. Otherwise it is one of `methods`. */
+  readonly async: boolean
+  /** Throws a FaultError for arguments that it does not take. */
+  readonly validate?: (args: Readonly<Record<string, unknown>>) => void
+}
+
 export interface Implementation<Info = Record<string, unknown>> {
   readonly steps?: Record<string, (context: StepContext<Info>) => Promise<StepResult | void>>
   readonly methods?: Record<
     string,
     (context: Context<Info>, args: Readonly<Record<string, unknown>>) => Promise<unknown>
   >
+  /** By the names of `steps`. */
+  readonly offers?: Readonly<Record<string, Offer>>
+  /** Of the interface vendor only. */
+  readonly vendor?: Readonly<Record<string, VendorMethod>>
   /** Throws a FaultError that says what is missing. Talks to nobody. */
   readonly validate?: (context: Context<Info>) => Promise<void> | void
   /**
@@ -92,6 +119,10 @@ export const INTERFACES = [
   'inspect',
   'bios',
   'raid',
+  'firmware',
+  'rescue',
+  'network',
+  'storage',
   'vendor',
 ] as const
 export type InterfaceKind = (typeof INTERFACES)[number]
@@ -122,7 +153,11 @@ export function defineDriver<Schema extends z.ZodObject>(
 }
 
 /** What the hub and `GET /v1/drivers` are told about a driver. */
-export function driverFacts(driver: Driver): DriverFacts {
+export type Priorities = ReadonlyMap<string, number>
+
+/** `priorities`: what this conductor's configuration has instead of the driver's own, by `clean.deploy.erase_devices_metadata`. */
+export function driverFacts(driver: Driver, priorities: Priorities = new Map()): DriverFacts {
+  const steps = offeredSteps(driver, priorities)
   const fields = Object.entries(driver.info.shape) as [string, z.ZodType][]
   return {
     name: driver.name,
@@ -132,7 +167,26 @@ export function driverFacts(driver: Driver): DriverFacts {
     ),
     properties: Object.fromEntries(fields.map(([name, schema]) => [name, schema.description ?? ''])),
     secrets: [...driver.secrets],
+    ...(Object.keys(steps).length > 0 && { steps }),
   }
+}
+
+function offeredSteps(driver: Driver, priorities: Priorities): NonNullable<DriverFacts['steps']> {
+  const found: NonNullable<DriverFacts['steps']> = {}
+  for (const [kind, named] of Object.entries(driver.interfaces)) {
+    for (const [of, { offers = {} }] of Object.entries(named)) {
+      for (const [step, { abortable = false, ramdisk = true, args, ...offer }] of Object.entries(offers)) {
+        for (const purpose of STEP_KINDS) {
+          const own = offer[purpose]
+          if (own === undefined) continue
+          const priority = priorities.get(`${purpose}.${kind}.${step}`) ?? own
+          const offered: OfferedStep = { interface: kind, of, step, priority, abortable, requires_ramdisk: ramdisk }
+          ;(found[purpose] ??= []).push(args === undefined ? offered : { ...offered, argsinfo: { ...args } })
+        }
+      }
+    }
+  }
+  return found
 }
 
 /** The implementation of `kind` that `node` uses: the one it names, else the default; undefined when the driver has none such. */

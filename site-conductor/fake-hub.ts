@@ -192,6 +192,8 @@ export class FakeHub {
       case 'result':
         this.tasks.delete(message.id)
         return this.send({ type: 'settled', id: message.id })
+      case 'bye':
+        return this.drop(CLOSE.goodbye)
       case 'local':
         return this.send({ type: 'settled', id: message.action.id })
       default:

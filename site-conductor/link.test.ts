@@ -123,7 +123,7 @@ test('a welcome that keeps the grants, but comes after the lease they were held 
   const about = { session: 2, ringVersion: 1, leaseMs: 16_000, conductor: 'c', site: 's', organisation: 'o' }
   say({ type: 'welcome', ...about, grantsKept: true })
   await until(() => ended.length > 0)
-  expect([last().closed, ended[0]!.why]).toEqual([1001, 'the lease lapsed before what was held was confirmed'])
+  expect([last().closed, ended[0]!.why]).toEqual([1001, 'the lease lapsed before the welcome'])
 })
 
 test('a lapse ends the connection and every hold', async () => {
@@ -169,6 +169,25 @@ test('a node that is not granted again in a new session is lost', async () => {
   say({ type: 'welcome', session: 2, ringVersion: 1, leaseMs: 16_000, conductor: 'c', site: 's', organisation: 'o' })
   expect(hold.signal.aborted).toBe(true)
   expect(grants.get('n')).toBeUndefined()
+})
+
+test('a lease that lapses between hello and welcome: the hub believes that all was kept, and is asked anew', async () => {
+  const { env, grants, link, dials, last, welcome, say } = await connected()
+  welcome(1)
+  last().events.closed(1006, '')
+  env.advance(15_000)
+  void link.runConnection()
+  await until(() => dials.length === 2)
+  last().events.opened()
+  env.advance(1_500)
+  say({ type: 'welcome', session: 2, ringVersion: 1, leaseMs: 16_000, conductor: 'c', site: 's', organisation: 'o', grantsKept: true }) // prettier-ignore
+  expect(last().closed).toBe(1001)
+  void link.runConnection()
+  await until(() => dials.length === 3)
+  last().events.opened()
+  expect(last().sent).toMatchObject([{ type: 'hello', grantsDigest: null }])
+  welcome(3)
+  grants.check(grants.find('n', 3))
 })
 
 test('grants of another session are ignored', async () => {

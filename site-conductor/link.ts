@@ -59,6 +59,7 @@ const MIN_BACKOFF_MS = 1_000
 const MAX_BACKOFF_MS = 60_000
 const RESET_AFTER_MS = 5_000
 const WELCOME_TIMEOUT_MS = 15_000
+const BYE_TIMEOUT_MS = 2_000
 
 const FATAL: Readonly<Record<number, string>> = {
   [CLOSE.identity]: 'the cloud does not accept this identity: is the clock right? Otherwise enrol again',
@@ -75,6 +76,8 @@ export class Link {
   #session: number | undefined
   #send: ((message: FromConductor) => void) | undefined
   #stop = new AbortController()
+  /** Of a connection with a session: resolves at its end. */
+  #bye: (() => Promise<void>) | undefined
   connected = false
   /** Since when there has been no session, or no process; ms since 1970. */
   downSince: number
@@ -112,6 +115,17 @@ export class Link {
     }
   }
 
+  /**
+   * Says goodbye, waits until the hub has heard it, and stops. Only once nothing is under way any more: the hub gives the nodes to others at
+   * once. A hub that does not answer waits for the lease.
+   */
+  async leave(): Promise<void> {
+    const said = this.#bye?.()
+    if (said !== undefined)
+      await Promise.race([said, sleep(this.#options.env, BYE_TIMEOUT_MS, this.#stop.signal).catch(() => {})])
+    this.stop()
+  }
+
   stop(): void {
     this.#stop.abort(new Error('stopped'))
   }
@@ -146,15 +160,20 @@ export class Link {
       let welcomed = false
       let ended = false
       let lastRid = 0
+      let leaving = false
+      const byeHeard = Promise.withResolvers<void>()
       const renewals = new Map<number, Moment>()
 
-      const end = (outcome: LinkOutcome) => {
+      const end = (how: LinkOutcome) => {
         if (ended) return
+        const outcome: LinkOutcome = leaving ? { ...how, kind: 'drained' } : how
         ended = true
         for (const stop of timers) stop()
         this.#stop.signal.removeEventListener('abort', drain)
         grants.onLapse = () => {}
         this.#send = undefined
+        this.#bye = undefined
+        byeHeard.resolve()
         if (this.connected) this.downSince = env.now()
         this.connected = false
         resolve(outcome)
@@ -179,16 +198,23 @@ export class Link {
         if (message.type === 'welcome') {
           if (welcomed || helloSent === undefined) return close(CLOSE.malformed, 'welcome came twice')
           const lapsed = grants.leaseLeft() === 0
-          if (lapsed) grants.lapse()
-          // The hub was slow, and believes that we hold what we have just lost: another hello says that it is nothing.
-          if (lapsed && message.grantsKept) return close(1001, 'the lease lapsed before what was held was confirmed')
-          if (!lapsed && message.session !== this.#session) {
+          if (lapsed) {
+            grants.lapse()
+            // The hub believes that we have what we have just lost, and would not grant it again.
+            if (message.grantsKept) return close(1001, 'the lease lapsed before the welcome')
+          } else if (message.session !== this.#session) {
             if (message.grantsKept && digest !== null) grants.carryOver(message.session)
             else grants.forgetSession()
           }
           this.#session = message.session
           // Not before: what is said between hello and welcome is said under an epoch that the hub has just ended.
           this.#send = send
+          this.#bye = () => {
+            leaving = true
+            send({ type: 'bye' })
+            this.#send = undefined // it was the last word
+            return byeHeard.promise
+          }
           grants.startLease({ from: helloSent, ms: message.leaseMs })
           welcomed = true
           this.connected = true

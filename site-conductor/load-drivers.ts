@@ -6,6 +6,7 @@ import type { Driver } from './driver.ts'
 const BUILT_IN: Readonly<Record<string, () => Promise<{ default: Driver }>>> = {
   'fake-hardware': () => import('./drivers/fake-hardware.ts'),
   ipmi: () => import('./drivers/ipmi.ts'),
+  'manual-management': () => import('./drivers/manual-management.ts'),
 }
 
 export const builtInDrivers = Object.keys(BUILT_IN)

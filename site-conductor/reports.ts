@@ -53,12 +53,13 @@ export class Reports {
   }
 
   /**
-   * Asks about tasks of an earlier run that the hub has not delivered again: under their old epoch nothing of it moves a state, and
+   * Asks about tasks of an earlier run of the process or of an earlier hold that the hub has not delivered again: under their old epoch nothing of it moves a state, and
    * the answer (`settled`, `done` or `fenced`) lets us forget them.
    */
   askAboutLeftovers(): void {
     for (const [id, { task, result }] of this.#journal.entries) {
-      if (this.#holds.has(id)) continue
+      const hold = this.#holds.get(id)
+      if (hold !== undefined && this.#grants.get(task.node) === hold) continue
       if (result !== undefined) this.#send({ type: 'result', id, epoch: result.epoch, outcome: result.outcome })
       else this.#send({ type: 'intent', id, step: task.doneSteps, epoch: task.epoch, rid: 0 })
     }

@@ -18,6 +18,7 @@ import type { Log } from './log.ts'
 import type { Questions } from './questions.ts'
 import type { Reports } from './reports.ts'
 import type { Site } from './site.ts'
+import { reservedSteps } from './reserved-steps.ts'
 import { stepContext } from './step-context.ts'
 import { bounded } from './timing.ts'
 
@@ -75,18 +76,19 @@ export class Run {
     this.ended = this.#work()
   }
 
-  /** Honoured while the hub is asked and in waits, otherwise at the end of the step; not from the point of no return on. */
+  /** Honoured while the hub is asked and in waits, otherwise at the end of the step; not from the point of no return on, except in a wait. */
   cancel(): void {
     const { questions, note } = this.#options
     const { id, node, steps } = this.task
     const isAsking = questions.isOpen(id)
-    if (!isAsking && steps.slice(0, this.#index + 1).some((step) => step.pointOfNoReturn)) {
+    const { waits = false, abortable = true } = steps[this.#index] ?? {}
+    if (!isAsking && !waits && steps.slice(0, this.#index + 1).some((step) => step.pointOfNoReturn)) {
       return note(node, id, 'cancel.refused', { step: nameOf(steps[this.#index]) })
     }
     this.#cancelled = true
     const reason = new FaultError('task.cancelled', 'the task was cancelled')
     if (isAsking) questions.refuse(id, reason)
-    else if (steps[this.#index]?.waits) this.#endStep?.(reason)
+    else if (waits && abortable) this.#endStep?.(reason)
   }
 
   /** Ends the task with a failure at once, wherever it is: a person at the site wants it so. */
@@ -158,7 +160,8 @@ export class Run {
     const outer = AbortSignal.any([this.authority.signal, wait.signal])
     const limit = { ms: step.timeoutMs ?? STEP_TIMEOUT_MS, what: `step ${nameOf(step)}` }
     try {
-      const act = implementationOf(this.#driver, this.authority.hold.grant, step.interface)?.steps?.[step.step]
+      const implementation = implementationOf(this.#driver, this.authority.hold.grant, step.interface)
+      const act = implementation?.steps?.[step.step] ?? reservedSteps[step.step]
       if (act === undefined)
         throw new FaultError('driver.unsupported', `driver ${this.#driver.name} has no step ${nameOf(step)}`)
       const work = async (signal: AbortSignal) => act(await this.#contextOf(step, signal, fence))

@@ -53,6 +53,7 @@ test('an agent that has only its kernel arguments finds the conductor and trusts
       instanceInfo: {},
       shown: false,
       onShown: async () => {},
+      onScript: async () => {},
     })
     boot.site.door.admit({
       node,

@@ -132,6 +132,21 @@ test('delivered again under a new epoch, the old run has let go before the new o
   expect(sent.filter(({ type }) => type === 'result')).toMatchObject([{ epoch: 2, outcome: { ok: true } }])
 })
 
+test('a task that went to another conductor after a lapse does not stay in the journal', async () => {
+  const { env, tasks, grants, journal, sent, asked } = await setUp()
+  await tasks.deliver(task())
+  await asked(1)
+  grants.lapse()
+  await until(() => !tasks.isBusy('n'))
+  grants.startLease({ from: moment(env), ms: 60_000 })
+  tasks.reconnected()
+  env.advance(10_001)
+  expect(sent.at(-1)).toMatchObject({ type: 'intent', id: 't', epoch: 1, rid: 0 })
+  await tasks.over('t', 'fenced', 0, 1)
+  expect(journal.entries.size).toBe(0)
+  expect(tasks.isPending('n')).toBe(false)
+})
+
 test('what is delivered while the conductor stops does not begin', async () => {
   const { tasks, sent } = await setUp()
   const delivery = tasks.deliver(task())

@@ -155,6 +155,53 @@ describe('a raw image', () => {
     expect(seen[1]).toMatch(/^bytes=[1-9]\d*- if "v1"$/)
   })
 
+  it('is taken up where a source fell silent that kept the connection', async () => {
+    await using folder = await temporaryFolder()
+    const image = noise(3 * MIB)
+    const seen: (string | undefined)[] = []
+    const whole = serveBytes(image)
+    await using server = await serveHttp((request, response) => {
+      seen.push(request.headers.range)
+      if (request.headers.range) return whole(request, response)
+      response.writeHead(200, { 'content-length': image.length, etag: '"one"' })
+      return void response.write(image.subarray(0, 2 * MIB))
+    })
+    const disk = await fileDisk(folder.path, 'vda', 8 * MIB)
+    const lines: string[] = []
+    await write(disk, { urls: [server.url], os_hash_value: sha256(image) }, { log: (line) => void lines.push(line) })
+    expect(seen).toEqual([undefined, `bytes=${2 * MIB}-`])
+    expect(lines.join()).toContain('the source stalled')
+    expect((await diskBytes(disk)).subarray(0, image.length).equals(image)).toBe(true)
+  })
+
+  it('ends with the fault of a disk that fails, though its source would go on for ever', async () => {
+    await using folder = await temporaryFolder()
+    const piece = noise(MIB)
+    const closed = Promise.withResolvers<void>()
+    await using server = await serveHttp((_request, response) => {
+      const more = () => {
+        while (!response.destroyed && response.write(piece));
+      }
+      response.on('close', closed.resolve)
+      response.on('drain', more)
+      more()
+    })
+    const disk = await fileDisk(folder.path, 'vda', 256 * MIB)
+    const bad = (target: BlockTarget): BlockTarget => ({
+      ...target,
+      async write(from, offset) {
+        if (offset + from.length > 9 * MIB && offset <= 9 * MIB)
+          throw new AgentFault('DiskWriteError', `cannot write ${target.path} at byte ${offset}`, 'EIO')
+        return await target.write(from, offset)
+      },
+    })
+    const error = await fault(write(disk, { urls: [server.url] }, {}, bad))
+    expect(error).toMatchObject({ type: 'DiskWriteError', details: 'EIO' })
+    expect(error.message).toMatch(/vda at byte \d+$/)
+    await closed.promise // the source is not left sending
+    expect((await diskBytes(disk)).subarray(0, MIB).every((byte) => byte === 0)).toBe(true)
+  })
+
   it('is taken up from a server without ranges, too, and from the next URL', async () => {
     await using folder = await temporaryFolder()
     const image = noise(5 * MIB)

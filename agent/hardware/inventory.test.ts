@@ -194,6 +194,12 @@ describe('kernel parameters', () => {
       lookupTimeoutMs: 600_000,
     })
     expect(parseKernelParameters('').apiUrls).toEqual([])
+    expect(parseKernelParameters('ferrule.image-stall=90 ferrule.image-tries=3')).toMatchObject({
+      imageStallMs: 90_000,
+      imageTries: 3,
+    })
+    const wrong = parseKernelParameters('ferrule.image-stall=0 ferrule.image-tries=many')
+    expect([wrong.imageStallMs, wrong.imageTries]).toEqual([undefined, undefined])
   })
   it('that would weaken the pin are an error instead of being ignored', () => {
     for (const pin of ['sha256:12', 'sha1:ab', digest, ''])

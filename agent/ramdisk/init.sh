@@ -10,7 +10,8 @@ mount -t devtmpfs devtmpfs /dev 2>/dev/null
 mkdir -p /run /tmp
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
-echo 3 > /proc/sys/kernel/printk
+# The kernel's errors too: a disk that fails is seen on the console.
+echo 4 > /proc/sys/kernel/printk
 say "up, $(sed -n 's/^MemAvailable: *//p' /proc/meminfo) available"
 
 # One modprobe for all devices; a second round for those behind the drivers of the first (a disk behind its controller).

@@ -96,6 +96,34 @@ describe('write_image', () => {
     expect(context.lines.join('\n')).toContain('not read again: device is busy')
   })
 
+  it('gives a silent image source up after as many tries of as many seconds as the boot loader said', async () => {
+    await using folder = await temporaryFolder()
+    let requests = 0
+    await using server = await serveHttp((_request, response) => {
+      requests++
+      response.writeHead(200, { 'content-length': MIB }).flushHeaders()
+    })
+    const machine = fakeMachine([await fileDisk(folder.path, 'vda', 5 * GIB)])
+    const image_info = {
+      id: 'i',
+      urls: [server.url],
+      disk_format: 'raw',
+      os_hash_algo: 'sha256',
+      os_hash_value: '0'.repeat(64),
+    }
+    const params = executeParams.parse({
+      step: { step: 'write_image', args: { image_info } },
+      node: testNode,
+      ports: [],
+    })
+    const context = fakeContext(machine, { boot: { imageStallMs: 50, imageTries: 2 } })
+    await expect(executeStep('deploy', context, params)).rejects.toMatchObject({
+      type: 'ImageDownloadError',
+      details: expect.stringContaining('the source stalled: 0 bytes in 50 ms') as string,
+    })
+    expect(requests).toBe(2)
+  })
+
   it('does not touch the disk for a config drive that is no good', async () => {
     await using folder = await temporaryFolder()
     const disk = await fileDisk(folder.path, 'vda', 5 * GIB)

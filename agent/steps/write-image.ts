@@ -19,7 +19,7 @@ export const writeImageStep = defineStep({
     // A config drive that is no good is found out before the disk is touched.
     const volume = configdrive ? await fetchConfigDrive(context, configdrive) : undefined
     return withRootDisk(context, { changed: true }, async (target, device) => {
-      const { machine, config, signal, log, progress } = context
+      const { machine, config, boot, signal, log, progress } = context
       const { fetchedBytes, imageBytes, digest } = await writeImage({
         image,
         target,
@@ -30,6 +30,13 @@ export const writeImageStep = defineStep({
         random: () => machine.random(),
         log,
         progress,
+        download: {
+          ...(boot.imageStallMs !== undefined && {
+            stallWindowMs: boot.imageStallMs,
+            connectTimeoutMs: boot.imageStallMs,
+          }),
+          ...(boot.imageTries !== undefined && { tries: boot.imageTries }),
+        },
       })
       log(`image: ${fetchedBytes} bytes, ${digest.algorithm} ${digest.hex}, on ${device.path}`)
       const table = await moveGptMirrorToEnd(target)

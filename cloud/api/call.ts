@@ -29,6 +29,8 @@ export interface Route {
   readonly one?: Shown
   /** Status of success, where it is not the usual one of its method (200 for GET and PATCH, 201 POST, 202 PUT, 204 DELETE). */
   readonly ok?: number
+  /** Takes any query argument, and answers whatever the driver does: 200 with any JSON, or 202. */
+  readonly passthrough?: true
   /** Answers server-sent events to those who accept them. */
   readonly stream?: true
   /** Takes If-Match, and its one resource has an ETag. */

@@ -7,10 +7,14 @@ import { eventRoutes } from './events.ts'
 import { enrolRoutes } from './conductor/enrol.ts'
 import { conductorRoutes } from './conductors.ts'
 import { conductorChangeRoutes } from './conductors-change.ts'
+import { driverVendorRoutes } from './drivers-vendor.ts'
 import { logRoutes } from './nodes/log.ts'
+import { machineRoutes } from './nodes/machine.ts'
 import { operateRoutes, validateRoute } from './nodes/operate.ts'
+import { partRoutes } from './nodes/parts.ts'
 import { provisionRoutes } from './nodes/provision.ts'
 import { readRoutes } from './nodes/read.ts'
+import { vendorRoutes } from './nodes/vendor.ts'
 import { writeRoutes } from './nodes/write.ts'
 import { portRoutes } from './ports/ports.ts'
 import { openapiRoute } from '../openapi/route.ts'
@@ -28,6 +32,10 @@ export const ROUTES: readonly Route[] = [
   ...writeRoutes,
   ...provisionRoutes,
   ...operateRoutes,
+  ...machineRoutes,
+  ...partRoutes,
+  ...vendorRoutes,
+  ...driverVendorRoutes,
   ...logRoutes,
   ...eventRoutes,
   ...taskRoutes,

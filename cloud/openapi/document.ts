@@ -108,9 +108,9 @@ function pathParameters(path: string): Parameter[] {
   }))
 }
 
-function queryParameters({ query, list }: Route): Parameter[] {
+function queryParameters({ query, list, passthrough }: Route): Parameter[] {
   const all: Record<string, string | QueryArgument> = { ...(list?.sort ? paging(list) : {}), ...query }
-  return Object.entries(all).map(([name, argument]) => {
+  const named = Object.entries(all).map(([name, argument]): Parameter => {
     const {
       about,
       schema = { type: 'string' },
@@ -119,6 +119,7 @@ function queryParameters({ query, list }: Route): Parameter[] {
     const separated = schema['type'] === 'array' ? { explode: false as const } : {}
     return { name, in: 'query', description: about, required, schema, ...separated }
   })
+  return passthrough ? [...named, ANY_ARGUMENT] : named
 }
 
 /** What every list of a table takes (query.ts). */
@@ -203,6 +204,13 @@ function headersOf(route: Route): Parameter[] {
 }
 
 function answers(route: Route, schemas: Map<string, JsonSchema>): Record<string, Answer> {
+  if (route.passthrough) {
+    const description = 'What the driver answers'
+    return {
+      200: { description, content: { 'application/json': { schema: {} } } },
+      202: { description: 'It has begun' },
+    }
+  }
   const all = { [okStatus(route)]: success(route, schemas) }
   if (!isWaitable(route)) return all
   const description =
@@ -279,6 +287,15 @@ const FAULT: JsonSchema = {
   },
   required: ['error_message', 'type', 'title', 'status', 'detail', 'code', 'hint', 'request_id'],
   additionalProperties: false,
+}
+
+/** Parameters of free names (OpenAPI 3.1 §4.8.12, style form). */
+const ANY_ARGUMENT: Parameter = {
+  name: 'arguments',
+  in: 'query',
+  description: 'Arguments of the method, each by its name',
+  required: false,
+  schema: { type: 'object', additionalProperties: text },
 }
 
 const VERSION_HEADER: Parameter = {

@@ -12,6 +12,7 @@ const STEP_MS = 5 * 60_000
 /** Slack for take-over: lease, margins and a conductor's restart. */
 const SLACK_MS = 15 * 60_000
 
+/** `doneSteps`: of a list that an earlier task began. */
 export function openTask(
   turn: Turn,
   node: NodeRow,
@@ -19,8 +20,9 @@ export function openTask(
   steps: readonly Step[],
   context: Record<string, unknown>,
   caller: Caller,
+  doneSteps = 0,
 ): string {
-  const deadline = steps.reduce((sum, step) => sum + (step.timeoutMs ?? STEP_MS), turn.now + SLACK_MS)
+  const deadline = steps.slice(doneSteps).reduce((sum, step) => sum + (step.timeoutMs ?? STEP_MS), turn.now + SLACK_MS)
   const task: TaskRow = {
     id: uuidv7(turn.env),
     site: turn.state.site.id,
@@ -31,7 +33,7 @@ export function openTask(
     conductor: null,
     steps,
     context,
-    done_steps: 0,
+    done_steps: doneSteps,
     last_event: 0,
     intent: null,
     cancel: false,

@@ -6,6 +6,7 @@ import type { Caller } from '../site-hub/commands.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { neverOff } from './compose.ts'
 import { openTask } from './open-task.ts'
 import { withoutCount } from './power-watch.ts'
 
@@ -30,6 +31,7 @@ export async function power(
       `Node ${uuid} is locked by host ${node.reservation ?? 'none yet'}, please retry after the current operation is completed.`,
     )
   }
+  if (node.disable_power_off && target !== 'power on') throw neverOff(node)
   if (!isDriven(turn.state, uuid)) {
     throw notDriven(turn.state, `node ${uuid}`)
   }

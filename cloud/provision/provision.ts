@@ -1,35 +1,31 @@
-// The only code that moves a node's provision state, and only along a row of shared/states. A verb or the end of a task comes in;
-// the new state, the task it needs and the row of the event log go into the turn's one batch.
-import { fault, FaultError, type Fault } from '../../shared/faults.ts'
-import {
-  choices,
-  isResting,
-  next,
-  STATES,
-  targetOf,
-  VERBS,
-  type Actor,
-  type State,
-  type Trigger,
-  type Verb,
-} from '../../shared/states.ts'
-import { PLANS, type TaskKind, UNDONE } from '../plans.ts'
-import type { NodeRow, TaskRow } from '../schema/rows.ts'
-import type { Caller, ProvisionArgs, Rehearsal } from '../site-hub/commands.ts'
-import { withSealed } from '../site-hub/secrets.ts'
-import { notDriven } from '../site-hub/outage.ts'
-import { isDriven } from '../site-hub/state.ts'
-import type { Turn } from '../site-hub/turn.ts'
+// What a person's verb does to a node, along a row of shared/states: the new state, the task it needs and the row of the event log go into
+// the turn's one batch. 1. Whatever is wrong with a request is found before anything changes. 2. Only move.ts writes a state.
+import { FaultError } from '../../shared/faults.ts'
+import { choices, isResting, next, STATES, targetOf, VERBS, type State, type Verb } from '../../shared/states.ts'
 import { BLOB, MASK } from '../../shared/sealing.ts'
+import { PLANS } from '../plans.ts'
+import type { NodeRow } from '../schema/rows.ts'
+import type { Caller, ProvisionArgs, Rehearsal } from '../site-hub/commands.ts'
+import { notDriven } from '../site-hub/outage.ts'
+import { activeTask, isDriven } from '../site-hub/state.ts'
+import type { Turn } from '../site-hub/turn.ts'
+import { compose, hasInterface, type WorkKind } from './compose.ts'
+import { cancel, move } from './move.ts'
 import { openTask } from './open-task.ts'
-import { isPowerWatched } from './power-watch.ts'
+import { continueList, hasBootedBefore, isHeld, noSteps } from './step-list.ts'
+import { begin, complete, withoutRescue } from './work.ts'
 
 /** The work that begins when a node enters a state. */
-const WORK: Partial<Record<State, Exclude<TaskKind, 'power'>>> = {
+const WORK: Partial<Record<State, WorkKind>> = {
   verifying: 'verify',
   deploying: 'deploy',
   deleting: 'tear-down',
   cleaning: 'clean',
+  inspecting: 'inspect',
+  adopting: 'adopt',
+  rescuing: 'rescue',
+  unrescuing: 'unrescue',
+  servicing: 'service',
 }
 
 /** Verbs that are refused in maintenance. */
@@ -43,6 +39,9 @@ const NOT_IN_MAINTENANCE: ReadonlySet<Verb> = new Set([
   'service',
 ])
 
+/** Verbs that need an interface of the driver that is more than its `no-` implementation. */
+const NEEDS: Partial<Record<Verb, string>> = { inspect: 'inspect', rescue: 'rescue', unrescue: 'rescue' }
+
 /** Carries out a person's verb: checks it, moves the node, opens the task. Answers the task's id, null where none is needed. */
 export async function provision(
   turn: Turn,
@@ -53,118 +52,94 @@ export async function provision(
 ): Promise<string | null> {
   const node = await turn.node(uuid)
   const to = permitted(node, verb)
-  if (verb === 'abort') {
-    cancel(turn, node)
-    move(turn, node, 'abort', 'user', { last_error: `${node.provision_state} was aborted by ${caller.actor}` }, caller)
-    return null
-  }
-  const kind = workOf(turn, node, verb, to)
+  if (verb === 'abort') return abort(turn, node, caller)
+  const kind = WORK[to]
+  if (verb === 'unhold' || kind) needsConductor(turn, uuid)
+  if (verb === 'unhold') return unhold(turn, node, caller)
+  const given = await withArguments(turn, node, args)
+  const composed = kind && (await compose(turn, given, kind, args))
   if (node.task) cancel(turn, node)
-  move(turn, node, VERBS[verb], 'user', { last_error: null, last_fault: null }, caller)
-  return kind ? begin(turn, uuid, kind, args, caller) : null
+  const target = verb === 'clean' ? { target_provision_state: 'manageable' } : {}
+  const begins = verb === 'inspect' ? { inspection_started_at: turn.time, inspection_finished_at: null } : {}
+  const fresh = { last_error: null, last_fault: null, ...noSteps(given), ...begins, ...target }
+  const { instance_info, secrets } = given
+  move(turn, node, VERBS[verb], 'user', { ...fresh, instance_info, secrets }, caller)
+  return kind && composed ? begin(turn, uuid, kind, composed, caller) : null
 }
 
-/** What `provision` would do; nothing changes. */
-export async function rehearse(turn: Turn, uuid: string, verb: Verb): Promise<Rehearsal> {
+/** What `provision` would do, found in the same way; nothing changes. */
+export async function rehearse(turn: Turn, uuid: string, verb: Verb, args: ProvisionArgs): Promise<Rehearsal> {
   const node = await turn.node(uuid)
   const to = permitted(node, verb)
-  const kind = verb === 'abort' ? undefined : workOf(turn, node, verb, to)
-  const kinds = kind === 'tear-down' ? (['tear-down', 'clean'] as const) : kind ? [kind] : []
-  const tasks = kinds.filter((each) => each !== 'clean' || node.automated_clean !== false)
-  const rest = (targetOf(to) ?? to) as State
+  const kind = verb === 'abort' || verb === 'unhold' ? undefined : WORK[to]
+  if (verb === 'unhold' || kind) needsConductor(turn, uuid)
+  const given = await withArguments(turn, node, args)
+  const composed = kind && (await compose(turn, given, kind, args))
+  const isCleaned = node.automated_clean !== false
+  const tasks = kind && composed && (verb !== 'provide' || isCleaned) ? [{ kind, steps: composed.steps }] : []
+  if (kind === 'tear-down' && isCleaned)
+    tasks.push({ kind: 'clean', steps: (await compose(turn, node, 'clean')).steps })
+  const rests = verb === 'clean' ? 'manageable' : ((targetOf(to) ?? to) as State)
   return {
     from: node.provision_state as State,
-    to: kinds.includes('clean') && node.retired ? 'manageable' : rest,
-    tasks: tasks.map((each) => ({ kind: each, steps: PLANS[each] })),
+    to: node.retired && rests === 'available' ? 'manageable' : rests,
+    tasks: tasks.filter(({ steps }) => steps.length > 0),
+    problem: composed?.problem ?? null,
   }
 }
 
-/** The task that a verb begins with, where it needs one. Throws when there is nobody to do it. */
-function workOf(turn: Turn, node: NodeRow, verb: Verb, to: State): Exclude<TaskKind, 'power'> | undefined {
-  const kind = WORK[to]
-  if (!isResting(to) && (!kind || verb === 'clean')) {
-    throw new FaultError(
-      'driver.unsupported',
-      `${verb} is not supported for node ${node.uuid} by driver ${node.driver}.`,
-    )
-  }
-  if (kind && !isDriven(turn.state, node.uuid)) throw notDriven(turn.state, `node ${node.uuid}`)
-  return kind
-}
-
-/** Takes the end of a node's task into its state. `null`: it ended well. */
-export async function finish(
-  turn: Turn,
-  task: TaskRow,
-  failure: Fault | null,
-  step: string | undefined,
-): Promise<void> {
-  const node = await turn.node(task.node)
-  if (task.kind === 'power') return endPowerTask(turn, node, failure)
-  if (task.kind === 'undo') return endUndo(turn, node, failure)
-  if (isResting(node.provision_state as State) || task.cancel) return
-  if (failure) {
-    const last_error = `${task.kind}${step ? ` step ${step}` : ''} failed: ${failure.message} Next: ${failure.hint}`
-    return move(turn, node, 'fail', 'task', { last_error: last_error.slice(0, 4096), last_fault: failure, ...noSteps })
-  }
-  if (task.kind === 'tear-down') {
-    move(turn, node, 'clean', 'task', {
-      instance_info: {},
-      secrets: onlyDriver(node.secrets as Record<string, string>),
-      instance_uuid: null,
-      driver_internal_info: ofTheMachine(node.driver_internal_info as Record<string, unknown>),
-      ...noSteps,
-    })
-    await begin(turn, node.uuid, 'clean', {}, { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' })
-    return
-  }
-  const trigger = task.kind === 'clean' && node.retired ? 'manage' : 'done'
-  move(turn, node, trigger, 'task', { last_error: null, last_fault: null, ...noSteps })
-}
-
-/** A task has ended otherwise than well. Where it had begun to boot the machine and no other task follows, one is opened that ends that. */
-export async function undo(turn: Turn, task: TaskRow): Promise<void> {
-  const others = (turn.state.tasks.get(task.node) ?? []).filter((other) => other !== task)
-  if (!UNDONE.has(task.kind) || task.done_steps === 0 || others.length > 0) return
-  const caller = { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' }
-  openTask(turn, await turn.node(task.node), 'undo', PLANS.undo, {}, caller)
-}
-
-/** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */
-export async function waiting(turn: Turn, task: TaskRow, trigger: 'wait' | 'resume'): Promise<void> {
-  const node = await turn.node(task.node)
-  if (next(node.provision_state as State, trigger, 'task')) move(turn, node, trigger, 'task')
-}
-
-async function begin(
-  turn: Turn,
-  uuid: string,
-  kind: Exclude<TaskKind, 'power'>,
-  args: ProvisionArgs,
-  caller: Caller,
-): Promise<string | null> {
-  if (args.configdrive) await keepConfigDrive(turn, uuid, args.configdrive)
-  const node = await turn.node(uuid)
-  if (kind === 'clean' && node.automated_clean === false) {
-    move(turn, node, node.retired ? 'manage' : 'done', 'task', {}, caller)
+/** Ends what is under way. A step that may not be interrupted is waited for: the node stays in its state until then. */
+async function abort(turn: Turn, node: NodeRow, caller: Caller): Promise<null> {
+  const task = activeTask(turn.state, node.uuid)
+  const step = task && (task.steps as { abortable?: boolean }[])[task.done_steps]
+  cancel(turn, node)
+  if (task && step?.abortable === false) {
+    const driver_internal_info = { ...(node.driver_internal_info as object), abort_after: task.id }
+    turn.updateNode(node.uuid, { driver_internal_info })
     return null
   }
-  const instance = withSealed('instance_info', node.instance_info, node.secrets)
-  return openTask(turn, node, kind, PLANS[kind], { instance_info: instance }, caller)
+  const wasHeld = isHeld(node) && hasBootedBefore(node)
+  const isOver = STATES[next(node.provision_state as State, 'abort', 'user')!].kind === 'stable'
+  const last_error = isOver ? null : `${node.provision_state} was aborted by ${caller.actor}`
+  const changes = { ...noSteps(node), ...withoutRescue(node), last_error, last_fault: null }
+  move(turn, node, 'abort', 'user', changes, caller)
+  // A task that is cancelled is undone when it has ended; behind a hold there is none.
+  if (wasHeld) openTask(turn, await turn.node(node.uuid), 'undo', PLANS.undo, {}, caller)
+  return null
 }
 
-/** What `verify` found out about the machine outlives the instance. */
-function ofTheMachine({ fence }: Record<string, unknown>): Record<string, unknown> {
-  return fence === undefined ? {} : { fence }
+async function unhold(turn: Turn, node: NodeRow, caller: Caller): Promise<string | null> {
+  move(turn, node, 'unhold', 'user', { last_error: null, last_fault: null }, caller)
+  const task = await continueList(turn, node.uuid, caller)
+  if (task !== null || isHeld(await turn.node(node.uuid))) return task
+  // The hold was the list's last step.
+  move(turn, await turn.node(node.uuid), 'resume', 'task')
+  await complete(turn, node.uuid, node.provision_state.startsWith('clean') ? 'clean' : 'deploy', caller)
+  return null
 }
 
-/** A config drive stays with the instance, so that a rebuild has it again. The node shows ****** and remembers where it is kept. */
-async function keepConfigDrive(turn: Turn, uuid: string, blob: string): Promise<void> {
-  const node = await turn.node(uuid)
-  turn.updateNode(uuid, {
-    instance_info: { ...(node.instance_info as object), configdrive: MASK },
-    secrets: { ...(node.secrets as object), 'instance_info.configdrive': `${BLOB}${blob}` },
-  })
+/** The node with what the verb brings for the instance. Each is shown as ****** and kept sealed. */
+async function withArguments(turn: Turn, node: NodeRow, args: ProvisionArgs): Promise<NodeRow> {
+  const shown: Record<string, string> = {}
+  const kept: Record<string, string> = {}
+  if (args.configdrive) {
+    // It stays with the instance, so that a rebuild has it again.
+    shown['configdrive'] = MASK
+    kept['instance_info.configdrive'] = `${BLOB}${args.configdrive}`
+  }
+  if (args.rescuePassword) {
+    shown['rescue_password'] = MASK
+    kept['instance_info.rescue_password'] = args.rescuePassword
+  }
+  return {
+    ...node,
+    instance_info: { ...(node.instance_info as object), ...shown },
+    secrets: { ...(node.secrets as object), ...kept },
+  }
+}
+
+function needsConductor(turn: Turn, uuid: string): void {
+  if (!isDriven(turn.state, uuid)) throw notDriven(turn.state, `node ${uuid}`)
 }
 
 /** The state that the verb leads to, or the fault that says why not and what is possible instead. */
@@ -194,69 +169,12 @@ function permitted(node: NodeRow, verb: Verb): State {
   if (node.retired && verb === 'provide') {
     throw new FaultError('request.invalid', `Node ${node.uuid} is retired and cannot become available.`)
   }
-  return to
-}
-
-function move(
-  turn: Turn,
-  node: NodeRow,
-  trigger: Trigger,
-  actor: Actor,
-  changes: Partial<NodeRow> = {},
-  caller?: Caller,
-): void {
-  const from = node.provision_state as State
-  const to = next(from, trigger, actor)
-  if (!to) throw new FaultError('internal', `no transition from ${from} by ${trigger} (${actor})`)
-  // A task keeps the aim that it was started with: manageable for a manual cleaning, for one.
-  const target =
-    actor === 'task' && STATES[to].kind !== 'stable' ? (node.target_provision_state ?? targetOf(to)) : targetOf(to)
-  // Whether its power is watched is part of the grant.
-  const isRegranted = isPowerWatched(node) !== isPowerWatched({ ...node, provision_state: to })
-  if (isRegranted) turn.regrant.add(node.uuid)
-  turn.updateNode(node.uuid, {
-    ...changes,
-    ...(isRegranted ? { spec_version: node.spec_version + 1 } : {}),
-    provision_state: to,
-    target_provision_state: target,
-    provision_updated_at: turn.time,
-  })
-  turn.event(
-    'node.provision_state',
-    { node: node.uuid, task: node.task, body: { from, to, trigger, target, last_error: changes.last_error ?? null } },
-    caller,
-  )
-}
-
-function cancel(turn: Turn, node: NodeRow): void {
-  for (const task of turn.state.tasks.get(node.uuid) ?? []) {
-    turn.updateTask(task, { cancel: true })
-    turn.send(turn.state.conductors.get(task.conductor ?? '')?.peer, { type: 'cancel', id: task.id })
+  const iface = NEEDS[verb]
+  if (iface && !hasInterface(node, iface)) {
+    throw new FaultError(
+      'driver.unsupported',
+      `${verb} is not supported for node ${node.uuid} by driver ${node.driver}.`,
+    )
   }
-}
-
-function endPowerTask(turn: Turn, node: NodeRow, failure: Fault | null): void {
-  if (!failure) return turn.updateNode(node.uuid, { target_power_state: null, last_error: null, last_fault: null })
-  const last_error = `power change to ${node.target_power_state ?? 'unknown'} failed: ${failure.message} Next: ${failure.hint}`
-  turn.updateNode(node.uuid, { target_power_state: null, last_error, last_fault: failure })
-}
-
-/** The node keeps the error of what was undone; a machine that may still be on is worth a second one. */
-function endUndo(turn: Turn, node: NodeRow, failure: Fault | null): void {
-  if (!failure) return
-  const what = `${node.last_error ?? ''} Afterwards the machine could not be switched off and set to its disk: ${failure.message}`
-  turn.updateNode(node.uuid, { last_error: what.trim().slice(0, 4096) })
-}
-
-/** The secrets that stay when the instance goes. */
-function onlyDriver(secrets: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(secrets).filter(([path]) => path.startsWith('driver_info.')))
-}
-
-/** What a settled task leaves of its steps on the node. */
-const noSteps = { deploy_step: {}, clean_step: {} }
-
-/** A task that ran out of time, as its failure. */
-export function overdue(task: TaskRow): Fault {
-  return fault('timeout', `the ${task.kind} task did not end before its deadline`)
+  return to
 }

@@ -3,6 +3,7 @@ import type { Fault } from '../../shared/faults.ts'
 import type { Step } from '../../shared/protocol.ts'
 import type { State, Verb } from '../../shared/states.ts'
 import type { PowerTarget } from '../plans.ts'
+import type { AskedStep } from '../step-selection.ts'
 
 /** Who asks, for events and the audit log. */
 export interface Caller {
@@ -54,6 +55,17 @@ export type HubCommand = Caller &
         readonly dryRun?: true
       }
     | { readonly kind: 'node.power'; readonly node: string; readonly target: PowerTarget; readonly timeoutMs?: number }
+    /** Opens a task of one step: a setting of the machine, or a vendor's method that nobody waits for. */
+    | {
+        readonly kind: 'node.step'
+        readonly node: string
+        readonly task: 'settings' | 'vendor'
+        readonly interface: string
+        readonly step: string
+        readonly args: Record<string, unknown>
+      }
+    /** What the RAID of the machine is to be made like at the next occasion. */
+    | { readonly kind: 'node.raid'; readonly node: string; readonly target: Record<string, unknown> }
     | { readonly kind: 'node.maintenance'; readonly node: string; readonly on: boolean; readonly reason: string | null }
     | { readonly kind: 'port.create'; readonly port: NewPort }
     | { readonly kind: 'port.patch'; readonly port: string; readonly patch: readonly PatchOperation[] }
@@ -84,6 +96,13 @@ export type HubCommand = Caller &
 export interface ProvisionArgs {
   /** Key of the blob that holds the config drive, sealed to the site by the API beforehand; the conductor fetches it. */
   readonly configdrive?: string
+  /** Steps that the request names, for the verbs that take them. */
+  readonly steps?: readonly AskedStep[]
+  /** Name or id of the runbook that has the steps. */
+  readonly runbook?: string
+  readonly disableRamdisk?: boolean
+  /** Sealed to the site as instance_info.rescue_password by the API. */
+  readonly rescuePassword?: string
 }
 
 /** What a verb would do: the tasks that follow from it, one after the other, and the state that the node rests in afterwards. */
@@ -91,6 +110,8 @@ export interface Rehearsal {
   readonly from: State
   readonly to: State
   readonly tasks: readonly { readonly kind: string; readonly steps: readonly Step[] }[]
+  /** Why it would be taken and then fail. */
+  readonly problem: string | null
 }
 
 /** What a drained conductor still has: what can go is on its way, nodes with a task go when it ends, the rest nobody else may have. */

@@ -1,5 +1,5 @@
 // What is due when a turn starts: leases that ended and tasks that ran out of time.
-import { finish, overdue } from '../provision/provision.ts'
+import { finish, overdue } from '../provision/work.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
 import { noticeOutage } from './outage.ts'
 import { rebalance } from './ownership.ts'
@@ -21,7 +21,9 @@ export async function passTime(turn: Turn): Promise<void> {
     if (peer) turn.after(() => peer.close(CLOSE.superseded, 'the lease lapsed'))
     conductor.peer = null
     turn.updateConductor(conductor.row, { horizon_ms: null })
-    turn.event('conductor.lost', { body: { conductor: conductor.row.id, hostname: conductor.row.hostname } })
+    // One that said goodbye was no loss: `conductor.stopped` told of it.
+    if (!conductor.stopped)
+      turn.event('conductor.lost', { body: { conductor: conductor.row.id, hostname: conductor.row.hostname } })
     lapsed = true
   }
   noticeOutage(turn)

@@ -6,6 +6,7 @@ import { powerRead, powerUnreadable } from '../provision/power-sync.ts'
 import type { Peer } from '../ports.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { sessionOf } from './state.ts'
+import { takeParts } from './parts.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
@@ -37,6 +38,8 @@ const FACTS: Record<string, keyof NodeRow> = {
   power_state: 'power_state',
   boot_mode: 'boot_mode',
   secure_boot: 'secure_boot',
+  console_enabled: 'console_enabled',
+  raid_config: 'raid_config',
 }
 
 /** Facts that are certain: a task's step found them, or made them so. */
@@ -45,12 +48,21 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
   const changes: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(changed)) {
     const column = FACTS[key]
-    if (column && node[column] !== value) changes[column] = value
+    if (column && JSON.stringify(node[column]) !== JSON.stringify(value)) changes[column] = value
   }
+  await takeParts(turn, node, changed)
   const { driver_internal_info: more } = changed
   if (more !== undefined && typeof more === 'object') {
     const all = merged(node.driver_internal_info as Record<string, unknown>, more as Record<string, unknown>)
     if (JSON.stringify(all) !== JSON.stringify(node.driver_internal_info)) changes.driver_internal_info = all
+  }
+  const { properties } = changed
+  if (properties !== undefined && typeof properties === 'object') {
+    const all = merged(node.properties as Record<string, unknown>, properties as Record<string, unknown>)
+    if (JSON.stringify(all) !== JSON.stringify(node.properties)) {
+      Object.assign(changes, { properties: all, spec_version: node.spec_version + 1 })
+      turn.regrant.add(uuid)
+    }
   }
   if (Object.keys(changes).length === 0) return
   turn.updateNode(uuid, changes as Partial<NodeRow>)

@@ -1,6 +1,7 @@
 // What goes wrong around a hub: sockets that close while they are written to, commits without an answer, hubs that are made anew at any
 // moment, conductors that answer for others. Each test is named by what an operator would see.
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { FromConductor, StepEvent } from '../../shared/protocol.ts'
 import type { Sql } from '../ports.ts'
 import { HubBench, TestPeer } from './testdata/hub-bench.ts'
 
@@ -80,6 +81,50 @@ test('a commit that did fail is told so, and the next one works', async () => {
   fail = false
   expect((await bench.command('node.create', { node: { driver: 'fake-hardware' } })).ok).toBe(true)
   expect(await bench.sql.all('SELECT count(*) FROM nodes')).toEqual([[1]])
+})
+
+test('an event that could not be stored takes with it what was said after it: no task is done without its steps', async () => {
+  let fail = 0
+  const failing: Sql = {
+    all: (sql, args) => bench.sql.all(sql, args),
+    batch: (statements) =>
+      statements.length > 1 && fail-- > 0 ? Promise.reject(new Error('SQLITE_BUSY')) : bench.sql.batch(statements),
+  }
+  bench.hub = bench.anotherHub(failing)
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  await provision(node, 'manage')
+  const { id, epoch } = a.last('task')
+  const event = (n: number, kind: 'started' | 'finished'): FromConductor => {
+    return { type: 'event', id, epoch, events: [{ n, at: bench.now, step: 0, kind }] }
+  }
+  const all: FromConductor[] = [
+    event(1, 'started'),
+    event(2, 'finished'),
+    { type: 'result', id, epoch, outcome: { ok: true } },
+  ]
+  fail = 2 // all of it together, then the first by itself
+  await Promise.all(all.map((frame) => bench.say(a, frame)))
+  expect(a.closed?.code).toBe(1011)
+  expect((await bench.node(node)).provision_state).toBe('verifying')
+  const again = await bench.connect('a')
+  const { epoch: now } = again.last('task')
+  for (const frame of all) await bench.say(again, { ...frame, epoch: now } as FromConductor)
+  expect((await bench.node(node)).provision_state).toBe('manageable')
+  const told = await bench.sql.all("SELECT type FROM events WHERE type LIKE 'step.%' ORDER BY id")
+  expect(told.flat()).toEqual(['step.started', 'step.finished'])
+})
+
+test('an event whose number is not the next one waits for those before it', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  await provision(node, 'manage')
+  const { id, epoch } = a.last('task')
+  const event = (n: number): StepEvent => ({ n, at: bench.now, step: 0, kind: n === 1 ? 'started' : 'finished' })
+  await bench.say(a, { type: 'event', id, epoch, events: [event(2)] })
+  expect(a.last('ack').upTo).toBe(0)
+  await bench.say(a, { type: 'event', id, epoch, events: [event(1), event(2)] })
+  expect(a.last('ack').upTo).toBe(2)
 })
 
 test('a lapse is not lost when the hub is made anew at each alarm', async () => {

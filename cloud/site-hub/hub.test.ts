@@ -118,8 +118,9 @@ test('an aborted deployment is undone, also by another conductor than the one th
   const { peer, node } = await toAvailable()
   await provision(node, 'active')
   await bench.work(peer, { stopAt: 'deploy.wait_agent' })
-  const { id, epoch, lastEvent } = peer.last('task')
-  const waiting = { n: lastEvent + 99, at: bench.now, step: 4, kind: 'waiting' as const }
+  const { id, epoch } = peer.last('task')
+  const [[lastEvent] = [0]] = await bench.sql.all('SELECT last_event FROM tasks WHERE id = ?', [id])
+  const waiting = { n: Number(lastEvent) + 1, at: bench.now, step: 4, kind: 'waiting' as const }
   await bench.say(peer, { type: 'event', id, epoch, events: [waiting] })
   expect((await provision(node, 'abort')).ok).toBe(true)
   await bench.disconnect(peer)

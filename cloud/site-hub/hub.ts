@@ -6,8 +6,9 @@ import { decodeFromConductor, type FromConductor } from '../../shared/protocol.t
 import { CLOSE, type UpgradeIdentity } from '../../shared/upgrade.ts'
 import { power } from '../provision/power.ts'
 import { provision, rehearse } from '../provision/provision.ts'
+import { oneStep, setRaid } from '../provision/one-step.ts'
 import type { Env } from '../../shared/env.ts'
-import type { Alarm, Peer, Ports, SiteRef, Sql } from '../ports.ts'
+import type { Alarm, Blobs, Peer, Ports, SiteRef, Sql } from '../ports.ts'
 import { refreshAddresses } from './addresses.ts'
 import { Calls } from './calls.ts'
 import type { CommandResult, HubCommand } from './commands.ts'
@@ -17,7 +18,7 @@ import { localAction } from './local.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
 import { createPort, deletePort, patchPort, portStamp } from './node-ports.ts'
 import { released } from './ownership.ts'
-import { closed, hello, opened, renew } from './sessions.ts'
+import { bye, closed, hello, opened, renew } from './sessions.ts'
 import { refreshSite } from './state.ts'
 import { accepted, intent, rejected, result, stepEvents } from './tasks.ts'
 import type { Turn } from './turn.ts'
@@ -28,6 +29,7 @@ export interface HubDeps {
   readonly sql: Sql
   readonly env: Env
   readonly alarm: Alarm
+  readonly blobs: Pick<Blobs, 'put'>
   /** Sockets that are open now, also those from before a hibernation. */
   peers(): Peer[]
   readonly log: Ports['log']
@@ -40,6 +42,7 @@ type Handler<T> = (turn: Turn, peer: Peer, message: T, hub: { calls: Calls; deps
 const handlers: { [T in FromConductor['type']]: Handler<Extract<FromConductor, { type: T }>> } = {
   hello: (turn, peer, message, { deps }) => hello(turn, peer, message, deps.site),
   renew,
+  bye,
   released,
   accepted,
   rejected,
@@ -58,6 +61,8 @@ export class SiteHub {
   readonly #deps: HubDeps
   readonly #calls: Calls
   readonly #turns: Turns
+  /** Sockets of which a frame was refused or could not be stored: what came behind it would be out of order. It is said again. */
+  readonly #broken = new WeakSet<Peer>()
 
   constructor(deps: HubDeps) {
     this.#deps = deps
@@ -90,6 +95,7 @@ export class SiteHub {
     if (decoded.kind === 'unknown') return
     if (decoded.kind === 'malformed') {
       const { conductor } = peer
+      this.#broken.add(peer)
       this.#deps.log('warn', 'hub.malformed_frame', { conductor, why: decoded.why })
       peer.close(CLOSE.malformed, decoded.why.slice(0, 120))
       return this.#turns
@@ -98,8 +104,11 @@ export class SiteHub {
     }
     const { message } = decoded
     const handle = handlers[message.type] as Handler<FromConductor>
+    const hear = async (turn: Turn) => {
+      if (!this.#broken.has(peer)) await handle(turn, peer, message, { calls: this.#calls, deps: this.#deps })
+    }
     await this.#turns
-      .enqueue([], async (turn) => handle(turn, peer, message, { calls: this.#calls, deps: this.#deps }))
+      .enqueue([], hear, () => this.#broken.add(peer))
       .catch((error: unknown) => {
         this.#deps.log('error', 'hub.message_failed', {
           conductor: peer.conductor,
@@ -146,10 +155,14 @@ async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise
     case 'node.maintenance':
       return setMaintenance(turn, command)
     case 'node.provision':
-      if (command.dryRun) return rehearse(turn, command.node, command.verb)
+      if (command.dryRun) return rehearse(turn, command.node, command.verb, command.args)
       return { task: await provision(turn, command.node, command.verb, command.args, command) }
     case 'node.power':
       return { task: await power(turn, command.node, command.target, command.timeoutMs, command) }
+    case 'node.step':
+      return { task: await oneStep(turn, command) }
+    case 'node.raid':
+      return setRaid(turn, command)
     case 'port.create':
       return { uuid: await createPort(turn, command) }
     case 'port.patch':

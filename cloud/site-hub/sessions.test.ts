@@ -1,6 +1,7 @@
 // Sessions at the hub: reconnects, clones, replays, refusals, clocks that are set, and how long a tenure is.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { grantsDigest } from '../../shared/grants-digest.ts'
+import { CLOSE } from '../../shared/upgrade.ts'
 import { fakeDriver, HubBench, type TestPeer } from './testdata/hub-bench.ts'
 
 let bench: HubBench
@@ -137,6 +138,67 @@ test('a frame that is none closes its socket, is named in the audit log, and cha
     expect.stringContaining('characters') as string,
   ])
   expect([await bench.node(node), a.closed]).toEqual([before, null])
+})
+
+test('after a goodbye another conductor has the nodes at once, under a higher epoch, and nobody was lost', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  const b = await bench.connect('b')
+  await bench.command('node.provision', { node, verb: 'manage', args: {} })
+  await bench.say(a, { type: 'bye' })
+  expect([a.closed?.code, b.of('task').length]).toEqual([CLOSE.goodbye, 0])
+  await bench.pass(0)
+  expect(b.grant(node)!.epoch).toBeGreaterThan(a.grant(node)!.epoch)
+  expect(await bench.work(b)).not.toEqual([])
+  expect((await bench.node(node)).provision_state).toBe('manageable')
+  await bench.pass(LEASE_MS)
+  expect(await events()).toContain('conductor.stopped')
+  expect(await events()).not.toContain('conductor.lost')
+})
+
+test('a goodbye from the socket of an ended session, or from one without, gives nothing away', async () => {
+  const old = await bench.connect('a')
+  const node = await bench.newNode()
+  await bench.connect('b')
+  const present = await bench.connect('a', undefined, await digestOf(old, node))
+  const silent = await bench.open('a')
+  for (const peer of [old, silent]) await bench.say(peer, { type: 'bye' })
+  await bench.pass(0)
+  expect([silent.closed?.code, present.closed, (await bench.node(node)).conductor]).toEqual([4410, null, 'a'])
+  await bench.say(present, { type: 'renew', rid: 1 })
+  expect(present.of('lease')).toHaveLength(1)
+  expect(await events()).not.toContain('conductor.stopped')
+})
+
+test('a lone conductor that says goodbye is not offline within its lease; who comes meanwhile has its nodes at once', async () => {
+  const { a, node } = await withIntent()
+  expect(await tenureOf()).toBeGreaterThan(bench.now)
+  await bench.say(a, { type: 'bye' })
+  await bench.pass(LEASE_MS / 2)
+  expect(await events()).not.toContain('site.offline')
+  expect((await bench.node(node)).conductor).toBe('a')
+  const b = await bench.connect('b')
+  await bench.pass(0)
+  expect(b.last('task')).toMatchObject({ node, kind: 'verify' })
+  expect((await bench.node(node)).conductor).toBe('b')
+})
+
+test('a lone conductor that said goodbye and stays away is an outage when its lease has ended', async () => {
+  const a = await bench.connect('a')
+  await bench.say(a, { type: 'bye' })
+  await bench.pass(LEASE_MS + MARGIN_MS)
+  expect(await events()).toEqual(['conductor.connected', 'conductor.stopped', 'site.offline'])
+})
+
+test('a hub that starts after a goodbye waits for nobody', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  const b = await bench.connect('b')
+  await bench.say(a, { type: 'bye' })
+  await bench.disconnect(a)
+  bench.hub = bench.anotherHub()
+  await bench.say(b, { type: 'renew', rid: 1 })
+  expect((await bench.node(node)).conductor).toBe('b')
 })
 
 test('a release under an old epoch, or of another’s node, is in the audit log and changes nothing', async () => {

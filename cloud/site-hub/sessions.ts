@@ -98,6 +98,7 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
     ({ row }) => row.id !== id && row.hostname === message.hostname,
   )
   conductor.peer = peer
+  conductor.stopped = false
   turn.updateConductor(conductor.row, {
     session,
     incarnation,
@@ -200,6 +201,22 @@ export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
   turn.send(peer, { type: 'lease', rid: message.rid, ms: turn.state.site.lease_ms, tenures })
 }
 
+/**
+ * A clean stop, believed from the socket of the present session only. Another conductor gets the nodes at once; where there is none the lease
+ * runs on, so that a restart within it is no outage. A hub that starts in between finds no horizon, and waits for nobody.
+ */
+export function bye(turn: Turn, peer: Peer): void {
+  const conductor = sessionOf(turn.state, peer)
+  if (!conductor) return turn.after(() => peer.close(CLOSE.superseded, 'the session ended'))
+  const { id, hostname } = conductor.row
+  endTenures(turn, id)
+  endSession(turn, peer, CLOSE.goodbye, 'goodbye')
+  conductor.peer = null
+  conductor.stopped = true
+  turn.updateConductor(conductor.row, { horizon_ms: null })
+  turn.event('conductor.stopped', { body: { conductor: id, hostname } })
+}
+
 export function closed(turn: Turn, peer: Peer): void {
   const conductor = turn.state.conductors.get(peer.conductor)
   // Its lease runs on: it may be back in a moment, and until the lease has ended nobody else may act.
@@ -211,6 +228,9 @@ export function closed(turn: Turn, peer: Peer): void {
  * wall clock neither ends one early nor makes anybody wait; a stored horizon is believed as far as one can reach.
  */
 export function lapsesAt(turn: Turn, conductor: ConductorState, marginMs: number): number {
+  const { conductors: all } = turn.state
+  if (conductor.stopped && [...all.values()].some(({ leaseUntil, stopped }) => leaseUntil > 0 && !stopped))
+    return turn.now
   if (conductor.leaseMono !== undefined) return turn.now + (conductor.leaseMono - turn.env.mono()) + marginMs
   conductor.leaseUntil = Math.min(conductor.leaseUntil, turn.now + HORIZON_MS)
   return conductor.leaseUntil + marginMs

@@ -14,6 +14,8 @@ export interface ConductorState {
   leaseUntil: number
   /** The same by the monotonic clock, when this hub gave it: a wall clock that is set forward ends no lease. */
   leaseMono?: number
+  /** It said goodbye: nobody need wait for its lease. Set until its next hello. */
+  stopped?: boolean
   /** Runs of the process whose session a newer run ended. One that is back lives at the same time as another: a clone. */
   replaced?: string[]
   /** Upgrades that this hub has seen and that could be played again. */

@@ -9,7 +9,8 @@ import {
   type StepEvent,
   type ToConductor,
 } from '../../shared/protocol.ts'
-import { finish, undo, waiting } from '../provision/provision.ts'
+import { finish, undo, waiting, working } from '../provision/work.ts'
+import { isListed, showing } from '../provision/step-list.ts'
 import type { Peer } from '../ports.ts'
 import type { TaskRow } from '../schema/rows.ts'
 import { merged, takeFacts } from './facts.ts'
@@ -101,7 +102,8 @@ export async function stepEvents(turn: Turn, peer: Peer, message: Message<'event
   const task = heard(turn, peer, message)
   if (!task) return
   for (const event of message.events) {
-    if (event.n > task.last_event) await take(turn, task, event)
+    // The next one only: where the one before could not be stored, this one comes again behind it.
+    if (event.n === task.last_event + 1) await take(turn, task, event)
   }
   turn.send(peer, { type: 'ack', id: task.id, upTo: task.last_event })
 }
@@ -119,16 +121,9 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
   })
   if (event.kind === 'waiting') await waiting(turn, task, 'wait')
   if (event.kind === 'resumed') await waiting(turn, task, 'resume')
-  if (event.kind === 'started' && step && (task.kind === 'deploy' || task.kind === 'clean')) {
-    await turn.node(task.node)
-    turn.updateNode(task.node, {
-      [task.kind === 'deploy' ? 'deploy_step' : 'clean_step']: {
-        interface: step.interface,
-        step: step.step,
-        args: step.args,
-      },
-    })
-  }
+  if (event.kind === 'started' && step && !step.waits) await working(turn, task)
+  if (event.kind === 'started' && step && isListed(task.kind) && !task.cancel)
+    turn.updateNode(task.node, showing(await turn.node(task.node), task.kind, step, event.step))
   if (event.facts) await takeFacts(turn, task.node, event.facts)
 }
 

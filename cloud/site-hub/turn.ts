@@ -16,7 +16,7 @@ import {
   type PortRow,
   type TaskRow,
 } from '../schema/rows.ts'
-import type { Peer, Sql, Statement } from '../ports.ts'
+import type { Blobs, Peer, Sql, Statement } from '../ports.ts'
 import type { Env } from '../../shared/env.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
@@ -26,6 +26,7 @@ export class Turn {
   readonly state: HubState
   readonly env: Env
   readonly sql: Sql
+  readonly blobs: Pick<Blobs, 'put'>
   readonly id: string
   /** The turn's time: every row it writes has the same. */
   readonly now: number
@@ -48,7 +49,8 @@ export class Turn {
   #taskChanges = new Map<string, Partial<TaskRow>>()
   #conductorChanges = new Map<string, Partial<ConductorRow>>()
 
-  constructor(state: HubState, env: Env, sql: Sql) {
+  constructor(state: HubState, env: Env, sql: Sql, blobs: Pick<Blobs, 'put'>) {
+    this.blobs = blobs
     this.state = state
     this.env = env
     this.sql = sql
@@ -109,6 +111,11 @@ export class Turn {
     this.drafts++
     Object.assign(task, changes)
     this.#taskChanges.set(task.id, { ...this.#taskChanges.get(task.id), ...changes })
+  }
+
+  /** What this turn has drafted for a task, over what is stored. */
+  draftedTask(id: string): Partial<TaskRow> | undefined {
+    return this.#taskChanges.get(id)
   }
 
   updateConductor(row: ConductorRow, changes: Partial<ConductorRow>): void {

@@ -32,9 +32,16 @@ export class Turns {
     this.#deps = deps
   }
 
-  /** Runs `run` in a turn; what it answers is durable. Rejects with its fault, or with `unavailable` when it could not be stored. */
-  enqueue<T>(nodes: readonly string[], run: (turn: Turn) => Promise<T>): Promise<T> {
-    return new Promise<T>((done, failed) => {
+  /**
+   * Runs `run` in a turn; what it answers is durable. Rejects with its fault, or with `unavailable` when it could not be stored; `onFailed`
+   * is called before anything that waits behind it is run.
+   */
+  enqueue<T>(nodes: readonly string[], run: (turn: Turn) => Promise<T>, onFailed = () => {}): Promise<T> {
+    return new Promise<T>((done, reject) => {
+      const failed = (error: unknown) => {
+        onFailed()
+        reject(error as Error)
+      }
       this.#queue.push({ nodes, run, done: done as (value: unknown) => void, failed })
       this.#running ??= this.#drain()
     })
@@ -88,10 +95,10 @@ export class Turns {
   }
 
   async #draft(inputs: readonly Input[], answers: (() => void)[]): Promise<Turn> {
-    const { env, sql, site, peers } = this.#deps
+    const { env, sql, site, peers, blobs } = this.#deps
     const isNew = this.#state === null
     this.#state ??= await loadState(sql, site.site, peers())
-    const turn = new Turn(this.#state, env, sql)
+    const turn = new Turn(this.#state, env, sql, blobs)
     await passTime(turn)
     // Which nodes were on their way is in no row: the ring says it again.
     if (isNew) await rebalance(turn)

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, createWriteStream, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { MachineSpec } from '../../lab/qemu.ts'
+import { KERNEL_ARGUMENTS, type MachineSpec } from '../../lab/qemu.ts'
 import { Rack } from '../../lab/rack.ts'
 import { HttpBootServer, type HttpTransfer } from '../../site-conductor/http-boot/server.ts'
 import { Api } from '../../sim/api.ts'
@@ -115,7 +115,7 @@ async function startConductor(
     drivers: 'ipmi',
     address,
     ...files,
-    'kernel-arguments': 'console=ttyS0,115200',
+    'kernel-arguments': KERNEL_ARGUMENTS,
     'log-format': 'text',
   }
   return spawn(process.execPath, [main, 'run', ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)], {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { constants, zstdCompressSync } from 'node:zlib'
 import { cacheDirectory, cached, contentHash } from '../cache.ts'
+import { KERNEL_ARGUMENTS } from '../qemu.ts'
 import { run } from '../run.ts'
 import { bootDiskRecipe, createBootDisk, MIB, SECTOR, sha256Of } from './boot-disk.ts'
 import type { DiskImage } from './boot-disk.ts'
@@ -45,7 +46,7 @@ export async function buildTinyImage({
   const kernel = await debianKernel(cacheDir)
   const init = fileURLToPath(new URL('tiny-init.sh', import.meta.url))
   const recipe = [fileURLToPath(import.meta.url), init, BUSYBOX, ...bootDiskRecipe]
-  const key = contentHash([kernel.release, kernel.image, ...recipe.map((path) => readFileSync(path))])
+  const key = contentHash([kernel.release, kernel.image, KERNEL_ARGUMENTS, ...recipe.map((path) => readFileSync(path))])
   const directory = await cached(
     `tiny-${key}`,
     async (draft) => {
@@ -84,7 +85,7 @@ function tinyInitramfs(init: Uint8Array, modules: readonly string[]): Uint8Array
 }
 
 async function assembleDisk(directory: string, kernel: string, initramfs: string): Promise<void> {
-  const script = 'linux /vmlinuz console=ttyS0,115200 quiet\ninitrd /initramfs\nboot\n'
+  const script = `linux /vmlinuz ${KERNEL_ARGUMENTS} quiet\ninitrd /initramfs\nboot\n`
   const system = await createBootDisk(join(directory, 'tiny.raw'), directory, {
     bytes: IMAGE_BYTES,
     systemEndLba: (IMAGE_BYTES - MIB) / SECTOR,

@@ -34,6 +34,22 @@ const BENCHES: Record<
     about: 'fifty deployments while the site is cut off (R5)',
     load: () => import('../../sim/bench-wan-cut.ts'),
   },
+  kills: {
+    about: 'SIGKILL of the conductor at each journal point (R2); --points N, --lanes N',
+    load: () => import('../../sim/kills/bench.ts'),
+  },
+  takeover: {
+    about: 'take-over from a killed and from a stopped conductor (R3); --rounds N',
+    load: () => import('../../sim/kills/bench-takeover.ts'),
+  },
+  stalls: {
+    about: 'SIGSTOP of a conductor in the middle of its steps (R4); --stalls N, --lanes N',
+    load: () => import('../../sim/kills/bench-stalls.ts'),
+  },
+  durable: {
+    about: 'SIGKILL of the cloud under load: nothing acknowledged is lost (R10); --kills N',
+    load: () => import('../../sim/kills/bench-durable.ts'),
+  },
   ipmi: { about: 'BMC power polls per second and core (P4)', load: () => import('../../site-conductor/ipmi/bench.ts') },
   tftp: { about: 'TFTP rate with windowsize (P8)', load: () => import('../../site-conductor/tftp/bench.ts') },
   images: { about: 'image serving over HTTP (P9)', load: () => import('../../site-conductor/http-boot/bench.ts') },

@@ -93,7 +93,9 @@ async function startLocalConductor(api: Api, url: string): Promise<void> {
     const made = (await api.call('POST', `/sites/${sites[0]!.uuid}/enrol-tokens`, {})) as { token: string }
     await enrol({ url, token: made.token, dataDir })
   }
-  const { config } = resolveConfig({ flags: { dataDir, url, drivers: ['fake-hardware', 'ipmi'], boot: false } })
+  const { config } = resolveConfig({
+    flags: { dataDir, url, drivers: ['fake-hardware', 'ipmi', 'manual-management'], boot: false },
+  })
   const write = (line: string) => values.verbose && console.error(line)
   const conductor = await startConductor({
     config,

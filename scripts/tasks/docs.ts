@@ -5,8 +5,14 @@ import { ROUTES } from '../../cloud/api/routes.ts'
 import { breaking } from '../../cloud/openapi/breaking.ts'
 import { describe, type Document } from '../../cloud/openapi/document.ts'
 import { FAULTS } from '../../shared/faults.ts'
-import { PLANS, POWER_PLANS } from '../../cloud/plans.ts'
+import { CORE_DEPLOY, PLANS, POWER_PLANS } from '../../cloud/plans.ts'
+import { RESERVED } from '../../cloud/step-selection.ts'
 import { STATE_NAMES, STATES, TRANSITIONS, VERBS, type State, type Verb } from '../../shared/states.ts'
+
+import { driverFacts } from '../../site-conductor/driver.ts'
+import fakeHardware from '../../site-conductor/drivers/fake-hardware.ts'
+import ipmi from '../../site-conductor/drivers/ipmi.ts'
+import manualManagement from '../../site-conductor/drivers/manual-management.ts'
 
 const GENERATED = '<!-- Written by `npm run docs`. Change the table in the code instead. -->\n'
 
@@ -16,6 +22,7 @@ const pages: Record<string, string> = {
   'faults.md': faults(),
   'plans.md': plans(),
   [OPENAPI]: openapi(),
+  'steps.md': steps(),
 }
 
 const check = process.argv.includes('--check')
@@ -101,5 +108,63 @@ function plans(): string {
     )
     return `## ${kind}\n\n| # | Step | |\n|---|---|---|\n${rows.join('\n')}\n`
   })
-  return `# Plans\n\n${GENERATED}\nThe steps of each kind of task.\n\n${parts.join('\n')}`
+  const core = CORE_DEPLOY.map(
+    ({ step, priority, is }) => `| \`deploy.${step}\` | ${priority} | ${is.map((each) => each.step).join(', ')} |`,
+  )
+  const intro = [
+    'The steps of each kind of task. Cleaning, deployments, service and verification have more of them, or others: see [steps.md](steps.md).',
+    '',
+    "A deployment has Ironic's core steps, each as smaller ones (docs/adr/0005); other steps find their place by their priority:",
+    '',
+    '| Core step | Priority | Is |',
+    '|---|---|---|',
+    ...core,
+  ].join('\n')
+  return `# Plans\n\n${GENERATED}\n${intro}\n\n${parts.join('\n')}`
+}
+
+function steps(): string {
+  const rows = [fakeHardware, ipmi, manualManagement].flatMap((driver) => {
+    const { name, steps: offered = {} } = driverFacts(driver)
+    const merged = new Map<string, { of: string; needs: string; args: string; priorities: string[] }>()
+    for (const [kind, list] of Object.entries(offered)) {
+      for (const {
+        interface: iface,
+        of,
+        step,
+        priority,
+        abortable,
+        requires_ramdisk: ramdisk,
+        argsinfo = {},
+      } of list) {
+        const key = `${iface}.${step} ${of}`
+        const args = Object.entries(argsinfo).map(([arg, { required }]) => (required ? `${arg}*` : arg))
+        const needs = [ramdisk === false ? '' : 'ramdisk', abortable ? 'abortable' : ''].filter(Boolean).join(', ')
+        const entry = merged.get(key) ?? { of, needs, args: args.join(', '), priorities: [] }
+        entry.priorities.push(`${kind} ${priority}`)
+        merged.set(key, entry)
+      }
+    }
+    return [...merged].map(
+      ([key, { of, needs, args, priorities }]) =>
+        `| ${name} | \`${key.split(' ')[0]}\` | ${of} | ${priorities.join(', ')} | ${needs} | ${args} |`,
+    )
+  })
+  const lines = [
+    '# Steps to choose from',
+    '',
+    GENERATED,
+    'What drivers offer beside the [plans](plans.md), with the priority for each purpose: 0 is on request only. `stepPriorities` of a conductor changes them.',
+    '',
+    '| Driver | Step | Implementation | Priority | | Arguments (* needed) |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    'Automated cleaning and verification do every step with a priority, the highest first. A deployment has the core steps, those of the driver with a',
+    "priority, those of deploy templates that `instance_info.traits` names, and the request's `deploy_steps`; of two with the same name the later of these",
+    'wins, and priority 0 switches one off. `clean_steps`, `service_steps` and runbooks keep their order.',
+    '',
+    `With any interface: ${[...RESERVED].map((step) => `\`${step}\``).join(', ')}. \`hold\` parks the node until \`unhold\`; \`wait\` takes \`seconds\`, or waits for the agent's next call.`,
+  ]
+  return `${lines.join('\n')}\n`
 }

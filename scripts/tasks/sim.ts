@@ -1,11 +1,16 @@
 // `npm run sim`: the deterministic simulator, many seeds at once or one with its trace.
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import { FAULT_KINDS } from '../../sim/deterministic/mix.ts'
 import { runFleet } from '../../sim/deterministic/fleet.ts'
 import { INVARIANTS } from '../../sim/deterministic/judge.ts'
+import { MUTANTS } from '../../sim/deterministic/mutants/all.ts'
+import { lineOf, score, summary } from '../../sim/deterministic/mutants/score.ts'
+import { verify } from '../../sim/deterministic/mutants/verify.ts'
 import { runSeed } from '../../sim/deterministic/run.ts'
 import { readOptions } from '../options.ts'
 import { onShutdown } from '../shutdown.ts'
+import { writeReport } from '../vitest-report.ts'
 
 const HELP = `npm run sim [-- options]
 
@@ -15,9 +20,13 @@ processes fail, and looks whether every promise of the ownership protocol holds.
   --seeds N     how many, from --from on (default 200)
   --from S      the first seed (default 1)
   --minutes M   as many seeds as fit into M minutes, in place of --seeds
+  --report FILE write what came of it as vitest does: all seeds together are one test
   --jobs J      processes (default: one for each processor)
   --seed S      only this one
   --trace       with --seed: print everything that happens
+  --mutants     are the checks any good? Mistakes are put into the protocol, one at a time, and each must be caught within --seeds (300)
+  --only ID     with --mutants: this one; --rule R: those of one rule
+  --verify      with --mutants: does each pass types, and which do the unit tests beside it catch?
   --help        this text
 
 What must hold: ${Object.entries(INVARIANTS)
@@ -30,9 +39,14 @@ const values = readOptions(HELP, {
   seeds: { type: 'string' },
   from: { type: 'string' },
   minutes: { type: 'string' },
+  report: { type: 'string' },
   jobs: { type: 'string' },
   seed: { type: 'string' },
   trace: { type: 'boolean' },
+  mutants: { type: 'boolean' },
+  only: { type: 'string' },
+  rule: { type: 'string' },
+  verify: { type: 'boolean' },
 })
 onShutdown(() => undefined)
 
@@ -55,10 +69,24 @@ if (values.seed !== undefined) {
   process.exit(violations.length > 0 ? 1 : 0)
 }
 
+const jobs = Math.max(1, whole('jobs', values.jobs, availableParallelism()))
 const from = whole('from', values.from, 1)
+
+if (values.mutants) {
+  const mutants = MUTANTS.filter(({ id, rule }) => (values.only ?? id) === id && (values.rule ?? rule) === rule)
+  if (mutants.length === 0) {
+    console.error(`there is no such mutant; there are: ${MUTANTS.map(({ id }) => id).join(', ')}`)
+    process.exit(2)
+  }
+  if (values.verify) process.exit(verify(mutants, console.log) ? 0 : 1)
+  const seeds = whole('seeds', values.seeds, 300)
+  const { text, ok } = summary(await score({ mutants, seeds, from, jobs, said: (one) => console.log(lineOf(one)) }))
+  console.log(text)
+  process.exit(ok ? 0 : 1)
+}
+
 const end = values.minutes === undefined ? from + whole('seeds', values.seeds, 200) : Infinity
 const until = performance.now() + Number(values.minutes ?? Infinity) * 60_000
-const jobs = Math.max(1, whole('jobs', values.jobs, availableParallelism()))
 const started = performance.now()
 const sum = { runs: 0, virtualS: 0, tasks: 0, mutations: 0, commands: 0 }
 const bad: number[] = []
@@ -89,4 +117,11 @@ console.log(
   `${sum.runs} runs of ${(sum.virtualS / 3600).toFixed(1)} simulated hours in ${seconds.toFixed(1)} s (${(sum.runs / seconds / jobs).toFixed(1)} a second and process): ` +
     `${sum.commands} commands acknowledged, ${sum.tasks} tasks, ${sum.mutations} mutations at BMCs, ${bad.length} runs with violations`,
 )
+if (values.report !== undefined) {
+  const failed = bad.length > 0 ? 1 : 0
+  const [startTime, endTime] = [Date.now() - seconds * 1000, Date.now()]
+  const name = resolve(`sim/deterministic (${sum.runs} seeds)`)
+  writeReport(values.report, { passed: 1 - failed, failed, skipped: 0 }, { name, startTime, endTime, status: failed ? 'failed' : 'passed' }) // prettier-ignore
+}
+if (bad.length > 0) console.log(`seeds with violations: ${bad.join(', ')}`)
 process.exit(bad.length > 0 ? 1 : 0)

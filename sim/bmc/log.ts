@@ -19,6 +19,8 @@ export class CommandLog {
   readonly entries: LogEntry[] = []
   /** How often this BMC switched a machine from off to on (a cycle of a running one counts). */
   offToOn = 0
+  /** Datagrams in sessions that are no more, or never were: not answered. */
+  strays = 0
   readonly #keepReads: boolean
 
   /** `keepReads`: false keeps long benchmarks from filling memory with polls. */

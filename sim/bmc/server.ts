@@ -173,7 +173,10 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
 
   function inSession(wrapper: Uint8Array, frame: wrapper20.Session20): Buffer | undefined {
     const session = sessions.get(frame.sessionId)
-    if (!session?.keys) return undefined
+    if (!session?.keys) {
+      log.strays++
+      return undefined
+    }
     const message = wrapper20.unseal20(wrapper, frame, session.keys)
     if (!sessions.accept(session, frame.sequence) || frame.payloadType !== wrapper20.payloadType.ipmi) return undefined
     const request = decodeRequest(message)

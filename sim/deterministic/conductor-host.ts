@@ -29,8 +29,10 @@ export interface ConductorHostOptions {
   readonly credentials: Credentials
   readonly powerPollS: number
   readonly allowed: DriverWorld['allowed']
+  /** Something that may change a node begins in `process`; the answer: it has ended. */
+  working(process: Process, node: string): () => void
   /** Every frame that it sends. */
-  onFrame(conductor: string, frame: string): void
+  onFrame(conductor: string, frame: string, process: Process): void
 }
 
 const RESTART_MS = 2_000
@@ -72,12 +74,19 @@ export class ConductorHost {
 
   start(): void {
     if (this.isUp) return
-    const { world, id, lan, allowed, powerPollS } = this.#options
+    const { world, id, lan, allowed, powerPollS, working } = this.#options
     const process = new Process(id, world.clock, world.random.stream(`conductor ${id} ${this.#runs++}`))
     this.process = process
     this.tickets = new Map()
     world.say(id, 'starts')
-    const driver = simDriver({ conductor: id, process, lan, tickets: this.tickets, allowed })
+    const driver = simDriver({
+      conductor: id,
+      process,
+      lan,
+      tickets: this.tickets,
+      allowed,
+      working: (node) => working(process, node),
+    })
     const flags = { dataDir: '/nowhere', boot: false, powerPollS, agentTimeoutS: 120 }
     const log = logger({
       level: 'info',
@@ -129,10 +138,21 @@ export class ConductorHost {
       const once = await Journal.open(disk.mount(process))
       if (once.cutBytes === 0) disk.files.set('journal', twice)
       const again = await Journal.open(disk.mount(process))
-      return [once, again].map((journal) => JSON.stringify([...journal.entries]))
+      // Tasks have no order among each other.
+      const inOrder = ({ entries }: Journal) => [...entries].sort(([a], [b]) => (a < b ? -1 : 1))
+      return [once, again].map((journal) => JSON.stringify(inOrder(journal)))
     }
     const [once, again] = await read()
     return once === again
+  }
+
+  /** Tasks that its journal holds now. */
+  async journalled(): Promise<number> {
+    const { world, id } = this.#options
+    const disk = new SimDisk(world, `${id} at the end`)
+    for (const [name, bytes] of this.disk.files) disk.files.set(name, bytes)
+    const journal = await Journal.open(disk.mount(new Process(id, world.clock, world.random.stream('at the end'))))
+    return journal.entries.size
   }
 
   #exited(process: Process, why: string): void {
@@ -178,7 +198,7 @@ export class ConductorHost {
         }
         return {
           send: (frame) => {
-            onFrame(this.id, frame)
+            onFrame(this.id, frame, process)
             try {
               connection?.send(0, frame)
             } catch {

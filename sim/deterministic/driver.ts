@@ -24,6 +24,8 @@ export interface DriverWorld {
   readonly tickets: Map<string, string>
   /** Just before a packet of a mutation leaves, after the production check has let it pass. */
   allowed(cause: Cause, before: () => void): void
+  /** Something that may change the node begins; the answer: it has ended. */
+  working(node: string): () => void
 }
 
 type Named = Readonly<Record<string, (context: never, ...more: never[]) => unknown>>
@@ -60,7 +62,10 @@ export function simDriver(world: DriverWorld): Driver {
       Object.fromEntries(
         Object.entries(named ?? {}).map(([name, run]) => [
           name,
-          (context: never, ...more: never[]) => run(wrapped(context, `${kind}.${name}`) as never, ...more),
+          (context: never, ...more: never[]) => {
+            const act = () => run(wrapped(context, `${kind}.${name}`) as never, ...more)
+            return READS.test(name) ? act() : during(world.working((context as Context).node.node), act)
+          },
         ]),
       )
     const entries = Object.entries(implementation).map(([name, value]) => {
@@ -88,6 +93,17 @@ export function simDriver(world: DriverWorld): Driver {
       boot: { sim: wrapAll(boot, 'boot') as Implementation },
       deploy: { sim: wrapAll(deploy, 'deploy') as Implementation },
     },
+  }
+}
+
+/** These change nothing, and nobody waits for them. */
+const READS = /^(get_|validate|resume)/
+
+async function during(ended: () => void, act: () => unknown): Promise<unknown> {
+  try {
+    return await act()
+  } finally {
+    ended()
   }
 }
 
@@ -148,10 +164,11 @@ function deployModel(process: Process, lan: Lan, management: Implementation<Ipmi
   }
 
   return {
+    offers: { erase_devices_metadata: { clean: 99, abortable: true } },
     steps: {
       async wait_agent(context) {
         const machine = machineOf(context)
-        const token = context.task.context['boot_token']
+        const token = context.task.context['boot_token'] ?? 'none'
         for (const end = context.env.mono() + (context.site.agentTimeoutMs ?? 0); context.env.mono() < end;) {
           if ((await lan.ask(process, () => machine.agent?.token)) === token)
             return { context: { agent_url: machine.address } }

@@ -1,7 +1,10 @@
 // Runs many seeds on all processors: each worker process takes the next seed when it has ended one.
 import { fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunResult } from './run.ts'
+
+const LOOK_MS = 2_000
 
 export type SeedResult = RunResult | { readonly seed: number; readonly crashed: string }
 
@@ -12,35 +15,67 @@ export interface FleetOptions {
   readonly jobs: number
   /** More arguments for Node in each worker. */
   readonly execArgv?: readonly string[]
+  /** A seed that takes more of a processor than that does not end: its worker is killed. (The machine may have other things to do.) */
+  readonly limitCpuMs?: number
 }
 
 /** Resolves when every seed that was taken has been run. */
-export async function runFleet({ next, result, jobs, execArgv = [] }: FleetOptions): Promise<void> {
-  await Promise.all(Array.from({ length: jobs }, () => runWorker({ next, result, jobs, execArgv })))
+export async function runFleet(options: FleetOptions): Promise<void> {
+  await Promise.all(Array.from({ length: options.jobs }, () => runWorker(options)))
 }
 
-function runWorker({ next, result, execArgv = [] }: FleetOptions): Promise<void> {
+function runWorker(options: FleetOptions): Promise<void> {
+  const { next, result, execArgv = [], limitCpuMs = Infinity } = options
   return new Promise((resolve) => {
     let seed = next()
     if (seed === undefined) return resolve()
     const child = fork(join(import.meta.dirname, 'worker.ts'), { execArgv: [...execArgv] })
     const kill = () => void child.kill('SIGKILL')
     process.once('exit', kill)
-    child.send(seed)
+    let isLate = false
+    let begunCpuMs = 0
+    const send = (next: number) => {
+      begunCpuMs = cpuMsOf(child.pid)
+      child.send(next)
+    }
+    const watch = setInterval(() => {
+      if (cpuMsOf(child.pid) - begunCpuMs < limitCpuMs) return
+      isLate = true
+      kill()
+    }, LOOK_MS)
+    send(seed)
     child.on('message', (said) => {
       result(said as SeedResult)
       seed = next()
       if (seed === undefined) child.disconnect()
-      else child.send(seed)
+      else send(seed)
     })
     child.on('exit', (code, signal) => {
+      clearInterval(watch)
       process.off('exit', kill)
       // A worker that dies says something of the seed that it was at, too.
       if (seed !== undefined) {
-        result({ seed, crashed: `the worker ended with ${signal ?? code}` })
-        return void runWorker({ next, result, jobs: 1, execArgv }).then(resolve)
+        result({
+          seed,
+          crashed: isLate
+            ? `no end after ${limitCpuMs / 1000} s of computing`
+            : `the worker ended with ${signal ?? code}`,
+        })
+        return void runWorker(options).then(resolve)
       }
       resolve()
     })
   })
+}
+
+const TICKS_PER_S = 100
+
+/** What a process has used of processors so far (proc(5): utime and stime); 0 when it is gone. */
+function cpuMsOf(pid: number | undefined): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+    return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_S
+  } catch {
+    return 0
+  }
 }

@@ -85,6 +85,16 @@ export class HubHost {
     })
   }
 
+  /** The socket of a conductor that has a session on it and works at both ends, as far as anybody can see from outside. */
+  servedPeer(conductor: string): Peer | undefined {
+    return [...this.#peers].find(
+      (peer) =>
+        peer.conductor === conductor &&
+        peer.connection.isWhole &&
+        ((peer.attachment as { session?: number } | undefined)?.session ?? 0) > 0,
+    )
+  }
+
   /** The object goes, sockets and attachments stay. What it had under way goes on by itself. */
   evict(): void {
     this.#options.world.say('hub', 'evicted')
@@ -121,6 +131,8 @@ export class HubHost {
       sql: new SimDatabase(data, process, world, faults),
       env: process.env,
       alarm: { set: async (at) => this.#setAlarm(at) },
+      // No machine of the simulation is inspected.
+      blobs: { put: () => Promise.reject(new Error('nobody keeps blobs here')) },
       peers: () => [...this.#peers],
       changed: () => undefined,
       log: (level, event, fields) => level !== 'info' && world.say('hub', `${event} ${JSON.stringify(fields ?? {})}`),

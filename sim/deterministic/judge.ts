@@ -1,8 +1,8 @@
-// The invariants, looked at from outside: by what the BMCs did, by what the hub promised, and by what the database holds.
-import { TRANSITIONS } from '../../shared/states.ts'
+// The invariants, looked at from outside while a run goes on: by what the BMCs did and by what hub and conductors said. What the database
+// holds when all is quiet: verdict.ts.
 import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
-import type { Step, ToConductor } from '../../shared/protocol.ts'
+import type { FromConductor, Step, ToConductor } from '../../shared/protocol.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
@@ -10,40 +10,71 @@ import type { World } from './world.ts'
 
 /** What must always hold; the names stand in the reports of violations. */
 export const INVARIANTS = {
-  'bmc-epoch': 'the epochs of the mutations that a BMC accepts never go back',
+  'bmc-epoch': 'the epochs of the mutations that a BMC accepts never go back, and no two conductors share one',
   'lease-or-tenure': 'nothing is changed at a BMC outside of lease ∪ tenure, as the hub promised them',
   overlap: 'no two conductors may act on one node at the same moment',
   doubled: 'no step of a task changes the power twice',
   'not-idempotent': 'no cycle and no reset goes to a BMC',
-  settles: 'every accepted task settles once the faults have ended',
+  settles: 'every accepted task settles once the faults have ended, and not by its deadline',
   'settles-once': 'a task settles exactly once',
   edges: 'every change of state is an edge of the table, and starts where the last one ended',
   journal: 'a journal that is replayed twice says the same',
-  durable: 'what was acknowledged is in the database',
+  durable: 'what was acknowledged is in the database, and so is its event',
   ring: 'no conductor has more than one node over its quota when all is quiet',
   truth: 'when all is quiet the database says of a machine what is so',
   secret: 'no secret is in any frame',
-  intent: 'nothing is changed by a step whose intent is not stored',
+  intent: 'nothing is changed by a step whose intent is not stored, with what shuts its conductor out',
+  owner: 'only the owner of a node gets a permit for it',
+  released: 'a node is given back when nothing that may change it is under way any more',
+  alive: 'a conductor that is connected and has its lease is not declared dead',
+  outcome: 'a task that has ended well has left the power as its last step says',
+  steps: 'a task that is done has done each of its steps, one after another',
+  refused: 'what the hub refuses is in the audit log',
+  fencing: 'losing a node fails no task, nor do restarts, lost journals and new connections',
+  serves: 'when all is quiet each node is driven, and no journal holds anything',
 } as const
 export type Invariant = keyof typeof INVARIANTS
 
 /** Of a frame in the trace: type, ids and epoch come first. */
 const FRAME_CHARACTERS = 160
 
-const EDGES = new Set(TRANSITIONS.map(([from, trigger, to]) => `${from}|${trigger}|${to}`))
+type Said<T> = Extract<FromConductor, { type: T }>
+
+const STORED =
+  'SELECT t.state, t.intent, n.conductor, n.bmc_session FROM tasks t JOIN nodes n ON n.uuid = t.node WHERE t.id = ?'
+const OWNED =
+  'SELECT t.state, n.conductor, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
+
+interface Permit {
+  readonly process: Process
+  readonly step: number
+}
 
 export class Judge {
   /** Commands whose success was told, with what they answered. */
   readonly acknowledged: { readonly command: HubCommand; readonly value: unknown }[] = []
   mutations = 0
+  /** Tasks that acted by their tenure while the hub could not hear of it: one that outlives its tenure begins its unheard steps again. */
+  readonly byTenure = new Set<string>()
+  /** Frames by which the hub refused what a conductor said. */
+  refusals = 0
+  machines: readonly Machine[] = []
   readonly #world: World
   readonly #data: FileDatabase
   readonly #secrets: readonly string[]
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
-  readonly #epochs = new Map<string, number>()
+  /** Per BMC: the highest epoch under which it was changed, and by whom. */
+  readonly #epochs = new Map<string, { epoch: number; conductor: string }>()
+  readonly #tasks = new Map<string, { node: string; steps: readonly Step[] }>()
+  readonly #ends = new Set<string>()
+  /** Questions of conductors by their numbers; and per task the last one that the hub said yes to. */
+  readonly #intents = new Map<string, Permit>()
+  readonly #permits = new Map<string, Permit>()
   /** Per node, each conductor's last proof of its right, to be tried again. */
   readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
+  /** What may change a node and is under way, per process. */
+  readonly #work = new Map<Process, Map<string, number>>()
   readonly #told = new Set<string>()
 
   constructor(world: World, data: FileDatabase, secrets: readonly string[]) {
@@ -55,24 +86,43 @@ export class Judge {
   /** The hub sends a frame: what it promises with it. */
   sent(conductor: string, frame: string): void {
     this.#frame(`hub → ${conductor}`, frame)
-    if (!/^\{"type":"(welcome|lease|proceed)"/.test(frame)) return
+    if (!/^\{"type":"(welcome|lease|proceed|task|fenced)"/.test(frame)) return
     const message = JSON.parse(frame) as ToConductor
     const until = (ms: number) => this.#world.clock.now + ms
     if (message.type === 'welcome') this.#later(this.#leaseUntil, conductor, until(message.leaseMs))
-    if (message.type === 'proceed') this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
+    if (message.type === 'fenced') this.refusals++
+    if (message.type === 'task') this.#tasks.set(message.id, { node: message.node, steps: message.steps })
+    if (message.type === 'proceed') {
+      this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
+      void this.#permitted(conductor, message.id, message.rid)
+    }
     if (message.type !== 'lease') return
     this.#later(this.#leaseUntil, conductor, until(message.ms))
     for (const [task, ms] of Object.entries(message.tenures)) this.#later(this.#tenureUntil, task, until(ms))
   }
 
-  heard(conductor: string, frame: string): void {
+  heard(conductor: string, frame: string, process: Process): void {
     this.#frame(`${conductor} → hub`, frame)
+    if (!/^\{"type":"(intent|result|released)"/.test(frame)) return
+    const message = JSON.parse(frame) as FromConductor
+    if (message.type === 'intent')
+      this.#intents.set(`${conductor} ${message.id} ${message.rid}`, { process, step: message.step })
+    if (message.type === 'result') void this.#ended(conductor, message)
+    if (message.type === 'released' && this.#work.get(process)?.get(message.node))
+      this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)
   }
 
   #frame(way: string, frame: string): void {
     if (!/^\{"type":"(renew|lease|notes|ack)"/.test(frame)) this.#world.say(way, frame.slice(1, FRAME_CHARACTERS))
     for (const secret of this.#secrets)
       if (frame.includes(secret)) this.#complain('secret', `${frame.slice(0, 80)}… holds a password`)
+  }
+
+  working(process: Process, node: string): () => void {
+    const work = this.#work.get(process) ?? new Map<string, number>()
+    this.#work.set(process, work)
+    work.set(node, (work.get(node) ?? 0) + 1)
+    return () => work.set(node, work.get(node)! - 1)
   }
 
   /** The production check has just let a packet of a mutation pass. */
@@ -85,6 +135,17 @@ export class Judge {
         'lease-or-tenure',
         `${show(cause)} acts ${Math.round(now - Math.max(lease, tenure))} ms after its time`,
       )
+    if (cause.task !== undefined && cause.step !== 'fence') {
+      const permit = this.#permits.get(cause.task)
+      const step = permit && this.#tasks.get(cause.task)?.steps[permit.step]
+      const isPermitted = permit?.process === process && `${step?.interface}.${step?.step}` === cause.step
+      if (!isPermitted && now <= tenure) this.byTenure.add(cause.task)
+      else if (!isPermitted)
+        this.#complain(
+          'intent',
+          `${show(cause)} acts by a permit for ${permit ? `${step?.interface}.${step?.step}` : 'nothing'}`,
+        )
+    }
     const rights = this.#rights.get(cause.node) ?? new Map<string, { process: Process; before: () => void }>()
     this.#rights.set(cause.node, rights)
     for (const [other, right] of rights) {
@@ -100,20 +161,12 @@ export class Judge {
     if (cause === undefined) return this.#complain('intent', `${what} at ${machine.address} by nobody`)
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
     if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
-    const highest = this.#epochs.get(machine.address) ?? 0
-    if (cause.epoch < highest)
-      this.#complain('bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest}`)
-    this.#epochs.set(machine.address, Math.max(highest, cause.epoch))
-  }
-
-  /** All is quiet: what the database and the machines say at the end. */
-  async final(machines: readonly Machine[], powerFailures: number): Promise<void> {
-    await this.#edges()
-    await this.#settled()
-    await this.#transitions(machines, powerFailures)
-    await this.#durable()
-    await this.#ring()
-    await this.#truth(machines)
+    const highest = this.#epochs.get(machine.address)
+    if (highest !== undefined && cause.epoch < highest.epoch)
+      this.#complain('bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`)
+    else if (highest?.epoch === cause.epoch && highest.conductor !== cause.conductor)
+      this.#complain('bmc-epoch', `${show(cause)}: ${what}, and ${highest.conductor} has the same epoch`)
+    else this.#epochs.set(machine.address, { epoch: cause.epoch, conductor: cause.conductor })
   }
 
   async openTasks(): Promise<number> {
@@ -121,89 +174,52 @@ export class Judge {
     return Number(row![0])
   }
 
+  acknowledge(command: HubCommand, value: unknown): void {
+    this.acknowledged.push({ command, value })
+  }
+
+  /** As the hub promised it, and as everybody who looks at a clock knows. */
+  hasLease(conductor: string): boolean {
+    return (this.#leaseUntil.get(conductor) ?? 0) > this.#world.clock.now
+  }
+
   complain(rule: Invariant, what: string): void {
     this.#complain(rule, what)
   }
 
-  async #edges(): Promise<void> {
-    const at = new Map<unknown, unknown>()
-    const sql = `SELECT node, body ->> '$.from', body ->> '$.trigger', body ->> '$.to' FROM events WHERE type = 'node.provision_state' ORDER BY id`
-    for (const [node, from, trigger, to] of await this.#data.all(sql)) {
-      if (!EDGES.has(`${from}|${trigger}|${to}`)) this.#complain('edges', `${from} –${trigger}→ ${to}`)
-      if (at.has(node) && at.get(node) !== from)
-        this.#complain('edges', `node was ${at.get(node)}, then moved from ${from}`)
-      at.set(node, to)
-    }
-  }
-
-  async #settled(): Promise<void> {
-    const open = await this.#data.all("SELECT id, kind, node, conductor, done_steps FROM tasks WHERE state = 'open'")
-    for (const row of open) this.#complain('settles', `task ${row.join(' ')} is still open`)
-    const ends = await this.#data.all(
-      "SELECT task, count(*) FROM events WHERE type IN ('task.done', 'task.failed', 'task.cancelled') GROUP BY task HAVING count(*) > 1",
-    )
-    for (const [task, count] of ends) this.#complain('settles-once', `task ${task} settled ${count} times`)
-  }
-
-  async #transitions(machines: readonly Machine[], powerFailures: number): Promise<void> {
-    const counts = new Map<string, { on: number; off: number }>()
-    for (const { changes } of machines)
-      for (const { to, cause } of changes) {
-        if (cause?.task === undefined) continue
-        const count = counts.get(cause.task) ?? { on: 0, off: 0 }
-        count[to]++
-        counts.set(cause.task, count)
-      }
-    for (const [task, { on, off }] of counts) {
-      const [row] = await this.#data.all('SELECT steps FROM tasks WHERE id = ?', [task])
-      const names = row === undefined ? [] : (JSON.parse(String(row[0])) as Step[]).map(({ step }) => step)
-      const most = (end: string) => names.filter((name) => name.endsWith(end)).length + powerFailures
-      if (on > most('power_on') || off > most('power_off'))
-        this.#complain('doubled', `task ${task} switched on ${on} and off ${off} times`)
-    }
-  }
-
-  async #durable(): Promise<void> {
-    const deleted = new Set(
-      this.acknowledged.flatMap(({ command }) => (command.kind === 'node.delete' ? [command.node] : [])),
-    )
-    for (const { command, value } of this.acknowledged) {
-      const { task, uuid } = (value ?? {}) as { task?: string | null; uuid?: string }
-      const found = async (sql: string, id: string) => (await this.#data.all(sql, [id])).length > 0
-      if (task && !(await found('SELECT 1 FROM tasks WHERE id = ?', task)))
-        this.#complain('durable', `${command.kind} answered task ${task}, which does not exist`)
-      if (uuid && !deleted.has(uuid) && !(await found('SELECT 1 FROM nodes WHERE uuid = ?', uuid)))
-        this.#complain('durable', `${command.kind} answered node ${uuid}, which does not exist`)
-    }
-  }
-
-  async #ring(): Promise<void> {
-    const members = await this.#data.all(
-      'SELECT id, weight, (SELECT count(*) FROM nodes WHERE conductor = conductors.id) FROM conductors WHERE horizon_ms IS NOT NULL AND NOT draining',
-    )
-    const [[all] = [0]] = await this.#data.all('SELECT count(*) FROM nodes WHERE conductor IS NOT NULL')
-    const weights = members.reduce((sum, [, weight]) => sum + Number(weight), 0)
-    for (const [id, weight, held] of members) {
-      const quota = (Number(all) * Number(weight)) / weights
-      if (Math.abs(Number(held) - quota) > 1)
-        this.#complain('ring', `${id} holds ${held} of ${all}, its quota is ${quota}`)
-    }
-  }
-
-  async #truth(machines: readonly Machine[]): Promise<void> {
-    for (const machine of machines) {
-      const [row] = await this.#data.all(
-        'SELECT provision_state, power_state, maintenance, instance_info FROM nodes WHERE uuid = ?',
-        [machine.node],
+  /** The permit for a step: its intent is stored by now, for the one who owns the node, with what shuts this one out later. */
+  async #permitted(conductor: string, id: string, rid: number): Promise<void> {
+    const intent = this.#intents.get(`${conductor} ${id} ${rid}`)
+    if (intent !== undefined) this.#permits.set(id, intent)
+    // The database answers at once: nothing can have happened since the frame went out.
+    const [row] = await this.#data.all(STORED, [id])
+    if (row === undefined || row[0] !== 'open') return
+    const [, text, owner, bmcSession] = row
+    const stored = JSON.parse(String(text)) as { step?: number; bmcSession?: string | null } | null
+    if (stored?.step !== intent?.step)
+      this.#complain('intent', `${conductor} may begin a step whose intent is not stored`)
+    if (owner !== conductor) this.#complain('owner', `${conductor} may begin a step at a node of ${String(owner)}`)
+    if (stored?.bmcSession && stored.bmcSession !== bmcSession)
+      this.#complain(
+        'intent',
+        `${conductor} acts in BMC session ${stored.bmcSession}, its successor would hear of ${String(bmcSession)}`,
       )
-      if (row === undefined) continue
-      const [state, power, maintenance, instance] = row
-      if (!maintenance && state !== 'enroll' && power !== `power ${machine.power()}`)
-        this.#complain('truth', `${machine.address} is ${machine.power()}, its node in ${state} says ${power}`)
-      const { image_source: image = 'none' } = JSON.parse(String(instance)) as { image_source?: string }
-      if (state === 'active' && machine.disk !== image)
-        this.#complain('truth', `${machine.address} is active with ${image}, its disk holds ${machine.disk}`)
-    }
+  }
+
+  /** A task has ended well, says whoever may say so: is the power of its machine as its last step left it? */
+  async #ended(conductor: string, { id, epoch, outcome }: Said<'result'>): Promise<void> {
+    if (!outcome.ok || this.#ends.has(id)) return
+    this.#ends.add(id)
+    const task = this.#tasks.get(id)
+    const last = task?.steps.findLast((step) => step.interface === 'power' && /_(on|off)$/.test(step.step))
+    const machine = this.machines.find(({ node }) => node === task?.node)
+    if (last === undefined || machine === undefined) return
+    const [row] = await this.#data.all(OWNED, [id])
+    if (row?.[0] !== 'open' || row[1] !== conductor || row[2] !== epoch) return
+    const wanted = last.step.endsWith('_on') ? 'on' : 'off'
+    // What no command did is nobody's fault.
+    if (machine.power() !== wanted && machine.changes.at(-1)?.cause !== undefined)
+      this.#complain('outcome', `task ${id} says ${last.step} and done, ${machine.address} is ${machine.power()}`)
   }
 
   /** Each once: a broken run would say it a thousand times. */

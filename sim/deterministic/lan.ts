@@ -2,6 +2,7 @@
 // behalf it was sent: the judge asks. 1. What a stopped host has not put on the wire yet, it puts there when it goes on.
 import type { Env as IpmiEnv } from '../../site-conductor/ipmi/env.ts'
 import type { Machine } from './machine.ts'
+import type { LanMix } from './mix.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
 
@@ -14,25 +15,17 @@ export interface Cause {
   readonly step: string
 }
 
-export interface LanFaults {
-  /** Probabilities per datagram. */
-  loss: number
-  doubled: number
-  /** One way, in ms, at most. */
-  latencyMs: number
-  /** How long a packet may stay in the host that sends it, in ms: there it is overtaken by a stop. */
-  hostMs: number
-}
+const LATE_MS = 8_000
 
 export class Lan {
-  readonly faults: LanFaults
+  readonly faults: { -readonly [K in keyof LanMix]: LanMix[K] }
   readonly machines = new Map<string, Machine>()
   readonly #world: World
   readonly #random
 
-  constructor(world: World, faults: LanFaults) {
+  constructor(world: World, faults: LanMix) {
     this.#world = world
-    this.faults = faults
+    this.faults = { ...faults }
     this.#random = world.random.stream('lan')
   }
 
@@ -52,6 +45,7 @@ export class Lan {
             const machine = this.machines.get(address)
             if (machine === undefined) return
             const bytes = Uint8Array.from(packet)
+            if (cause?.task !== undefined && this.#random.chance(this.faults.stall)) this.#stall(process, cause)
             this.#go(process, () => {
               const answer = machine.receive(bytes, cause)
               if (answer === undefined) return
@@ -76,14 +70,25 @@ export class Lan {
     })
   }
 
+  /** The host stops before the packet that it sends now has left it, for longer than a lease and shorter than a BMC's session lives. */
+  #stall(process: Process, { conductor, step }: Cause): void {
+    const forMs = this.#random.between(17_500, 58_000)
+    this.#world.say('FAULT', `stall of ${conductor} at ${step} for ${Math.round(forMs)} ms`)
+    process.stop(forMs, this.#random.chance(0.5))
+  }
+
   #go(from: Process | undefined, arrive: () => void): void {
-    const { loss, doubled, latencyMs, hostMs } = this.faults
+    const { loss, doubled, latencyMs, hostMs, late } = this.faults
     const copies = this.#random.chance(doubled) ? 2 : 1
     const travel = () => {
       for (let copy = 0; copy < copies; copy++)
-        if (!this.#random.chance(loss)) this.#world.clock.after(this.#random.between(0.1, latencyMs), arrive)
+        if (!this.#random.chance(loss)) this.#world.clock.after(this.#travelMs(latencyMs, late), arrive)
     }
     if (from === undefined || hostMs === 0) return travel()
     this.#world.clock.after(this.#random.between(0, hostMs), () => from.leave(travel))
+  }
+
+  #travelMs(latencyMs: number, late: number): number {
+    return this.#random.between(0.1, late > 0 && this.#random.chance(late) ? LATE_MS : latencyMs)
   }
 }

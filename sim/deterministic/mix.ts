@@ -1,7 +1,9 @@
 // What goes wrong in a run: each seed has faults of some kinds and none of others (swarm testing), so that rare combinations come about.
+// A mix has a flavour, which says what the run is about and so what may be asked of it.
 import type { Random } from './random.ts'
 
 export interface Mix {
+  readonly flavour: Flavour
   readonly conductors: number
   readonly machines: number
   /** Faults happen, and people ask for things, for so long. */
@@ -9,7 +11,7 @@ export interface Mix {
   /** Sessions that a BMC has room for. */
   readonly sessionLimit: number
   readonly database: { readonly latencyMs: number; readonly failure: number }
-  readonly lan: { readonly loss: number; readonly doubled: number; readonly latencyMs: number; readonly hostMs: number }
+  readonly lan: LanMix
   readonly wanLatencyMs: number
   /** null: the default of production. */
   readonly tenureMs: number | null
@@ -17,17 +19,58 @@ export interface Mix {
   readonly faults: Partial<Record<FaultKind, number>>
 }
 
+export interface LanMix {
+  /** Probabilities per datagram. */
+  readonly loss: number
+  readonly doubled: number
+  /** One way, in ms, at most. */
+  readonly latencyMs: number
+  /** How long a packet may stay in the host that sends it, in ms: there it is overtaken by a stop. */
+  readonly hostMs: number
+  /** Probability that a packet takes seconds, behind all that were sent after it. */
+  readonly late: number
+  /** Probability that a host stops while a packet of a task's mutation is still in it. */
+  readonly stall: number
+}
+
+/**
+ * `any`: whatever there is. `gentle`: nothing but restarts, lost journals and new connections, after which no task may have failed.
+ * `stalled`: hosts stop with a mutation in them, so that only the fence at the BMC is left. `margin`: BMCs that cannot fence.
+ * `late`: packets that arrive seconds late. `clocks`: the hub's wall clock is set, and it lives on. `lone`: conductors that come and go, so
+ * that tenures are given, kept and no longer given.
+ */
+export const FLAVOURS = ['any', 'gentle', 'stalled', 'margin', 'late', 'clocks', 'lone'] as const
+export type Flavour = (typeof FLAVOURS)[number]
+
 export const FAULT_KINDS = [
   'conductor.kill', 'conductor.stop', 'conductor.freeze', 'conductor.pause', 'wan.cut', 'wan.reset', 'hub.kill', 'hub.evict', 'hub.freeze',
-  'disk.fail', 'bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'clock.jump', 'power.fails',
+  'disk.fail', 'bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'clock.jump', 'power.fails', 'journal.lose', 'hub.clock',
+  'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance',
 ] as const // prettier-ignore
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
+/** What a person does, rather than what breaks. */
+const PEOPLE = ['conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance'] as const
+const OF_BMCS = ['bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'power.fails'] as const
+/** After these a hub knows of leases only what is stored, by the clock that was set meanwhile. */
+const HUB_RESTARTS = ['hub.kill', 'hub.evict', 'hub.freeze'] as const
+const GENTLE = ['conductor.kill', 'conductor.stop', 'wan.reset', 'hub.evict', 'journal.lose', ...PEOPLE] as const
+/** Restarts of the one conductor that a gentle run is about leave time for the firmware to find it again. */
+export const GENTLE_DOWN_MS = 1_500
+
+type Draft = { -readonly [K in Exclude<keyof Mix, 'lan'>]: Mix[K] } & {
+  lan: { -readonly [K in keyof LanMix]: LanMix[K] }
+}
+
 export function drawMix(random: Random): Mix {
-  const faults: Partial<Record<FaultKind, number>> = {}
+  const faults: Draft['faults'] = {}
   const wild = random.between(0.1, 0.6)
-  for (const kind of FAULT_KINDS) if (random.chance(wild)) faults[kind] = random.between(15_000, 150_000)
-  return {
+  for (const kind of FAULT_KINDS) {
+    const [isDrawn, meanMs] = [random.chance(wild), random.between(15_000, 150_000)]
+    if (isDrawn && kind !== 'hub.clock') faults[kind] = meanMs
+  }
+  const draft: Draft = {
+    flavour: 'any',
     conductors: random.pick([1, 2, 2, 2, 3, 3]),
     machines: random.int(2, 5),
     stormMs: random.between(120_000, 400_000),
@@ -38,9 +81,84 @@ export function drawMix(random: Random): Mix {
       doubled: random.chance(0.3) ? random.between(0, 0.2) : 0,
       latencyMs: random.pick([1, 5, 200]),
       hostMs: random.pick([0, 2]),
+      late: 0,
+      stall: 0,
     },
     wanLatencyMs: random.pick([2, 20, 150]),
     tenureMs: random.pick([null, null, 0, 60_000]),
     faults,
   }
+  flavours[random.pick(WEIGHTED)](draft, random)
+  return draft
+}
+
+const WEIGHTED: readonly Flavour[] = [
+  'any',
+  'any',
+  'any',
+  'any',
+  'gentle',
+  'stalled',
+  'margin',
+  'late',
+  'clocks',
+  'lone',
+]
+
+const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
+  any() {},
+  gentle(mix, random) {
+    mix.flavour = 'gentle'
+    without(
+      mix,
+      FAULT_KINDS.filter((kind) => !(GENTLE as readonly FaultKind[]).includes(kind)),
+    )
+    mix.faults['journal.lose'] ??= random.between(15_000, 60_000)
+    // A BMC keeps the sessions of processes that died for a minute.
+    mix.sessionLimit = 64
+    mix.database = { ...mix.database, failure: 0 }
+    Object.assign(mix.lan, { loss: 0, latencyMs: Math.min(5, mix.lan.latencyMs) })
+  },
+  stalled(mix, random) {
+    mix.flavour = 'stalled'
+    mix.conductors = Math.max(2, mix.conductors)
+    mix.sessionLimit = 64
+    // With a tenure there is no successor whom the stalled packet could meet.
+    mix.tenureMs = 0
+    Object.assign(mix.lan, { hostMs: 2, stall: random.between(0.03, 0.15) })
+  },
+  margin(mix) {
+    mix.flavour = 'margin'
+    mix.conductors = Math.max(2, mix.conductors)
+    // Where there is no fence, what is in a host when it stops is beyond everybody's reach.
+    mix.lan.hostMs = 0
+  },
+  late(mix, random) {
+    mix.flavour = 'late'
+    mix.sessionLimit = 64
+    Object.assign(mix.lan, { loss: 0, late: random.between(0.02, 0.2) })
+    // A session that could not be closed, and a person's call whose session nobody knows of, leave what is late to itself.
+    without(mix, [...OF_BMCS, 'node.call'])
+  },
+  clocks(mix, random) {
+    mix.flavour = 'clocks'
+    mix.conductors = Math.max(2, mix.conductors)
+    mix.faults['hub.clock'] = random.between(15_000, 60_000)
+    mix.faults['wan.cut'] ??= random.between(15_000, 60_000)
+    without(mix, HUB_RESTARTS)
+    mix.database = { ...mix.database, failure: 0 }
+    // A tenure is a moment on the hub's wall clock.
+    mix.tenureMs = 0
+  },
+  lone(mix, random) {
+    mix.flavour = 'lone'
+    mix.conductors = 2
+    mix.tenureMs = random.pick([null, null, 60_000])
+    for (const kind of ['conductor.kill', 'wan.cut', 'conductor.freeze'] as const)
+      mix.faults[kind] = random.between(15_000, 60_000)
+  },
+}
+
+function without(mix: Draft, kinds: readonly FaultKind[]): void {
+  for (const kind of kinds) delete mix.faults[kind]
 }

@@ -29,25 +29,51 @@ export class Operators {
   async #own(machine: Machine, index: number): Promise<void> {
     const { world } = this.#stage
     const random = world.random.stream(`operator ${index}`)
-    while (machine.node === '' && !this.#over) {
-      await world.clock.wait(random.between(500, 8_000))
-      const node = {
-        driver: 'ipmi',
-        name: `node-${index}`,
-        automated_clean: random.chance(0.3),
-        driver_info: { ipmi_address: machine.address, ipmi_username: 'admin', ipmi_password: BMC_PASSWORD },
-      }
-      const made = await this.#ask({ kind: 'node.create', node } as Wish)
-      if (made.ok) machine.node = (made.value as { uuid: string }).uuid
-    }
     while (!this.#over) {
+      if (machine.node === '') {
+        await this.#create(machine, index, random)
+        continue
+      }
       await world.clock.wait(random.pick([random.between(200, 3_000), random.between(1_000, 20_000)]))
       const [row] = await this.#data.all('SELECT provision_state, power_state FROM nodes WHERE uuid = ?', [
         machine.node,
       ])
-      if (row === undefined || this.#over) continue
-      await this.#want(machine.node, String(row[0]), random)
+      if (this.#over) return
+      if (row === undefined) {
+        machine.node = '' // deleted, although the answer was lost
+        continue
+      }
+      const state = String(row[0])
+      if ((state === 'available' || state === 'manageable') && random.chance(0.04)) await this.#delete(machine)
+      else await this.#want(machine.node, state, random)
     }
+  }
+
+  async #create(machine: Machine, index: number, random: Random): Promise<void> {
+    const { world } = this.#stage
+    await world.clock.wait(random.between(500, 8_000))
+    if (this.#over) return
+    const login = { ipmi_address: machine.address, ipmi_username: 'admin', ipmi_password: BMC_PASSWORD }
+    const node = {
+      driver: 'ipmi',
+      name: `node-${index}`,
+      automated_clean: random.chance(0.3),
+      driver_info: { ...login, ...(random.chance(0.3) ? { force_power_state_during_sync: true } : {}) },
+    }
+    const made = await this.#ask({ kind: 'node.create', node } as Wish)
+    if (made.ok) machine.node = (made.value as { uuid: string }).uuid
+    else if (made.fault.code === 'conflict') await this.#find(machine, `node-${index}`)
+  }
+
+  /** Its creation was carried out although the answer was lost. */
+  async #find(machine: Machine, name: string): Promise<void> {
+    const [row] = await this.#data.all('SELECT uuid FROM nodes WHERE name = ?', [name])
+    if (row !== undefined) machine.node = String(row[0])
+  }
+
+  async #delete(machine: Machine): Promise<void> {
+    const gone = await this.#ask({ kind: 'node.delete', node: machine.node } as Wish)
+    if (gone.ok || gone.fault.code === 'not_found') machine.node = ''
   }
 
   async #want(node: string, state: string, random: Random): Promise<void> {
@@ -94,7 +120,7 @@ export class Operators {
       'operator',
       `${command.kind} ${what} ${'node' in command && typeof command.node === 'string' ? `…${command.node.slice(-4)}` : ''}: ${short}`,
     )
-    if (result.ok) judge.acknowledged.push({ command, value: result.value })
+    if (result.ok) judge.acknowledge(command, result.value)
     return result
   }
 }

@@ -15,6 +15,7 @@ import { BMC_PASSWORD, Machine } from './machine.ts'
 import { drawMix, type Mix } from './mix.ts'
 import { Operators } from './operators.ts'
 import { Storm } from './storm.ts'
+import { verdict } from './verdict.ts'
 import { World } from './world.ts'
 
 const SITE = { organisation: 'organisation', site: 'site' }
@@ -22,6 +23,7 @@ const POWER_POLL_S = 30
 /** After the storm every task must have settled by then: a tenure, a lease, and a task's own steps and undoing. */
 const PEACE_MS = 3 * 60 * 60_000
 const LOOK_MS = 10_000
+const ASK_MS = 20_000
 /** Two sweeps of the power poll, and what reporting takes. */
 const SWEEPS_MS = 2.5 * POWER_POLL_S * 1000
 
@@ -40,6 +42,7 @@ export interface RunResult {
   readonly virtualS: number
 }
 
+let migrations: ReturnType<typeof readMigrations> | undefined
 let credentials: Promise<Credentials> | undefined
 
 /** Keys cost time and are in no trace: one set serves all runs of a process. */
@@ -72,11 +75,13 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
       }
       const host: ConductorHost = new ConductorHost({
         world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed,
-        onFrame: (from, frame) => judge.heard(from, frame),
+        working: (process, node) => judge.working(process, node),
+        onFrame: (from, frame, process) => judge.heard(from, frame, process),
       }) // prettier-ignore
       host.wire.latencyMs = mix.wanLatencyMs
       return host
     })
+    const firmware = world.random.stream('firmware')
     const machines = Array.from({ length: mix.machines }, (_, index) => {
       const boots = (machine: Machine) =>
         hosts
@@ -85,9 +90,11 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
           .find(Boolean)
       const machine = new Machine(world, index, boots, mix.sessionLimit)
       machine.onMutation = (at, cause, what) => judge.mutation(at, cause, what)
+      if (mix.flavour === 'margin') machine.bmc.faults.closing = firmware.pick(['refused', 'asker', 'pretended'])
       lan.machines.set(machine.address, machine)
       return machine
     })
+    judge.machines = machines
     const stage = { world, mix, hub, conductors: hosts, machines, judge }
     for (const host of hosts) void host.enrol().then(() => host.start())
     const [storm, operators] = [new Storm(stage), new Operators(stage, data)]
@@ -99,16 +106,25 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
 
     operators.end()
     storm.end()
-    Object.assign(lan.faults, { loss: 0, doubled: 0 })
+    Object.assign(lan.faults, { loss: 0, doubled: 0, late: 0, stall: 0 })
     database.failure = 0
     world.say('PEACE', 'everything works again')
     const end = clock.now + PEACE_MS
-    while (clock.now < end) {
-      await clock.run(clock.now + LOOK_MS)
-      if ((await judge.openTasks()) === 0 && hosts.every((host) => host.isUp)) break
+    const settle = async () => {
+      while (clock.now < end) {
+        await clock.run(clock.now + LOOK_MS)
+        if ((await judge.openTasks()) === 0 && hosts.every((host) => host.isUp)) break
+      }
     }
+    await settle()
     await clock.run(clock.now + SWEEPS_MS)
-    await judge.final(machines, storm.powerFailures)
+    // A machine whose power differs may have been put back by a task of the hub's own.
+    await settle()
+    const unserved = await ask(world, hub, machines)
+    const journals = new Map<string, number>()
+    for (const host of hosts) journals.set(host.id, await host.journalled())
+    const { powerFailures } = storm
+    await verdict({ data, judge, mix, machines, powerFailures, journals, unserved })
     const [[tasks] = [0]] = await data.all('SELECT count(*) FROM tasks')
     const counts = {
       commands: judge.acknowledged.length,
@@ -130,13 +146,36 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
   }
 }
 
+/** Asks each machine's conductor for its power. Answers what did not work. */
+async function ask(world: World, hub: HubHost, machines: readonly Machine[]): Promise<Map<string, string>> {
+  const unserved = new Map<string, string>()
+  const nodes = machines.map(({ node }) => node).filter((node) => node !== '')
+  for (const node of nodes) {
+    unserved.set(node, 'no answer')
+    const call = {
+      kind: 'call',
+      node,
+      interface: 'power',
+      method: 'get_power_state',
+      args: {},
+      timeoutMs: ASK_MS,
+    } as const
+    void hub.command({ ...call, actor: 'judge', requestId: 'judge' }).then((result) => {
+      if (result.ok || result.fault.code === 'not_found') unserved.delete(node)
+      else unserved.set(node, `${result.fault.code} ${result.fault.message}`)
+    })
+  }
+  await world.clock.run(world.clock.now + 2 * ASK_MS, () => unserved.size === 0)
+  return unserved
+}
+
 function names(mix: Mix): string[] {
   return ['a', 'b', 'c'].slice(0, mix.conductors)
 }
 
 async function prepare(mix: Mix, keys: Credentials): Promise<FileDatabase> {
   const data = new FileDatabase(':memory:')
-  await migrate(data, 'migrations', readMigrations('organisation'))
+  await migrate(data, 'migrations', (migrations ??= readMigrations('organisation')))
   const created_at = isoTime(0)
   const site = {
     id: SITE.site,

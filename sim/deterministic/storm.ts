@@ -1,9 +1,10 @@
 // Lets the faults of a mix happen, each kind by its own stream of chance, until the storm is over; then everything is mended.
+import { Admins } from './admins.ts'
 import type { ConductorHost } from './conductor-host.ts'
 import type { HubHost } from './hub-host.ts'
 import type { Judge } from './judge.ts'
 import type { Machine } from './machine.ts'
-import { FAULT_KINDS, type FaultKind, type Mix } from './mix.ts'
+import { FAULT_KINDS, GENTLE_DOWN_MS, type FaultKind, type Mix } from './mix.ts'
 import type { Random } from './random.ts'
 import type { World } from './world.ts'
 
@@ -19,10 +20,12 @@ export interface Stage {
 export class Storm {
   powerFailures = 0
   readonly #stage: Stage
+  readonly #admins: Admins
   #over = false
 
   constructor(stage: Stage) {
     this.#stage = stage
+    this.#admins = new Admins(stage)
   }
 
   begin(): void {
@@ -51,23 +54,28 @@ export class Storm {
       conductor.start()
     }
     for (const { bmc } of machines) Object.assign(bmc.faults, { busy: 0, loseAnswers: 0 })
+    void this.#admins.end()
   }
 
   #strike(kind: FaultKind, random: Random): void {
-    const { world, hub, conductors, machines } = this.#stage
+    if (this.#admins.act(kind, random)) return
+    const { world, hub, conductors, machines, mix } = this.#stage
+    const isGentle = mix.flavour === 'gentle'
     const conductor = random.pick(conductors)
     const machine = random.pick(machines)
     const say = (text: string) => world.say('FAULT', `${kind} ${text}`)
     switch (kind) {
-      case 'conductor.kill': {
-        const downMs = random.between(10, 60_000)
+      case 'conductor.kill':
+      case 'journal.lose': {
+        const downMs = random.between(10, isGentle ? GENTLE_DOWN_MS : 60_000)
         say(`${conductor.id} for ${Math.round(downMs)} ms`)
         conductor.kill()
-        void this.#readJournal(conductor)
+        if (kind === 'journal.lose') conductor.disk.files.delete('journal')
+        else void this.#readJournal(conductor)
         return void world.clock.after(downMs, () => conductor.start())
       }
       case 'conductor.stop': {
-        const downMs = random.between(10, 30_000)
+        const downMs = random.between(10, isGentle ? GENTLE_DOWN_MS : 30_000)
         say(conductor.id)
         return void conductor.stop().then(() => world.clock.after(downMs, () => conductor.start()))
       }
@@ -121,11 +129,17 @@ export class Storm {
         if (conductor.process !== undefined) conductor.process.wallOffsetMs += byMs
         return
       }
+      case 'hub.clock': {
+        const toMs = random.between(-60_000, 60_000)
+        say(`${Math.round(toMs)} ms off`)
+        return void (hub.process.wallOffsetMs = toMs)
+      }
       case 'power.fails':
         if (machine.power() === 'off') return
         say(machine.address)
         this.powerFailures++
         return machine.powerFails()
+      default:
     }
   }
 

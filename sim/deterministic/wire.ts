@@ -81,6 +81,11 @@ export class Connection {
     this.#over = over
   }
 
+  /** Neither end has closed it or been told that it is over. */
+  get isWhole(): boolean {
+    return !this.isBroken && ![...this.#told, ...this.#closing].includes(true)
+  }
+
   send(from: Side, frame: string): void {
     if (this.#told[from] || this.#closing[from]) throw new Error('the socket is closed')
     this.#carry(from, (to) => to.message(frame))

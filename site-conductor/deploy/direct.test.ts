@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Agent, startAgent } from '../../agent/start.ts'
+import { type Agent, Locked, startAgent } from '../../agent/start.ts'
 import {
   diskBytes,
   fakeMachine as agentMachine,
@@ -23,7 +23,8 @@ import { startAgentApi } from '../agent-api.ts'
 import type { BootTicket } from '../boot/ticket.ts'
 import type { RunningConductor, Services } from '../conductor.ts'
 import { defineDriver, type Driver, type Implementation } from '../driver.ts'
-import fakeHardware, { fakeMachine } from '../drivers/fake-hardware.ts'
+import fakeHardware from '../drivers/fake-hardware.ts'
+import { fakeMachine } from '../drivers/fake/machine.ts'
 import { fakeGrant, type FakeHub } from '../fake-hub.ts'
 import { type FakeSite, fakeSite } from '../fake-site.ts'
 import { certificateDigest, type CertificateAndKey, issueServer, newSiteCa } from '../site-ca.ts'
@@ -48,16 +49,17 @@ let conductor: RunningConductor
 let held: Promise<void> | undefined
 let imageRequests = 0
 
+async function boot(): Promise<void> {
+  const ticket = tickets.get(node)
+  if (ticket?.ramdisk === undefined || agent !== undefined) return
+  boots++
+  const commandLine = `${ticket.ramdisk.kernelArguments} BOOTIF=${MAC} ipa-listen-port=0`
+  agent = await startAgent({ commandLine, machine, log: () => {}, address: '127.0.0.1' })
+}
+
 /** The fake driver's machine, with a ramdisk that really runs. */
 function rackDriver(): Driver {
   const power = fakeHardware.interfaces.power['fake']!
-  const boot = async (): Promise<void> => {
-    const ticket = tickets.get(node)
-    if (ticket?.ramdisk === undefined || agent !== undefined) return
-    boots++
-    const commandLine = `${ticket.ramdisk.kernelArguments} BOOTIF=${MAC} ipa-listen-port=0`
-    agent = await startAgent({ commandLine, machine, log: () => {}, address: '127.0.0.1' })
-  }
   const wrapped: Implementation = {
     ...power,
     steps: {
@@ -87,7 +89,7 @@ function rackDriver(): Driver {
       power: { fake: wrapped as never },
       management: fakeHardware.interfaces.management as never,
       boot: { ipxe: ramdiskBoot() },
-      deploy: { direct: directDeploy({ setBootDevice }) },
+      deploy: { direct: directDeploy({ setBootDevice, getPowerState: async () => fakeMachine(node).power }) },
     },
   })
 }
@@ -250,6 +252,28 @@ test('a conductor that restarts while the agent writes picks the write up', asyn
   expect(boots).toBe(1)
   expect(await hub.until(() => stages().includes('write_image.resumed'))).toBe(true)
   expect(sha256((await diskBytes(disk)).subarray(0x200, image.length))).toBe(sha256(image.subarray(0x200)))
+})
+
+test.each([
+  ['loses its power', 'the machine has lost its power', async () => void (fakeMachine(node).power = 'power off')],
+  // The second agent is told nothing that would let it act.
+  ['starts again', 'the machine has started again', () => expect(boot()).rejects.toBeInstanceOf(Locked)],
+])('a machine that %s in the middle of the write fails the deployment, which says so', async (_, why, happen) => {
+  const release = Promise.withResolvers<void>()
+  held = release.promise
+  give(instance())
+  await hub.until(() => imageRequests > 0)
+  await agent?.close()
+  agent = undefined
+  const happened = happen()
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({
+    ok: false,
+    step: 5,
+    fault: { code: 'agent.lost', message: expect.stringContaining(why) as string },
+  })
+  release.resolve()
+  await happened
 })
 
 test('a conductor that restarts without its journal before the agent has called still knows the agent', async () => {

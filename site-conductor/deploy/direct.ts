@@ -16,12 +16,22 @@ const PROGRESS_SPACING_MS = 3_000
 /** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
 const AGENT_TIMEOUT_MS = 25 * 60_000
 
-export async function agentOf(context: StepContext<unknown>): Promise<AgentConnection> {
+export interface DirectDeployOptions<Info> {
+  readonly setBootDevice: (context: Context<Info>, args: { boot_device: 'disk'; persistent: true }) => Promise<void>
+  /** Tells a machine that lost its power from an agent that is slow. */
+  readonly getPowerState?: (context: Context<Info>) => Promise<unknown>
+}
+
+export async function agentOf<Info>(
+  context: StepContext<Info>,
+  { getPowerState }: Pick<DirectDeployOptions<Info>, 'getPowerState'>,
+): Promise<AgentConnection> {
   const { agent_url: url, agent_token: sealed, agent_certificate: certificate } = deployContext(context)
   if (url === undefined || sealed === undefined || certificate === undefined) {
     throw new FaultError('agent.no_call', 'no agent has called during this boot')
   }
   const { before, env, signal, task } = context
+  const [{ agents }, { node }] = [context.site, context.node]
   return {
     connections: context.site.resource(openAgentConnections),
     url,
@@ -32,24 +42,26 @@ export async function agentOf(context: StepContext<unknown>): Promise<AgentConne
     signal,
     epoch: () => task.epoch,
     heartbeats: {
-      count: () => context.site.agents.callCount(context.node.node),
-      after: (count, until) => context.site.agents.callAfter(context.node.node, count, until),
+      count: () => agents.callCount(node),
+      after: (count, until) => agents.callAfter(node, count, until),
+    },
+    async whyGone() {
+      if (agents.askedAgain(node)) return 'the machine has started again in the middle of the command'
+      if ((await getPowerState?.(context)) === 'power off') return 'the machine has lost its power'
+      return undefined
     },
   }
 }
 
 /** Runs an asynchronous command to its end; one that an earlier run of this step began is picked up, running or done. */
-async function perform(
-  context: StepContext<unknown>,
-  step: string,
-  name: string,
-  params: Record<string, unknown>,
-): Promise<void> {
-  const agent = await agentOf(context)
-  const heartbeats = agent.heartbeats.count()
-  const command = await startCommand(agent, name, params, `${context.task.id} ${step}`)
-  if (command.repeated) context.note(`${step}.resumed`, { command: command.id })
-  await waitForCommand(agent, command, progressNotes(context, step), heartbeats)
+function performer<Info>(options: DirectDeployOptions<Info>) {
+  return async (context: StepContext<Info>, step: string, name: string, params: Record<string, unknown>) => {
+    const agent = await agentOf(context, options)
+    const heartbeats = agent.heartbeats.count()
+    const command = await startCommand(agent, name, params, `${context.task.id} ${step}`)
+    if (command.repeated) context.note(`${step}.resumed`, { command: command.id })
+    await waitForCommand(agent, command, progressNotes(context, step), heartbeats)
+  }
 }
 
 export function progressNotes({ env, note }: StepContext<unknown>, step: string): (progress: CommandProgress) => void {
@@ -94,12 +106,10 @@ async function configDriveOf(context: StepContext<unknown>): Promise<string | un
   }
 }
 
-export interface DirectDeployOptions<Info> {
-  readonly setBootDevice: (context: Context<Info>, args: { boot_device: 'disk'; persistent: true }) => Promise<void>
-}
-
-export function directDeploy<Info>({ setBootDevice }: DirectDeployOptions<Info>): Implementation<Info> {
+export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
+  const perform = performer(options)
   return {
+    offers: { erase_devices_metadata: { clean: 99, abortable: true } },
     steps: {
       async wait_agent(context) {
         const { node, site, env, signal } = context
@@ -136,7 +146,7 @@ export function directDeploy<Info>({ setBootDevice }: DirectDeployOptions<Info>)
             root_uuid: null,
             target_boot_mode,
           })
-        await setBootDevice(context, { boot_device: 'disk', persistent: true })
+        await options.setBootDevice(context, { boot_device: 'disk', persistent: true })
       },
       async erase_devices_metadata(context) {
         const step = { interface: 'deploy', step: 'erase_devices_metadata', args: {} }
@@ -145,7 +155,7 @@ export function directDeploy<Info>({ setBootDevice }: DirectDeployOptions<Info>)
       /** The power goes off in the next step whatever happens here, so an agent that is gone already is no failure. */
       async tear_down_agent(context) {
         try {
-          const agent = await agentOf(context)
+          const agent = await agentOf(context, options)
           await startCommand(agent, 'standby.sync', {})
           await startCommand(agent, 'standby.power_off', {})
         } catch (error) {

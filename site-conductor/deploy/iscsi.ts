@@ -4,7 +4,14 @@
 import { connect } from 'node:net'
 import { FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
-import { type AgentConnection, findCommand, runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
+import {
+  type AgentConnection,
+  findCommand,
+  judgeSilence,
+  runningCommand,
+  startCommand,
+  waitForCommand,
+} from '../agent-client.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { SiteWrites } from '../site.ts'
 import { sleep } from '../timing.ts'
@@ -20,7 +27,6 @@ const USERNAME = 'ferrule'
 const SECRET_BYTES = 16
 const WATCH_MS = 10_000
 /** An agent that is silent for so long while its disk is written is lost; libiscsi alone would try to reconnect for ever. */
-const MAX_SILENCE_MS = 120_000
 const CLEANUP_MS = 20_000
 
 interface Exported {
@@ -37,11 +43,14 @@ export function iscsiDeploy<Info>(options: DirectDeployOptions<Info>): Implement
   const direct = directDeploy<Info>(options)
   return {
     ...direct,
-    steps: { ...direct.steps, write_image: (context) => writeImage(context as StepContext<unknown>) },
+    steps: {
+      ...direct.steps,
+      write_image: (context) => writeImage(context as StepContext<unknown>, options as DirectDeployOptions<unknown>),
+    },
   }
 }
 
-async function writeImage(context: StepContext<unknown>): Promise<void> {
+async function writeImage(context: StepContext<unknown>, options: DirectDeployOptions<unknown>): Promise<void> {
   const { node, site, env, signal, note } = context
   const { writes } = site
   if (writes === undefined) throw new FaultError('driver.unsupported', 'this conductor writes no images itself')
@@ -51,7 +60,7 @@ async function writeImage(context: StepContext<unknown>): Promise<void> {
   await writes.images.use(image, use, (content) =>
     writes.turns.run(
       signal,
-      () => writeContent(context, writes, content, tell),
+      () => writeContent(context, options, writes, content, tell),
       (ahead) =>
         note('write_image.waits', { why: `this conductor writes other images first; ${ahead} more are waiting` }),
     ),
@@ -60,12 +69,13 @@ async function writeImage(context: StepContext<unknown>): Promise<void> {
 
 async function writeContent(
   context: StepContext<unknown>,
+  options: DirectDeployOptions<unknown>,
   { folder }: SiteWrites,
   content: CachedImage,
   tell: Tell,
 ): Promise<void> {
   const { note, signal, env, before } = context
-  const agent = await agentOf(context)
+  const agent = await agentOf(context, options)
   const params = nodeParams(context)
   const attempt = Buffer.from(env.random(8)).toString('hex')
   const iqn = `iqn.2008-10.org.openstack:${context.node.node.toLowerCase()}:${attempt}`
@@ -170,8 +180,10 @@ async function whileWatched(
       if (found === undefined)
         return lost.abort(new FaultError('agent.lost', 'the agent was restarted while its disk was written'))
       if (!(found instanceof Error)) heardAt = env.mono()
-      else if (env.mono() - heardAt > MAX_SILENCE_MS)
-        return lost.abort(new FaultError('agent.lost', `the agent at ${agent.url} does not answer: ${found.message}`))
+      else {
+        const fault = await judgeSilence(agent, env.mono() - heardAt, found)
+        if (fault !== undefined) return lost.abort(fault)
+      }
     }
     return undefined
   }

@@ -55,6 +55,9 @@ async function letIn(
       note('agent.lookup')
       await keep({ agent_token_shown: true })
     },
+    async onScript() {
+      if (!deployContext(context).boot_script_fetched) await keep({ boot_script_fetched: true })
+    },
     call: url !== undefined && certificate !== undefined ? { url, certificate, version } : undefined,
   })
   const more = driverInfo['kernel_append_params']
@@ -114,11 +117,21 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
       },
     },
     async resume(context) {
-      const { boot_token: boot, agent_token: agent, agent_url: url, agent_api: api } = deployContext(context)
+      const known = deployContext(context)
+      const { boot_token: boot, agent_token: agent, agent_url: url, agent_api: api } = known
       if (boot === undefined || agent === undefined) return
       if (url === undefined && api !== undefined && api !== bootOf(context.site).agentApiUrl) {
         // Another conductor let this machine boot: files come from there, and its agent calls there. Nobody here would ever hear of it.
         context.note('boot.again', { why: 'another conductor has taken over before the agent called', before: api })
+        return 'power.power_off'
+      }
+      // Firmware that nobody answered gives the network up at once, and starts the disk. A token that is on record as shown is shown to nobody
+      // again, and an agent that has it calls within a moment. Either way the machine might be waited for in vain.
+      const why = known.agent_token_shown
+        ? 'whether the agent has got its token is not known'
+        : 'the machine might have found no conductor'
+      if (url === undefined && (known.agent_token_shown || !known.boot_script_fetched)) {
+        context.note('boot.again', { why, before: api })
         return 'power.power_off'
       }
       const tokens = {

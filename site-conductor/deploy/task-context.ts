@@ -14,6 +14,8 @@ const DeployContext = z.looseObject({
   agent_token_shown: z.boolean().default(false),
   /** Where the machine was told that its agent shall call. */
   agent_api: z.string().optional(),
+  /** Its boot script has been fetched: from there on the machine tries again by itself. */
+  boot_script_fetched: z.boolean().default(false),
   agent_url: z.string().optional(),
   agent_version: z.string().default('unknown'),
   /** PEM of the agent's own certificate. */
@@ -27,6 +29,7 @@ export const RAMDISK_KEYS = [
   'agent_token',
   'agent_token_shown',
   'agent_api',
+  'boot_script_fetched',
   'agent_url',
   'agent_version',
   'agent_certificate',

@@ -1,12 +1,14 @@
 // The fake driver keeps the contract, and knows every step of every plan.
 import { expect, test } from 'vitest'
 import { PLANS, POWER_PLANS } from '../../cloud/plans.ts'
-import { implementationOf } from '../driver.ts'
+import { type Driver, implementationOf } from '../driver.ts'
 import { describeDriver } from '../driver-contract.ts'
 import { fakeContext } from '../fake-context.ts'
 import { fakeGrant } from '../fake-hub.ts'
-import driver, { fakeMachine } from './fake-hardware.ts'
+import driver from './fake-hardware.ts'
+import { fakeMachine } from './fake/machine.ts'
 import ipmi from './ipmi.ts'
+import manual, { askedOf } from './manual-management.ts'
 
 describeDriver(driver, {
   driverInfo: () => ({}),
@@ -15,14 +17,26 @@ describeDriver(driver, {
   test,
 })
 
+describeDriver(manual, {
+  driverInfo: () => ({}),
+  powerChanges: (node) => askedOf.get(node) ?? [],
+  test,
+})
+
 const planned = [...Object.values(PLANS).flat(), ...Object.values(POWER_PLANS).flatMap(({ steps }) => steps)]
 const names = [...new Set(planned.map(({ interface: kind, step }) => `${kind}.${step}`))]
 
-for (const each of [driver, ipmi]) {
-  test.each(names)(`${each.name} has the step %s of the plans`, (name) => {
-    const [kind = '', step = ''] = name.split('.')
-    expect(implementationOf(each, fakeGrant('n'), kind)?.steps?.[step]).toBeTypeOf('function')
-  })
+/** What a driver says that it cannot do, the API does not begin. */
+const refused = (each: Driver, kind: string) => Object.keys(each.interfaces[kind as 'power'] ?? {})[0] === `no-${kind}`
+
+for (const each of [driver, ipmi, manual]) {
+  test.each(names.filter((name) => !refused(each, name.split('.')[0]!)))(
+    `${each.name} has the step %s of the plans`,
+    (name) => {
+      const [kind = '', step = ''] = name.split('.')
+      expect(implementationOf(each, fakeGrant('n'), kind)?.steps?.[step]).toBeTypeOf('function')
+    },
+  )
 }
 
 test.each(names)('%s fails when driver_info.fake_fail says so', async (name) => {

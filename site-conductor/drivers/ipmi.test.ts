@@ -165,5 +165,17 @@ test('no source of the conductor but the IPMI client itself names a command that
   )
   expect(files).toContain('drivers/ipmi/power.ts')
   const breaches = files.filter((path) => /['"](cycle|reset|diag)['"]/.test(readFileSync(`${root}/${path}`, 'utf8')))
-  expect(breaches).toEqual([])
+  // A person's call, which nothing repeats.
+  expect(breaches).toEqual(['drivers/ipmi/nmi.ts'])
+})
+
+test('an interrupt is one packet of the BMC’s log, behind the last-moment check', async () => {
+  const made = await context()
+  const inject = implementationOf(driver, made.node, 'management')!.methods!['inject_nmi']!
+  made.refused = true
+  await expect(inject(made, {})).rejects.toMatchObject({ fault: { code: 'fenced' } })
+  expect(mutations()).toEqual([])
+  made.refused = false
+  await inject(made, {})
+  expect(mutations()).toEqual(['diag'])
 })

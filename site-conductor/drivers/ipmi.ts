@@ -3,10 +3,11 @@ import { directDeploy } from '../deploy/direct.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import { defineDriver } from '../driver.ts'
+import { noInterface, noop } from '../no-interface.ts'
 import { ipmiManagement, setBootDevice } from './ipmi/boot-device.ts'
 import { openFence } from './ipmi/fence.ts'
 import { ipmiInfo, type IpmiInfo } from './ipmi/info.ts'
-import { ipmiPower } from './ipmi/power.ts'
+import { getPowerState, ipmiPower } from './ipmi/power.ts'
 
 export default defineDriver({
   name: 'ipmi',
@@ -17,7 +18,19 @@ export default defineDriver({
     power: { ipmitool: ipmiPower },
     management: { ipmitool: ipmiManagement },
     boot: { ipxe: ramdiskBoot<IpmiInfo>(), pxe: ramdiskBoot<IpmiInfo>('pxe') },
-    deploy: { direct: directDeploy<IpmiInfo>({ setBootDevice }), iscsi: iscsiDeploy<IpmiInfo>({ setBootDevice }) },
+    deploy: {
+      direct: directDeploy<IpmiInfo>({ setBootDevice, getPowerState }),
+      iscsi: iscsiDeploy<IpmiInfo>({ setBootDevice, getPowerState }),
+    },
+    bios: noInterface('bios'),
+    console: noInterface('console'),
+    firmware: noInterface('firmware'),
+    inspect: noInterface('inspect'),
+    network: noop(),
+    raid: noInterface('raid'),
+    rescue: noInterface('rescue'),
+    storage: noop(),
+    vendor: noInterface('vendor'),
   },
   fencing: {
     steps: [

@@ -103,7 +103,7 @@ export class LocalActions {
   console({ node }: Pick<LocalRequest, 'node'>): string {
     const grant = this.find(node)
     const driver = this.#driverOf(grant)
-    if (implementationOf(driver, grant, 'console') === undefined) {
+    if (implementationOf(driver, grant, 'console')?.methods?.['get_console'] === undefined) {
       throw new FaultError('driver.unsupported', `a console is not supported by driver ${driver.name}`, {
         hint: `use the BMC's own: ${reachable(grant)}`,
       })

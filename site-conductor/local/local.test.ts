@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runCommandLine } from '../cli.ts'
 import type { RunningConductor } from '../conductor.ts'
 import { folder } from '../disk.ts'
-import { fakeMachine } from '../drivers/fake-hardware.ts'
+import { fakeMachine } from '../drivers/fake/machine.ts'
 import { fakeGrant, type FakeHub } from '../fake-hub.ts'
 import { type FakeSite, fakeSite } from '../fake-site.ts'
 import { Journal } from '../journal.ts'
@@ -20,7 +20,10 @@ beforeEach(async () => {
   site = await fakeSite()
   ;({ hub } = site)
   node = `local-${process.pid}-${++count}`
-  hub.grants.set(node, fakeGrant(node, { name: 'rack7-u1', properties: { serial_number: SERIAL } }))
+  hub.grants.set(
+    node,
+    fakeGrant(node, { interfaces: { console: 'no-console' }, name: 'rack7-u1', properties: { serial_number: SERIAL } }),
+  )
   hub.behaviour = { leaseMs: 6000 }
 })
 afterEach(() => site.close())

@@ -1,5 +1,5 @@
 // PUT states/provision?dry_run=true: what the verb would do, by the very checks and plans of the hub. Nothing changes.
-import type { Rehearsal } from '../../site-hub/commands.ts'
+import type { ProvisionArgs, Rehearsal } from '../../site-hub/commands.ts'
 import type { Verb } from '../../../shared/states.ts'
 import { json, type Answer, type Call } from '../call.ts'
 import { expectedS } from '../tasks.ts'
@@ -21,9 +21,17 @@ interface Disk {
   readonly size?: number
 }
 
-export async function rehearsed(call: Call, node: { uuid: string; site: string }, verb: Verb): Promise<Answer> {
-  const wanted = { kind: 'node.provision', node: node.uuid, verb, args: {}, dryRun: true } as const
-  const { from, to, tasks } = (await command(call, node.site, wanted)) as Rehearsal
+export async function rehearsed(
+  call: Call,
+  node: { uuid: string; site: string },
+  verb: Verb,
+  args: ProvisionArgs,
+): Promise<Answer> {
+  const wanted = { kind: 'node.provision', node: node.uuid, verb, args, dryRun: true } as const
+  const { from, to, tasks, problem } = (await command(call, node.site, wanted).finally(
+    // What was sealed for the arguments was for this question only.
+    () => args.configdrive && call.ports.blobs.delete(args.configdrive),
+  )) as Rehearsal
   const steps = tasks.flatMap(({ kind, steps: of }) =>
     of.map(({ interface: iface, step, waits, pointOfNoReturn, timeoutMs }) => ({
       task: kind,
@@ -43,6 +51,7 @@ export async function rehearsed(call: Call, node: { uuid: string; site: string }
     target: verb,
     from,
     to,
+    problem,
     steps,
     wipes: wipes.includes('all') ? 'all' : (wipes[0] ?? null),
     disks: wipes.length > 0 ? await disksOf(call, node.uuid) : [],

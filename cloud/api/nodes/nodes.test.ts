@@ -225,7 +225,8 @@ describe('nodes', () => {
     const { uuid } = await make()
     await set(uuid, "provision_state = 'available'")
     for (const more of [
-      { deploy_steps: [] },
+      { clean_steps: [{ interface: 'deploy', step: 'erase_devices' }] },
+      { deploy_steps: [{ interface: 'deploy', step: 'erase_devices' }] },
       { rescue_password: 'x' },
       { configdrive: 'not base64!' },
       { configdrive: { nope: 1 } },

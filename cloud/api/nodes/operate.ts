@@ -5,10 +5,8 @@ import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { IDENT, invalid, readQuery } from '../query.ts'
+import { ask } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
-
-/** How long a machine may take to answer a question that a person waits for. */
-const CALL_TIMEOUT_MS = 30_000
 
 const PowerBody = z.strictObject({
   target: z.string({ error: 'the power state is needed' }).meta({ enum: Object.keys(POWER_PLANS) }),
@@ -43,25 +41,6 @@ function maintenance(on: boolean) {
   }
 }
 
-/** Asks the node's conductor. Throws its fault, or 503 while no conductor drives the node. */
-async function ask(
-  call: Call,
-  ident: string,
-  iface: string,
-  method: string,
-  args: Record<string, unknown> = {},
-): Promise<unknown> {
-  const node = await findNode(call, ident)
-  return command(call, node.site, {
-    kind: 'call',
-    node: node.uuid,
-    interface: iface,
-    method,
-    args,
-    timeoutMs: CALL_TIMEOUT_MS,
-  })
-}
-
 async function bootDevice(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   return json(await ask(call, call.params['ident']!, 'management', 'get_boot_device'))
@@ -90,58 +69,58 @@ async function validate(call: Call): Promise<Answer> {
 export const validateRoute: Route = {
   method: 'GET',
   path: '/v1/nodes/validate',
-  about: 'Whether the interfaces of a node have what they need',
-  query: { node: { about: 'UUID or name', schema: IDENT, required: true } },
+  about: 'Can each interface of the node work with what it was given?',
+  query: {
+    node: { about: 'Name or UUID of the node', schema: IDENT, required: true },
+    node_uuid: { about: 'The same, as old clients say it', schema: IDENT },
+  },
   run: validate,
 }
+
+const NODE = '/v1/nodes/:ident'
 
 export const operateRoutes: readonly Route[] = [
   {
     method: 'GET',
-    path: '/v1/nodes/:ident/validate',
-    about: 'Whether the interfaces of a node have what they need',
+    path: `${NODE}/validate`,
+    about: 'Can each interface of the node work with what it was given?',
     run: validate,
   },
   {
     method: 'PUT',
-    path: '/v1/nodes/:ident/states/power',
-    about: 'Changes the power of a machine',
+    path: `${NODE}/states/power`,
+    about: 'Switches the machine on or off, or restarts it',
     body: PowerBody,
     conditional: true,
     run: setPower,
   },
   {
     method: 'PUT',
-    path: '/v1/nodes/:ident/maintenance',
-    about: 'Takes a node into maintenance',
+    path: `${NODE}/maintenance`,
+    about: 'Takes the node out of use',
     body: MaintenanceBody,
     run: maintenance(true),
   },
   {
     method: 'DELETE',
-    path: '/v1/nodes/:ident/maintenance',
-    about: 'Ends maintenance',
+    path: `${NODE}/maintenance`,
+    about: 'Takes the node into use again',
     ok: 202,
     run: maintenance(false),
   },
-  {
-    method: 'GET',
-    path: '/v1/nodes/:ident/management/boot_device',
-    about: 'What the machine boots from',
-    run: bootDevice,
-  },
+  { method: 'GET', path: `${NODE}/management/boot_device`, about: 'What the machine boots from', run: bootDevice },
   {
     method: 'PUT',
-    path: '/v1/nodes/:ident/management/boot_device',
-    about: 'Says what the machine boots from',
+    path: `${NODE}/management/boot_device`,
+    about: 'Sets what the machine boots from',
     body: BootDeviceBody,
     ok: 204,
     run: setBootDevice,
   },
   {
     method: 'GET',
-    path: '/v1/nodes/:ident/management/boot_device/supported',
-    about: 'What the machine can boot from',
+    path: `${NODE}/management/boot_device/supported`,
+    about: 'What the machine can be told to boot from',
     run: bootDevices,
   },
 ]

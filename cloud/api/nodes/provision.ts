@@ -1,19 +1,14 @@
 // PUT states/provision: a verb moves a node along the state machine. Checks in Ironic's order: the verb's version, maintenance, the state
 // machine (409 where the node is locked, else 400), then the arguments; the hub checks again, as the one writer.
-import { z } from 'zod'
 import { FaultError } from '../../../shared/faults.ts'
-import { uuidv7 } from '../../../shared/ids.ts'
-import { seal } from '../../../shared/sealing.ts'
 import { choices, next, VERBS, type State, type Verb } from '../../../shared/states.ts'
-import type { ProvisionArgs } from '../../site-hub/commands.ts'
 import { readBody } from '../body.ts'
 import type { Answer, Call, Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { BOOLEAN, boolean, invalid, readQuery } from '../query.ts'
-import { findSite } from '../sites/find.ts'
-import { Dict } from './attributes.ts'
 import { rehearsed } from './dry-run.ts'
 import { command, identColumn, noNode, underWay } from './find.ts'
+import { argumentsOf, MAX_BODY_BYTES, ProvisionBody, type Target } from './provision-arguments.ts'
 
 const VERB_SINCE: Record<Verb, number> = {
   active: 1,
@@ -36,31 +31,7 @@ const VERB_SINCE: Record<Verb, number> = {
 /** Aborting came to some states later than the verb did. */
 const ABORT_SINCE: Partial<Record<State, number>> = { 'inspect wait': 41, 'wait call-back': 110 }
 
-/** A config drive is base64 of a gzipped image, a place to get it from, or its parts. */
-const MAX_BODY_BYTES = 64 * 1024 * 1024
-const ConfigDriveParts = z.strictObject({
-  meta_data: Dict.optional(),
-  network_data: Dict.optional(),
-  user_data: z.union([z.string(), Dict, z.array(z.unknown())]).optional(),
-  vendor_data: Dict.optional(),
-})
-
-const Steps = z.array(z.unknown()).nullable()
-const ProvisionBody = z.strictObject({
-  target: z.string({ error: 'the verb is needed' }).meta({ enum: Object.keys(VERBS) }),
-  configdrive: z.union([z.string(), ConfigDriveParts]).nullable().optional(),
-  clean_steps: Steps.optional(),
-  deploy_steps: Steps.optional(),
-  service_steps: Steps.optional(),
-  rescue_password: z.string().nullable().optional(),
-  disable_ramdisk: z.boolean().nullable().optional(),
-  runbook: z.string().nullable().optional(),
-})
-type Body = z.infer<typeof ProvisionBody>
-
-interface Target {
-  readonly uuid: string
-  readonly site: string
+interface Found extends Target {
   readonly state: State
   readonly maintenance: boolean
   readonly task: string | null
@@ -80,8 +51,8 @@ async function provision(call: Call): Promise<Answer> {
   }
   if (next(node.state, VERBS[verb], 'user') === undefined) throw impossible(node, ident, verb)
   if (verb === 'abort') need(call.version, ABORT_SINCE[node.state] ?? 1, `Aborting in "${node.state}"`)
-  const args = await argumentsOf(call, node, verb, body, dry)
-  if (dry) return rehearsed(call, node, verb)
+  const args = await argumentsOf(call, node, verb, body)
+  if (dry) return rehearsed(call, node, verb, args)
   try {
     await command(call, node.site, { kind: 'node.provision', node: node.uuid, verb, args })
   } catch (error) {
@@ -91,7 +62,7 @@ async function provision(call: Call): Promise<Answer> {
   return underWay(call, ident)
 }
 
-async function targetOf(call: Call, ident: string): Promise<Target> {
+async function targetOf(call: Call, ident: string): Promise<Found> {
   const column = identColumn(ident, call.version)
   const sql = `SELECT uuid, site, provision_state, maintenance, task, reservation FROM nodes WHERE ${column} = ?`
   const [row] = await call.sql.all(sql, [column === 'uuid' ? ident.toLowerCase() : ident])
@@ -107,7 +78,7 @@ async function targetOf(call: Call, ident: string): Promise<Target> {
   }
 }
 
-function impossible(node: Target, ident: string, verb: Verb): FaultError {
+function impossible(node: Found, ident: string, verb: Verb): FaultError {
   if (node.task !== null) {
     const holder = node.reservation ?? 'none yet'
     return new FaultError(
@@ -125,49 +96,11 @@ function impossible(node: Target, ident: string, verb: Verb): FaultError {
   )
 }
 
-/** What a verb takes, and nothing that would be dropped in silence: steps chosen by the caller are refused, not ignored. */
-async function argumentsOf(call: Call, node: Target, verb: Verb, body: Body, dry: boolean): Promise<ProvisionArgs> {
-  const { target: _, configdrive, ...others } = body
-  for (const [name, value] of Object.entries(others)) {
-    if (value !== undefined && value !== null) throw invalid(`"${name}" is not served for the target "${verb}"`)
-  }
-  if (configdrive === undefined || configdrive === null) return {}
-  const trigger = VERBS[verb]
-  if (trigger !== 'deploy' && trigger !== 'rebuild')
-    throw invalid(`A config drive is not possible with the target "${verb}"`)
-  if (trigger === 'rebuild') need(call.version, 35, 'A config drive with rebuild')
-  if (typeof configdrive !== 'string')
-    need(call.version, configdrive.vendor_data === undefined ? 56 : 59, 'This config drive')
-  else if (!configdrive.includes('://') && !/^[A-Za-z0-9+/=\s]*$/.test(configdrive)) {
-    throw new FaultError('config_drive.invalid', 'The config drive is neither base64 nor a URL.')
-  }
-  if (dry) return {}
-  return {
-    configdrive: await keep(call, node, typeof configdrive === 'string' ? configdrive : JSON.stringify(configdrive)),
-  }
-}
-
-/** Seals the config drive to the site and stores it; it may hold passwords, so no row, frame or log ever has it. Answers its key. */
-async function keep(call: Call, node: Target, plain: string): Promise<string> {
-  const site = await findSite(call.sql, node.site)
-  if (!site.public_key)
-    throw new FaultError('site.no_key', `Site ${site.name} has no key yet, so it can keep no config drive.`)
-  const to = {
-    organisation: call.principal.organisation,
-    site: site.id,
-    node: node.uuid,
-    field: 'instance_info.configdrive',
-  }
-  const key = `sites/${site.id}/nodes/${node.uuid}/configdrive-${uuidv7(call.ports.env)}`
-  await call.ports.blobs.put(key, new TextEncoder().encode(await seal(site.public_key, to, plain)))
-  return key
-}
-
 export const provisionRoutes: readonly Route[] = [
   {
     method: 'PUT',
     path: '/v1/nodes/:ident/states/provision',
-    about: 'Moves a node along the state machine, by a verb',
+    about: 'Moves a node along its states: deploys, cleans, rescues, … it. 202: the work has begun',
     body: ProvisionBody,
     conditional: true,
     maxBytes: MAX_BODY_BYTES,

@@ -6,7 +6,7 @@ import { WebSocketServer, type WebSocket } from 'ws'
 import { MAX_FRAME_BYTES } from '../../../shared/protocol.ts'
 import { SUBPROTOCOL, type UpgradeIdentity } from '../../../shared/upgrade.ts'
 import { FaultError } from '../../../shared/faults.ts'
-import type { Alarm, HubPort, Peer, Ports, SiteRef, Store, Watch, Watcher } from '../../ports.ts'
+import type { Alarm, Blobs, HubPort, Peer, Ports, SiteRef, Store, Watch, Watcher } from '../../ports.ts'
 import { SiteHub } from '../../site-hub/hub.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
 import type { Env } from '../../../shared/env.ts'
@@ -55,6 +55,7 @@ class TimerAlarm implements Alarm {
 
 export class Hubs implements HubPort {
   readonly #store: Store
+  readonly #blobs: Blobs
   readonly #env: Env
   readonly #log: Ports['log']
   readonly #sites = new Map<string, Site>()
@@ -71,8 +72,9 @@ export class Hubs implements HubPort {
   #closed = false
   #soon: Promise<void> | null = null
 
-  constructor(store: Store, env: Env, log: Ports['log']) {
+  constructor(store: Store, blobs: Blobs, env: Env, log: Ports['log']) {
     this.#store = store
+    this.#blobs = blobs
     this.#env = env
     this.#log = log
   }
@@ -154,6 +156,7 @@ export class Hubs implements HubPort {
         sql: this.#store.organisation(site.organisation),
         env: this.#env,
         alarm,
+        blobs: this.#blobs,
         peers: () => [...peers],
         log: this.#log,
         changed: (nodes) => {

@@ -49,8 +49,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const log = options.log ?? (() => undefined)
   const store = new FileStore(dataDir)
   const token = await prepare(store, env, (set) => readMigrations(set))
-  const hubs = new Hubs(store, env, log)
-  const ports: Ports = { env, store, hub: hubs, blobs: new FolderBlobs(join(dataDir, 'blobs')), noAuth, log }
+  const blobs = new FolderBlobs(join(dataDir, 'blobs'))
+  const hubs = new Hubs(store, blobs, env, log)
+  const ports: Ports = { env, store, hub: hubs, blobs, noAuth, log }
   const app = createApp(ports)
 
   const listener = getRequestListener((request) => app.fetch(request))

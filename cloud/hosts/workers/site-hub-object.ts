@@ -6,6 +6,7 @@ import { SUBPROTOCOL, type UpgradeIdentity } from '../../../shared/upgrade.ts'
 import type { Alarm, Peer, SiteRef } from '../../ports.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
 import { SiteHub } from '../../site-hub/hub.ts'
+import { BucketBlobs } from './blobs.ts'
 import { log, storeOf, type WorkerEnv } from './environment.ts'
 
 /** What a socket keeps over hibernation (at most 2 KiB). */
@@ -72,6 +73,7 @@ export class SiteHubObject extends DurableObject<WorkerEnv> {
       sql: storeOf(env).organisation(site.organisation),
       env: systemEnv,
       alarm,
+      blobs: new BucketBlobs(env.BLOBS),
       peers: () => ctx.getWebSockets().flatMap((socket) => (isWatcher(socket) ? [] : [this.#peer(socket)])),
       log,
       changed: (nodes) => {

@@ -2,9 +2,10 @@
 import { systemEnv } from '../../../shared/env.ts'
 import { fault, FaultError } from '../../../shared/faults.ts'
 import { createApp } from '../../app.ts'
-import type { Blobs, HubPort, Ports, SiteRef, Watch, Watcher } from '../../ports.ts'
+import type { HubPort, Ports, SiteRef, Watch, Watcher } from '../../ports.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
 import type { UpgradeIdentity } from '../../../shared/upgrade.ts'
+import { BucketBlobs } from './blobs.ts'
 import { log, storeOf, type WorkerEnv } from './environment.ts'
 import { objectName, SiteHubObject, UPGRADE_HEADER, WATCH_HEADER } from './site-hub-object.ts'
 
@@ -64,27 +65,6 @@ class ObjectHubs implements HubPort {
 
   #stub(site: SiteRef) {
     return this.#namespace.get(this.#namespace.idFromName(objectName(site)))
-  }
-}
-
-class BucketBlobs implements Blobs {
-  readonly #bucket: R2Bucket
-
-  constructor(bucket: R2Bucket) {
-    this.#bucket = bucket
-  }
-
-  async put(key: string, value: Uint8Array): Promise<void> {
-    await this.#bucket.put(key, value)
-  }
-
-  async get(key: string): Promise<Uint8Array | null> {
-    const object = await this.#bucket.get(key)
-    return object && new Uint8Array(await object.arrayBuffer())
-  }
-
-  async delete(key: string): Promise<void> {
-    await this.#bucket.delete(key)
   }
 }
 

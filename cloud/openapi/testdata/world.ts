@@ -1,6 +1,19 @@
 // A site with some of everything, for tests that send requests to every endpoint: identifiers by what a path calls them.
 import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
 
+/** What a conductor says of a machine. */
+const ANSWERS: Readonly<Record<string, unknown>> = {
+  get_boot_device: { boot_device: 'pxe', persistent: false },
+  get_supported_boot_devices: { supported_boot_devices: ['pxe'] },
+  get_supported_boot_modes: { supported_boot_modes: ['uefi', 'bios'] },
+  get_secure_boot_state: { secure_boot: false },
+  get_supported_indicators: [{ name: 'led@chassis', readonly: false, states: ['on', 'off'] }],
+  get_indicator_state: 'on',
+  get_virtual_media: { vmedia: [] },
+  get_console: { type: 'socat', url: 'tcp://127.0.0.1:1' },
+  get_methods: { echo: { http_methods: ['GET', 'POST'], async: false, description: '', attach: false } },
+}
+
 export interface World {
   readonly site: TestSite
   /** A path of the description with real identifiers in it. */
@@ -11,9 +24,7 @@ export interface World {
 export async function startWorld(): Promise<World> {
   const site = await startTestSite({
     answer({ method }) {
-      if (method === 'get_boot_device') return { boot_device: 'pxe', persistent: false }
-      if (method === 'get_supported_boot_devices') return { supported_boot_devices: ['pxe'] }
-      return {}
+      return ANSWERS[method] ?? {}
     },
   })
   const made = async (path: string, body: unknown): Promise<{ uuid: string }> => {

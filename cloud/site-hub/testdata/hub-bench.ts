@@ -66,6 +66,8 @@ export class HubBench {
   readonly siteKey: { publicKey: string; privateKey: string }
   now = 1_795_000_000_000
   alarmAt: number | null = null
+  /** What the hub has put there, as text. */
+  readonly blobs = new Map<string, string>()
   readonly peers = new Set<Peer>()
   hub: SiteHub
   readonly #folder: string
@@ -115,6 +117,7 @@ export class HubBench {
       sql,
       env,
       alarm: { set: async (at) => void (this.alarmAt = at) },
+      blobs: { put: async (key, value) => void this.blobs.set(key, new TextDecoder().decode(value)) },
       peers: () => [...this.peers],
       changed: () => undefined,
       log: () => undefined,

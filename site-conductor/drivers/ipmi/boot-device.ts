@@ -8,6 +8,7 @@ import type { RequestOptions } from '../../ipmi/request.ts'
 import type { Session } from '../../ipmi/session.ts'
 import { type IpmiContext, mutate, read } from './bmc.ts'
 import type { IpmiInfo } from './info.ts'
+import { injectNmi } from './nmi.ts'
 
 export const BOOT_DEVICES = ['pxe', 'disk', 'cdrom', 'bios', 'safe'] as const
 type Device = (typeof BOOT_DEVICES)[number]
@@ -69,5 +70,11 @@ export const ipmiManagement: Implementation<IpmiInfo> = {
     get_boot_device: getBootDevice,
     set_boot_device: setBootDevice,
     get_supported_boot_devices: async () => ({ supported_boot_devices: [...BOOT_DEVICES] }),
+    /** By the boot flags, where they are in force: IPMI knows of no other. */
+    get_boot_mode: async (context) => {
+      const flags = await read(context, getBootFlags, 'operator')
+      return flags.valid ? (flags.efi ? 'uefi' : 'bios') : null
+    },
+    inject_nmi: injectNmi,
   },
 }

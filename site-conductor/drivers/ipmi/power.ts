@@ -22,6 +22,10 @@ async function powerOf(context: IpmiContext): Promise<Power> {
   return (await read(context, getChassisStatus)).power
 }
 
+export async function getPowerState(context: IpmiContext): Promise<`power ${Power}`> {
+  return `power ${await powerOf(context)}`
+}
+
 async function bring(
   context: IpmiContext,
   wanted: Power,
@@ -65,6 +69,6 @@ export const ipmiPower: Implementation<IpmiInfo> = {
     soft_power_off: (context) => bring(context, 'off', 'soft', SOFT_TIMEOUT_MS),
   },
   methods: {
-    get_power_state: async (context) => `power ${await powerOf(context)}`,
+    get_power_state: getPowerState,
   },
 }

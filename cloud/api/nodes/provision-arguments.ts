@@ -1,0 +1,126 @@
+// What the verbs of PUT states/provision take beside their name: steps, a runbook, a config drive, a password. 1. An argument that the verb does not
+// take is refused, not ignored. 2. Secrets are sealed to the site here; no row, frame or log ever has them open.
+import { z } from 'zod'
+import { FaultError } from '../../../shared/faults.ts'
+import { uuidv7 } from '../../../shared/ids.ts'
+import { seal } from '../../../shared/sealing.ts'
+import { VERBS, type Verb } from '../../../shared/states.ts'
+import type { ProvisionArgs } from '../../site-hub/commands.ts'
+import { type AskedStep, refuseDenied } from '../../step-selection.ts'
+import type { Call } from '../call.ts'
+import { need } from '../microversion.ts'
+import { invalid } from '../query.ts'
+import { findSite } from '../sites/find.ts'
+import { Dict } from './attributes.ts'
+
+/** A config drive is base64 of a gzipped image, a place to get it from, or its parts. */
+export const MAX_BODY_BYTES = 64 * 1024 * 1024
+const ConfigDriveParts = z.strictObject({
+  meta_data: Dict.optional(),
+  network_data: Dict.optional(),
+  user_data: z.union([z.string(), Dict, z.array(z.unknown())]).optional(),
+  vendor_data: Dict.optional(),
+})
+
+const name = z.string().min(1).max(64)
+const Step = z.strictObject({
+  interface: z.enum(['bios', 'boot', 'deploy', 'firmware', 'management', 'network', 'power', 'raid', 'vendor']),
+  step: name,
+  args: Dict.optional(),
+  order: z.int().min(0).optional(),
+})
+const MAX_STEPS = 60
+/** In the order in which they are to be done. */
+const OrderedSteps = z.array(Step).max(MAX_STEPS)
+/** The priority gives each its place among the others. */
+const DeploySteps = z.array(Step.omit({ order: true }).extend({ priority: z.int().min(0).max(100_000) })).max(MAX_STEPS)
+
+export const ProvisionBody = z.strictObject({
+  target: z.string({ error: 'the verb is needed' }).meta({ enum: Object.keys(VERBS) }),
+  configdrive: z.union([z.string(), ConfigDriveParts]).nullable().optional(),
+  clean_steps: OrderedSteps.nullable().optional(),
+  deploy_steps: DeploySteps.nullable().optional(),
+  service_steps: OrderedSteps.nullable().optional(),
+  rescue_password: z.string().max(255).nullable().optional(),
+  disable_ramdisk: z.boolean().nullable().optional(),
+  runbook: z.string().min(1).max(255).nullable().optional(),
+})
+export type ProvisionBody = z.infer<typeof ProvisionBody>
+type Argument = Exclude<keyof ProvisionBody, 'target'>
+
+export interface Target {
+  readonly uuid: string
+  readonly site: string
+}
+
+/** What each trigger takes, and since which microversion. */
+const TAKES: Readonly<Record<string, Partial<Record<Argument, number>>>> = {
+  deploy: { configdrive: 1, deploy_steps: 69 },
+  rebuild: { configdrive: 35, deploy_steps: 69 },
+  clean: { clean_steps: 15, disable_ramdisk: 70, runbook: 92 },
+  service: { service_steps: 87, disable_ramdisk: 108, runbook: 92 },
+  rescue: { rescue_password: 38 },
+}
+
+/** Throws 400 for what the verb does not take, or lacks, and 406 for what the request's version does not have. */
+export async function argumentsOf(call: Call, node: Target, verb: Verb, body: ProvisionBody): Promise<ProvisionArgs> {
+  const { target: _, ...given } = body
+  const takes = TAKES[VERBS[verb]] ?? {}
+  for (const [argument, value] of Object.entries(given) as [Argument, unknown][]) {
+    if (value === undefined || value === null) continue
+    const since = takes[argument]
+    if (since === undefined) throw invalid(`"${argument}" is not possible with the target "${verb}"`)
+    need(call.version, since, `"${argument}" with the target "${verb}"`)
+  }
+  const steps = stepsOf(verb, body)
+  const { runbook, disable_ramdisk: disableRamdisk, configdrive } = body
+  return {
+    ...(steps && { steps }),
+    ...(runbook && { runbook }),
+    ...(typeof disableRamdisk === 'boolean' && { disableRamdisk }),
+    ...(verb === 'rescue' && { rescuePassword: await sealPassword(call, node, body.rescue_password) }),
+    ...(configdrive !== undefined &&
+      configdrive !== null && { configdrive: await keepConfigDrive(call, node, configdrive) }),
+  }
+}
+
+function stepsOf(verb: Verb, body: ProvisionBody): AskedStep[] | undefined {
+  const { clean_steps: clean, deploy_steps: deploy, service_steps: service, runbook } = body
+  const steps = (clean ?? deploy ?? service ?? undefined) as AskedStep[] | undefined
+  if (verb === 'clean' || verb === 'service') {
+    if (steps && runbook) throw invalid(`"${verb}_steps" and "runbook" exclude each other`)
+    if (!runbook && !steps?.length) throw invalid(`The target "${verb}" needs "${verb}_steps" or a "runbook"`)
+  }
+  if (steps) refuseDenied(steps)
+  return steps
+}
+
+async function sealPassword(call: Call, node: Target, password: string | null | undefined): Promise<string> {
+  if (!password) throw invalid('The target "rescue" needs a "rescue_password"')
+  return sealFor(call, node, 'instance_info.rescue_password', password)
+}
+
+/** Seals the config drive and stores it. Answers its key. */
+async function keepConfigDrive(
+  call: Call,
+  node: Target,
+  given: NonNullable<ProvisionBody['configdrive']>,
+): Promise<string> {
+  if (typeof given !== 'string') need(call.version, given.vendor_data === undefined ? 56 : 59, 'This config drive')
+  else if (!given.includes('://') && !/^[A-Za-z0-9+/=\s]*$/.test(given)) {
+    throw new FaultError('config_drive.invalid', 'The config drive is neither base64 nor a URL.')
+  }
+  const plain = typeof given === 'string' ? given : JSON.stringify(given)
+  const sealed = await sealFor(call, node, 'instance_info.configdrive', plain)
+  const key = `sites/${node.site}/nodes/${node.uuid}/configdrive-${uuidv7(call.ports.env)}`
+  await call.ports.blobs.put(key, new TextEncoder().encode(sealed))
+  return key
+}
+
+async function sealFor(call: Call, node: Target, field: string, plain: string): Promise<string> {
+  const site = await findSite(call.sql, node.site)
+  if (!site.public_key)
+    throw new FaultError('site.no_key', `Site ${site.name} has no key yet, so it can keep no secrets.`)
+  const to = { organisation: call.principal.organisation, site: site.id, node: node.uuid, field }
+  return seal(site.public_key, to, plain)
+}

@@ -1,0 +1,70 @@
+// Vendor passthru of a node: a method of the driver's vendor interface by name, with any HTTP method that it takes and a body of its own. A
+// synchronous one is a call whose result is the answer as it is; an asynchronous one is checked, and then a task of one step (202).
+import { z } from 'zod'
+import { readBody } from '../body.ts'
+import { empty, json, type Answer, type Call, type Method, type Route } from '../call.ts'
+import { invalid, readQuery } from '../query.ts'
+import { ask } from './ask.ts'
+import { command, findNode } from './find.ts'
+
+const Body = z.record(z.string(), z.unknown())
+
+interface Described {
+  readonly http_methods: readonly string[]
+  readonly async: boolean
+}
+
+async function methodsOf(call: Call): Promise<Record<string, Described>> {
+  return (await ask(call, call.params['ident']!, 'vendor', 'get_methods')) as Record<string, Described>
+}
+
+async function listMethods(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  return json(await methodsOf(call))
+}
+
+async function passThrough(call: Call): Promise<Answer> {
+  const query = Object.fromEntries(new URLSearchParams(call.search))
+  const { method: named, ...rest } = query
+  const name = call.params['method'] ?? named
+  if (!name) throw invalid('The vendor method is needed')
+  const methods = await methodsOf(call)
+  const method = Object.hasOwn(methods, name) ? methods[name]! : undefined
+  if (!method) throw invalid(`The vendor method "${name}" is not known: ${Object.keys(methods).join(', ')}`)
+  const { request } = call
+  if (!method.http_methods.includes(request.method))
+    throw invalid(`The vendor method "${name}" does not take ${request.method}: ${method.http_methods.join(', ')}`)
+  const args = { ...rest, ...(await readBody(request, Body)) }
+  const ident = call.params['ident']!
+  if (!method.async) return json((await ask(call, ident, 'vendor', name, args)) ?? null)
+  await ask(call, ident, 'vendor', 'validate', { method: name, args })
+  const node = await findNode(call, ident)
+  const wanted = { kind: 'node.step', node: node.uuid, task: 'vendor', interface: 'vendor', step: name, args } as const
+  await command(call, node.site, wanted)
+  return empty(202)
+}
+
+const METHODS: readonly Method[] = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT']
+const PATH = '/v1/nodes/:ident/vendor_passthru'
+
+export const vendorRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: `${PATH}/methods`,
+    about: 'Vendor methods of the node and how each is called',
+    run: listMethods,
+  },
+  ...METHODS.flatMap((method): Route[] => {
+    const about = 'Calls a vendor method; its result is the answer, or 202 where it is asynchronous'
+    const more = {
+      about,
+      passthrough: true as const,
+      ...(method === 'GET' || method === 'DELETE' ? {} : { body: Body }),
+    }
+    const query = { method: 'Name of the vendor method' }
+    return [
+      { method, path: `${PATH}/:method`, ...more, run: passThrough },
+      { method, path: PATH, ...more, query, run: passThrough },
+    ]
+  }),
+]

@@ -1,0 +1,147 @@
+// The steps of the work that a verb begins, from what the node's driver offers and what the verb was given. Reads templates, runbooks and
+// traits; changes nothing. Throws what the API answers with; `problem` is what Ironic accepts and lets fail (unknown steps).
+import { FaultError } from '../../shared/faults.ts'
+import type { OfferedStep, Step, StepKind } from '../../shared/protocol.ts'
+import { PLANS, planStep, type PlannedKind } from '../plans.ts'
+import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
+import { marks, select, type NodeRow } from '../schema/rows.ts'
+import type { ProvisionArgs } from '../site-hub/commands.ts'
+import { liveDrivers } from '../site-hub/state.ts'
+import type { Turn } from '../site-hub/turn.ts'
+import {
+  aroundRamdisk,
+  type AskedStep,
+  automatedSteps,
+  type ChosenStep,
+  deployPlan,
+  deploySteps,
+  impossible,
+  manualSteps,
+  refuseDenied,
+} from '../step-selection.ts'
+
+export type WorkKind = PlannedKind | 'service'
+
+export interface Composed {
+  readonly steps: readonly Step[]
+  /** Why none of it can be done: it is to fail before it changes anything. */
+  readonly problem?: string | undefined
+}
+
+export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
+  const composed = await composeFor(turn, node, kind, args)
+  const off = composed.steps.find(({ step }) => step === 'power_off' || step === 'soft_power_off')
+  if (node.disable_power_off && off) throw neverOff(node)
+  return composed
+}
+
+export function neverOff({ uuid }: NodeRow): FaultError {
+  return new FaultError('conflict', `Power off is disabled for node ${uuid}, and this would need it.`, {
+    hint: 'clear disable_power_off of the node first',
+  })
+}
+
+async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs): Promise<Composed> {
+  switch (kind) {
+    case 'deploy':
+    case 'rebuild':
+      return deployment(turn, node, args)
+    case 'clean':
+      return args.steps || args.runbook ? listed(turn, node, kind, args) : cleaning(turn, node)
+    case 'service': {
+      const { steps, problem } = await listed(turn, node, kind, args)
+      return { steps: [...steps, planStep('power.power_on')], problem }
+    }
+    case 'verify': {
+      const more = automatedSteps(offers(turn, node, 'verify') ?? [], 'verify')
+      return { steps: [...PLANS.verify, ...aroundRamdisk(more, true)] }
+    }
+    default:
+      return { steps: PLANS[kind] }
+  }
+}
+
+/** What the node's driver offers with the interfaces that the node uses; undefined where its conductors are older than that. */
+function offers(turn: Turn, node: NodeRow, kind: StepKind): OfferedStep[] | undefined {
+  const { steps } = liveDrivers(turn.state).get(node.driver) ?? {}
+  if (!steps) return undefined
+  const used = node.interfaces as Record<string, string>
+  return (steps[kind] ?? []).filter((step) => used[step.interface] === step.of)
+}
+
+async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promise<Composed> {
+  const offered = offers(turn, node, 'deploy')
+  const chosen = deploySteps(offered ?? [], args.steps ?? [], await templateSteps(turn, node))
+  return composed(node, deployPlan(chosen), chosen, offered)
+}
+
+/** Ironic's automated cleaning: what the driver does between tenants. */
+async function cleaning(turn: Turn, node: NodeRow): Promise<Composed> {
+  const offered = offers(turn, node, 'clean')
+  return { steps: offered ? aroundRamdisk(automatedSteps(offered, 'clean')) : PLANS.clean }
+}
+
+async function listed(turn: Turn, node: NodeRow, kind: 'clean' | 'service', args: ProvisionArgs): Promise<Composed> {
+  const book = args.runbook === undefined ? undefined : await runbookOf(turn, node, args.runbook)
+  const offered = offers(turn, node, kind)
+  const disabled = args.disableRamdisk ?? book?.disableRamdisk ?? false
+  const asked = book?.steps ?? args.steps ?? []
+  if (asked.length === 0) throw new FaultError('request.invalid', `The verb ${kind} needs at least one step.`)
+  refuseDenied(asked)
+  const chosen = manualSteps(offered ?? [], asked)
+  return composed(node, aroundRamdisk(chosen, disabled), chosen, offered, disabled)
+}
+
+function composed(
+  node: NodeRow,
+  steps: readonly Step[],
+  chosen: readonly ChosenStep[],
+  offered: readonly OfferedStep[] | undefined,
+  disableRamdisk?: boolean,
+): Composed {
+  return { steps, problem: offered && impossible(chosen, { driver: node.driver, disableRamdisk }) }
+}
+
+/** Steps of the deploy templates that the instance's traits name (Ironic: a template is called like a trait). */
+async function templateSteps(turn: Turn, node: NodeRow): Promise<AskedStep[]> {
+  const { traits } = node.instance_info as { traits?: unknown }
+  if (!Array.isArray(traits) || traits.length === 0) return []
+  const wanted = traits.map(String)
+  const has = await traitsOf(turn, node)
+  const missing = wanted.filter((trait) => !has.includes(trait))
+  if (missing.length > 0)
+    throw new FaultError(
+      'request.invalid',
+      `The instance wants traits that node ${node.uuid} lacks: ${missing.join(', ')}.`,
+    )
+  const found = await select(turn.sql, deployTemplates, `name IN (${marks(wanted.length)}) ORDER BY name`, wanted)
+  return found.flatMap(({ steps }) => steps as AskedStep[])
+}
+
+async function traitsOf(turn: Turn, { uuid }: NodeRow): Promise<string[]> {
+  return (await select(turn.sql, nodeTraits, 'node = ?', [uuid])).map(({ trait }) => trait)
+}
+
+/** The runbook, for a node that has its trait: before it had traits of its own, its name was the trait. */
+async function runbookOf(
+  turn: Turn,
+  node: NodeRow,
+  ident: string,
+): Promise<{ steps: AskedStep[]; disableRamdisk: boolean }> {
+  const [book] = await select(turn.sql, runbooks, 'uuid = ? OR name = ?', [ident.toLowerCase(), ident])
+  if (!book) throw new FaultError('not_found', `Runbook ${ident} could not be found.`)
+  const own = book.traits as string[]
+  const has = await traitsOf(turn, node)
+  if (!(own.length > 0 ? own : [book.name]).some((trait) => has.includes(trait)))
+    throw new FaultError(
+      'request.invalid',
+      `Runbook ${book.name} is not approved for node ${node.uuid}: the node has none of its traits.`,
+    )
+  return { steps: book.steps as AskedStep[], disableRamdisk: book.disable_ramdisk }
+}
+
+/** Has the node an implementation of the interface that does something? */
+export function hasInterface({ interfaces }: NodeRow, iface: string): boolean {
+  const used = (interfaces as Record<string, string | undefined>)[iface]
+  return used !== undefined && used !== `no-${iface}`
+}

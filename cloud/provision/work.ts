@@ -1,0 +1,169 @@
+// The work on a node: how it begins, and what its waits and its end mean for the node's state.
+import { fault, FaultError, type Fault } from '../../shared/faults.ts'
+import { isResting, next, STATES, type State } from '../../shared/states.ts'
+import { PLANS, UNDONE } from '../plans.ts'
+import type { NodeRow, TaskRow } from '../schema/rows.ts'
+import type { Caller } from '../site-hub/commands.ts'
+import type { Turn } from '../site-hub/turn.ts'
+import { withSealed } from '../site-hub/secrets.ts'
+import { compose, type Composed, type WorkKind } from './compose.ts'
+import { move } from './move.ts'
+import { openTask } from './open-task.ts'
+import { isListed, noSteps, openList, parked } from './step-list.ts'
+
+/** Tasks beside the state machine: what they were for is in an event, how they failed in last_error. */
+const ASIDE: ReadonlySet<string> = new Set(['settings', 'vendor'])
+
+/** Opens the task of what was composed, or says at once how it ended. Answers the task's id. */
+export async function begin(
+  turn: Turn,
+  uuid: string,
+  kind: WorkKind,
+  composed: Composed,
+  caller: Caller,
+): Promise<string | null> {
+  const node = await turn.node(uuid)
+  const isAutomated = kind === 'clean' && node.target_provision_state !== 'manageable'
+  if (composed.steps.length === 0 || (isAutomated && node.automated_clean === false)) {
+    await complete(turn, uuid, kind, caller)
+    return null
+  }
+  if (composed.problem !== undefined) {
+    const { fault } = new FaultError('driver.unsupported', `${composed.problem}.`)
+    failed(turn, node, `The ${kind} steps can not be carried out: ${fault.message}`, fault)
+    return null
+  }
+  const target = node.target_raid_config as object
+  const context = {
+    instance_info: withSealed('instance_info', node.instance_info, node.secrets),
+    ...(Object.keys(target).length > 0 && { target_raid_config: target }),
+  }
+  if (!isListed(kind)) return openTask(turn, node, kind, composed.steps, context, caller)
+  return openList(turn, uuid, kind, composed.steps, context, caller)
+}
+
+/** What follows a tear-down. */
+async function beginCleaning(turn: Turn, uuid: string, caller: Caller): Promise<string | null> {
+  return begin(turn, uuid, 'clean', await compose(turn, await turn.node(uuid), 'clean'), caller)
+}
+
+/** Takes the end of a node's task into its state. `null`: it ended well. */
+export async function finish(
+  turn: Turn,
+  task: TaskRow,
+  failure: Fault | null,
+  step: string | undefined,
+): Promise<void> {
+  const node = await turn.node(task.node)
+  if (task.kind === 'power') return endPowerTask(turn, node, failure)
+  if (task.kind === 'undo') return endUndo(turn, node, failure)
+  if (ASIDE.has(task.kind)) return endAside(turn, node, failure, step)
+  const isAborted = (node.driver_internal_info as { abort_after?: string }).abort_after === task.id
+  if (isResting(node.provision_state as State) || (task.cancel && !isAborted)) return
+  if (isAborted) {
+    const why = fault('task.cancelled', 'the task was aborted')
+    return failed(turn, node, `${task.kind} was aborted${step ? ` at step ${step}` : ' when its steps had ended'}`, why)
+  }
+  if (failure) {
+    const error = `${task.kind}${step ? ` step ${step}` : ''} failed: ${failure.message} Next: ${failure.hint}`
+    return failed(turn, node, error, failure)
+  }
+  if (await parked(turn, task)) return
+  await complete(turn, node.uuid, task.kind, callerOf(task))
+}
+
+/** The work of `kind` has ended well. */
+export async function complete(turn: Turn, uuid: string, kind: string, caller: Caller): Promise<void> {
+  const node = await turn.node(uuid)
+  // An agent may be the last that is waited for.
+  if (next(node.provision_state as State, 'resume', 'task')) move(turn, node, 'resume', 'task')
+  const now = await turn.node(uuid)
+  if (kind === 'tear-down') {
+    move(turn, now, 'clean', 'task', {
+      instance_info: {},
+      secrets: onlyDriver(now.secrets as Record<string, string>),
+      instance_uuid: null,
+      ...noSteps(now),
+      driver_internal_info: ofTheMachine(now.driver_internal_info as Record<string, unknown>),
+    })
+    await beginCleaning(turn, uuid, caller)
+    return
+  }
+  const isManaged = kind === 'clean' && (now.retired || now.target_provision_state === 'manageable')
+  const changes = { last_error: null, last_fault: null, ...noSteps(now), ...withoutRescue(now) }
+  const inspected = kind === 'inspect' ? { inspection_finished_at: turn.time } : {}
+  move(turn, now, isManaged ? 'manage' : 'done', 'task', { ...changes, ...inspected }, caller)
+}
+
+/** The work on the node has failed. */
+export function failed(turn: Turn, node: NodeRow, error: string, why: Fault): void {
+  const changes = { ...noSteps(node), ...withoutRescue(node), last_error: error.slice(0, 4096), last_fault: why }
+  const adopted = node.provision_state === 'adopting' ? { power_state: null } : {}
+  move(turn, node, 'fail', 'task', { ...changes, ...adopted })
+}
+
+/** A task has ended otherwise than well. Where it had begun to boot the machine and no other task follows, one is opened that ends that. */
+export async function undo(turn: Turn, task: TaskRow): Promise<void> {
+  const others = (turn.state.tasks.get(task.node) ?? []).filter((other) => other !== task)
+  const steps = task.steps as { interface: string; step: string }[]
+  const boots = steps.findIndex(({ interface: iface, step }) => iface === 'boot' && step === 'prepare_ramdisk')
+  if (!UNDONE.has(task.kind) || boots === -1 || task.done_steps < boots || others.length > 0) return
+  openTask(turn, await turn.node(task.node), 'undo', PLANS.undo, {}, callerOf(task))
+}
+
+/** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */
+export async function waiting(turn: Turn, task: TaskRow, trigger: 'wait' | 'resume'): Promise<void> {
+  const node = await turn.node(task.node)
+  if (task.kind === 'undo' || ASIDE.has(task.kind)) return
+  if (next(node.provision_state as State, trigger, 'task')) move(turn, node, trigger, 'task')
+}
+
+/** A step that does not wait goes on: the node waits no more, where it did behind a hold. */
+export async function working(turn: Turn, task: TaskRow): Promise<void> {
+  const node = await turn.node(task.node)
+  if (!task.cancel && STATES[node.provision_state as State].kind === 'waiting') await waiting(turn, task, 'resume')
+}
+
+/** A task that ran out of time, as its failure. */
+export function overdue(task: TaskRow): Fault {
+  return fault('timeout', `the ${task.kind} task did not end before its deadline`)
+}
+
+/** Ironic: a rescue password is gone when the rescue has ended, however. */
+export function withoutRescue(node: NodeRow): Pick<NodeRow, 'instance_info' | 'secrets'> {
+  const { rescue_password: _, ...instance_info } = node.instance_info as Record<string, unknown>
+  const { 'instance_info.rescue_password': __, ...secrets } = node.secrets as Record<string, unknown>
+  return { instance_info, secrets }
+}
+
+/** What `verify` found out about the machine outlives the instance. */
+function ofTheMachine({ fence }: Record<string, unknown>): Record<string, unknown> {
+  return fence === undefined ? {} : { fence }
+}
+
+/** The secrets that stay when the instance goes. */
+function onlyDriver(secrets: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(secrets).filter(([path]) => path.startsWith('driver_info.')))
+}
+
+function callerOf(task: TaskRow): Caller {
+  return { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' }
+}
+
+function endPowerTask(turn: Turn, node: NodeRow, failure: Fault | null): void {
+  if (!failure) return turn.updateNode(node.uuid, { target_power_state: null, last_error: null, last_fault: null })
+  const last_error = `power change to ${node.target_power_state ?? 'unknown'} failed: ${failure.message} Next: ${failure.hint}`
+  turn.updateNode(node.uuid, { target_power_state: null, last_error, last_fault: failure })
+}
+
+function endAside(turn: Turn, node: NodeRow, failure: Fault | null, step: string | undefined): void {
+  const last_error = failure && `${step ?? 'the request'} failed: ${failure.message} Next: ${failure.hint}`
+  turn.updateNode(node.uuid, { last_error: last_error?.slice(0, 4096) ?? null, last_fault: failure })
+}
+
+/** The node keeps the error of what was undone; a machine that may still be on is worth a second one. */
+function endUndo(turn: Turn, node: NodeRow, failure: Fault | null): void {
+  if (!failure) return
+  const what = `${node.last_error ?? ''} Afterwards the machine could not be switched off and set to its disk: ${failure.message}`
+  turn.updateNode(node.uuid, { last_error: what.trim().slice(0, 4096) })
+}

@@ -1,0 +1,106 @@
+// What a step found out about a node's parts: rows of their own for BIOS settings and firmware, blobs for what inspection found. Conductors say them
+// as facts: bios_settings and firmware_components (all of them, as they are now), inventory with plugin_data.
+import { z } from 'zod'
+import type { NodeRow } from '../schema/rows.ts'
+import type { Turn } from './turn.ts'
+
+const text = z.union([z.string(), z.number(), z.boolean()]).transform(String)
+const BiosSettings = z.array(z.looseObject({ name: z.string().max(255), value: text.nullable() })).max(2000)
+const FirmwareComponents = z
+  .array(
+    z.object({
+      component: z.string().max(255),
+      initial_version: z.string().max(255),
+      current_version: z.string().max(255).nullish(),
+      last_version_flashed: z.string().max(255).nullish(),
+      vendor: z.string().max(255).nullish(),
+      model: z.string().max(255).nullish(),
+      serial_number: z.string().max(255).nullish(),
+    }),
+  )
+  .max(500)
+const Document = z.record(z.string(), z.unknown())
+
+/** What does not parse is left: a conductor that says nonsense changes nothing. */
+export async function takeParts(turn: Turn, node: NodeRow, facts: Record<string, unknown>): Promise<void> {
+  const bios = BiosSettings.safeParse(facts['bios_settings'])
+  if (bios.success) takeBios(turn, node.uuid, bios.data)
+  const firmware = FirmwareComponents.safeParse(facts['firmware_components'])
+  if (firmware.success) takeFirmware(turn, node.uuid, firmware.data)
+  const inventory = Document.safeParse(facts['inventory'])
+  if (inventory.success) {
+    const plugin = Document.safeParse(facts['plugin_data'])
+    await takeInventory(turn, node.uuid, inventory.data, plugin.success ? plugin.data : {})
+  }
+}
+
+/** Rows that were there keep when they were made, and are updated when they differ. One statement, however many there are. */
+function takeBios(turn: Turn, node: string, settings: z.output<typeof BiosSettings>): void {
+  keepOnly(
+    turn,
+    'bios_settings',
+    'name',
+    node,
+    settings.map(({ name }) => name),
+  )
+  const rows = settings.map(({ name, value, ...facts }) => ({ name, value, facts }))
+  turn.write({
+    sql:
+      "INSERT INTO bios_settings (node, name, value, facts, created_at) SELECT ?1, value ->> '$.name', value ->> '$.value'," +
+      " value -> '$.facts', ?2 FROM json_each(?3) WHERE true ON CONFLICT (node, name) DO UPDATE SET value = excluded.value," +
+      ' facts = excluded.facts, updated_at = ?2 WHERE value IS NOT excluded.value OR facts IS NOT excluded.facts',
+    args: [node, turn.time, JSON.stringify(rows)],
+  })
+}
+
+const FIRMWARE = [
+  'component',
+  'initial_version',
+  'current_version',
+  'last_version_flashed',
+  'vendor',
+  'model',
+  'serial_number',
+]
+
+function takeFirmware(turn: Turn, node: string, components: z.output<typeof FirmwareComponents>): void {
+  keepOnly(
+    turn,
+    'firmware_components',
+    'component',
+    node,
+    components.map(({ component }) => component),
+  )
+  const found = FIRMWARE.map((column) => `value ->> '$.${column}'`).join(', ')
+  const set = FIRMWARE.slice(2)
+    .map((column) => `${column} = excluded.${column}`)
+    .join(', ')
+  const differs = FIRMWARE.slice(2)
+    .map((column) => `${column} IS NOT excluded.${column}`)
+    .join(' OR ')
+  turn.write({
+    sql:
+      `INSERT INTO firmware_components (node, ${FIRMWARE.join(', ')}, created_at) SELECT ?1, ${found}, ?2 FROM json_each(?3) WHERE true` +
+      ` ON CONFLICT (node, component) DO UPDATE SET ${set}, updated_at = ?2 WHERE ${differs}`,
+    args: [node, turn.time, JSON.stringify(components)],
+  })
+}
+
+function keepOnly(turn: Turn, table: string, column: string, node: string, names: readonly string[]): void {
+  const sql = `DELETE FROM ${table} WHERE node = ?1 AND ${column} NOT IN (SELECT value FROM json_each(?2))`
+  turn.write({ sql, args: [node, JSON.stringify(names)] })
+}
+
+/** The documents are in place before the row that names them. Their keys depend on the node alone, so that the next ones take their place. */
+async function takeInventory(turn: Turn, node: string, inventory: unknown, plugin: unknown): Promise<void> {
+  const folder = `sites/${turn.state.site.id}/nodes/${node}`
+  const [found, more] = [`${folder}/inventory.json`, `${folder}/plugin-data.json`]
+  await turn.blobs.put(found, new TextEncoder().encode(JSON.stringify(inventory)))
+  await turn.blobs.put(more, new TextEncoder().encode(JSON.stringify(plugin)))
+  turn.write({
+    sql:
+      'INSERT INTO inventories (node, inventory_blob, plugin_data_blob, created_at) VALUES (?1, ?2, ?3, ?4)' +
+      ' ON CONFLICT (node) DO UPDATE SET inventory_blob = ?2, plugin_data_blob = ?3, updated_at = ?4',
+    args: [node, found, more, turn.time],
+  })
+}

@@ -1,0 +1,116 @@
+// The people who look after a site: they drain conductors, change their share, call BMCs, set nodes aside, and say of a conductor that it
+// is dead. 1. Who declares a conductor dead has switched its host off; of one that is alive the hub must not believe it. 2. When the storm is
+// over they put everything back.
+import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
+import type { ConductorHost } from './conductor-host.ts'
+import type { FaultKind } from './mix.ts'
+import type { Random } from './random.ts'
+import type { Stage } from './storm.ts'
+
+type Wish = Omit<HubCommand, 'actor' | 'requestId'> & { kind: HubCommand['kind'] }
+
+const CALL_TIMEOUT_MS = 20_000
+
+export class Admins {
+  readonly #stage: Stage
+  readonly #drained = new Set<string>()
+  readonly #setAside = new Set<string>()
+  #request = 0
+
+  constructor(stage: Stage) {
+    this.#stage = stage
+  }
+
+  /** True when `kind` is something that these people do, and they have done it. */
+  act(kind: FaultKind, random: Random): boolean {
+    const { conductors, machines, mix } = this.#stage
+    const conductor = random.pick(conductors)
+    const { node } = random.pick(machines)
+    switch (kind) {
+      case 'conductor.drain':
+        void this.#drain(conductor.id, !this.#drained.has(conductor.id))
+        return true
+      case 'conductor.weight':
+        void this.#ask({ kind: 'conductor.patch', conductor: conductor.id, weight: random.pick([1, 1, 2, 3]) } as Wish)
+        return true
+      case 'conductor.dead':
+        void this.#declareDead(conductor, random)
+        return true
+      case 'node.call': {
+        // A person who changes the boot device of a machine that is being deployed breaks the deployment.
+        const device = random.pick(['pxe', 'disk'])
+        const harmless = mix.flavour === 'gentle'
+        if (node !== '')
+          void this.#call(node, harmless ? 'get_boot_device' : 'set_boot_device', { boot_device: device })
+        return true
+      }
+      case 'node.maintenance':
+        if (node !== '') void this.#setMaintenance(node, !this.#setAside.has(node))
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** Puts back what they changed; what a node's power did to it stays. */
+  async end(): Promise<void> {
+    const { world } = this.#stage
+    const until = async (ask: () => Promise<CommandResult>) => {
+      for (let tries = 0; tries < 50; tries++) {
+        const result = await ask()
+        if (result.ok || result.fault.code === 'not_found') return
+        await world.clock.wait(2_000)
+      }
+    }
+    for (const id of [...this.#drained]) await until(() => this.#drain(id, false))
+    for (const node of [...this.#setAside]) await until(() => this.#setMaintenance(node, false))
+  }
+
+  async #drain(conductor: string, on: boolean): Promise<CommandResult> {
+    // Before the answer: one that is lost may have been carried out.
+    this.#drained.add(conductor)
+    const result = await this.#ask({ kind: 'conductor.drain', conductor, on } as Wish)
+    if (result.ok && !on) this.#drained.delete(conductor)
+    return result
+  }
+
+  async #setMaintenance(node: string, on: boolean): Promise<CommandResult> {
+    this.#setAside.add(node)
+    const result = await this.#ask({ kind: 'node.maintenance', node, on, reason: on ? 'a look at it' : null } as Wish)
+    if (result.ok && !on) this.#setAside.delete(node)
+    return result
+  }
+
+  async #call(node: string, method: string, args: Record<string, unknown>): Promise<void> {
+    await this.#ask({ kind: 'call', node, interface: 'management', method, args, timeoutMs: CALL_TIMEOUT_MS } as Wish)
+  }
+
+  async #declareDead(conductor: ConductorHost, random: Random): Promise<void> {
+    const { world, hub, judge, mix } = this.#stage
+    const wish = { kind: 'conductor.declare_dead', conductor: conductor.id } as Wish
+    // Not where an answer may be lost: then nobody would know that it was believed.
+    const isCertain = mix.faults['hub.kill'] === undefined && mix.database.failure === 0
+    if (isCertain && random.chance(0.5)) {
+      const peer = hub.servedPeer(conductor.id)
+      if (peer === undefined || !judge.hasLease(conductor.id)) return
+      const result = await this.#ask(wish)
+      if (!result.ok) return
+      if (hub.servedPeer(conductor.id) === peer && judge.hasLease(conductor.id))
+        judge.complain('alive', `${conductor.id} was connected and had its lease when it was declared dead`)
+      return conductor.kill()
+    }
+    conductor.kill()
+    await this.#ask(wish)
+    world.clock.after(random.between(1_000, 60_000), () => conductor.start())
+  }
+
+  async #ask(wish: Wish): Promise<CommandResult> {
+    const { hub, judge, world } = this.#stage
+    const command = { ...wish, actor: 'admin', requestId: `adm-${++this.#request}` } as HubCommand
+    const result = await hub.command(command)
+    const short = result.ok ? 'ok' : result.fault.code
+    world.say('admin', `${JSON.stringify(wish)}: ${short}`)
+    if (result.ok) judge.acknowledge(command, result.value)
+    return result
+  }
+}

@@ -1,0 +1,22 @@
+// The mutants themselves: each applies to today's source, and there are enough of them. Whether they are caught: npm run sim -- --mutants
+import { expect, test } from 'vitest'
+import { MUTANTS } from './all.ts'
+import { mutated, RULES } from './mutant.ts'
+
+test.each(MUTANTS.map((mutant) => [mutant.id, mutant] as const))('%s stands in the source just once', (_, mutant) => {
+  expect(mutated(mutant)).toContain(mutant.replace)
+})
+
+test('a mutant that has rotted is an error', () => {
+  const mutant = { ...MUTANTS[0]!, find: 'what nobody ever wrote' }
+  expect(() => mutated(mutant)).toThrow('0 times')
+  expect(() => mutated(mutant, 'what nobody ever wrote, what nobody ever wrote')).toThrow('2 times')
+})
+
+test('every rule has at least four mutants that are to be caught, and no name is used twice', () => {
+  for (const rule of RULES)
+    expect(MUTANTS.filter((mutant) => mutant.rule === rule && !mutant.survives).length, `rule ${rule}`).toBeGreaterThan(
+      3,
+    )
+  expect(new Set(MUTANTS.map(({ id }) => id)).size).toBe(MUTANTS.length)
+})

@@ -1,0 +1,105 @@
+// Runs the mutants, each until a seed catches it: by an invariant, by a worker that crashes, or by a run that does not end.
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { runFleet } from '../fleet.ts'
+import { drawMix } from '../mix.ts'
+import { Random } from '../random.ts'
+import { RULES, type Mutant } from './mutant.ts'
+
+export interface Caught {
+  readonly seed: number
+  /** The invariants that did not hold. */
+  readonly by: string
+}
+
+export interface Scored {
+  readonly mutant: Mutant
+  readonly caught: Caught | undefined
+  readonly runs: number
+}
+
+export interface ScoreOptions {
+  readonly mutants: readonly Mutant[]
+  /** Seeds of each, at most. */
+  readonly seeds: number
+  readonly from: number
+  readonly jobs: number
+  said(scored: Scored): void
+}
+
+/** A run is half a second of computing. */
+const LIMIT_CPU_MS = 60_000
+
+export async function score({ mutants, seeds, from, jobs, said }: ScoreOptions): Promise<Scored[]> {
+  const waiting = [...mutants]
+  const all: Scored[] = []
+  const work = async () => {
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      const scored = await scoreOne(mutant, from, seeds)
+      all.push(scored)
+      said(scored)
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, work))
+  return all
+}
+
+async function scoreOne(mutant: Mutant, from: number, seeds: number): Promise<Scored> {
+  const hook = pathToFileURL(join(import.meta.dirname, 'hook.ts'))
+  hook.searchParams.set('mutant', mutant.id)
+  let caught: Caught | undefined
+  const order = seedsOf(mutant, from, seeds)
+  let runs = 0
+  await runFleet({
+    jobs: 1,
+    execArgv: ['--import', hook.href],
+    limitCpuMs: LIMIT_CPU_MS,
+    next: () => (caught === undefined ? order.shift() : undefined),
+    result(result) {
+      runs++
+      const broken = 'crashed' in result ? [`crash: ${result.crashed}`] : result.violations
+      if (broken.length === 0) return
+      const names = broken.map((text) => text.split(':')[0]!)
+      caught ??= {
+        seed: result.seed,
+        by: 'crashed' in result ? broken[0]!.split('\n')[0]! : [...new Set(names)].join(', '),
+      }
+    },
+  })
+  return { mutant, caught, runs }
+}
+
+/** Those first that are about what the mutant breaks. */
+function seedsOf({ flavour }: Mutant, from: number, count: number): number[] {
+  const all = Array.from({ length: count }, (_, index) => from + index)
+  const isOfIt = (seed: number) => drawMix(new Random(seed).stream('mix')).flavour === flavour
+  const first = flavour === undefined ? [] : all.filter(isOfIt)
+  return [...first, ...all.filter((seed) => !first.includes(seed))]
+}
+
+export function lineOf({ mutant, caught, runs }: Scored): string {
+  const what = caught === undefined ? `SURVIVES ${runs} runs` : `seed ${caught.seed}, run ${runs}: ${caught.by}`
+  return `rule ${mutant.rule.padEnd(2)}  ${mutant.id.padEnd(24)} ${what}`
+}
+
+/** The score, and whether it is as it must be: what survives is known to. */
+export function summary(all: readonly Scored[]): { text: string; ok: boolean } {
+  const survivors = all.filter(({ caught }) => caught === undefined)
+  const unknown = survivors.filter(({ mutant }) => mutant.survives === undefined)
+  const perRule = RULES.flatMap((rule) => {
+    const of = all.filter(({ mutant }) => mutant.rule === rule)
+    return of.length === 0 ? [] : [`${rule}: ${of.filter(({ caught }) => caught).length}/${of.length}`]
+  })
+  const lines = survivors.map(
+    ({ mutant: { id, rule, breaks, survives } }) =>
+      `  rule ${rule}, ${id}: ${breaks}${survives === undefined ? '' : `\n    known: ${survives}`}`,
+  )
+  return {
+    text: [
+      ...(lines.length > 0 ? ['Survivors:', ...lines] : []),
+      `By rule: ${perRule.join(', ')}`,
+      `${all.length - survivors.length} of ${all.length} mutants caught, ${survivors.length} survive, ${unknown.length} of them without a reason`,
+    ].join('\n'),
+    ok: unknown.length === 0,
+  }
+}

@@ -1,0 +1,112 @@
+// Kills the conductor that drives the machine at chosen records of its journal, and judges what came of it by the BMC's log, the machine's
+// transitions and its disk.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { JournalWatch } from './journal-watch.ts'
+import { ACTIONS, type Action, type Lane } from './lane.ts'
+
+/** What an action is when nobody is killed. */
+export interface Undisturbed {
+  readonly action: Action
+  /** Of the conductor's journal, in order. */
+  readonly records: readonly string[]
+  /** The changes of power. */
+  readonly power: readonly string[]
+}
+
+export interface Kill {
+  readonly action: string
+  readonly point: number
+  /** The record after which it came. */
+  readonly record: string
+  /** From the kill to the action's end. */
+  readonly seconds: number
+  /** The machine was booted once more, since its agent would have called a conductor that is gone. */
+  readonly again: boolean
+}
+
+/** What is still to come of an action that has ended: its last records. */
+const TAIL_MS = 300
+
+export async function undisturbed(lane: Lane): Promise<Undisturbed[]> {
+  const found: Undisturbed[] = []
+  for (const action of ACTIONS) {
+    const watch = new JournalWatch((await lane.owner()).dataDir)
+    const power = powerSince(lane)
+    const hostname = `whole-${found.length}`
+    await action.begin(lane, hostname)
+    await action.end(lane, hostname)
+    await sleep(TAIL_MS)
+    watch.look()
+    found.push({ action, records: watch.records, power: power() })
+  }
+  return found
+}
+
+/** One kill in `action`, at its `point`-th record; undefined where the action had ended before that. Throws what the judge says. */
+export async function killAt(
+  lane: Lane,
+  { action, power: wanted }: Undisturbed,
+  point: number,
+): Promise<Kill | undefined> {
+  const { machine, conductors } = lane
+  const victim = await lane.owner()
+  const [watch, power, ended] = [new JournalWatch(victim.dataDir), powerSince(lane), new AbortController()]
+  const [hostname, boots] = [`p${point}-${Date.now().toString(36)}`, await bootsAgain(lane)]
+  const logged = machine.bmc.log.entries.length
+  let struck: { record: string; at: number } | undefined
+  const striking = watch.reach(point, ended.signal).then(async (record) => {
+    if (record === undefined) return
+    await victim.kill()
+    struck = { record, at: performance.now() }
+    if (conductors.length === 1) await lane.startAgain(victim)
+  })
+  try {
+    await action.begin(lane, hostname)
+    await action.end(lane, hostname)
+    await Promise.race([striking, sleep(TAIL_MS)])
+  } finally {
+    ended.abort()
+    await striking
+  }
+  const seconds = struck === undefined ? 0 : (performance.now() - struck.at) / 1000
+  const again = (await bootsAgain(lane)) - boots
+  const what = `${action.name}, killed after record ${point} (${struck?.record ?? 'none'})`
+  judgePower(what, wanted, power(), again)
+  judgeLog(what, machine.bmc.log.entries.slice(logged))
+  if (struck === undefined) return undefined
+  if (conductors.length > 1) await lane.startAgain(victim)
+  return { action: action.name, point, record: struck.record, seconds, again: again > 0 }
+}
+
+function powerSince({ machine }: Lane): () => string[] {
+  const from = machine.transitions.length
+  return () =>
+    machine.transitions
+      .slice(from)
+      .map(({ kind }) => kind)
+      .filter((kind) => kind === 'power on' || kind === 'power off')
+}
+
+async function bootsAgain({ site }: Lane): Promise<number> {
+  return (await site.api.timeline(site.machines[0]!.node)).filter(({ type }) => type === 'boot.again').length
+}
+
+/** The same changes as ever; for each boot that had to be done again, and says so on the timeline, one more off and on. */
+function judgePower(what: string, wanted: readonly string[], seen: readonly string[], again: number): void {
+  const extra = seen.length - wanted.length
+  const alternates = seen.every((kind, i) => kind !== seen[i - 1])
+  if (alternates && seen.at(-1) === wanted.at(-1) && extra % 2 === 0 && extra >= 0 && extra <= 2 * again) return
+  throw new Error(`${what}: the power went ${seen.join(', ')} instead of ${wanted.join(', ')}; ${again} boots again`)
+}
+
+/** Nothing but on and off, each in an administrator's session, and none in a session after a later one acted. */
+function judgeLog(what: string, entries: Lane['machine']['bmc']['log']['entries']): void {
+  const acts = entries.filter(({ command }) => /^(Chassis Control|Set System Boot Options)$/.test(command))
+  const odd = acts.filter(
+    ({ command, detail, privilege }) =>
+      privilege !== 4 || (command === 'Chassis Control' && !/^(on|off)$/.test(detail)),
+  )
+  if (odd.length > 0) throw new Error(`${what}: the BMC was told ${JSON.stringify(odd)}`)
+  const sessions = acts.map(({ session }) => session).filter((session, i, all) => session !== all[i - 1])
+  if (new Set(sessions).size !== sessions.length) throw new Error(`${what}: a session acted after a later one had`)
+}

@@ -1,0 +1,66 @@
+// What a conductor does about a boot that was under way when its process ended: it goes on where the machine goes on by itself, and is done
+// again where the machine might wait, or be waited for, in vain.
+import { expect, test } from 'vitest'
+import { fakeContext } from '../fake-context.ts'
+import { fakeGrant } from '../fake-hub.ts'
+import fake from '../drivers/fake-hardware.ts'
+import { ramdiskBoot } from './ramdisk-boot.ts'
+
+const HERE = 'https://10.0.0.1:9999'
+const CALLED = { agent_url: 'https://10.0.0.50:9999', agent_certificate: 'PEM' }
+const BOOT = { boot_token: 'b'.repeat(22), agent_token: 'a'.repeat(32), agent_api: HERE }
+
+test.for([
+  { what: 'nothing had been prepared', context: {}, back: false },
+  { what: 'the machine had not fetched its script', context: BOOT, back: true },
+  { what: 'it had', context: { ...BOOT, boot_script_fetched: true }, back: false },
+  {
+    what: 'its agent may have got its token, or not',
+    context: { ...BOOT, boot_script_fetched: true, agent_token_shown: true },
+    back: true,
+  },
+  { what: 'its agent had called', context: { ...BOOT, ...CALLED, agent_token_shown: true }, back: false },
+  {
+    what: 'it boots at another conductor',
+    context: { ...BOOT, agent_api: 'https://10.0.0.2:9999', boot_script_fetched: true },
+    back: true,
+  },
+])('a conductor is back, and $what', async ({ context: known, back }) => {
+  const admitted: string[] = []
+  const boot = {
+    door: { admit: ({ node }: { node: string }) => void admitted.push(node), withdraw: () => {} },
+    ramdisk: { kernel: '/kernel', initrd: '/initrd' },
+    kernelArguments: '',
+    agentApiUrl: HERE,
+    caSha256: '0'.repeat(64),
+    givesAddresses: false,
+  }
+  const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
+  const context = await fakeContext(fake, { node: fakeGrant('n', { ports }), context: known, boot: boot as never })
+  const answer = await ramdiskBoot().resume!(context as never)
+  expect(answer).toBe(back ? 'power.power_off' : undefined)
+  expect(context.notes.map(({ stage }) => stage)).toEqual(back ? ['boot.again'] : [])
+  expect(admitted, 'the door is open where the boot goes on').toEqual(back || !('boot_token' in known) ? [] : ['n'])
+  await context.close()
+})
+
+test('that the script was fetched is on record once', async () => {
+  const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
+  const door = { admit: () => {}, withdraw: () => {} }
+  const boot = {
+    door,
+    ramdisk: { kernel: '/k', initrd: '/i' },
+    kernelArguments: '',
+    agentApiUrl: HERE,
+    caSha256: '',
+    givesAddresses: false,
+  }
+  const context = await fakeContext(fake, { node: fakeGrant('n', { ports }), boot: boot as never })
+  await ramdiskBoot().steps!['prepare_ramdisk']!(context as never)
+  expect(context.kept).not.toHaveProperty('boot_script_fetched')
+  await context.site.agents.scriptFetched('n')
+  await context.site.agents.scriptFetched('n')
+  expect(context.kept).toMatchObject({ boot_script_fetched: true })
+  await ramdiskBoot().steps!['clean_up_ramdisk']!(context as never)
+  await context.close()
+})

@@ -1,0 +1,170 @@
+// Power, management, boot and deploy of fake hardware: every step of every plan.
+import type { Context, Fencing, Implementation, StepResult } from '../../driver.ts'
+import { type Args, fakeMachine, type Info, look, type Machine, method, type Power, refuse, step } from './machine.ts'
+import { biosFacts, firmwareFacts } from './parts.ts'
+
+function turn(machine: Machine, power: Power): StepResult {
+  if (machine.power !== power) {
+    machine.changes.push(power)
+    machine.log.push(power)
+  }
+  machine.power = power
+  return { facts: { power_state: power } }
+}
+
+export const fencing: Fencing<Info> = {
+  steps: [
+    'power.power_on',
+    'power.power_off',
+    'power.soft_power_off',
+    'management.set_boot_device',
+    'deploy.prepare_instance_boot',
+  ],
+  async open({ node, env, before }, predecessor) {
+    before()
+    const { sessions } = fakeMachine(node.node)
+    if (predecessor !== undefined) sessions.delete(predecessor)
+    const session = Buffer.from(env.random(4)).toString('hex')
+    sessions.add(session)
+    return { session, close: async () => void sessions.delete(session) }
+  },
+}
+
+export const power: Implementation<Info> = {
+  steps: {
+    /** What there is to be known of a machine that is new. */
+    verify: step('power.verify', (machine) => ({
+      facts: {
+        power_state: machine.power,
+        boot_mode: machine.bootMode,
+        secure_boot: machine.secureBoot,
+        ...biosFacts(machine),
+        ...firmwareFacts(machine),
+      },
+    })),
+    power_on: step('power.power_on', (machine) => turn(machine, 'power on')),
+    power_off: step('power.power_off', (machine) => turn(machine, 'power off')),
+    soft_power_off: step('power.soft_power_off', (machine) => turn(machine, 'power off')),
+  },
+  methods: { get_power_state: look((machine) => machine.power) },
+}
+
+const BOOT_DEVICES = ['pxe', 'disk', 'cdrom', 'bios', 'safe']
+const BOOT_MODES = ['uefi', 'bios'] as const
+/** Of each indicator: may it be changed, and to what. */
+const INDICATORS: Readonly<Record<string, { readonly readonly: boolean; readonly states: readonly string[] }>> = {
+  'led-0@chassis': { readonly: true, states: ['off', 'on'] },
+  'led@system': { readonly: false, states: ['blinking', 'off', 'on'] },
+}
+const MEDIA = ['cdrom', 'floppy', 'disk']
+
+function setBootDevice({ node, before }: Context<Info>, args: Args): void {
+  before()
+  const device = String(args['boot_device'])
+  if (!BOOT_DEVICES.includes(device)) refuse(`boot_device must be one of ${BOOT_DEVICES.join(', ')}, not ${device}`)
+  const machine = fakeMachine(node.node)
+  machine.bootDevice = { boot_device: device, persistent: args['persistent'] === true }
+  machine.log.push(`boot device ${device}`)
+}
+
+function indicatorOf(args: Args): string {
+  const name = String(args['indicator'])
+  return Object.hasOwn(INDICATORS, name) ? name : refuse(`there is no indicator ${name}`)
+}
+
+export const management: Implementation<Info> = {
+  steps: {
+    set_boot_device: step('management.set_boot_device', (_, context) => setBootDevice(context, context.args)),
+    set_boot_mode: step('management.set_boot_mode', (machine, { args }) => {
+      machine.bootMode =
+        BOOT_MODES.find((mode) => mode === args['mode']) ?? refuse(`no boot mode ${String(args['mode'])}`)
+      machine.log.push(`boot mode ${machine.bootMode}`)
+      return { facts: { boot_mode: machine.bootMode } }
+    }),
+    set_secure_boot: step('management.set_secure_boot', (machine, { args }) => {
+      machine.secureBoot = args['enabled'] === true
+      machine.log.push(`secure boot ${machine.secureBoot ? 'on' : 'off'}`)
+      return { facts: { secure_boot: machine.secureBoot } }
+    }),
+  },
+  methods: {
+    get_boot_device: look((machine) => machine.bootDevice),
+    set_boot_device: async (context, args) => setBootDevice(context, args),
+    get_supported_boot_devices: async () => ({ supported_boot_devices: BOOT_DEVICES }),
+    get_supported_boot_modes: async () => ({ supported_boot_modes: BOOT_MODES }),
+    get_boot_mode: look((machine) => machine.bootMode),
+    get_secure_boot_state: look((machine) => machine.secureBoot),
+    inject_nmi: method((machine) => void machine.log.push('nmi')),
+    get_supported_indicators: look((machine) =>
+      Object.entries(INDICATORS).map(([name, facts]) => ({ name, ...facts, state: machine.indicators.get(name) })),
+    ),
+    get_indicator_state: look((machine, args) => machine.indicators.get(indicatorOf(args))),
+    set_indicator_state: method((machine, args) => {
+      const [name, state] = [indicatorOf(args), String(args['state'])]
+      const { readonly, states } = INDICATORS[name]!
+      if (readonly || !states.includes(state)) refuse(`the indicator ${name} cannot be set to ${state}`)
+      machine.indicators.set(name, state)
+      machine.log.push(`indicator ${name} ${state}`)
+    }),
+    get_virtual_media: look((machine) =>
+      [...machine.media].map(([device_type, image_url]) => ({ device_type, image_url, inserted: true })),
+    ),
+    attach_virtual_media: method((machine, args) => {
+      const [device, url] = [String(args['device_type']), String(args['image_url'])]
+      if (!MEDIA.includes(device)) refuse(`there is no virtual ${device}`)
+      machine.media.set(device, url)
+      machine.log.push(`virtual media ${device} in`)
+    }),
+    detach_virtual_media: method((machine, args) => {
+      const wanted = (args['device_types'] as string[] | undefined) ?? [...machine.media.keys()]
+      for (const device of wanted) if (machine.media.delete(device)) machine.log.push(`virtual media ${device} out`)
+    }),
+    get_sensors_data: look((machine) => ({
+      Temperature: {
+        'Inlet Temp': { 'Sensor Reading': machine.power === 'power on' ? '24 degrees C' : '20 degrees C' },
+      },
+    })),
+  },
+}
+
+export const boot: Implementation<Info> = {
+  steps: {
+    prepare_ramdisk: step('boot.prepare_ramdisk', () => {}),
+    clean_up_ramdisk: step('boot.clean_up_ramdisk', () => {}),
+    clean_up_instance: step('boot.clean_up_instance', () => {}),
+  },
+}
+
+export const deploy: Implementation<Info> = {
+  offers: {
+    erase_devices_metadata: { clean: 99, abortable: true },
+    erase_devices: { clean: 0, service: 0, abortable: true },
+    burnin_cpu: { clean: 0, service: 0, deploy: 0 },
+  },
+  steps: {
+    wait_agent: step('deploy.wait_agent', () => ({ context: { agent_url: 'https://fake.invalid:9999' } })),
+    write_image: step('deploy.write_image', (machine, { task, note }) => {
+      const instance = task.context['instance_info'] as { image_source?: string } | undefined
+      machine.disk = instance?.image_source ?? 'an image'
+      machine.log.push(`image ${machine.disk}`)
+      note('write_image', { percent: 100 })
+    }),
+    write_configdrive: step('deploy.write_configdrive', (machine, { task }) => {
+      const instance = task.context['instance_info'] as { configdrive?: unknown } | undefined
+      if (instance?.configdrive !== undefined) machine.log.push('config drive')
+    }),
+    prepare_instance_boot: step('deploy.prepare_instance_boot', (_, context) =>
+      setBootDevice(context, { boot_device: 'disk', persistent: true }),
+    ),
+    tear_down_agent: step('deploy.tear_down_agent', () => ({ context: { agent_url: null } })),
+    erase_devices_metadata: step('deploy.erase_devices_metadata', (machine) => {
+      delete machine.disk
+      machine.log.push('metadata erased')
+    }),
+    erase_devices: step('deploy.erase_devices', (machine) => {
+      delete machine.disk
+      machine.log.push('disks erased')
+    }),
+    burnin_cpu: step('deploy.burnin_cpu', (machine) => void machine.log.push('cpu burnt in')),
+  },
+}

@@ -1,0 +1,77 @@
+// The driver for machines whose power nobody but a person can switch (Ironic's manual-management): power is noted, not changed. Deployment is over
+// the network, as with any machine; a step that switches on asks for it on the timeline, and the agent is awaited.
+import { z } from 'zod'
+import { directDeploy } from '../deploy/direct.ts'
+import { iscsiDeploy } from '../deploy/iscsi.ts'
+import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
+import { type Context, defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
+import { noInterface, noop } from '../no-interface.ts'
+
+const info = z.looseObject({
+  kernel_append_params: z.string().optional().describe('More arguments for the kernel of the deploy ramdisk'),
+})
+type Info = z.output<typeof info>
+
+type Power = 'power on' | 'power off'
+
+/** Node → what a person was asked for last, by this process: nothing else is known of the power of such a machine. */
+const asked = new Map<string, Power>()
+/** The same, each change in its order. */
+export const askedOf = new Map<string, Power[]>()
+
+function ask(context: StepContext<Info>, power: Power): StepResult {
+  context.signal.throwIfAborted()
+  context.before()
+  const { node } = context.node
+  if (asked.get(node) !== power) {
+    asked.set(node, power)
+    askedOf.set(node, [...(askedOf.get(node) ?? []), power])
+    context.note('power.by_hand', { wanted: power })
+  }
+  return { facts: { power_state: power } }
+}
+
+const power: Implementation<Info> = {
+  steps: {
+    async verify({ signal }) {
+      signal.throwIfAborted()
+    },
+    power_on: async (context) => ask(context, 'power on'),
+    power_off: async (context) => ask(context, 'power off'),
+    soft_power_off: async (context) => ask(context, 'power off'),
+  },
+  /** null: nothing is known, and nothing is concluded from that. */
+  methods: { get_power_state: async ({ node }) => asked.get(node.node) ?? null },
+}
+
+/** Whoever switches the machine on sees to it that it boots from there, too. */
+async function setBootDevice(context: Context<Info>, args: Readonly<Record<string, unknown>>): Promise<void> {
+  context.before()
+  context.note('boot_device.by_hand', { wanted: args['boot_device'] })
+}
+
+const management: Implementation<Info> = {
+  steps: { set_boot_device: (context) => setBootDevice(context, context.args) },
+}
+
+export default defineDriver({
+  name: 'manual-management',
+  about: 'Machines whose power a person switches, deployed by an agent that is booted over the network',
+  info,
+  secrets: [],
+  interfaces: {
+    power: { fake: power },
+    management: { noop: management },
+    boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>('pxe') },
+    deploy: { direct: directDeploy<Info>({ setBootDevice }), iscsi: iscsiDeploy<Info>({ setBootDevice }) },
+    bios: noInterface('bios'),
+    console: noInterface('console'),
+    firmware: noInterface('firmware'),
+    inspect: noInterface('inspect'),
+    network: noop(),
+    raid: noInterface('raid'),
+    rescue: noInterface('rescue'),
+    storage: noop(),
+    vendor: noInterface('vendor'),
+  },
+})

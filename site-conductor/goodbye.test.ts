@@ -1,0 +1,33 @@
+// A clean stop: what ran ends, the hub is told as the last word, and a hub that does not know the word holds nobody up.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { fakeGrant, type FakeHub } from './fake-hub.ts'
+import { fakeSite, type FakeSite } from './fake-site.ts'
+
+const node = crypto.randomUUID()
+let site: FakeSite
+let hub: FakeHub
+beforeEach(async () => {
+  site = await fakeSite()
+  ;({ hub } = site)
+  hub.grants.set(node, fakeGrant(node))
+})
+afterEach(() => site.close())
+
+test('goodbye is the last word, and is said when what ran has ended', async () => {
+  const conductor = await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [{ interface: 'power', step: 'power_on', args: {} }] })
+  hub.behaviour.onMessage = (message) => message.type === 'intent'
+  await hub.next('intent')
+  await conductor.close()
+  expect(hub.frames.at(-1)).toEqual({ type: 'bye' })
+  expect(hub.all('result')).toEqual([])
+})
+
+test('a hub that does not know goodbye keeps no conductor from stopping', async () => {
+  hub.behaviour.onMessage = (message) => message.type === 'bye'
+  const conductor = await site.start()
+  await hub.next('hello')
+  await conductor.close()
+  expect((await conductor.ended).kind).toBe('drained')
+})
