@@ -15,7 +15,7 @@ const packagesFor = {
   /** The demo that deploys Debian. */
   debian: [...lab, ...debianImage],
   tests: [...lab, ...testPackages],
-  long: [...lab, ...testPackages, ...debianImage, 'pxelinux', 'syslinux-common'],
+  long: [...lab, ...testPackages, ...debianImage, 'ironic-api', 'ironic-conductor', 'pxelinux', 'syslinux-common'],
 } as const satisfies Record<string, readonly string[]>
 
 export type Purpose = keyof typeof packagesFor

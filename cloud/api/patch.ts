@@ -12,7 +12,7 @@ const Operation = z
     path: ['value'],
   })
 export const MAX_PATCH_OPERATIONS = 500
-export const PatchBody = z.array(Operation).min(1).max(MAX_PATCH_OPERATIONS)
+export const PatchBody = z.array(Operation).max(MAX_PATCH_OPERATIONS)
 
 /** An attribute that may be patched: the microversion that knows it, its schema, and whether it has keys below it
  * (any, or one level of those whose name is of this pattern). */

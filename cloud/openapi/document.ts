@@ -111,11 +111,8 @@ function pathParameters(path: string): Parameter[] {
 function queryParameters({ query, list, passthrough }: Route): Parameter[] {
   const all: Record<string, string | QueryArgument> = { ...(list?.sort ? paging(list) : {}), ...query }
   const named = Object.entries(all).map(([name, argument]): Parameter => {
-    const {
-      about,
-      schema = { type: 'string' },
-      required = false,
-    } = typeof argument === 'string' ? { about: argument } : argument
+    const given: QueryArgument = typeof argument === 'string' ? { about: argument } : argument
+    const { about, schema = USUAL[name] ?? text, required = false } = given
     const separated = schema['type'] === 'array' ? { explode: false as const } : {}
     return { name, in: 'query', description: about, required, schema, ...separated }
   })
@@ -176,7 +173,7 @@ function patchSchema(patch: Readonly<Record<string, Patchable>>): JsonSchema {
   const below = Object.entries(patch).flatMap(([name, { keys }]) => (keys ? [`|${name}${keyPattern(keys)}`] : []))
   const removed = { type: 'string', maxLength: 1024, pattern: `^/(${whole}${below.join('')})$` }
   const remove = object({ op: { const: 'remove' }, path: removed, value: {} }, ['op', 'path'])
-  return { type: 'array', minItems: 1, maxItems: MAX_PATCH_OPERATIONS, items: { anyOf: [...operations, remove] } }
+  return { type: 'array', maxItems: MAX_PATCH_OPERATIONS, items: { anyOf: [...operations, remove] } }
 }
 
 /** What every request may carry, by what its route is. */
@@ -266,6 +263,8 @@ function statuses(): number[] {
 }
 
 const text = { type: 'string' }
+/** What arguments of these names are everywhere. */
+const USUAL: Readonly<Record<string, JsonSchema>> = { detail: BOOLEAN, limit: LIMIT }
 const LINK: JsonSchema = {
   type: 'object',
   properties: { href: text, rel: text, type: text },

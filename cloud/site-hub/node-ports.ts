@@ -2,7 +2,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { parseMac, uuidv7 } from '../../shared/ids.ts'
 import { ports } from '../schema/organisation.ts'
-import { insert, remove, select, update, type PortRow } from '../schema/rows.ts'
+import { insert, remove, select, update, type NodeRow, type PortRow } from '../schema/rows.ts'
 import type { HubCommand } from './commands.ts'
 import { applyPatch } from './json-patch.ts'
 import { touchSpec } from './nodes.ts'
@@ -66,6 +66,7 @@ export async function patchPort(turn: Turn, command: Command<'port.patch'>): Pro
   const before = Object.fromEntries(COLUMNS.map((column) => [column, port[column]]))
   const after = applyPatch(before, command.patch, EMPTY)
   after.address = macOf(after.address)
+  if (after.address !== port.address) refuseNewAddress(await turn.node(port.node), port)
   turn.write(update(ports, 'uuid', port.uuid, { ...(after as Partial<PortRow>), updated_at: turn.time }))
   turn.event(
     'port.updated',
@@ -87,6 +88,16 @@ export async function deletePort(turn: Turn, command: Command<'port.delete'>): P
   turn.portChanges.set(port.uuid, null)
   await touchSpec(turn, port.node)
   return null
+}
+
+/** As Ironic: a machine that somebody uses keeps the addresses that its network knows. */
+function refuseNewAddress(node: NodeRow, port: PortRow): void {
+  if (node.maintenance || (node.provision_state !== 'active' && node.instance_uuid === null)) return
+  throw new FaultError(
+    'conflict',
+    `Cannot update hardware address for port ${port.uuid} as node ${node.uuid} is active or has instance UUID assigned.`,
+    { hint: 'undeploy the node or set maintenance first' },
+  )
 }
 
 /** The time of its last change; a port that was changed in this very turn has none that anybody could know. */

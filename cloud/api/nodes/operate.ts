@@ -62,7 +62,9 @@ async function validate(call: Call): Promise<Answer> {
   const query = readQuery(call.search, named === undefined ? ['node', 'node_uuid'] : [])
   const ident = named ?? query.get('node') ?? query.get('node_uuid')
   if (!ident) throw invalid('The query argument node is needed')
-  return json(await ask(call, ident, 'node', 'validate'))
+  // Vendor methods have arguments of their own, and nothing can be said of them without (Ironic leaves them out, too).
+  const { vendor: _, ...interfaces } = (await ask(call, ident, 'node', 'validate')) as Record<string, unknown>
+  return json(interfaces)
 }
 
 /** Before /v1/nodes/:ident, whose name it would be. */
