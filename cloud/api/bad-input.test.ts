@@ -8,7 +8,7 @@ import { fitting } from '../openapi/testdata/json-schema.ts'
 import { startWorld, type World } from '../openapi/testdata/world.ts'
 import { ROUTES } from './routes.ts'
 
-const RUNS = Number(process.env['FERRULE_FUZZ_RUNS'] ?? 3)
+const RUNS = Number(process.env['FERRULE_FUZZ_RUNS'] ?? 2)
 const SEED = Number(process.env['FERRULE_FUZZ_SEED'] ?? Date.now() % 1_000_000)
 /** No conductor of that kind, or nobody there to ask: said in faults.md, and no failure of the server. */
 const ALLOWED_5XX = [501, 503, 504]

@@ -47,7 +47,6 @@ export function checkPatch(
     if (op === 'remove' && below.length === 0 && attribute.needed)
       throw invalid(`Operation ${i}: "/${root}" cannot be removed`)
     if (op === 'remove') return { op, path }
-    if (below.length === 0) check(attribute.schema, value, root)
-    return { op, path, value }
+    return { op, path, value: below.length === 0 ? check(attribute.schema, value, root) : value }
   })
 }

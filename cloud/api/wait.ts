@@ -4,7 +4,8 @@ import { isResting, type State } from '../../shared/states.ts'
 import type { Watch } from '../ports.ts'
 import type { Answer, Call, Route } from './call.ts'
 import { findNode } from './nodes/find.ts'
-import { nodeText, STATES } from './nodes/read.ts'
+import { NODES, STATES } from './nodes/nodes.ts'
+import { textOf } from './resource.ts'
 
 export const MAX_WAIT_S = 60
 
@@ -22,7 +23,7 @@ export async function waited(route: Route, call: Call, answer: Answer | Response
   const headers = { ...answer.headers, 'Preference-Applied': `wait=${seconds}` }
   const ident = call.params['ident']!
   if (!(await rests(call, ident, seconds * 1000))) return { ...answer, headers }
-  return { status: 200, headers, body: await nodeText(call, ident, STATES) }
+  return { status: 200, headers, body: await textOf(NODES, call, ident, undefined, STATES) }
 }
 
 async function rests(call: Call, ident: string, ms: number): Promise<boolean> {

@@ -6,7 +6,7 @@ import { CONNECT_PATH, ENROL_PATH } from '../../shared/upgrade.ts'
 import { SOCKETS } from './contract-sockets.ts'
 import { STREAMS } from './contract-streams.ts'
 import { drive, expect, expectStatus, makeNode, withConductor, type ContractTest } from './contract-steps.ts'
-import { ask, fresh, newEnrolment, upgradeHeaders, type Reply } from './test-conductor.ts'
+import { ask, fresh, newEnrolment, upgradeHeaders, type Reply, INVENTORY } from './test-conductor.ts'
 
 type DeployTask = Extract<ToConductor, { type: 'task' }>
 
@@ -117,6 +117,42 @@ export const CONTRACT: readonly ContractTest[] = [
         const seen = new Set(timeline.map((entry: { type: string }) => entry.type))
         for (const type of ['node.created', 'task.opened', 'step.finished', 'task.done'])
           expect(seen.has(type), true, `timeline has ${type}`)
+      })
+    },
+  },
+  {
+    name: 'what an inspection found is kept, too large for a row, and answered',
+    async run(host) {
+      await withConductor(host, async (site) => {
+        const node = await makeNode(host, site)
+        await drive(host, node, 'manage', 'manageable')
+        expectStatus(await ask(host, 'GET', `/v1/nodes/${node}/inventory`), 404)
+        await drive(host, node, 'inspect', 'manageable')
+        const { body } = expectStatus(await ask(host, 'GET', `/v1/nodes/${node}/inventory`), 200)
+        expect(body, { inventory: INVENTORY, plugin_data: {} }, 'the inventory')
+      })
+    },
+  },
+  {
+    name: 'an allocation is answered first, and gets its node afterwards',
+    async run(host) {
+      await withConductor(host, async (site) => {
+        const resource_class = fresh('class')
+        const node = await makeNode(host, site, { resource_class })
+        await drive(host, node, 'manage', 'manageable')
+        await drive(host, node, 'provide', 'available')
+        expectStatus(await ask(host, 'PUT', `/v1/nodes/${node}/traits`, { traits: ['CUSTOM_A'] }), 204)
+        const body = { resource_class, traits: ['CUSTOM_A'] }
+        const made = expectStatus(await ask(host, 'POST', '/v1/allocations', body), 201).body
+        expect(made.state, 'allocating', 'state of the answer')
+        let now: Record<string, unknown> = {}
+        for (let i = 0; i < 300 && now['state'] !== 'active'; i++) {
+          now = expectStatus(await ask(host, 'GET', `/v1/allocations/${made.uuid}`), 200).body
+          await new Promise((done) => setTimeout(done, 20))
+        }
+        expect(now['node_uuid'], node, `node of ${JSON.stringify(now)}`)
+        expectStatus(await ask(host, 'DELETE', `/v1/allocations/${made.uuid}`), 204)
+        expect((await ask(host, 'GET', `/v1/nodes/${node}`)).body.instance_uuid, null, 'instance_uuid afterwards')
       })
     },
   },

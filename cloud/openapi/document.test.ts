@@ -4,7 +4,7 @@ import { ROUTES } from '../api/routes.ts'
 import { describe, type Operation } from './document.ts'
 
 /** Change something without reading a body. */
-const BODILESS = ['drain', 'undrain', 'declare-dead', 'heartbeat', 'continue_inspection', 'vendor_passthru']
+const BODILESS = ['drain', 'undrain', 'declare-dead', 'heartbeat', 'continue_inspection', 'vendor_passthru', ':trait']
 
 suite('the description of the API', () => {
   const document = describe(ROUTES)

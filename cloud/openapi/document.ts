@@ -109,7 +109,7 @@ function pathParameters(path: string): Parameter[] {
 }
 
 function queryParameters({ query, list, passthrough }: Route): Parameter[] {
-  const all: Record<string, string | QueryArgument> = { ...(list?.sort ? paging(list) : {}), ...query }
+  const all: Record<string, string | QueryArgument> = { ...query, ...(list?.sort ? paging(list) : {}) }
   const named = Object.entries(all).map(([name, argument]): Parameter => {
     const given: QueryArgument = typeof argument === 'string' ? { about: argument } : argument
     const { about, schema = USUAL[name] ?? text, required = false } = given

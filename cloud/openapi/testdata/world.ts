@@ -14,6 +14,8 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
   get_methods: { echo: { http_methods: ['GET', 'POST'], async: false, description: '', attach: false } },
 }
 
+const ABSENT = '6b2a5f0e-3f0c-4a51-9f3d-0000000000ff'
+
 export interface World {
   readonly site: TestSite
   /** A path of the description with real identifiers in it. */
@@ -47,11 +49,12 @@ export async function startWorld(): Promise<World> {
     history: history[0]!.uuid,
     conductors: 'c1',
     drivers: 'fake-hardware',
+    traits: 'CUSTOM_ABSENT',
   }
   return {
     site,
     path: (template) =>
-      template.replaceAll(/([\w-]+)\/\{\w+\}/g, (_, parent: string) => `${parent}/${idents[parent] ?? 'absent'}`),
+      template.replaceAll(/([\w-]+)\/\{\w+\}/g, (_, parent: string) => `${parent}/${idents[parent] ?? ABSENT}`),
     stop: () => site.stop(),
   }
 }
