@@ -160,10 +160,12 @@ async function ask(world: World, hub: HubHost, machines: readonly Machine[]): Pr
       args: {},
       timeoutMs: ASK_MS,
     } as const
-    void hub.command({ ...call, actor: 'judge', requestId: 'judge' }).then((result) => {
+    const asked = async () => {
+      const result = await hub.command({ ...call, actor: 'judge', requestId: 'judge' })
       if (result.ok || result.fault.code === 'not_found') unserved.delete(node)
       else unserved.set(node, `${result.fault.code} ${result.fault.message}`)
-    })
+    }
+    void asked()
   }
   await world.clock.run(world.clock.now + 2 * ASK_MS, () => unserved.size === 0)
   return unserved
