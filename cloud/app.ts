@@ -50,7 +50,8 @@ async function serve(route: Route, c: Context, ports: Ports, authenticator: Auth
     if (request.method === 'HEAD' && !route.head) {
       throw new FaultError('method.not_allowed', 'HEAD is not possible here.')
     }
-    if ((route.since ?? 1) > version) throw new FaultError('not_found', `This needs API version 1.${route.since}.`)
+    if ((route.since ?? 1) > version)
+      throw new FaultError(route.tooOld ?? 'not_found', `This needs API version 1.${route.since}.`)
     const principal = route.open ? NOBODY : await authenticator.identify(request, ports)
     if (!route.open) authorise(principal, route.method)
     const answer = await route.run(callOf(request, c, ports, requestId, version, principal))

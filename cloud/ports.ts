@@ -57,6 +57,8 @@ export interface Ports {
   readonly blobs: Blobs
   /** Requests need no token (a server on loopback for development only). */
   readonly noAuth: boolean
+  /** Work that goes on after the answer; it must not reject. The process outlives it where that can be had. */
+  background(work: Promise<void>): void
   log(level: 'info' | 'warn' | 'error', event: string, fields?: Record<string, unknown>): void
 }
 

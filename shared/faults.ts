@@ -16,6 +16,7 @@ export const FAULTS = {
   // requests
   'request.invalid':        { status: 400, retry: false, hint: 'correct the request; the message names the field' },
   'request.too_large':      { status: 413, retry: false, hint: 'send less' },
+  'query.exclusive':        { status: 403, retry: false, hint: 'filter by one of them' },
   'version.unsupported':    { status: 406, retry: false, hint: 'use a microversion inside the range in the response headers' },
   'auth.missing':           { status: 401, retry: false, hint: 'send Authorization: Bearer frp_…' },
   'auth.denied':            { status: 403, retry: false, hint: 'use a token with the needed scope' },

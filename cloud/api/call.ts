@@ -11,6 +11,8 @@ export interface Route {
   /** Canonical, with /v1; `:name` takes one segment and `:name{.+}` the rest. */
   readonly path: string
   readonly since?: number
+  /** What a request of an older version is told, where that is not 404. */
+  readonly tooOld?: 'method.not_allowed' | 'version.unsupported'
   /** Needs no token: it says nothing about anybody's things, or brings its own proof. */
   readonly open?: true
   /** One line that says what it does: the summary in /v1/openapi.json. */

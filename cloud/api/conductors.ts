@@ -71,7 +71,8 @@ async function listConductors(call: Call): Promise<Answer> {
       ['marker', String(rows.at(-1)![0])],
     ] as const)
       query.set(name, value)
-    body += `,"next":${JSON.stringify(`${call.base}/v1/conductors?${new URLSearchParams([...query])}`)}`
+    const next = JSON.stringify(`${call.base}/v1/conductors?${new URLSearchParams([...query])}`)
+    body += `,"next":${next},"conductors_links":[{"rel":"next","href":${next}}]`
   }
   return json(`${body}}`)
 }

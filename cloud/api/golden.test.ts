@@ -1,5 +1,6 @@
 // What a running Ironic 21.4 was seen to answer (shapes, not texts), where it applies; known defects of it are not copied.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MAX_VERSION } from './microversion.ts'
 import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
 
 describe('as Ironic answers', () => {
@@ -78,6 +79,13 @@ describe('as Ironic answers', () => {
     [45, 'GET', '/v1/drivers/fake-hardware', undefined, 200],
     [45, 'GET', '/v1/drivers/zzz', undefined, 404],
     [46, 'GET', '/v1/conductors?detail=true', undefined, 200],
+    [44, 'PUT', '/v1/nodes/n1/traits', { traits: ['CUSTOM_A'] }, 204],
+    [44, 'PUT', '/v1/nodes/n1/traits/CUSTOM_B', undefined, 204],
+    [44, 'PUT', '/v1/nodes/n1/traits/bad', undefined, 400],
+    [44, 'DELETE', '/v1/nodes/n1/traits/CUSTOM_Z', undefined, 404],
+    [53, 'GET', '/v1/nodes/n1/history', undefined, 200],
+    [53, 'GET', '/v1/nodes/n1/vifs', undefined, 200],
+    [54, 'GET', '/v1/nodes/n1/inventory', undefined, 404],
     [57, 'GET', '/v1/lookup?addresses=52:54:00:00:00:01', undefined, 404, { Authorization: '' }],
     [63, 'PUT', '/v1/nodes/n1', {}, 405],
     [63, 'HEAD', '/v1/nodes', undefined, 405],
@@ -110,7 +118,7 @@ describe('as Ironic answers', () => {
 
   it('3, 4: a refused version tells the range, an unreadable one nothing', async () => {
     const far = await site.api('GET', '/v1/nodes', undefined, { 'X-OpenStack-Ironic-API-Version': '1.999' })
-    expect(far.headers.get('x-openstack-ironic-api-maximum-version')).toBe('1.110')
+    expect(far.headers.get('x-openstack-ironic-api-maximum-version')).toBe(`1.${MAX_VERSION}`)
     expect(far.headers.get('x-openstack-ironic-api-version')).toBeNull()
     const unreadable = await site.api('GET', '/v1/nodes', undefined, { 'X-OpenStack-Ironic-API-Version': 'abc' })
     expect(unreadable.headers.get('x-openstack-ironic-api-maximum-version')).toBeNull()
@@ -190,6 +198,21 @@ describe('as Ironic answers', () => {
     expect((await site.api('GET', `/v1/ports?address=${MAC}`)).body.ports.length).toBe(1)
     expect((await site.api('GET', '/v1/nodes/n1/ports?detail=True')).body.ports[0]).toMatchObject({ node_uuid: uuid })
     expect((await site.api('DELETE', `/v1/ports/${made.body.uuid}`)).status).toBe(204)
+  })
+
+  it('43: a portgroup is a bond with ports that may stand alone', async () => {
+    const { status, body } = await site.api('POST', '/v1/portgroups', { node_uuid: uuid })
+    expect([status, body]).toEqual([
+      201,
+      expect.objectContaining({ mode: 'active-backup', standalone_ports_supported: true, address: null, name: null }),
+    ])
+    expect((await site.api('DELETE', `/v1/portgroups/${body.uuid}`)).status).toBe(204)
+  })
+
+  it('55, 56: shards are counted under None, and nodes of a chassis are a list in a list', async () => {
+    const { shards } = (await site.api('GET', '/v1/shards')).body
+    expect(shards).toEqual([{ name: 'None', count: expect.any(Number) }])
+    expect((await site.api('POST', '/v1/chassis', {})).body.nodes).toEqual([[expect.anything(), expect.anything()]])
   })
 
   it('60, 61: a full page has a next link, which keeps every filter', async () => {

@@ -1,9 +1,10 @@
 // Microversion negotiation as Ironic's clients expect it: 1.1 without a header, `latest` becomes the maximum, 406 outside of the range.
 import { FaultError } from '../../shared/faults.ts'
+import { VERSIONS } from './versions.ts'
 
 export const MIN_VERSION = 1
-/** 1.110: abort while waiting for the agent (Metal3 asks for it). Newer ones bring resources that are not served. */
-export const MAX_VERSION = 110
+/** The last one of which everything that is said is served. */
+export const MAX_VERSION = Math.max(...Object.keys(VERSIONS).map(Number))
 
 const OWN_HEADER = 'x-openstack-ironic-api-version'
 const COMMON_HEADER = 'openstack-api-version'

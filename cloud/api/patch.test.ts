@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { check } from './body.ts'
-import { NODE_PATCHABLE } from './nodes/attributes.ts'
+import { NODES } from './nodes/nodes.ts'
 import { checkPatch, PatchBody } from './patch.ts'
+import { patchableOf } from './resource.ts'
 
-const patch = (operations: unknown, version = 110) => checkPatch(check(PatchBody, operations), NODE_PATCHABLE, version)
+const patch = (operations: unknown, version = 110) =>
+  checkPatch(check(PatchBody, operations), patchableOf(NODES), version)
 
 describe('JSON patch', () => {
   it.each([

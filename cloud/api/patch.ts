@@ -18,6 +18,8 @@ export interface Patchable {
   readonly since: number
   readonly schema: z.ZodType
   readonly keys?: true
+  /** It cannot be removed. */
+  readonly needed?: true
 }
 
 const PLAIN_PATH = /^(\/[\w-]+)+$/
@@ -40,8 +42,9 @@ export function checkPatch(
       throw invalid(`Operation ${i}: "/${root}" cannot be changed; possible are ${Object.keys(allowed).join(', ')}`)
     need(version, attribute.since, `The field ${root}`)
     if (below.length > 0 && !attribute.keys) throw invalid(`Operation ${i}: "/${root}" has no keys`)
+    if (op === 'remove' && below.length === 0 && attribute.needed)
+      throw invalid(`Operation ${i}: "/${root}" cannot be removed`)
     if (op === 'remove') return { op, path }
-    if (below.length === 0) check(attribute.schema, value, root)
-    return { op, path, value }
+    return { op, path, value: below.length === 0 ? check(attribute.schema, value, root) : value }
   })
 }

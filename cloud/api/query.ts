@@ -66,16 +66,39 @@ export interface ListKind {
   readonly filters: Readonly<Record<string, Filter>>
   /** For a marker that was not found. */
   readonly noun: string
+  /** Filters of which one at a time is possible. */
+  readonly exclusive?: readonly string[]
+  /** What every list is narrowed to that does not ask for more. */
+  implied?(query: ReadonlyMap<string, string>): Condition | undefined
 }
 
 export interface Filter {
   readonly since: number
+  /** What it is compared with, where that is not the field of its name. */
+  readonly about?: string
   /** The condition with its values; `@` stands for each in turn. */
   where(
     text: string,
     call: Call,
   ): { sql: string; args: readonly SqlValue[] } | Promise<{ sql: string; args: readonly SqlValue[] }>
 }
+
+/** Part of a text, whatever its case. */
+export const contains = (column: string, since: number): Filter => ({
+  since,
+  about: 'part of the description, whatever its case',
+  where: (text) => ({ sql: `instr(lower(${column}), lower(@)) > 0`, args: [text] }),
+})
+
+/** One of a comma list; Ironic compares in lower case. */
+export const oneOf = (column: string, since: number): Filter => ({
+  since,
+  about: 'a comma list',
+  where: (text) => ({
+    sql: `lower(${column}) IN (SELECT value FROM json_each(@))`,
+    args: [JSON.stringify(names(text))],
+  }),
+})
 
 /** Equality with a column. */
 export const equals = (column: string, since: number): Filter => ({
@@ -88,12 +111,28 @@ export const isTrue = (column: string, name: string, since: number): Filter => (
   where: (text) => ({ sql: `${column} = ${boolean(text, name) ? 1 : 0}`, args: [] }),
 })
 
-interface Condition {
+export interface Condition {
   readonly sql: string
   readonly args: readonly SqlValue[]
 }
 
-const PAGING = ['limit', 'marker', 'sort_key', 'sort_dir', 'fields', 'detail']
+const PAGING = {
+  limit: 'items of a page, at most 1000',
+  marker: 'identifier of the last item of the page before',
+  sort_key: 'field to sort by; default: order of creation',
+  sort_dir: 'asc or desc',
+  fields: 'comma list of fields to show',
+  detail: 'true shows every field',
+}
+
+/** The query arguments of a list, with what each means. */
+export function listQuery(kind: ListKind): Record<string, string> {
+  const filters = Object.entries(kind.filters).map(([name, { since, about }]) => {
+    const what = about ?? `only those with this ${name.replaceAll('_', ' ')}`
+    return [name, since > 1 ? `${what} (1.${since})` : what] as const
+  })
+  return { ...PAGING, ...Object.fromEntries(filters) }
+}
 
 // The object expressions, by list, version and the text of `fields`.
 const expressions = new WeakMap<readonly Field[], (key: string) => string>()
@@ -104,11 +143,14 @@ export async function list(
   call: Call,
   options: { detail?: true; fixed?: Condition; path?: string } = {},
 ): Promise<Answer> {
-  const query = readQuery(call.search, [...PAGING, ...Object.keys(kind.filters)])
+  const query = readQuery(call.search, [...Object.keys(PAGING), ...Object.keys(kind.filters)])
   const chosen = fieldsOf(kind, call, query, options.detail === true)
   const limit = limitOf(query)
+  refuseTogether(kind, query)
 
   const conditions: Condition[] = options.fixed ? [options.fixed] : []
+  const implied = kind.implied?.(query)
+  if (implied) conditions.push(implied)
   for (const [name, text] of query) {
     const filter = kind.filters[name]
     if (!filter) continue
@@ -135,6 +177,12 @@ export async function list(
     body += `,"next":${JSON.stringify(next)},"${kind.key}_links":[{"rel":"next","href":${JSON.stringify(next)}}]`
   }
   return { status: 200, body: `${body}}` }
+}
+
+function refuseTogether({ exclusive = [] }: ListKind, query: ReadonlyMap<string, string>): void {
+  const given = exclusive.filter((name) => query.has(name))
+  if (given.length > 1)
+    throw new FaultError('query.exclusive', `The filters ${given.join(' and ')} cannot be used together.`)
 }
 
 /** SQL of one object, kept per (version, fields). */

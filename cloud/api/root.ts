@@ -12,16 +12,24 @@ const versionObject = (base: string) => ({
 
 /** Resource → the microversion that shows it. Only what is served is listed; the last ones are ours. */
 const RESOURCES = {
+  chassis: 1,
   nodes: 1,
   ports: 1,
   drivers: 1,
   lookup: 22,
   heartbeat: 22,
+  portgroups: 23,
+  volume: 32,
   conductors: 49,
+  allocations: 52,
+  events: 54,
+  deploy_templates: 55,
+  shards: 82,
   continue_inspection: 84,
+  runbooks: 92,
+  inspection_rules: 96,
   sites: 1,
   tasks: 1,
-  events: 1,
 } as const
 
 function root(call: Call) {
@@ -49,6 +57,13 @@ function v1(call: Call) {
 }
 
 export const rootRoutes: readonly Route[] = [
-  { method: 'GET', path: '/', open: true, head: true, run: root },
-  { method: 'GET', path: '/v1', open: true, head: true, run: v1 },
+  { method: 'GET', path: '/', about: 'Says which versions there are', open: true, head: true, run: root },
+  {
+    method: 'GET',
+    path: '/v1',
+    about: 'Says where the resources of this version are',
+    open: true,
+    head: true,
+    run: v1,
+  },
 ]

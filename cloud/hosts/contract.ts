@@ -132,6 +132,29 @@ export const CONTRACT: readonly ContractTest[] = [
     },
   },
   {
+    name: 'an allocation is answered first, and gets its node afterwards',
+    async run(host) {
+      await withConductor(host, async (site) => {
+        const resource_class = fresh('class')
+        const node = await makeNode(host, site, { resource_class })
+        await drive(host, node, 'manage', 'manageable')
+        await drive(host, node, 'provide', 'available')
+        expectStatus(await ask(host, 'PUT', `/v1/nodes/${node}/traits`, { traits: ['CUSTOM_A'] }), 204)
+        const body = { resource_class, traits: ['CUSTOM_A'] }
+        const made = expectStatus(await ask(host, 'POST', '/v1/allocations', body), 201).body
+        expect(made.state, 'allocating', 'state of the answer')
+        let now: Record<string, unknown> = {}
+        for (let i = 0; i < 300 && now['state'] !== 'active'; i++) {
+          now = expectStatus(await ask(host, 'GET', `/v1/allocations/${made.uuid}`), 200).body
+          await new Promise((done) => setTimeout(done, 20))
+        }
+        expect(now['node_uuid'], node, `node of ${JSON.stringify(now)}`)
+        expectStatus(await ask(host, 'DELETE', `/v1/allocations/${made.uuid}`), 204)
+        expect((await ask(host, 'GET', `/v1/nodes/${node}`)).body.instance_uuid, null, 'instance_uuid afterwards')
+      })
+    },
+  },
+  {
     name: 'a question to a machine is answered by its conductor',
     async run(host) {
       await withConductor(host, async (site, conductor) => {

@@ -42,9 +42,9 @@ function isLeftAlone(node: NodeRow): boolean {
 }
 
 /** Did the owner of the node say that its power is to be put back? Off by default: docs/adr/0012. */
-function isForced({ driver_info: info }: NodeRow): boolean {
+function isForced({ driver_info: info, disable_power_off: keptOn }: NodeRow): boolean {
   const { force_power_state_during_sync: force, disable_power_off: never } = info as Record<string, unknown>
-  return isTrue(force) && !isTrue(never)
+  return isTrue(force) && !isTrue(never) && !keptOn
 }
 
 function isTrue(value: unknown): boolean {

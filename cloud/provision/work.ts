@@ -5,6 +5,7 @@ import { PLANS, UNDONE } from '../plans.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
 import type { Caller } from '../site-hub/commands.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { endAllocation } from '../site-hub/allocations.ts'
 import { withSealed } from '../site-hub/secrets.ts'
 import { compose, type Composed, type WorkKind } from './compose.ts'
 import { move } from './move.ts'
@@ -84,6 +85,7 @@ export async function complete(turn: Turn, uuid: string, kind: string, caller: C
   if (next(node.provision_state as State, 'resume', 'task')) move(turn, node, 'resume', 'task')
   const now = await turn.node(uuid)
   if (kind === 'tear-down') {
+    endAllocation(turn, now)
     move(turn, now, 'clean', 'task', {
       instance_info: {},
       secrets: onlyDriver(now.secrets as Record<string, string>),

@@ -85,6 +85,42 @@ export function update<T extends SQLiteTable>(
   }
 }
 
+/** The same, only while the row still has the values that `expected` says; answers its key when it was changed. */
+export function updateIf<T extends SQLiteTable>(
+  table: T,
+  key: string,
+  id: SqlValue,
+  changes: Partial<InferSelectModel<T>>,
+  expected: Partial<InferSelectModel<T>>,
+): Statement {
+  const layout = layoutOf(table)
+  const statement = update(table, key, id, changes)
+  const held = Object.entries(expected)
+  return {
+    sql: `${statement.sql}${held.map(([k]) => ` AND ${layout.byKey.get(k)!.name} IS ?`).join('')} RETURNING ${key}`,
+    args: [...statement.args, ...held.map(([k, value]) => layout.byKey.get(k)!.to(value))],
+  }
+}
+
+/** A row of which nobody said anything: each column's default, else null. */
+export function blankRow<T extends SQLiteTable>(table: T): InferSelectModel<T> {
+  const columns = Object.entries(getTableColumns(table))
+  return Object.fromEntries(
+    columns.map(([key, column]) => [key, structuredClone(column.default ?? null)]),
+  ) as InferSelectModel<T>
+}
+
+/** The violated UNIQUE constraint as a sentence; undefined for any other failure. */
+export function takenText(error: unknown): string | undefined {
+  const taken = /UNIQUE constraint failed: ([\w., ]+)/.exec(String(error))
+  if (!taken) return undefined
+  const [table = '', ...columns] = taken[1]!
+    .split(', ')
+    .flatMap((part, i) => (i === 0 ? part.split('.') : part.split('.')[1]!))
+  const noun = table === 'chassis' ? table : table.replace(/s$/, '')
+  return `A ${noun.replaceAll('_', ' ')} with this ${columns.join(' and ')} already exists.`
+}
+
 export function remove(table: SQLiteTable, key: string, id: SqlValue): Statement {
   return { sql: `DELETE FROM ${layoutOf(table).name} WHERE ${key} = ?`, args: [id] }
 }

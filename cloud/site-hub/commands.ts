@@ -24,21 +24,31 @@ export interface NewNode {
   readonly [field: string]: unknown
 }
 
-export interface NewPort {
+/** Tables whose rows belong to a node. */
+export type NodeTable = 'port' | 'portgroup' | 'volume_connector' | 'volume_target'
+
+/** A row as given at creation, by column; shapes were validated by the API. */
+export interface NewRow {
   readonly uuid?: string
   readonly node: string
-  readonly address: string
-  readonly [field: string]: unknown
+  readonly [column: string]: unknown
 }
 
 export type HubCommand = Caller &
   (
-    | { readonly kind: 'node.create'; readonly node: NewNode }
+    | {
+        readonly kind: 'node.create'
+        readonly node: NewNode
+        /** It starts as available, not in enroll. */
+        readonly available?: true
+      }
     | {
         readonly kind: 'node.patch'
         readonly node: string
         readonly patch: readonly PatchOperation[]
         readonly ifVersion?: number
+        /** With a change of driver: interfaces that nobody named become the new driver's own. */
+        readonly resetInterfaces?: true
       }
     | { readonly kind: 'node.delete'; readonly node: string }
     | { readonly kind: 'node.provision'; readonly node: string; readonly verb: Verb; readonly args: ProvisionArgs }
@@ -55,9 +65,29 @@ export type HubCommand = Caller &
     /** What the RAID of the machine is to be made like at the next occasion. */
     | { readonly kind: 'node.raid'; readonly node: string; readonly target: Record<string, unknown> }
     | { readonly kind: 'node.maintenance'; readonly node: string; readonly on: boolean; readonly reason: string | null }
-    | { readonly kind: 'port.create'; readonly port: NewPort }
-    | { readonly kind: 'port.patch'; readonly port: string; readonly patch: readonly PatchOperation[] }
-    | { readonly kind: 'port.delete'; readonly port: string }
+    | {
+        readonly kind: 'node.traits'
+        readonly node: string
+        readonly change: 'set' | 'add' | 'remove'
+        /** Absent: all, to remove. */
+        readonly traits?: readonly string[]
+      }
+    | { readonly kind: 'row.create'; readonly table: NodeTable; readonly row: NewRow }
+    | {
+        readonly kind: 'row.patch'
+        readonly table: NodeTable
+        readonly uuid: string
+        readonly patch: readonly PatchOperation[]
+      }
+    | { readonly kind: 'row.delete'; readonly table: NodeTable; readonly uuid: string }
+    /** `on`: the port or portgroup that is to have it; absent: any free one. */
+    | { readonly kind: 'vif.attach'; readonly node: string; readonly vif: string; readonly on?: VifPlace }
+    | { readonly kind: 'vif.detach'; readonly node: string; readonly vif: string }
+    /** Answers {node}: the one of this site that the allocation got, or null. */
+    | { readonly kind: 'allocation.match'; readonly allocation: string }
+    /** The allocation gets this node, which runs its instance already. */
+    | { readonly kind: 'allocation.backfill'; readonly allocation: string; readonly node: string }
+    | { readonly kind: 'allocation.release'; readonly allocation: string; readonly node: string }
     /** The site's own row was changed by the API: the hub reads it again, and where that was its pool gives addresses to nodes without. */
     | { readonly kind: 'site.refresh'; readonly addresses: boolean }
     | { readonly kind: 'conductor.drain'; readonly conductor: string; readonly on: boolean }
@@ -80,6 +110,11 @@ export type HubCommand = Caller &
         readonly timeoutMs: number
       }
   )
+
+export interface VifPlace {
+  readonly table: 'port' | 'portgroup'
+  readonly uuid: string
+}
 
 export interface ProvisionArgs {
   /** Key of the blob that holds the config drive, sealed to the site by the API beforehand; the conductor fetches it. */

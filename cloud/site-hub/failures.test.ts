@@ -238,7 +238,7 @@ test('a node that is deleted in the same moment gets no port, and is deleted onc
   const remove = () => bench.command('node.delete', { node })
   const answers = await Promise.all([
     remove(),
-    bench.command('port.create', { port: { node, address: '52:54:00:00:00:01' } }),
+    bench.command('row.create', { table: 'port', row: { node, address: '52:54:00:00:00:01' } }),
     remove(),
   ])
   expect(answers.map((answer) => (answer.ok ? 'ok' : answer.fault.code))).toEqual(['ok', 'not_found', 'not_found'])

@@ -16,7 +16,10 @@ import { declareDead, drain, patchConductor, revoke } from './conductors.ts'
 import { facts, notes } from './facts.ts'
 import { localAction } from './local.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
-import { createPort, deletePort, patchPort } from './node-ports.ts'
+import { backfill, match, release } from './allocations.ts'
+import { createRow, deleteRow, patchRow } from './node-rows.ts'
+import { changeTraits } from './traits.ts'
+import { attachVif, detachVif } from './vifs.ts'
 import { released } from './ownership.ts'
 import { bye, closed, hello, opened, renew } from './sessions.ts'
 import { refreshSite } from './state.ts'
@@ -154,16 +157,28 @@ async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise
       return { task: await provision(turn, command.node, command.verb, command.args, command) }
     case 'node.power':
       return { task: await power(turn, command.node, command.target, command.timeoutMs, command) }
+    case 'node.traits':
+      return changeTraits(turn, command)
+    case 'row.create':
+      return { uuid: await createRow(turn, command, site) }
+    case 'row.patch':
+      return { uuid: await patchRow(turn, command, site) }
+    case 'row.delete':
+      return deleteRow(turn, command, site)
+    case 'vif.attach':
+      return attachVif(turn, command)
+    case 'vif.detach':
+      return detachVif(turn, command)
+    case 'allocation.match':
+      return match(turn, command)
+    case 'allocation.backfill':
+      return backfill(turn, command)
+    case 'allocation.release':
+      return release(turn, command)
     case 'node.step':
       return { task: await oneStep(turn, command) }
     case 'node.raid':
       return setRaid(turn, command)
-    case 'port.create':
-      return { uuid: await createPort(turn, command) }
-    case 'port.patch':
-      return { uuid: await patchPort(turn, command) }
-    case 'port.delete':
-      return deletePort(turn, command)
     case 'site.refresh':
       return command.addresses ? refreshAddresses(turn) : refreshSite(turn.sql, turn.state)
     case 'conductor.drain':

@@ -3,12 +3,14 @@ import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { askedLabels } from '../../shared/ring-labels.ts'
-import { isResting, targetOf, type State } from '../../shared/states.ts'
 import type { SiteRef } from '../ports.ts'
-import type { NodeRow } from '../schema/rows.ts'
+import { nodes } from '../schema/organisation.ts'
+import { blankRow, type NodeRow } from '../schema/rows.ts'
+import { applyPatch } from '../store/json-patch.ts'
 import { freeAddress } from './addresses.ts'
-import type { HubCommand } from './commands.ts'
-import { applyPatch } from './json-patch.ts'
+import { endAllocation } from './allocations.ts'
+import type { HubCommand, PatchOperation } from './commands.ts'
+import { refuseChanges, refuseDelete, refuseInterfaces, refusePatch, refuseReferences } from './node-rules.ts'
 import { notDriven } from './outage.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
 import { INSTANCE_SECRETS, sealSecrets } from './secrets.ts'
@@ -21,19 +23,11 @@ type Command<K> = Extract<HubCommand, { kind: K }>
 const COLUMNS = [
   'name', 'driver_info', 'properties', 'extra', 'instance_info', 'instance_uuid', 'resource_class', 'owner', 'lessee', 'description',
   'chassis_uuid', 'network_data', 'automated_clean', 'protected', 'protected_reason', 'retired', 'retired_reason', 'maintenance', 'driver',
+  'shard', 'parent_node', 'disable_power_off', 'instance_name',
 ] as const satisfies readonly (keyof NodeRow)[] // prettier-ignore
 
-/** What a removed field becomes, where that is not null. */
-const EMPTY: Partial<Record<string, unknown>> = {
-  driver_info: {},
-  properties: {},
-  extra: {},
-  instance_info: {},
-  network_data: {},
-  protected: false,
-  retired: false,
-  maintenance: false,
-}
+/** And those that creation alone takes. */
+const CREATE_ONLY = ['boot_mode', 'secure_boot', 'console_enabled'] as const
 
 export async function createNode(turn: Turn, command: Command<'node.create'>, site: SiteRef): Promise<string> {
   const { node } = command
@@ -42,9 +36,15 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
   const labels = askedLabels(node['driver_info'])
   const sealed = await sealColumns(turn, site, uuid, driver, node, {})
   const row: NodeRow = {
-    ...blank(turn),
+    ...blankRow(nodes),
+    site: turn.state.site.id,
+    // Clients from before `enroll` (1.10) know no such state: to them a new node is available.
+    provision_state: command.available ? 'available' : 'enroll',
+    created_at: turn.time,
     ...Object.fromEntries(
-      COLUMNS.filter((column) => node[column] !== undefined).map((column) => [column, node[column]]),
+      [...COLUMNS, ...CREATE_ONLY]
+        .filter((column) => node[column] !== undefined)
+        .map((column) => [column, node[column]]),
     ),
     uuid,
     driver: driver.name,
@@ -52,6 +52,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
     ...sealed,
     boot_ip: freeAddress(turn.state),
   }
+  await refuseReferences(turn, uuid, {}, row)
   turn.insertNode(row)
   turn.event('node.created', { node: uuid, body: { name: row.name, driver: row.driver } }, command)
   const index = {
@@ -74,17 +75,16 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
   const node = await turn.node(command.node)
   if (command.ifVersion !== undefined && command.ifVersion !== node.version)
     throw new FaultError('conflict', 'The node was changed meanwhile.')
-  if (node.task)
-    throw new FaultError(
-      'node.locked',
-      `Node ${node.uuid} is locked by host ${node.reservation ?? 'none yet'}, please retry after the current operation is completed.`,
-    )
+  refusePatch(node, command.patch)
   const before: Record<string, unknown> = Object.fromEntries(COLUMNS.map((column) => [column, node[column]]))
   for (const [iface, name] of Object.entries(node.interfaces as Record<string, string>))
     before[`${iface}_interface`] = name
-  const after = applyPatch(before, command.patch, EMPTY)
+  const after = applyPatch(before, command.patch, blankRow(nodes) as Record<string, unknown>)
+  await refuseChanges(turn, node, before, after)
+  for (const flag of ['protected', 'retired']) if (after[flag] !== true) after[`${flag}_reason`] = null
 
   const driver = driverOf(turn, String(after.driver))
+  if (command.resetInterfaces && driver.name !== node.driver) resetInterfaces(after, command.patch)
   const labels = askedLabels(after.driver_info)
   const sealed = await sealColumns(turn, site, node.uuid, driver, after, node.secrets as Record<string, string>)
   const wanted = interfaceFields(after)
@@ -98,20 +98,12 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
   if (JSON.stringify(interfaces) !== JSON.stringify(node.interfaces)) {
     // A driver that has more interfaces than before gives the node theirs: nobody has changed anything.
     const isChanged = Object.entries(node.interfaces as object).some(([iface, name]) => interfaces[iface] !== name)
-    if (
-      isChanged &&
-      !['enroll', 'inspecting', 'inspect wait', 'manageable', 'available'].includes(node.provision_state) &&
-      !node.maintenance
-    ) {
-      throw new FaultError(
-        'conflict',
-        `Node ${node.uuid} can not change its driver or interfaces in state "${node.provision_state}".`,
-      )
-    }
+    if (isChanged) refuseInterfaces(node)
     changes.interfaces = interfaces
   }
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })
   turn.updateNode(node.uuid, { ...changes, ...sealed, spec_version: node.spec_version + 1 })
+  if (after.instance_uuid === null) endAllocation(turn, node, command)
   const index = turn.state.nodes.get(node.uuid)!
   const moves = index.driver !== driver.name || index.labels !== labels
   index.driver = driver.name
@@ -128,25 +120,8 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
 
 export async function deleteNode(turn: Turn, command: Command<'node.delete'>): Promise<null> {
   const node = await turn.node(command.node)
-  if (node.protected) throw new FaultError('node.protected', `Node ${node.uuid} is protected and can not be deleted.`)
-  if (node.task)
-    throw new FaultError(
-      'node.locked',
-      `Node ${node.uuid} is locked by host ${node.reservation ?? 'none yet'}, please retry after the current operation is completed.`,
-    )
-  if (node.instance_uuid && !node.maintenance)
-    throw new FaultError('node.associated', `Node ${node.uuid} is associated with instance ${node.instance_uuid}.`)
-  if (!['manageable', 'enroll', 'adopt failed', 'available'].includes(node.provision_state) && !node.maintenance) {
-    throw new FaultError(
-      'conflict',
-      `Can not delete node "${node.uuid}" while it is in provision state "${node.provision_state}".`,
-      {
-        hint: isResting(node.provision_state as State)
-          ? 'undeploy it, or set maintenance first'
-          : `wait until it is ${targetOf(node.provision_state as State)}`,
-      },
-    )
-  }
+  await refuseDelete(turn, node)
+  endAllocation(turn, node, command)
   const index = turn.state.nodes.get(node.uuid)!
   drop(turn, index)
   turn.removeNode(node.uuid)
@@ -231,18 +206,8 @@ function interfaceFields(fields: Record<string, unknown>): Record<string, unknow
   return Object.fromEntries(asked.map(([key, value]) => [key.slice(0, -'_interface'.length), value]))
 }
 
-function blank(turn: Turn): NodeRow {
-  return {
-    id: 0, uuid: '', name: null, site: turn.state.site.id, driver: '', interfaces: {}, driver_info: {}, secrets: {}, properties: {}, extra: {},
-    instance_info: {}, instance_uuid: null, driver_internal_info: {}, resource_class: null, owner: null, lessee: null, description: null,
-    service_step: {}, raid_config: {}, target_raid_config: {}, shard: null, parent_node: null, disable_power_off: false, instance_name: null,
-    health: null, allocation: null,
-    chassis_uuid: null, network_data: {}, automated_clean: null, protected: false, protected_reason: null, retired: false, retired_reason: null,
-    console_enabled: false, boot_mode: null, secure_boot: null, provision_state: 'enroll', target_provision_state: null,
-    provision_updated_at: null, power_state: null, target_power_state: null, last_error: null, last_fault: null, maintenance: false,
-    maintenance_reason: null, fault: null, deploy_step: {}, clean_step: {}, inspection_started_at: null, inspection_finished_at: null,
-    task: null, reservation: null, conductor: null, moved: 0, spec_version: 1, boot_ip: null,
-    bmc_session: null, nseq: 0, stale_since: null, version: 1,
-    created_at: turn.time, updated_at: null,
-  } // prettier-ignore
+/** Interfaces that the patch does not name are forgotten. */
+function resetInterfaces(fields: Record<string, unknown>, patch: readonly PatchOperation[]): void {
+  const named = new Set(patch.map((operation) => operation.path.slice(1)))
+  for (const field of Object.keys(fields)) if (field.endsWith('_interface') && !named.has(field)) delete fields[field]
 }

@@ -206,7 +206,7 @@ async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Grant[]> 
     await turn.prefetch(some)
     const nics = new Map<string, PortRow | null>()
     for (const port of await select(turn.sql, ports, `node IN (${marks(some.length)})`, some)) nics.set(port.uuid, port)
-    for (const [port, row] of turn.portChanges) nics.set(port, row)
+    for (const [port, row] of turn.changed(ports)) nics.set(port, row)
     for (const uuid of some)
       grants.push(
         grantOf(turn, await turn.node(uuid), [...nics.values()].filter((port) => port?.node === uuid) as PortRow[]),

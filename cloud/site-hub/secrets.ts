@@ -17,7 +17,8 @@ export const INSTANCE_SECRETS = [
 export interface Sealable {
   readonly site: SiteRef
   readonly node: string
-  readonly column: 'driver_info' | 'instance_info'
+  /** What paths of its secrets start with, such as `driver_info`. */
+  readonly column: string
   /** Names of the secret fields of the column. */
   readonly fields: readonly string[]
 }

@@ -1,8 +1,19 @@
 // One turn of a hub: its inputs draft changes, one guarded batch commits them, then answers and frames go out.
 // 1. Nothing leaves the hub before the batch that it depends on is durable. 2. A node's changes in one turn are one UPDATE.
+import type { InferSelectModel } from 'drizzle-orm'
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Caller } from './commands.ts'
 import { guard, type HubState } from './state.ts'
 import { audit, conductors, events, nodes, notes, ports, tasks } from '../schema/organisation.ts'
+import {
+  biosSettings,
+  firmwareComponents,
+  inventories,
+  nodeTraits,
+  portgroups,
+  volumeConnectors,
+  volumeTargets,
+} from '../schema/organisation-resources.ts'
 import {
   insert,
   isoTime,
@@ -13,7 +24,6 @@ import {
   type ConductorRow,
   type EventInsert,
   type NodeRow,
-  type PortRow,
   type TaskRow,
 } from '../schema/rows.ts'
 import type { Blobs, Peer, Sql, Statement } from '../ports.ts'
@@ -21,6 +31,18 @@ import type { Env } from '../../shared/env.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import { encode, type ToConductor } from '../../shared/protocol.ts'
+
+/** Tables whose rows go with their node. */
+const OF_NODE = [
+  ports,
+  portgroups,
+  volumeConnectors,
+  volumeTargets,
+  nodeTraits,
+  biosSettings,
+  firmwareComponents,
+  inventories,
+]
 
 export class Turn {
   readonly state: HubState
@@ -38,8 +60,7 @@ export class Turn {
   readonly gained = new Map<string, Set<string>>()
   /** Nodes whose owner gets their grant again, at the end of the turn. */
   readonly regrant = new Set<string>()
-  /** Ports made, changed or deleted (null) in this turn, over what can be read. */
-  readonly portChanges = new Map<string, PortRow | null>()
+  #rowChanges = new Map<SQLiteTable, Map<string, unknown>>()
   #statements: Statement[] = []
   #effects: (() => void)[] = []
   #rows = new Map<string, NodeRow | null>()
@@ -78,6 +99,13 @@ export class Turn {
     return row
   }
 
+  /** Rows of `table` made, changed or deleted (null) in this turn, over what can be read: by UUID, or by what the table is keyed with. */
+  changed<T extends SQLiteTable>(table: T): Map<string, InferSelectModel<T> | null> {
+    let changes = this.#rowChanges.get(table)
+    if (!changes) this.#rowChanges.set(table, (changes = new Map()))
+    return changes as Map<string, InferSelectModel<T> | null>
+  }
+
   insertNode(row: NodeRow): void {
     const { id: _, ...values } = row
     this.write(insert(nodes, values))
@@ -85,7 +113,7 @@ export class Turn {
   }
 
   removeNode(uuid: string): void {
-    this.write(remove(ports, 'node', uuid))
+    for (const table of OF_NODE) this.write(remove(table, 'node', uuid))
     this.write(remove(nodes, 'uuid', uuid))
     this.#rows.set(uuid, null)
     this.#nodeChanges.delete(uuid)

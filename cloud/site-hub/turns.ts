@@ -3,6 +3,7 @@
 // something fails alone: the turn is thrown away and its inputs run one by one. 3. A commit without an answer is looked up, not repeated.
 import { FaultError } from '../../shared/faults.ts'
 import { MARGIN_MS, passTime } from './due.ts'
+import { takenText } from '../schema/rows.ts'
 import type { HubDeps } from './hub.ts'
 import { rebalance, regrant, sendGained } from './ownership.ts'
 import { lapsesAt } from './sessions.ts'
@@ -164,8 +165,8 @@ export class Turns {
 function explain(error: unknown): FaultError | undefined {
   if (error instanceof FaultError) return error
   const text = String(error)
-  const taken = /UNIQUE constraint failed: (\w+)\.(\w+)/.exec(text)
-  if (taken) return new FaultError('conflict', `A ${taken[1]!.replace(/s$/, '')} with this ${taken[2]} already exists.`)
+  const taken = takenText(error)
+  if (taken) return new FaultError('conflict', taken)
   if (text.includes('sites.hub_no')) return new FaultError('hub.superseded', 'another hub of this site took over')
   return undefined
 }

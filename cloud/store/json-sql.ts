@@ -10,6 +10,40 @@ export interface Field {
   readonly sql: string | Json | ((version: number) => string)
   /** Ours, not Ironic's: shown only to those who ask for it by name, so that Ironic's clients see what they know. */
   readonly native?: true
+  /** The column that lists are sorted by when they are sorted by this field. */
+  readonly sort?: string
+}
+
+/** Fields that are columns of the table called `alias`: plain ones and flags (lists may be sorted by them), and JSON. */
+export function fieldsOf(alias: string) {
+  const column = (name: string, since: number, from = name): Field => ({
+    name,
+    since,
+    sql: `${alias}.${from}`,
+    sort: `${alias}.${from}`,
+  })
+  return {
+    column,
+    flag: (name: string, since: number): Field => ({ ...column(name, since), sql: flag(`${alias}.${name}`) }),
+    json: (name: string, since: number): Field => ({ name, since, sql: json(`${alias}.${name}`) }),
+    links: (resource: string, since: number, name = 'links', below = ''): Field => ({
+      name,
+      since,
+      sql: links(resource, `${alias}.uuid`, below),
+    }),
+    /** uuid, created_at, updated_at and links. */
+    common: (resource: string, since: number): Field[] => [
+      column('uuid', since),
+      column('created_at', since),
+      column('updated_at', since),
+      { name: 'links', since, sql: links(resource, `${alias}.uuid`) },
+    ],
+  }
+}
+
+/** sort_key → column, with `id` for the order of insertion. */
+export function sortOf(fields: readonly Field[], id: string): Readonly<Record<string, string>> {
+  return Object.fromEntries([...fields.filter((f) => f.sort).map((f) => [f.name, f.sort!] as const), ['id', id]])
 }
 
 /** JSON text with a %s for each of the SQL values, none of which is NULL. It is joined to the answer as it is. */

@@ -1,6 +1,6 @@
 // The fields of a node: wire name, the microversion that shows it, and the SQL that gives it. Every answer about nodes comes from
 // this one table. 1. The column `secrets` is never named here. 2. What may hold a secret goes through `masked`.
-import { flag, json, links, type Field, type Json } from '../../store/json-sql.ts'
+import { fieldsOf, json, sortOf, type Field, type Json } from '../../store/json-sql.ts'
 
 /** FROM of every statement that uses these fields. */
 export const FROM_NODES = 'nodes n JOIN sites s ON s.id = n.site LEFT JOIN conductors c ON c.id = n.conductor'
@@ -37,70 +37,73 @@ const state = (column: string) => (version: number) => {
   return version < 39 ? `iif(${column} = 'inspect wait', 'inspecting', ${column})` : column
 }
 
-const field = (name: string, since: number, sql: Field['sql'] = `n.${name}`): Field => ({ name, since, sql })
+const { column, flag, json: jsonField, links, common } = fieldsOf('n')
+/** What is no column of its name. */
+const made = (name: string, since: number, sql: Field['sql'], sort?: string): Field =>
+  sort === undefined ? { name, since, sql } : { name, since, sql, sort }
+
+const TRAITS = `(SELECT json_group_array(trait) FROM (SELECT trait FROM node_traits WHERE node = n.uuid ORDER BY trait))`
 
 export const NODE_FIELDS: readonly Field[] = [
-  field('uuid', 1),
-  field('created_at', 1),
-  field('updated_at', 1),
-  field('console_enabled', 1, flag('n.console_enabled')),
-  field('driver', 1),
-  field('driver_info', 1, masked('n.driver_info')),
-  field('extra', 1, json('n.extra')),
-  field('instance_info', 1, masked('n.instance_info', ['configdrive', 'image_url'])),
-  field('instance_uuid', 1),
-  field('last_error', 1),
-  field('maintenance', 1, flag('n.maintenance')),
-  field('maintenance_reason', 1),
-  field('power_state', 1),
-  field('properties', 1, json('n.properties')),
-  field('provision_state', 1, state('n.provision_state')),
-  field('provision_updated_at', 1),
-  field('reservation', 1),
-  field('target_power_state', 1),
-  field('target_provision_state', 1, state('n.target_provision_state')),
-  field('chassis_uuid', 1),
-  field('links', 1, links('nodes', 'n.uuid')),
-  field('ports', 1, links('nodes', 'n.uuid', 'ports')),
-  field('driver_internal_info', 3, masked('n.driver_internal_info')),
-  field('name', 5),
-  field('inspection_started_at', 6),
-  field('inspection_finished_at', 6),
-  field('clean_step', 7, json('n.clean_step')),
-  field('raid_config', 12, json('n.raid_config')),
-  field('target_raid_config', 12, json('n.target_raid_config')),
-  field('states', 14, links('nodes', 'n.uuid', 'states')),
-  field('resource_class', 21),
-  field('portgroups', 24, links('nodes', 'n.uuid', 'portgroups')),
-  ...Object.entries(INTERFACES).map(([name, since]) =>
-    field(`${name}_interface`, since, `n.interfaces ->> '$.${name}'`),
-  ),
-  field('volume', 32, links('nodes', 'n.uuid', 'volume')),
-  field('traits', 37, json(`'[]'`)),
-  field('fault', 42),
-  field('deploy_step', 44, json('n.deploy_step')),
-  field('conductor_group', 46, 's.name'),
-  field('automated_clean', 47, flag('n.automated_clean')),
-  field('protected', 48, flag('n.protected')),
-  field('protected_reason', 48),
-  field('conductor', 49, 'c.hostname'),
-  field('owner', 50),
-  field('description', 51),
-  field('allocation_uuid', 52, 'NULL'),
-  field('retired', 61, flag('n.retired')),
-  field('retired_reason', 61),
-  field('lessee', 65),
-  field('network_data', 66, json('n.network_data')),
-  field('boot_mode', 75),
-  field('secure_boot', 75, flag('n.secure_boot')),
-  field('shard', 82, 'NULL'),
-  field('parent_node', 83, 'NULL'),
-  field('service_step', 87, json('n.service_step')),
-  field('disable_power_off', 95, json(`'false'`)),
-  field('instance_name', 104, 'NULL'),
-  field('health', 109, 'NULL'),
+  ...common('nodes', 1),
+  flag('console_enabled', 1),
+  column('driver', 1),
+  made('driver_info', 1, masked('n.driver_info')),
+  jsonField('extra', 1),
+  made('instance_info', 1, masked('n.instance_info', ['configdrive', 'image_url'])),
+  column('instance_uuid', 1),
+  column('last_error', 1),
+  flag('maintenance', 1),
+  column('maintenance_reason', 1),
+  column('power_state', 1),
+  jsonField('properties', 1),
+  made('provision_state', 1, state('n.provision_state'), 'n.provision_state'),
+  column('provision_updated_at', 1),
+  column('reservation', 1),
+  column('target_power_state', 1),
+  made('target_provision_state', 1, state('n.target_provision_state'), 'n.target_provision_state'),
+  column('chassis_uuid', 1),
+  links('nodes', 1, 'ports', 'ports'),
+  made('driver_internal_info', 3, masked('n.driver_internal_info')),
+  column('name', 5),
+  column('inspection_started_at', 6),
+  column('inspection_finished_at', 6),
+  jsonField('clean_step', 7),
+  jsonField('raid_config', 12),
+  jsonField('target_raid_config', 12),
+  links('nodes', 14, 'states', 'states'),
+  column('resource_class', 21),
+  links('nodes', 24, 'portgroups', 'portgroups'),
+  ...Object.entries(INTERFACES).map(([name, since]) => {
+    const sql = `n.interfaces ->> '$.${name}'`
+    return made(`${name}_interface`, since, sql, sql)
+  }),
+  links('nodes', 32, 'volume', 'volume'),
+  made('traits', 37, json(TRAITS)),
+  column('fault', 42),
+  jsonField('deploy_step', 44),
+  made('conductor_group', 46, 's.name', 's.name'),
+  flag('automated_clean', 47),
+  flag('protected', 48),
+  column('protected_reason', 48),
+  made('conductor', 49, 'c.hostname'),
+  column('owner', 50),
+  column('description', 51),
+  column('allocation_uuid', 52, 'allocation'),
+  flag('retired', 61),
+  column('retired_reason', 61),
+  column('lessee', 65),
+  jsonField('network_data', 66),
+  column('boot_mode', 75),
+  flag('secure_boot', 75),
+  column('shard', 82),
+  column('parent_node', 83),
+  jsonField('service_step', 87),
+  flag('disable_power_off', 95),
+  column('instance_name', 104),
+  column('health', 109),
   // Since when its site is offline, so that what is shown may be out of date.
-  { ...field('stale_since', 8), native: true },
+  { ...column('stale_since', 8), native: true },
 ]
 
 /** What a list shows when nobody says which fields. */
@@ -121,14 +124,4 @@ export const STATES_FIELDS: readonly Field[] = [
   'secure_boot',
 ].map((name) => NODE_FIELDS.find((f) => f.name === name)!)
 
-/** Columns that a list may be sorted by. */
-export const NODE_SORT: Readonly<Record<string, string>> = Object.fromEntries([
-  ...NODE_FIELDS.filter(
-    (f) =>
-      f.sql === `n.${f.name}` ||
-      /^(maintenance|protected|retired|automated_clean|console_enabled|secure_boot)$/.test(f.name),
-  ).map((f) => [f.name, `n.${f.name}`] as const),
-  ['provision_state', 'n.provision_state'],
-  ['target_provision_state', 'n.target_provision_state'],
-  ['id', 'n.id'],
-])
+export const NODE_SORT = sortOf(NODE_FIELDS, 'n.id')

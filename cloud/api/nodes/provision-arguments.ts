@@ -11,7 +11,7 @@ import type { Call } from '../call.ts'
 import { need } from '../microversion.ts'
 import { invalid } from '../query.ts'
 import { findSite } from '../sites/find.ts'
-import { Dict } from './attributes.ts'
+import { Dict } from '../shapes.ts'
 
 /** A config drive is base64 of a gzipped image, a place to get it from, or its parts. */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024

@@ -1,187 +1,109 @@
 // Ports: a node's network interfaces.
-import { FaultError } from '../../../shared/faults.ts'
-import { isUuid, parseMac } from '../../../shared/ids.ts'
-import type { NewPort } from '../../site-hub/commands.ts'
-import { flag, json as jsonColumn, linkBase, links, type Field } from '../../store/json-sql.ts'
-import { readBody } from '../body.ts'
-import { empty, json, type Answer, type Call, type Route } from '../call.ts'
+import { z } from 'zod'
+import { fieldsOf, sortOf, type Field } from '../../store/json-sql.ts'
+import type { Call, Route } from '../call.ts'
 import { need } from '../microversion.ts'
-import { PORT_PATCHABLE, PORT_SINCE, PortBody } from '../nodes/attributes.ts'
-import { command, findNode, identColumn } from '../nodes/find.ts'
-import { needFields } from '../nodes/write.ts'
-import { checkPatch, PatchBody } from '../patch.ts'
-import { expression, invalid, list, names, readQuery, type ListKind } from '../query.ts'
+import { findNode } from '../nodes/find.ts'
+import { contains, invalid, oneOf } from '../query.ts'
+import { findRow, listsWithin, routesOf, type Attribute, type Body, type Resource } from '../resource.ts'
+import { Dict, Mac, Name, text, Uuid } from '../shapes.ts'
+import { ofNodes } from '../writers.ts'
+import { address, ofNode } from './filters.ts'
+import { PORTGROUPS } from './portgroups.ts'
 
-const FROM = 'ports p JOIN sites s ON s.id = p.site'
-const field = (name: string, since: number, sql: Field['sql'] = `p.${name}`): Field => ({ name, since, sql })
+const { column, flag, json, common } = fieldsOf('p')
 
 export const PORT_FIELDS: readonly Field[] = [
-  field('uuid', 1),
-  field('address', 1),
-  field('node_uuid', 1, 'p.node'),
-  field('extra', 1, jsonColumn('p.extra')),
-  field('created_at', 1),
-  field('updated_at', 1),
-  field('links', 1, links('ports', 'p.uuid')),
-  field('internal_info', 18, jsonColumn('p.internal_info')),
-  field('pxe_enabled', 19, flag('p.pxe_enabled')),
-  field('local_link_connection', 19, jsonColumn('p.local_link_connection')),
-  field('portgroup_uuid', 24, 'NULL'),
-  field('physical_network', 34),
-  field('is_smartnic', 53, flag('p.is_smartnic')),
-  field('name', 88),
-  field('description', 97),
+  ...common('ports', 1),
+  column('address', 1),
+  column('node_uuid', 1, 'node'),
+  json('extra', 1),
+  json('internal_info', 18),
+  flag('pxe_enabled', 19),
+  json('local_link_connection', 19),
+  column('portgroup_uuid', 24, 'portgroup'),
+  column('physical_network', 34),
+  flag('is_smartnic', 53),
+  column('name', 88),
+  column('description', 97),
+  column('vendor', 100),
+  column('category', 101),
+  flag('available_for_dynamic_portgroup', 111),
 ]
 
-const PORTS: ListKind = {
+const attribute = (since: number, schema: z.ZodType): Attribute => ({ since, schema })
+
+export const PORTS: Resource = {
+  path: 'ports',
+  since: 1,
   key: 'ports',
   noun: 'Port',
-  from: FROM,
+  from: 'ports p JOIN sites s ON s.id = p.site JOIN nodes n ON n.uuid = p.node',
   uuid: 'p.uuid',
   id: 'p.id',
+  site: 'p.site',
+  namedSince: 88,
+  detailPath: true,
   fields: PORT_FIELDS,
   brief: ['uuid', 'address', 'links'],
-  sort: Object.fromEntries([
-    ...[
-      'uuid',
-      'address',
-      'created_at',
-      'updated_at',
-      'pxe_enabled',
-      'physical_network',
-      'is_smartnic',
-      'name',
-      'description',
-    ].map((name) => [name, `p.${name}`] as const),
-    ['node_uuid', 'p.node'],
-    ['id', 'p.id'],
-  ]),
+  sort: sortOf(PORT_FIELDS, 'p.id'),
   fieldsSince: 8,
   detailSince: 43,
   filters: {
-    node: { since: 6, where: ofNode },
-    node_uuid: { since: 1, where: ofNode },
-    address: {
-      since: 1,
-      where(text) {
-        const address = parseMac(text)
-        if (!address) throw invalid(`Expected a MAC address but received "${text}"`)
-        return { sql: 'p.address = @', args: [address] }
-      },
-    },
-    conductor_groups: {
-      since: 99,
-      where: (text) => ({
-        sql: `s.name IN (${names(text)
-          .map(() => '@')
-          .join(', ')})`,
-        args: names(text),
+    node: ofNode('p', 6),
+    node_uuid: ofNode('p', 1),
+    address: address('p'),
+    portgroup: {
+      since: 24,
+      about: 'those in this portgroup (UUID or name)',
+      where: async (text, call) => ({
+        sql: 'p.portgroup = @',
+        args: [(await findRow(PORTGROUPS, call, text)).uuid],
       }),
     },
-    description_contains: {
-      since: 97,
-      where: (text) => ({ sql: 'instr(lower(p.description), lower(@)) > 0', args: [text] }),
-    },
+    shard: oneOf('n.shard', 82),
+    conductor_groups: oneOf('s.name', 99),
+    description_contains: contains('p.description', 97),
   },
+  exclusive: ['node', 'node_uuid', 'portgroup', 'shard'],
+  attributes: {
+    address: { since: 1, schema: Mac, required: true },
+    node_uuid: { since: 1, schema: Uuid, needed: true },
+    node_ident: { since: 94, schema: z.string().max(255), only: 'create' },
+    available_for_dynamic_portgroup: attribute(111, z.boolean()),
+    category: attribute(101, text(80)),
+    description: attribute(97, text(255)),
+    extra: { since: 1, schema: Dict, keys: true },
+    is_smartnic: attribute(53, z.boolean()),
+    local_link_connection: { since: 19, schema: Dict, keys: true },
+    name: attribute(88, Name.nullable()),
+    physical_network: attribute(34, z.string().min(1).max(64).nullable()),
+    portgroup_uuid: attribute(24, Uuid.nullable()),
+    pxe_enabled: attribute(19, z.boolean()),
+    vendor: attribute(100, text(255)),
+    uuid: { since: 1, schema: Uuid, only: 'create' },
+  },
+  writer: ofNodes('port', lookAtLink),
 }
 
-async function ofNode(text: string, call: Call) {
-  return { sql: 'p.node = @', args: [(await findNode(call, text)).uuid] }
-}
-
-interface FoundPort {
-  readonly uuid: string
-  readonly site: string
-}
-
-async function findPort(call: Call): Promise<FoundPort> {
-  const [column, ident] = portIdent(call)
-  const [row] = await call.sql.all(`SELECT uuid, site FROM ports p WHERE ${column} = ?`, [ident])
-  if (!row) throw new FaultError('not_found', `Port ${ident} could not be found.`)
-  return { uuid: String(row[0]), site: String(row[1]) }
-}
-
-/** By UUID; since 1.88 by name. */
-function portIdent(call: Call): [column: string, ident: string] {
-  const ident = call.params['ident']!
-  if (isUuid(ident)) return ['p.uuid', ident.toLowerCase()]
-  if (call.version < 88) throw invalid(`Expected a UUID but received "${ident}"`)
-  return [`p.${identColumn(ident, call.version)}`, ident]
-}
-
-async function portText(call: Call, column: string, ident: string, fieldNames?: string): Promise<string> {
-  const sql = `SELECT ${expression(PORTS, call.version, fieldNames)} FROM ${FROM} WHERE ${column} = ?2`
-  const [row] = await call.sql.all(sql, [linkBase(call.base), ident])
-  if (!row) throw new FaultError('not_found', `Port ${ident} could not be found.`)
-  return String(row[0])
-}
-
-async function getPort(call: Call): Promise<Answer> {
-  const fields = readQuery(call.search, ['fields']).get('fields')
-  if (fields !== undefined) need(call.version, PORTS.fieldsSince, 'The argument fields')
-  return json(
-    await portText(call, ...portIdent(call), fields === undefined ? undefined : names(fields).sort().join(',')),
-  )
-}
-
-async function createPort(call: Call): Promise<Answer> {
-  readQuery(call.search, [])
-  const body: Record<string, unknown> = await readBody(call.request, PortBody)
-  needFields(call, body, PORT_SINCE)
-  const { node_uuid, node_ident, ...port } = body
-  if ((node_uuid === undefined) === (node_ident === undefined))
-    throw invalid('Either node_uuid or node_ident is needed')
-  const node = await findNode(call, String(node_uuid ?? node_ident)).catch((error: unknown) => {
-    // The resource named in a body is not the resource asked for.
-    if (error instanceof FaultError && error.fault.code === 'not_found')
-      throw invalid(error.fault.message.replace(/\.$/, ''))
-    throw error
-  })
-  const { uuid } = (await command(call, node.site, {
-    kind: 'port.create',
-    port: { ...port, node: node.uuid } as NewPort,
-  })) as { uuid: string }
-  return json(await portText(call, 'p.uuid', uuid), 201, { Location: `${call.base}/v1/ports/${uuid}` })
-}
-
-async function patchPort(call: Call): Promise<Answer> {
-  readQuery(call.search, [])
-  const patch = checkPatch(await readBody(call.request, PatchBody), PORT_PATCHABLE, call.version)
-  const port = await findPort(call)
-  await command(call, port.site, { kind: 'port.patch', port: port.uuid, patch })
-  return json(await portText(call, 'p.uuid', port.uuid))
-}
-
-async function deletePort(call: Call): Promise<Answer> {
-  readQuery(call.search, [])
-  const port = await findPort(call)
-  await command(call, port.site, { kind: 'port.delete', port: port.uuid })
-  return empty(204)
-}
-
-function portsOfNode(detail: boolean) {
-  return async (call: Call): Promise<Answer> => {
-    const ident = call.params['ident']!
-    const { uuid } = await findNode(call, ident)
-    const fixed = { sql: 'p.node = @', args: [uuid] }
-    const path = `/v1/nodes/${ident}/ports`
-    return detail
-      ? list(PORTS, call, { fixed, detail: true, path: `${path}/detail` })
-      : list(PORTS, call, { fixed, path })
+/** Keys of local_link_connection came and went with versions. */
+function lookAtLink(call: Call, { local_link_connection: link }: Body): void {
+  for (const key of Object.keys((link ?? {}) as object)) {
+    if (key === 'network_type') need(call.version, 64, 'local_link_connection.network_type')
+    if (!key.startsWith('vtep-')) continue
+    need(call.version, 90, `local_link_connection.${key}`)
+    if (call.version > 104) throw invalid(`local_link_connection.${key} was possible up to API version 1.104`)
   }
 }
 
 export const portRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/nodes/:ident/ports', run: portsOfNode(false) },
-  { method: 'GET', path: '/v1/nodes/:ident/ports/detail', run: portsOfNode(true) },
-  { method: 'GET', path: '/v1/ports', run: (call) => list(PORTS, call) },
-  {
-    method: 'GET',
-    path: '/v1/ports/detail',
-    run: (call) => list(PORTS, call, { detail: true, path: '/v1/ports/detail' }),
-  },
-  { method: 'POST', path: '/v1/ports', run: createPort },
-  { method: 'GET', path: '/v1/ports/:ident', run: getPort },
-  { method: 'PATCH', path: '/v1/ports/:ident', run: patchPort },
-  { method: 'DELETE', path: '/v1/ports/:ident', run: deletePort },
+  ...routesOf(PORTS),
+  ...listsWithin(PORTS, '/v1/nodes/:ident/ports', 1, async (call, ident) => ({
+    sql: 'p.node = @',
+    args: [(await findNode(call, ident)).uuid],
+  })),
+  ...listsWithin(PORTS, '/v1/portgroups/:ident/ports', 24, async (call, ident) => ({
+    sql: 'p.portgroup = @',
+    args: [(await findRow(PORTGROUPS, call, ident)).uuid],
+  })),
 ]

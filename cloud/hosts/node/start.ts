@@ -51,7 +51,12 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const token = await prepare(store, env, (set) => readMigrations(set))
   const blobs = new FolderBlobs(join(dataDir, 'blobs'))
   const hubs = new Hubs(store, blobs, env, log)
-  const ports: Ports = { env, store, hub: hubs, blobs, noAuth, log }
+  const working = new Set<Promise<void>>()
+  const background = (work: Promise<void>): void => {
+    working.add(work)
+    void work.finally(() => working.delete(work))
+  }
+  const ports: Ports = { env, store, hub: hubs, blobs, noAuth, background, log }
   const app = createApp(ports)
 
   const listener = getRequestListener((request) => app.fetch(request))
@@ -74,6 +79,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     ports,
     async close() {
       const closed = new Promise<void>((done) => server.close(() => done()))
+      await Promise.all(working)
       await hubs.close()
       server.closeAllConnections()
       await closed

@@ -1,4 +1,5 @@
 // The cloud on Workers: requests here, one Durable Object per site, libSQL over HTTP, blobs in R2.
+import { waitUntil } from 'cloudflare:workers'
 import { systemEnv } from '../../../shared/env.ts'
 import { fault } from '../../../shared/faults.ts'
 import { createApp } from '../../app.ts'
@@ -53,6 +54,7 @@ function portsOf(env: WorkerEnv): Ports {
     hub: new ObjectHubs(env.SITE_HUB),
     blobs: new BucketBlobs(env.BLOBS),
     noAuth: false,
+    background: waitUntil,
     log,
   }
 }

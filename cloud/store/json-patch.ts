@@ -1,6 +1,6 @@
 // JSON patch as Ironic takes it (RFC 6902 add, replace, remove; RFC 6901 pointers) on a document of known root fields.
 import { FaultError } from '../../shared/faults.ts'
-import type { PatchOperation } from './commands.ts'
+import type { PatchOperation } from '../site-hub/commands.ts'
 
 /** A changed copy of `document`. A removed root field becomes `empty[field]`, or null; a path that leads nowhere is a fault. */
 export function applyPatch(

@@ -1,0 +1,182 @@
+// Nodes: what can be asked of them, and how changes get to the hub. Shapes are checked here, everything else is the hub's word.
+import { FaultError } from '../../../shared/faults.ts'
+import { isUuid } from '../../../shared/ids.ts'
+import { MASK } from '../../../shared/sealing.ts'
+import { STATE_NAMES } from '../../../shared/states.ts'
+import type { NewNode, PatchOperation } from '../../site-hub/commands.ts'
+import { json, type Answer, type Call, type Route } from '../call.ts'
+import { need } from '../microversion.ts'
+import { boolean, contains, equals, invalid, isTrue, oneOf, readQuery, type Filter } from '../query.ts'
+import { mentioned, routesOf, textOf, type Body, type Found, type Resource } from '../resource.ts'
+import { siteForNode } from '../sites/find.ts'
+import { NODE_ATTRIBUTES } from './attributes.ts'
+import { BRIEF_NODE, FROM_NODES, NODE_FIELDS, NODE_SORT, STATES_FIELDS } from './fields.ts'
+import { command, findNode } from './find.ts'
+
+const isSet = (column: string, name: string, since: number): Filter => ({
+  since,
+  about: 'true: those that have one; false: those that do not',
+  where: (text) => ({ sql: `${column} IS ${boolean(text, name) ? 'NOT NULL' : 'NULL'}`, args: [] }),
+})
+
+const provisionState: Filter = {
+  since: 9,
+  where(text) {
+    if (!STATE_NAMES.some((state) => state === text)) throw invalid(`Provision state "${text}" is not valid`)
+    return { sql: 'n.provision_state = @', args: [text] }
+  },
+}
+
+const uuidFilter = (column: string, name: string): Filter => ({
+  since: 1,
+  where(text) {
+    if (!isUuid(text)) throw invalid(`Expected a UUID as ${name}, not "${text}"`)
+    return { sql: `${column} = @`, args: [text.toLowerCase()] }
+  },
+})
+
+export const NODES: Resource = {
+  path: 'nodes',
+  since: 1,
+  key: 'nodes',
+  noun: 'Node',
+  from: FROM_NODES,
+  uuid: 'n.uuid',
+  id: 'n.id',
+  site: 'n.site',
+  namedSince: 5,
+  detailPath: true,
+  fields: NODE_FIELDS,
+  brief: BRIEF_NODE,
+  sort: NODE_SORT,
+  fieldsSince: 8,
+  detailSince: 43,
+  attributes: NODE_ATTRIBUTES,
+  patchQuery: {
+    reset_interfaces: 'true, with a change of driver: interfaces that the patch does not name are reset (1.45)',
+  },
+  filters: {
+    instance_uuid: uuidFilter('n.instance_uuid', 'instance_uuid'),
+    chassis_uuid: uuidFilter('n.chassis_uuid', 'chassis_uuid'),
+    associated: isSet('n.instance_uuid', 'associated', 1),
+    maintenance: isTrue('n.maintenance', 'maintenance', 1),
+    provision_state: provisionState,
+    driver: equals('n.driver', 16),
+    resource_class: equals('n.resource_class', 21),
+    fault: {
+      since: 42,
+      where: (text) => (text === 'none' ? { sql: 'n.fault IS NULL', args: [] } : { sql: 'n.fault = @', args: [text] }),
+    },
+    conductor_group: { since: 46, where: (text) => ({ sql: 's.name = @', args: [text.toLowerCase()] }) },
+    conductor: equals('c.hostname', 49),
+    owner: equals('n.owner', 50),
+    description_contains: contains('n.description', 51),
+    retired: isTrue('n.retired', 'retired', 61),
+    lessee: equals('n.lessee', 65),
+    project: {
+      since: 65,
+      about: 'the owner or the lessee',
+      where: (text) => ({ sql: 'n.owner = @ OR n.lessee = @', args: [text, text] }),
+    },
+    shard: oneOf('n.shard', 82),
+    sharded: isSet('n.shard', 'sharded', 82),
+    parent_node: {
+      since: 83,
+      about: 'the children of this node',
+      where: async (text, call) => ({
+        sql: 'n.parent_node = @',
+        args: [(await findNode(call, text)).uuid],
+      }),
+    },
+    include_children: {
+      since: 83,
+      about: 'true: nodes that have a parent are listed, too',
+      where: (text) => ({ sql: boolean(text, 'include_children') ? '1' : 'n.parent_node IS NULL', args: [] }),
+    },
+    instance_name: equals('n.instance_name', 104),
+  },
+  implied: (query) =>
+    ['parent_node', 'include_children', 'instance_uuid'].some((name) => query.has(name))
+      ? undefined
+      : { sql: 'n.parent_node IS NULL', args: [] },
+  writer: {
+    create: createNode,
+    patch: patchNode,
+    async remove(call, { uuid, site }) {
+      const [kept] = await call.sql.all('SELECT inventory_blob, plugin_data_blob FROM inventories WHERE node = ?', [
+        uuid,
+      ])
+      await command(call, site!, { kind: 'node.delete', node: uuid })
+      for (const key of kept ?? []) if (key !== null) await call.ports.blobs.delete(String(key))
+    },
+  },
+}
+
+/** A config drive may hold passwords and is sealed; instance_info is a row that is read. What was read (******) may be written back. */
+function refuseConfigDrive(instanceInfo: unknown): void {
+  const { configdrive } = (instanceInfo ?? {}) as { configdrive?: unknown }
+  if (configdrive === undefined || configdrive === null || configdrive === MASK) return
+  throw new FaultError('request.invalid', 'instance_info.configdrive cannot be set.', {
+    hint: 'give the config drive with the verb: PUT /v1/nodes/{id}/states/provision {"target": "active", "configdrive": …}',
+  })
+}
+
+async function createNode(call: Call, body: Body): Promise<string> {
+  refuseConfigDrive(body['instance_info'])
+  const { conductor_group: group, ...node } = body
+  if (typeof node['parent_node'] === 'string')
+    node['parent_node'] = (await mentioned(findNode(call, node['parent_node']))).uuid
+  const site = await siteForNode(call.sql, group as string | undefined)
+  const available = call.version < ENROLL_SINCE ? { available: true as const } : {}
+  const made = await command(call, site, { kind: 'node.create', node: node as NewNode, ...available })
+  return (made as { uuid: string }).uuid
+}
+
+/** The microversion from which new nodes start in `enroll`. */
+const ENROLL_SINCE = 11
+
+async function patchNode(
+  call: Call,
+  { uuid, site }: Found,
+  operations: readonly PatchOperation[],
+  query: ReadonlyMap<string, string>,
+): Promise<void> {
+  const patch: PatchOperation[] = []
+  for (const operation of operations) {
+    const { path, value, op } = operation
+    if (path === '/instance_info') refuseConfigDrive(value)
+    if (path === '/instance_info/configdrive') refuseConfigDrive({ configdrive: value })
+    if (path === '/chassis_uuid' && op === 'remove') need(call.version, 25, 'Taking a node out of its chassis')
+    if (path === '/conductor_group') await refuseMove(call, uuid, op === 'remove' ? '' : String(value))
+    else if (path === '/parent_node' && typeof value === 'string')
+      patch.push({ ...operation, value: (await mentioned(findNode(call, value))).uuid })
+    else patch.push(operation)
+  }
+  const reset = query.get('reset_interfaces')
+  if (reset !== undefined) need(call.version, 45, 'The argument reset_interfaces')
+  const isReset = reset !== undefined && boolean(reset, 'reset_interfaces')
+  if (isReset && !patch.some(({ path }) => path === '/driver'))
+    throw invalid('reset_interfaces needs a change of the driver in the same patch')
+  if (patch.length === 0) return
+  await command(call, site!, { kind: 'node.patch', node: uuid, patch, ...(isReset ? { resetInterfaces: true } : {}) })
+}
+
+/** A node stays at its site: its secrets are sealed to that, its tasks and lease are that hub's. */
+async function refuseMove(call: Call, uuid: string, group: string): Promise<void> {
+  const [row] = await call.sql.all('SELECT s.name FROM nodes n JOIN sites s ON s.id = n.site WHERE n.uuid = ?', [uuid])
+  if (row?.[0] === group) return
+  throw new FaultError('conflict', `Node ${uuid} is at site ${String(row?.[0])}, and cannot be moved to another.`, {
+    hint: 'delete it and create it at the other site; its secrets are sealed to this one',
+  })
+}
+
+async function getStates(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  return json(await textOf(NODES, call, call.params['ident']!, undefined, STATES))
+}
+const STATES = { fields: STATES_FIELDS }
+
+export const nodeRoutes: readonly Route[] = [
+  ...routesOf(NODES),
+  { method: 'GET', path: '/v1/nodes/:ident/states', about: 'Shows the states of a node', run: getStates },
+]

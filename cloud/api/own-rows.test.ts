@@ -1,0 +1,178 @@
+// Resources of the organisation itself: chassis, deploy templates, runbooks, inspection rules.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { fresh } from '../hosts/test-conductor.ts'
+import { freshTrait, newNode, sample } from './testdata/samples.ts'
+
+let site: TestSite
+beforeAll(async () => {
+  site = await startTestSite()
+})
+afterAll(() => site.stop())
+const make = async (path: string, more: object = {}) => {
+  const made = await site.api('POST', `/v1/${path}`, { ...sample(path, ''), ...more })
+  expect([made.status, made.text]).toEqual([201, expect.anything()])
+  return made.body
+}
+const status = async (method: string, path: string, body?: unknown, version?: number) =>
+  (await site.api(method, path, body, version ? { 'X-OpenStack-Ironic-API-Version': `1.${version}` } : {})).status
+const patch = (path: string, name: string, value: unknown, op = 'replace') =>
+  site.api('PATCH', path, [{ op, path: `/${name}`, value }])
+
+describe('chassis', () => {
+  it('56: its nodes are a list in a list, and a chassis with nodes stays', async () => {
+    const { uuid, nodes } = await make('chassis')
+    expect(nodes).toEqual([
+      [
+        { rel: 'self', href: `${site.host.url}/v1/chassis/${uuid}/nodes` },
+        { rel: 'bookmark', href: `${site.host.url}/chassis/${uuid}/nodes` },
+      ],
+    ])
+    const node = await newNode(site, { chassis_uuid: uuid })
+    expect((await site.api('GET', `/v1/chassis/${uuid}/nodes`)).body.nodes).toMatchObject([{ uuid: node }])
+    expect((await site.api('GET', `/v1/nodes?chassis_uuid=${uuid}`)).body.nodes).toMatchObject([{ uuid: node }])
+    expect(await status('DELETE', `/v1/chassis/${uuid}`)).toBe(400)
+    const out = [{ op: 'remove', path: '/chassis_uuid' }]
+    expect(await status('PATCH', `/v1/nodes/${node}`, out, 24)).toBe(406)
+    expect(await status('PATCH', `/v1/nodes/${node}`, out, 25)).toBe(200)
+    expect(await status('DELETE', `/v1/chassis/${uuid}`)).toBe(204)
+  })
+
+  it('that does not exist holds no node', async () => {
+    const absent = crypto.randomUUID()
+    expect(await status('POST', '/v1/nodes', { driver: 'fake-hardware', chassis_uuid: absent })).toBe(400)
+    expect((await patch(`/v1/nodes/${await newNode(site)}`, 'chassis_uuid', absent)).status).toBe(400)
+  })
+
+  it('changes are in the audit log, with who made them', async () => {
+    const { uuid } = await make('chassis')
+    await patch(`/v1/chassis/${uuid}`, 'description', 'x')
+    await site.api('DELETE', `/v1/chassis/${uuid}`)
+    const { audit } = (await site.api('GET', `/v1/audit?target=${uuid}`)).body
+    expect(audit).toMatchObject([
+      { action: 'chassis.deleted', actor: 'token:first' },
+      { action: 'chassis.updated', body: { fields: ['description'] } },
+      { action: 'chassis.created', request_id: expect.stringMatching(/^req-/) },
+    ])
+  })
+
+  it('a change that another overtakes is made on top of it, and told once', async () => {
+    const { uuid } = await make('chassis')
+    const sql = site.host.cloud.ports.store.organisation(site.enrolled.organisation)
+    const batch = sql.batch.bind(sql)
+    let overtaken = 0
+    sql.batch = async (statements) => {
+      if (overtaken++ === 0)
+        await batch([{ sql: `UPDATE chassis SET extra = '{"other":1}' WHERE uuid = ?`, args: [uuid] }])
+      return batch(statements)
+    }
+    const { status: code, body } = await patch(`/v1/chassis/${uuid}`, 'extra/mine', 1, 'add')
+    sql.batch = batch
+    expect([code, body.extra, overtaken]).toEqual([200, { other: 1, mine: 1 }, 2])
+    const { audit } = (await site.api('GET', `/v1/audit?target=${uuid}&action=chassis.updated`)).body
+    expect(audit).toHaveLength(1)
+  })
+})
+
+describe('deploy templates', () => {
+  const step = { interface: 'bios', step: 'apply', args: {}, priority: 10 }
+  it.each<[string, object]>([
+    ['a name that is no trait', { name: 'fast' }],
+    ['no steps', { steps: [] }],
+    ['a step twice', { steps: [step, { ...step, priority: 20 }] }],
+    ['a step without priority', { steps: [{ interface: 'bios', step: 'x', args: {} }] }],
+    ['a negative priority', { steps: [{ ...step, priority: -1 }] }],
+    ['an unknown interface', { steps: [{ ...step, interface: 'network' }] }],
+    ['another key in a step', { steps: [{ ...step, order: 1 }] }],
+  ])('with %s are refused', async (_what, more) => {
+    expect(await status('POST', '/v1/deploy_templates', { ...sample('deploy_templates', ''), ...more })).toBe(400)
+  })
+
+  it('are found and changed by name, step by step', async () => {
+    const { name, uuid } = await make('deploy_templates')
+    expect((await patch(`/v1/deploy_templates/${name}`, 'steps/0/priority', 99)).body.steps[0].priority).toBe(99)
+    expect(
+      (await patch(`/v1/deploy_templates/${name}`, 'steps/-', { ...step, step: 'y' }, 'add')).body.steps,
+    ).toHaveLength(2)
+    expect((await patch(`/v1/deploy_templates/${name}`, 'steps/1/step', step.step)).status).toBe(200)
+    for (const [path, value, op] of [
+      ['steps/0/priority', -1, 'replace'],
+      ['steps/-', step, 'add'],
+      ['steps/9', undefined, 'remove'],
+    ] as const)
+      expect([path, (await patch(`/v1/deploy_templates/${uuid}`, path, value, op)).status]).toEqual([path, 400])
+    const other = freshTrait()
+    expect((await patch(`/v1/deploy_templates/${uuid}`, 'name', other)).body.name).toBe(other)
+    expect(
+      (await site.api('POST', '/v1/deploy_templates', { ...sample('deploy_templates', ''), name: other })).status,
+    ).toBe(409)
+  })
+
+  it('below 1.55 are a 404 to readers and a 405 to writers', async () => {
+    expect(await status('GET', '/v1/deploy_templates', undefined, 54)).toBe(404)
+    expect(await status('POST', '/v1/deploy_templates', {}, 54)).toBe(405)
+  })
+})
+
+describe('runbooks', () => {
+  it('are called like a trait until 1.112', async () => {
+    const name = fresh('book')
+    expect(await status('POST', '/v1/runbooks', { ...sample('runbooks', ''), name }, 111)).toBe(400)
+    expect(await status('POST', '/v1/runbooks', { ...sample('runbooks', ''), name }, 112)).toBe(201)
+    const old = await site.api('GET', `/v1/runbooks/${name}`, undefined, { 'X-OpenStack-Ironic-API-Version': '1.111' })
+    expect(old.body).not.toHaveProperty('traits')
+  })
+
+  it('are public or have an owner', async () => {
+    expect(await status('POST', '/v1/runbooks', { ...sample('runbooks', ''), public: true, owner: 'p' })).toBe(400)
+    const { uuid } = await make('runbooks', { owner: 'p' })
+    expect((await patch(`/v1/runbooks/${uuid}`, 'public', true)).status).toBe(400)
+    expect((await site.api('GET', '/v1/runbooks?owner=p')).body.runbooks).toMatchObject([{ uuid }])
+  })
+
+  it('have traits since 1.112', async () => {
+    const { uuid } = await make('runbooks')
+    const at = `/v1/runbooks/${uuid}/traits`
+    expect(await status('PUT', at, { traits: ['CUSTOM_B', 'CUSTOM_A'] })).toBe(204)
+    expect(await status('PUT', `${at}/HW_CPU_X86_VMX`)).toBe(204)
+    expect(await status('DELETE', `${at}/CUSTOM_B`)).toBe(204)
+    expect(await status('DELETE', `${at}/CUSTOM_B`)).toBe(404)
+    expect((await site.api('GET', at)).body).toEqual({ traits: ['CUSTOM_A', 'HW_CPU_X86_VMX'] })
+    expect((await site.api('GET', `/v1/runbooks/${uuid}`)).body.traits).toEqual(['CUSTOM_A', 'HW_CPU_X86_VMX'])
+    expect(await status('DELETE', at)).toBe(204)
+    expect((await site.api('GET', at)).body).toEqual({ traits: [] })
+    expect(await status('GET', at, undefined, 111)).toBe(404)
+  })
+})
+
+describe('inspection rules', () => {
+  it.each<[string, object]>([
+    ['no actions', { actions: [] }],
+    ['an unknown action', { actions: [{ op: 'explode' }] }],
+    ['an unknown condition', { conditions: [{ op: 'like', args: {} }] }],
+    ['a priority out of range', { priority: 10000 }],
+    ['another phase', { phase: 'late' }],
+    ['a condition with an unknown key', { conditions: [{ op: 'eq', why: 1 }] }],
+  ])('with %s are refused', async (_what, more) => {
+    expect(await status('POST', '/v1/inspection_rules', { ...sample('inspection_rules', ''), ...more })).toBe(400)
+  })
+
+  it('that are sensitive hide what they do, for good', async () => {
+    const conditions = [{ op: '!eq', args: { values: ['{inventory[cpu][count]}', 4] }, multiple: 'any', loop: [1] }]
+    const { uuid, ...rule } = await make('inspection_rules', { sensitive: true, conditions })
+    expect(rule).toMatchObject({ conditions: null, actions: null, phase: 'main', priority: 0, sensitive: true })
+    expect((await patch(`/v1/inspection_rules/${uuid}`, 'sensitive', false)).status).toBe(400)
+    expect((await patch(`/v1/inspection_rules/${uuid}`, 'sensitive', undefined, 'remove')).status).toBe(400)
+    expect((await patch(`/v1/inspection_rules/${uuid}`, 'priority', 7)).body).toMatchObject({
+      priority: 7,
+      actions: null,
+    })
+    const open = await make('inspection_rules', { conditions })
+    expect(open).toMatchObject({ conditions, sensitive: false })
+    expect((await patch(`/v1/inspection_rules/${open.uuid}`, 'sensitive', true)).body.conditions).toBeNull()
+  })
+
+  it('are no resource with names', async () => {
+    expect(await status('GET', '/v1/inspection_rules/a-name')).toBe(400)
+  })
+})

@@ -1,0 +1,145 @@
+// Lists of steps that are kept for later: deploy templates (1.55), chosen by a trait, and runbooks (1.92), named by a verb.
+import { z } from 'zod'
+import { FaultError } from '../../shared/faults.ts'
+import { deployTemplates, runbooks } from '../schema/organisation-resources.ts'
+import { fieldsOf, sortOf } from '../store/json-sql.ts'
+import { check } from './body.ts'
+import { equals, invalid } from './query.ts'
+import { findRow, routesOf, type Attributes, type Body, type Resource } from './resource.ts'
+import { Dict, Name, stepsOf, text, Trait, Uuid } from './shapes.ts'
+import { traitRoutes } from './traits.ts'
+import { ofOrganisation } from './writers.ts'
+import type { Route } from './call.ts'
+
+const TEMPLATES_SINCE = 55
+const templateFields = fieldsOf('d')
+const TEMPLATE_FIELDS = [
+  ...templateFields.common('deploy_templates', TEMPLATES_SINCE),
+  templateFields.column('name', TEMPLATES_SINCE),
+  templateFields.json('steps', TEMPLATES_SINCE),
+  templateFields.json('extra', TEMPLATES_SINCE),
+]
+const templateAttributes: Attributes = {
+  name: { since: TEMPLATES_SINCE, schema: Trait, required: true },
+  steps: { since: TEMPLATES_SINCE, schema: stepsOf({ priority: z.int().min(0) }), keys: true, required: true },
+  extra: { since: TEMPLATES_SINCE, schema: Dict, keys: true },
+  uuid: { since: TEMPLATES_SINCE, schema: Uuid, only: 'create' },
+}
+
+export const DEPLOY_TEMPLATES: Resource = {
+  path: 'deploy_templates',
+  since: TEMPLATES_SINCE,
+  tooOld: 'method.not_allowed',
+  key: 'deploy_templates',
+  noun: 'Deploy template',
+  from: 'deploy_templates d',
+  uuid: 'd.uuid',
+  id: 'd.id',
+  namedSince: TEMPLATES_SINCE,
+  fields: TEMPLATE_FIELDS,
+  brief: ['uuid', 'name', 'links'],
+  sort: sortOf(TEMPLATE_FIELDS, 'd.id'),
+  fieldsSince: TEMPLATES_SINCE,
+  detailSince: TEMPLATES_SINCE,
+  filters: {},
+  attributes: templateAttributes,
+  writer: ofOrganisation(deployTemplates, {
+    noun: 'Deploy template',
+    attributes: templateAttributes,
+    refuse: refuseTwins,
+  }),
+}
+
+/** Each (interface, step) once: the same step twice would have two priorities. */
+function refuseTwins({ steps }: Body): void {
+  const seen = new Set<string>()
+  for (const { interface: iface, step } of steps as { interface: string; step: string }[]) {
+    const name = `${iface}.${step}`
+    if (seen.has(name)) throw invalid(`The step ${name} is there twice`)
+    seen.add(name)
+  }
+}
+
+const RUNBOOKS_SINCE = 92
+/** Until then a runbook was for the nodes that had its name as a trait. */
+const TRAITS_SINCE = 112
+const runbookFields = fieldsOf('r')
+const RUNBOOK_FIELDS = [
+  ...runbookFields.common('runbooks', RUNBOOKS_SINCE),
+  runbookFields.column('name', RUNBOOKS_SINCE),
+  runbookFields.json('steps', RUNBOOKS_SINCE),
+  runbookFields.flag('disable_ramdisk', RUNBOOKS_SINCE),
+  runbookFields.flag('public', RUNBOOKS_SINCE),
+  runbookFields.column('owner', RUNBOOKS_SINCE),
+  runbookFields.json('extra', RUNBOOKS_SINCE),
+  runbookFields.column('description', TRAITS_SINCE),
+  runbookFields.json('traits', TRAITS_SINCE),
+]
+const runbookAttributes: Attributes = {
+  name: { since: RUNBOOKS_SINCE, schema: Name, required: true },
+  steps: { since: RUNBOOKS_SINCE, schema: stepsOf({ order: z.int().min(0) }), keys: true, required: true },
+  disable_ramdisk: { since: RUNBOOKS_SINCE, schema: z.boolean() },
+  public: { since: RUNBOOKS_SINCE, schema: z.boolean() },
+  owner: { since: RUNBOOKS_SINCE, schema: text(255) },
+  extra: { since: RUNBOOKS_SINCE, schema: Dict, keys: true },
+  description: { since: TRAITS_SINCE, schema: text(255) },
+  // Through …/traits alone.
+  traits: { since: TRAITS_SINCE, schema: z.array(Trait).max(255), only: 'neither' },
+  uuid: { since: RUNBOOKS_SINCE, schema: Uuid, only: 'create' },
+}
+
+export const RUNBOOKS: Resource = {
+  path: 'runbooks',
+  since: RUNBOOKS_SINCE,
+  tooOld: 'method.not_allowed',
+  key: 'runbooks',
+  noun: 'Runbook',
+  from: 'runbooks r',
+  uuid: 'r.uuid',
+  id: 'r.id',
+  namedSince: RUNBOOKS_SINCE,
+  fields: RUNBOOK_FIELDS,
+  brief: ['uuid', 'name', 'links'],
+  sort: sortOf(RUNBOOK_FIELDS, 'r.id'),
+  fieldsSince: RUNBOOKS_SINCE,
+  detailSince: RUNBOOKS_SINCE,
+  filters: { owner: equals('r.owner', RUNBOOKS_SINCE) },
+  attributes: runbookAttributes,
+  writer: ofOrganisation(runbooks, {
+    noun: 'Runbook',
+    attributes: runbookAttributes,
+    refuse({ name, public: isPublic, owner }, before, call) {
+      if (call.version < TRAITS_SINCE && name !== before?.['name']) check(Trait, name, 'name')
+      if (isPublic === true && typeof owner === 'string')
+        throw invalid('A runbook is public, or has an owner, not both')
+    },
+  }),
+}
+
+const runbookTraits = traitRoutes('/v1/runbooks/:ident', 'runbook', TRAITS_SINCE, {
+  async read(call, ident) {
+    const { uuid } = await findRow(RUNBOOKS, call, ident)
+    const [row] = await call.sql.all('SELECT traits FROM runbooks WHERE uuid = ?', [uuid])
+    return JSON.parse(String(row![0])) as string[]
+  },
+  async change(call, ident, change, wanted = []) {
+    const found = await findRow(RUNBOOKS, call, ident)
+    const present = await this.read(call, found.uuid)
+    const missing = change === 'remove' ? wanted.find((trait) => !present.includes(trait)) : undefined
+    if (missing !== undefined) throw new FaultError('not_found', `Runbook ${ident} doesn't have a trait "${missing}".`)
+    const after =
+      change === 'set'
+        ? wanted
+        : change === 'add'
+          ? [...present, ...wanted]
+          : present.filter((trait) => !wanted.includes(trait))
+    await RUNBOOKS.writer.patch(
+      call,
+      found,
+      [{ op: 'replace', path: '/traits', value: [...new Set(after)].sort() }],
+      new Map(),
+    )
+  },
+})
+
+export const stepListRoutes: readonly Route[] = [...routesOf(DEPLOY_TEMPLATES), ...routesOf(RUNBOOKS), ...runbookTraits]

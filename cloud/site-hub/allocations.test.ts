@@ -1,0 +1,86 @@
+// The hub's part of allocations, where moments meet: what else happens while one is given a node.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Sql, Statement } from '../ports.ts'
+import { HubBench } from './testdata/hub-bench.ts'
+
+let bench: HubBench
+beforeEach(async () => {
+  bench = await HubBench.make()
+  await bench.connect('a')
+})
+afterEach(() => bench.close())
+
+const ALLOCATION = '11111111-2222-4333-8444-555555555555'
+const freeNode = async () => {
+  const node = await bench.newNode({ resource_class: 'c' })
+  const sql = `UPDATE nodes SET provision_state = 'available', power_state = 'power off' WHERE uuid = ?`
+  await bench.sql.batch([{ sql, args: [node] }])
+  return node
+}
+const allocating = (uuid = ALLOCATION): Promise<unknown> =>
+  bench.sql.batch([
+    {
+      sql: `INSERT INTO allocations (uuid, state, resource_class, created_at) VALUES (?, 'allocating', 'c', 'now')`,
+      args: [uuid],
+    },
+  ])
+const match = (allocation = ALLOCATION) => bench.command('allocation.match', { allocation })
+const rows = async (sql: string) => bench.sql.all(sql)
+
+/** A hub over a database where `first` happens just before the batch that gives a node. */
+function meanwhile(first: Statement): void {
+  const sql: Sql = {
+    all: (text, args) => bench.sql.all(text, args),
+    async batch(statements) {
+      if (statements.some((statement) => statement.sql.startsWith('INSERT INTO allocations')))
+        await bench.sql.batch([first])
+      return bench.sql.batch(statements)
+    },
+  }
+  bench.hub = bench.anotherHub(sql)
+}
+
+test.each([
+  ['was given up', `UPDATE allocations SET state = 'error' WHERE uuid = ?`, [['error', null]]],
+  ['was deleted', 'DELETE FROM allocations WHERE uuid = ?', []],
+])('an allocation that %s in the same moment gets no node, and the node no instance', async (_what, sql, left) => {
+  await freeNode()
+  await allocating()
+  meanwhile({ sql, args: [ALLOCATION] })
+  expect((await match()).ok).toBe(false)
+  expect(await rows('SELECT state, node FROM allocations')).toEqual(left)
+  expect(await rows('SELECT instance_uuid, allocation, instance_info FROM nodes')).toEqual([[null, null, '{}']])
+})
+
+test('two allocations and one node in one turn: one gets it, the other hears that none is left', async () => {
+  const node = await freeNode()
+  const other = ALLOCATION.replace('1111', '9999')
+  await allocating()
+  await allocating(other)
+  const answers = await Promise.all([match(), match(other)])
+  expect(answers).toEqual([
+    { ok: true, value: { node } },
+    { ok: true, value: { node: null } },
+  ])
+  expect(await rows('SELECT uuid, state, node FROM allocations ORDER BY id')).toEqual([
+    [ALLOCATION, 'active', node],
+    [other, 'allocating', null],
+  ])
+})
+
+test('an allocation that asks twice in one turn gets one node', async () => {
+  await freeNode()
+  await freeNode()
+  await allocating()
+  const answers = await Promise.all([match(), match()])
+  expect(answers.map((answer) => (answer.ok ? 'ok' : answer.fault.code))).toEqual(['ok', 'conflict'])
+  expect(await rows('SELECT count(*) FROM nodes WHERE instance_uuid IS NOT NULL')).toEqual([[1]])
+})
+
+test('a node that goes into maintenance in the same turn is not given', async () => {
+  const node = await freeNode()
+  await allocating()
+  const maintenance = bench.command('node.maintenance', { node, on: true, reason: null })
+  const [, answer] = await Promise.all([maintenance, match()])
+  expect(answer).toEqual({ ok: true, value: { node: null } })
+})
