@@ -7,7 +7,10 @@ import { FAULTS, startFaultyProxy, type FaultyProxy } from '../sim/faulty-proxy.
 import { startStory, type Story, type StoryOptions } from './story.ts'
 
 const SEED = 20_261_125
-const LEASE_MS = 3000
+/** A stall of the line lasts as long: it is noticed after half of it. */
+const LEASE_MS = 6000
+/** After a stall the conductor has a backoff, and on a busy host everything takes its time. */
+const PATIENCE_MS = 90_000
 const FAKES = 18
 const MACHINES = 2
 /** Of a fake node's step: a deployment lasts as long as some of the faults. */
@@ -29,7 +32,7 @@ const refusals = async ({ api }: Story) =>
 async function behind(context: Parameters<typeof startStory>[0], options: StoryOptions) {
   let proxy: FaultyProxy | undefined
   const line = async (cloudUrl: string) => (proxy = await startFaultyProxy({ cloudUrl, seed: SEED, stallMs: LEASE_MS }))
-  const story = await startStory(context, { ...options, leaseMs: LEASE_MS, conductor: 'process', line })
+  const story = await startStory(context, { ...options, leaseMs: LEASE_MS, patienceMs: PATIENCE_MS, line })
   return { story, proxy: proxy! }
 }
 
@@ -69,7 +72,11 @@ test.concurrent(
       ),
     )
     for (const [i, fault] of FAULTS.entries()) {
-      await until(`connection for ${fault}`, () => proxy.strike(fault))
+      await until(`connection for ${fault}`, () => proxy.strike(fault)).catch((error: Error) => {
+        throw new Error(`${error.message}\n${story.log.filter((line) => /"link (up|down)"/.test(line)).join('\n')}`, {
+          cause: error,
+        })
+      })
       await sleep(PAUSE_MS.first + i * PAUSE_MS.more)
     }
     for (const node of nodes) {

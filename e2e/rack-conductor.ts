@@ -52,10 +52,10 @@ export class RackConductor {
     return { out, error }
   }
 
-  /** Resolves when the process is there, not when it is connected. */
-  async start(): Promise<void> {
+  /** Resolves when the process is there, not when it is connected. `changed`: options that are not as they were given at first. */
+  async start(changed: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.#log.pending) await once(this.#log, 'open')
-    const flags = { 'data-dir': this.#options.dataDir, ...this.#options.flags }
+    const flags = { 'data-dir': this.#options.dataDir, ...this.#options.flags, ...changed }
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
     this.#process = this.#spawn(['run', ...args], ['ignore', this.#log, this.#log])
   }

@@ -51,6 +51,6 @@ test('a UEFI machine deploys by GRUB, with kernel and ramdisk over TFTP, where i
   )
   expect(powerOns).toBe(2)
   const story = lines.join('\n')
-  expect(story).toContain('tftp')
+  expect(story, 'megabytes: the kernel and the ramdisk').toMatch(/ tftp +\d{2,}\.\d MB/)
   expect(story).not.toContain('ipxe-script')
 })

@@ -23,7 +23,7 @@ test('a BIOS machine deploys by PXELINUX, with kernel and ramdisk over TFTP, whe
   )
   expect(powerOns).toBe(2)
   const story = lines.join('\n')
-  expect(story).toContain('tftp')
+  expect(story, 'megabytes: the kernel and the ramdisk').toMatch(/ tftp +\d{2,}\.\d MB/)
   expect(story, 'nothing over HTTP before the agent').not.toMatch(/ipxe-script|http-loader| kernel  | ramdisk  /)
   expect(readFileSync(join(keep, 'pxelinux', 'console.log'), 'utf8')).toContain('PXELINUX 6.')
 })

@@ -24,8 +24,11 @@ export interface Seen {
   readonly starts: readonly string[]
 }
 
-/** For each wait; machines side by side share the processors, and OVMF waits a minute for a network that has nothing for it. */
-const PATIENCE_MS = 150_000
+/**
+ * For each wait; machines side by side share the processors, and OVMF waits a minute, many times as long on a busy host, for each of its
+ * other ways into a network that has nothing for it.
+ */
+const PATIENCE_MS = 420_000
 
 const { machines, ramdisk, image } = JSON.parse(process.argv[2] ?? '{}') as Prepared
 const site = await startRackSite({

@@ -22,6 +22,8 @@ export interface StoryOptions extends Partial<Omit<SimSiteOptions, 'cloudUrl' | 
   readonly leaseMs?: number
   /** Between conductor and cloud is a line that can be cut. */
   readonly wan?: boolean
+  /** Of each wait, where a story has a reason to wait for longer; default 25 s. */
+  readonly patienceMs?: number
   /** Between conductor and cloud is a line of the story's own. */
   line?(cloudUrl: string): Promise<{ readonly url: string; close(): Promise<void> }>
 }
@@ -59,6 +61,7 @@ export async function startStory({ onTestFailed }: TestContext, options: StoryOp
     leaseMs,
     wan: hasWan = false,
     line: makeLine,
+    patienceMs = PATIENCE_MS,
     conductorConfig,
     ...siteOptions
   } = options
@@ -92,11 +95,11 @@ export async function startStory({ onTestFailed }: TestContext, options: StoryOp
     return [`timeline of ${node}`, ...lines, 'console', console, 'log', ...log.slice(-LAST_LINES)].join('\n')
   }
   const until: Story['until'] = async (what, check) => {
-    const end = performance.now() + PATIENCE_MS
+    const end = performance.now() + patienceMs
     for (;;) {
       const found = await check()
       if (found !== undefined && found !== false) return found
-      if (performance.now() > end) throw new Error(`no ${what} in ${PATIENCE_MS / 1000} s`)
+      if (performance.now() > end) throw new Error(`no ${what} in ${patienceMs / 1000} s`)
       await sleep(POLL_MS)
     }
   }

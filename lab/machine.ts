@@ -37,6 +37,7 @@ export class Machine implements Power {
   /** Every change of power since the rack is up, oldest first; also as JSON lines in `chassis.log`. */
   readonly powerLog: PowerEvent[] = []
   #powered = false
+  #plugged = true
   // Counts starts and cuts: a launch or an end that belongs to an earlier run has no say.
   #run = 0
   #gone: Promise<void> = Promise.resolve()
@@ -104,8 +105,9 @@ export class Machine implements Power {
     this.#qemu?.stdin.write(`${JSON.stringify({ execute, arguments: parameters })}\n`)
   }
 
-  /** Pulls (false) or plugs (true) the network cable. */
+  /** Pulls (false) or plugs (true) the network cable; it stays so when the machine is started again. */
   link(up: boolean): void {
+    this.#plugged = up
     this.qmp('set_link', { name: 'prov', up })
   }
 
@@ -170,6 +172,7 @@ export class Machine implements Power {
     })
     qemu.stdin.on('error', () => {}) // qemu may be gone before it has read a command; its exit tells
     this.qmp('qmp_capabilities')
+    if (!this.#plugged) this.link(false)
     await new Promise<void>((resolve) => {
       qemu.once('exit', () => resolve())
       qemu.once('error', (error) => {

@@ -39,12 +39,11 @@ export async function startFaultyProxy({ cloudUrl, seed, stallMs }: FaultyProxyO
   const struck = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>
   const sockets = new Set<Socket>()
   const spoiling = new Set<Direction>()
-  /** Of the newest connection. */
+  /** Of the newest connection that became a WebSocket. */
   let newest: Record<Direction, Stream> | undefined
   const server = createServer({ allowHalfOpen: true }, (near) => {
     const far = connect({ port: Number(port), host: hostname, allowHalfOpen: true })
     const ends = { up: new Stream(near, far), down: new Stream(far, near) }
-    newest = ends
     for (const socket of [near, far]) {
       sockets.add(socket)
       socket.on('error', () => socket.destroy())
@@ -56,6 +55,7 @@ export async function startFaultyProxy({ cloudUrl, seed, stallMs }: FaultyProxyO
       })
     }
     for (const direction of ['up', 'down'] as const) ends[direction].onFrame = () => spoiling.delete(direction)
+    ends.down.onUpgraded = () => void (newest = ends)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -94,6 +94,7 @@ class Stream {
   change: ((chunk: Buffer) => Buffer) | undefined
   /** At each frame: is its first character to be spoilt? */
   onFrame: () => boolean = () => false
+  onUpgraded: () => void = () => {}
 
   constructor(from: Socket, to: Socket) {
     this.#from = from
@@ -104,6 +105,7 @@ class Stream {
         // '{' becomes 'x'; under a mask as well, which is an exclusive or, too (RFC 6455 §5.3).
         if (this.onFrame()) chunk[at]! ^= 0x7b ^ 0x78
       })
+      if (!wasWebSocket && this.isWebSocket) this.onUpgraded()
       const { change } = this
       if (wasWebSocket) this.change = undefined
       this.#then(() => to.write(wasWebSocket && change ? change(chunk) : chunk))
@@ -149,6 +151,11 @@ class Frames {
       this.#head = Buffer.concat([this.#head, chunk])
       const end = this.#head.indexOf('\r\n\r\n')
       if (end === -1) return
+      // A request for a blob goes the same way, and none of it is a frame.
+      if (!/\r\nupgrade: *websocket\r\n/i.test(this.#head.toString('latin1', 0, end + 2))) {
+        this.#head = Buffer.alloc(0)
+        return
+      }
       this.isWebSocket = true
       at = end + 4 - before
       this.#head = Buffer.alloc(0)

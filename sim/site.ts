@@ -70,7 +70,8 @@ export interface SimSite {
 
 /** Machines that are started at once: each needs a socket and a disk. */
 const AT_ONCE = 32
-const CONNECT_TIMEOUT_MS = 20_000
+/** A process that has to start on a busy host is slow. */
+const CONNECT_TIMEOUT_MS = 60_000
 
 /** Resolves when the conductor is connected and the nodes are there, all in `enroll`. */
 export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {

@@ -172,9 +172,9 @@ test('somebody who asks without end is told to stop', async () => {
 
 test('an agent that asks who it is after the token was given out is remembered: the machine may have started again', async () => {
   expectNode()
-  expect(agents.askedAgain(NODE)).toBe(false)
+  expect(agents.cameAgain(NODE)).toBe(false)
   await client().lookup({ addresses: [MAC] })
-  expect(agents.askedAgain(NODE)).toBe(false)
+  expect(agents.cameAgain(NODE)).toBe(false)
   await client().lookup({ addresses: [MAC] })
-  expect(agents.askedAgain(NODE)).toBe(true)
+  expect(agents.cameAgain(NODE)).toBe(true)
 })

@@ -28,13 +28,25 @@ export interface Expected {
   readonly call?: AgentCall | undefined
 }
 
+/** How far a boot has come. */
+export interface Seen {
+  /** The last stage and more about it, for people. */
+  readonly words: string
+  /** Firmware and loaders have done their part: what comes next, comes from the ramdisk, or from a machine that started again. */
+  readonly hasRamdisk: boolean
+}
+
+/** Stages of firmware and loaders: a ramdisk that runs does not go through them. */
+const LOADED = new Set(['tftp', 'http-loader', 'ipxe-script', 'kernel', 'ramdisk'])
+
 interface Entry extends Expected {
   shown: boolean
   call?: AgentCall | undefined
   /** Heartbeats so far. */
   calls: number
-  /** Somebody asked for the token after it was given out. */
-  askedAgain: boolean
+  /** Somebody asked for the token after it was given out, or for the files of this boot after its agent had called. */
+  cameAgain: boolean
+  lastSeen?: Seen
   readonly listeners: Set<(call: AgentCall) => void>
 }
 
@@ -46,7 +58,7 @@ export class Agents {
   /** Expecting the same boot again changes nothing. */
   expect(expected: Expected): void {
     if (this.#byNode.get(expected.node)?.token === expected.token) return
-    this.#byNode.set(expected.node, { ...expected, calls: 0, askedAgain: false, listeners: new Set() })
+    this.#byNode.set(expected.node, { ...expected, calls: 0, cameAgain: false, listeners: new Set() })
   }
 
   forget(node: string): void {
@@ -62,13 +74,28 @@ export class Agents {
     return entry !== undefined && (addresses.length === 0 || matches.includes(entry)) ? entry : undefined
   }
 
+  /** A stage of the boot that `node`'s agent is expected from; of other nodes nothing is kept. */
+  saw(node: string, stage: string, words = stage): void {
+    const entry = this.#byNode.get(node)
+    if (entry === undefined) return
+    const hasRamdisk = entry.lastSeen?.hasRamdisk === true || stage === 'ramdisk' || stage === 'agent.lookup'
+    entry.lastSeen = { words, hasRamdisk }
+    entry.cameAgain ||= entry.call !== undefined && LOADED.has(stage)
+  }
+
+  /** The last of them; undefined when none was seen since the agent is expected here. */
+  lastSeen(node: string): Seen | undefined {
+    return this.#byNode.get(node)?.lastSeen
+  }
+
   /** The token, the first time; undefined afterwards. */
   async showToken(node: string): Promise<string | undefined> {
     const entry = this.#byNode.get(node)
     if (entry === undefined) return undefined
-    entry.askedAgain = entry.shown
+    entry.cameAgain ||= entry.shown
     if (entry.shown) return undefined
     entry.shown = true
+    this.saw(node, 'agent.lookup')
     await entry.onShown()
     return entry.token
   }
@@ -79,11 +106,11 @@ export class Agents {
   }
 
   /**
-   * Did another agent of the boot ask who it is? Beside an agent that is silent this means that the machine started again. Alone it means
-   * nothing: anybody on the network can ask.
+   * Did the machine load its ramdisk again, or another agent of the boot ask who it is? Beside an agent that is silent this means that the
+   * machine started again. Alone it means nothing: anybody on the network can ask.
    */
-  askedAgain(node: string): boolean {
-    return this.#byNode.get(node)?.askedAgain ?? false
+  cameAgain(node: string): boolean {
+    return this.#byNode.get(node)?.cameAgain ?? false
   }
 
   /** A heartbeat. The address and certificate of an agent do not change during a boot. */

@@ -100,6 +100,11 @@ export class Calls {
     signal: AbortSignal,
   ): Promise<Record<string, { result: boolean | null; reason?: string }>> {
     const answers: Record<string, { result: boolean | null; reason?: string }> = {}
+    // Once for all of them: opening secrets that are not ours costs as much as opening those that are.
+    const [context, broken] = await this.#context(driver, hold, signal).then(
+      (made) => [made, undefined] as const,
+      (error: unknown) => [undefined, toFault(error).message] as const,
+    )
     for (const kind of new Set([...Object.keys(driver.interfaces), ...Object.keys(hold.grant.interfaces)])) {
       const implementation = implementationOf(driver, hold.grant, kind)
       if (implementation === undefined) {
@@ -109,9 +114,12 @@ export class Calls {
         }
         continue
       }
+      if (context === undefined) {
+        answers[kind] = { result: false, reason: broken }
+        continue
+      }
       try {
-        await implementation.validate?.(await this.#context(driver, hold, signal))
-        if (implementation.validate === undefined) await openDriverInfo(driver, hold.grant, this.#options.site)
+        await implementation.validate?.(context)
         answers[kind] = { result: true }
       } catch (error) {
         answers[kind] = { result: false, reason: toFault(error).message }

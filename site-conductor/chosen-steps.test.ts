@@ -74,7 +74,7 @@ test('`wait` without seconds ends with the agent’s next call, and not before',
   const { agents } = context.site
   expect(agents).toBeInstanceOf(Agents)
   const expected = { node, macs: [], token: 'token', properties: {}, instanceInfo: {}, shown: false }
-  agents.expect({ ...expected, onScript: async () => undefined, onShown: async () => undefined })
+  agents.expect({ ...expected, onShown: async () => undefined, onScript: async () => undefined })
   const call = { url: 'https://agent', version: '1', certificate: 'PEM' }
   agents.heard(node, 'token', call)
   let isOver = false

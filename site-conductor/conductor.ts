@@ -4,7 +4,7 @@ import { type Env, systemEnv } from '../shared/env.ts'
 import { uuidv7 } from '../shared/ids.ts'
 import type { ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
-import type { StageEvent } from './boot/timeline.ts'
+import { inWords, type StageEvent } from './boot/timeline.ts'
 import type { Resident } from './boot/services.ts'
 import { blobs } from './blobs.ts'
 import { ImageCache } from './deploy/image-cache.ts'
@@ -128,6 +128,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     broken: fail,
   })
   function onBootStage({ node, stage, ...body }: StageEvent): void {
+    agents.saw(node, stage, inWords({ stage, ...body }))
     // What is not on record when this process ends is done again: the boot.
     if ((stage === 'ipxe-script' || stage === 'ramdisk') && body.outcome === 'complete')
       agents.scriptFetched(node).catch(() => {})

@@ -5,7 +5,7 @@ import { open } from '../../shared/sealing.ts'
 import { CONNECT_PATH, ENROL_PATH } from '../../shared/upgrade.ts'
 import { SOCKETS } from './contract-sockets.ts'
 import { drive, expect, expectStatus, makeNode, withConductor, type ContractTest } from './contract-steps.ts'
-import { ask, fresh, newEnrolment, upgradeHeaders, type Reply } from './test-conductor.ts'
+import { ask, fresh, newEnrolment, upgradeHeaders, type Reply, INVENTORY } from './test-conductor.ts'
 
 type DeployTask = Extract<ToConductor, { type: 'task' }>
 
@@ -138,6 +138,19 @@ export const CONTRACT: readonly ContractTest[] = [
         expect(now['node_uuid'], node, `node of ${JSON.stringify(now)}`)
         expectStatus(await ask(host, 'DELETE', `/v1/allocations/${made.uuid}`), 204)
         expect((await ask(host, 'GET', `/v1/nodes/${node}`)).body.instance_uuid, null, 'instance_uuid afterwards')
+      })
+    },
+  },
+  {
+    name: 'what an inspection found is kept, too large for a row, and answered',
+    async run(host) {
+      await withConductor(host, async (site) => {
+        const node = await makeNode(host, site)
+        await drive(host, node, 'manage', 'manageable')
+        expectStatus(await ask(host, 'GET', `/v1/nodes/${node}/inventory`), 404)
+        await drive(host, node, 'inspect', 'manageable')
+        const { body } = expectStatus(await ask(host, 'GET', `/v1/nodes/${node}/inventory`), 200)
+        expect(body, { inventory: INVENTORY, plugin_data: {} }, 'the inventory')
       })
     },
   },

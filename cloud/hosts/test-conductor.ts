@@ -70,10 +70,13 @@ export async function ask(
 export const FAKE_DRIVER: DriverFacts = {
   name: 'fake-hardware',
   about: 'Does nothing, at once',
-  interfaces: { power: ['fake'], management: ['fake'], boot: ['fake'], deploy: ['fake', 'direct'] },
+  interfaces: { power: ['fake'], management: ['fake'], boot: ['fake'], deploy: ['fake', 'direct'], inspect: ['fake'] },
   properties: { fake_address: 'where it would be', fake_password: 'what it would ask for' },
   secrets: ['fake_password'],
 }
+
+/** What its machines have in them. */
+export const INVENTORY = { cpu: { count: 2, architecture: 'x86_64' }, disks: [{ name: '/dev/fake' }] }
 
 export interface Enrolled {
   readonly conductor: string
@@ -293,8 +296,11 @@ export class TestConductor {
         { n: ++task.n, at, step: task.step, kind: 'waiting' },
         { n: ++task.n, at, step: task.step, kind: 'resumed' },
       )
-    const facts =
-      step.interface === 'power' ? { facts: { power_state: step.step === 'power_on' ? 'power on' : 'power off' } } : {}
+    const found: Record<string, Record<string, unknown>> = {
+      power: { power_state: step.step === 'power_on' ? 'power on' : 'power off' },
+      inspect: { inventory: INVENTORY },
+    }
+    const facts = found[step.interface] ? { facts: found[step.interface] } : {}
     events.push({ n: ++task.n, at, step: task.step, kind: 'finished', ...facts })
     this.send({ type: 'event', id, epoch: task.epoch, events })
     task.step++

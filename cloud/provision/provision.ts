@@ -56,14 +56,14 @@ export async function provision(
   const kind = WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
   if (verb === 'unhold') return unhold(turn, node, caller)
-  const given = await withArguments(turn, node, args)
+  const given = withArguments(node, args)
   const composed = kind && (await compose(turn, given, kind, args))
   if (node.task) cancel(turn, node)
   const target = verb === 'clean' ? { target_provision_state: 'manageable' } : {}
   const begins = verb === 'inspect' ? { inspection_started_at: turn.time, inspection_finished_at: null } : {}
-  const fresh = { last_error: null, last_fault: null, ...noSteps(given), ...begins, ...target }
-  const { instance_info, secrets } = given
-  move(turn, node, VERBS[verb], 'user', { ...fresh, instance_info, secrets }, caller)
+  const fresh = { last_error: null, last_fault: null, ...noSteps(node), ...begins, ...target }
+  const brought = given === node ? {} : { instance_info: given.instance_info, secrets: given.secrets }
+  move(turn, node, VERBS[verb], 'user', { ...fresh, ...brought }, caller)
   return kind && composed ? begin(turn, uuid, kind, composed, caller) : null
 }
 
@@ -98,7 +98,7 @@ async function unhold(turn: Turn, node: NodeRow, caller: Caller): Promise<string
 }
 
 /** The node with what the verb brings for the instance. Each is shown as ****** and kept sealed. */
-async function withArguments(turn: Turn, node: NodeRow, args: ProvisionArgs): Promise<NodeRow> {
+function withArguments(node: NodeRow, args: ProvisionArgs): NodeRow {
   const shown: Record<string, string> = {}
   const kept: Record<string, string> = {}
   if (args.configdrive) {
@@ -110,6 +110,7 @@ async function withArguments(turn: Turn, node: NodeRow, args: ProvisionArgs): Pr
     shown['rescue_password'] = MASK
     kept['instance_info.rescue_password'] = args.rescuePassword
   }
+  if (Object.keys(kept).length === 0) return node
   return {
     ...node,
     instance_info: { ...(node.instance_info as object), ...shown },

@@ -59,18 +59,23 @@ export async function finish(
   if (task.kind === 'power') return endPowerTask(turn, node, failure)
   if (task.kind === 'undo') return endUndo(turn, node, failure)
   if (ASIDE.has(task.kind)) return endAside(turn, node, failure, step)
-  const isAborted = (node.driver_internal_info as { abort_after?: string }).abort_after === task.id
-  if (isResting(node.provision_state as State) || (task.cancel && !isAborted)) return
-  if (isAborted) {
-    const why = fault('task.cancelled', 'the task was aborted')
-    return failed(turn, node, `${task.kind} was aborted${step ? ` at step ${step}` : ' when its steps had ended'}`, why)
-  }
+  if (await abortedAfter(turn, task, step)) return
+  if (isResting(node.provision_state as State) || task.cancel) return
   if (failure) {
     const error = `${task.kind}${step ? ` step ${step}` : ''} failed: ${failure.message} Next: ${failure.hint}`
     return failed(turn, node, error, failure)
   }
   if (await parked(turn, task)) return
   await complete(turn, node.uuid, task.kind, callerOf(task))
+}
+
+/** Was an abort waiting for this task to end, because its step may not be interrupted? Then the work has failed. */
+export async function abortedAfter(turn: Turn, task: TaskRow, step?: string): Promise<boolean> {
+  const node = await turn.node(task.node)
+  if ((node.driver_internal_info as { abort_after?: string }).abort_after !== task.id) return false
+  const why = fault('task.cancelled', 'the task was aborted')
+  failed(turn, node, `${task.kind} was aborted${step ? ` at step ${step}` : ''}`, why)
+  return true
 }
 
 /** The work of `kind` has ended well. */
@@ -116,7 +121,7 @@ export async function undo(turn: Turn, task: TaskRow): Promise<void> {
 /** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */
 export async function waiting(turn: Turn, task: TaskRow, trigger: 'wait' | 'resume'): Promise<void> {
   const node = await turn.node(task.node)
-  if (task.kind === 'undo' || ASIDE.has(task.kind)) return
+  if (task.kind === 'power' || task.kind === 'undo' || ASIDE.has(task.kind)) return
   if (next(node.provision_state as State, trigger, 'task')) move(turn, node, trigger, 'task')
 }
 

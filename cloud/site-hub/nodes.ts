@@ -96,7 +96,9 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
   )
   const interfaces = interfacesOf(driver, wanted)
   if (JSON.stringify(interfaces) !== JSON.stringify(node.interfaces)) {
-    refuseInterfaces(node)
+    // A driver that has more interfaces than before gives the node theirs: nobody has changed anything.
+    const isChanged = Object.entries(node.interfaces as object).some(([iface, name]) => interfaces[iface] !== name)
+    if (isChanged) refuseInterfaces(node)
     changes.interfaces = interfaces
   }
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })

@@ -191,6 +191,9 @@ test('deploy takes steps of the request, holds among them, and templates that th
   })
   expect(await state()).toBe('deploy hold')
   await verb('unhold')
+  expect(await state()).toBe('wait call-back')
+  await work({ stopAt: 'power.power_off' })
+  expect(await state(), 'a step that waits for nobody is under way').toBe('deploying')
   expect(await work()).toEqual([
     ...['deploy.tear_down_agent', 'power.power_off', 'boot.clean_up_ramdisk', 'power.power_on'],
   ])
@@ -203,4 +206,19 @@ test('a deployment with steps that cannot be is refused before anything changes'
     'request.invalid',
   )
   expect(await state()).toBe('available')
+})
+
+test('an abort that waits for a step is not forgotten when its conductor is lost', async () => {
+  await put('manageable')
+  await verb('clean', { steps: steps('deploy.burn') })
+  await wait('deploy.burn')
+  expect((await verb('abort')).ok).toBe(true)
+  await one.bench.disconnect(one.peer)
+  await one.bench.pass(50 * 60_000) // the tenure of the only conductor
+  one.peer = await one.bench.connect('b', [driver])
+  expect(await row('provision_state', 'last_error')).toEqual({
+    provision_state: 'clean failed',
+    last_error: 'clean was aborted',
+  })
+  expect(await work()).toContain('power.power_off')
 })

@@ -9,7 +9,7 @@ import {
   type StepEvent,
   type ToConductor,
 } from '../../shared/protocol.ts'
-import { finish, undo, waiting, working } from '../provision/work.ts'
+import { abortedAfter, finish, undo, waiting, working } from '../provision/work.ts'
 import { isListed, showing } from '../provision/step-list.ts'
 import type { Peer } from '../ports.ts'
 import type { TaskRow } from '../schema/rows.ts'
@@ -30,6 +30,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
   if (index.dropping) return // the next owner gets it with the node
   if (task.cancel && task.conductor !== owner.row.id) {
     turn.assign.delete(nodeId) // so that a task that follows is assigned, too: settle adds the node again
+    await abortedAfter(turn, task)
     return settle(turn, task, 'cancelled', null)
   }
   const node = await turn.node(nodeId)

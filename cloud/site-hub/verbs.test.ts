@@ -101,7 +101,7 @@ test('service without a ramdisk leaves the machine as it is, also when it fails'
   expect(await work()).toEqual(['bios.apply_configuration', 'power.power_on'])
   expect(await path()).toEqual(['servicing', 'active'])
   await verb('service', asked)
-  await work({ failAt: 'bios.apply_configuration' })
+  await work({ failAt: 'power.power_on' })
   expect(await row('provision_state', 'task')).toEqual({ provision_state: 'service failed', task: null })
   expect((await verb('abort')).ok).toBe(true)
   expect(await row('provision_state', 'last_error')).toEqual({ provision_state: 'active', last_error: null })
@@ -209,4 +209,14 @@ test('BIOS settings and firmware are rows that follow what the conductor says', 
   ).toEqual([['bios', '1', '2']])
   await say(3, { bios_settings: 'nonsense' })
   expect(await one.bench.sql.all('SELECT count(*) FROM bios_settings')).toEqual([[1]])
+})
+
+test('an active node can still be patched when its driver has got more interfaces', async () => {
+  await put('active')
+  await change(`interfaces = '{"power":"fake"}'`)
+  const patch = (path: string, value: string) =>
+    one.bench.command('node.patch', { node: one.node, patch: [{ op: 'add', path, value }] })
+  expect((await patch('/extra/a', 'b')).ok).toBe(true)
+  expect(JSON.parse(String((await row('interfaces')).interfaces))).toMatchObject({ power: 'fake', rescue: 'fake' })
+  expect(await fault(patch('/rescue_interface', 'no-rescue'))).toBe('conflict')
 })

@@ -133,25 +133,29 @@ export class MachineStory {
     return this.machine.powerLog.filter(({ event }) => event === 'on').length
   }
 
-  /** After a deployment that failed: off, set to its disk for good, with no way into the network, and unlocked. */
+  /** After a deployment that failed with its machine on: off, and then set to its disk for good. */
   async isUndone(): Promise<void> {
     const [{ last_error: error }, commands] = [await this.api.node(this.node), this.bmcCommands()]
     assert.equal(this.machine.machine.isOn, false, `${this.machine.name} is on; ${error}`)
     assert.match(commands.findLast((command) => command.startsWith('08 05')) ?? '', DISK_FOR_EVER)
-    assert.ok(commands.lastIndexOf(POWER_UP) < commands.findLastIndex((command) => DISK_FOR_EVER.test(command)))
+    const lastPowerUp = commands.lastIndexOf(POWER_UP)
+    assert.ok(lastPowerUp >= 0, `the BMC of ${this.machine.name} knows of no power-on`)
+    assert.ok(lastPowerUp < commands.findLastIndex((command) => DISK_FOR_EVER.test(command)))
     assert.doesNotMatch(error ?? '', /could not be switched off/)
   }
 
   /** A disk that was written by halves boots nothing: its first MiB is blank. */
   isBlank(): void {
+    assert.ok(this.holds(Buffer.alloc(WIPED_BYTES), 0), 'the start of the disk is not blank')
+  }
+
+  /** Has the disk these bytes there? As the host sees it: what the machine has given out of its hands. */
+  holds(bytes: Buffer, at: number): boolean {
     const file = openSync(this.machine.disks[0]!, 'r')
-    const head = Buffer.alloc(WIPED_BYTES)
-    readSync(file, head, 0, head.length, 0)
+    const found = Buffer.alloc(bytes.length)
+    const read = readSync(file, found, 0, found.length, at)
     closeSync(file)
-    assert.ok(
-      head.every((byte) => byte === 0),
-      'the start of the disk is not blank',
-    )
+    return read === bytes.length && found.equals(bytes)
   }
 
   /** Resolves in the moment after the BMC is told to boot from the network, from the call on. */

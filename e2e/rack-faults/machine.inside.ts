@@ -6,7 +6,8 @@ import { readImage, type FaultSite, type Prepared } from './site.ts'
 import { tellAll } from './tell.ts'
 
 const { image } = JSON.parse(process.argv[2] ?? '{}') as Prepared
-const { middle } = readImage(image)
+const { middle, bytes } = readImage(image)
+const MIB = 2 ** 20
 const GIB8 = [{ sizeGiB: 8 }]
 
 /** Holds the write in its middle, lets `happen`, and answers the fault. */
@@ -17,6 +18,9 @@ async function inMidWrite(site: FaultSite, story: MachineStory, happen: () => vo
   const hold = site.images.hold(name, middle)
   await story.deploy(published)
   await story.inMidWrite()
+  await story.until('part of the image on the disk', () =>
+    story.holds(bytes.subarray(middle - MIB, middle), middle - MIB),
+  )
   happen()
   const error = await story.fail('deploy failed')
   hold.release()
@@ -41,8 +45,10 @@ await tellAll({
     async tell(site, story) {
       const error = await inMidWrite(site, story, () => story.machine.machine.reset('front panel'))
       assert.match(error, /the machine has started again/)
-      assert.equal(story.count(/ferrule-init: .* up, /), 2, 'its disk is blank, so that it came by the network again')
-      assert.equal(story.count(/this agent stays locked/), 1, 'the second agent was told nothing')
+      const resetAtMs = story.machine.powerLog.find(({ event }) => event === 'reset')!.atMs
+      const again = (await story.notes('boot.ipxe-script')).filter(({ at }) => Date.parse(at) >= resetAtMs)
+      assert.ok(again.length > 0, 'its disk is blank, so that it came by the network again')
+      assert.equal(story.count(/standby\.prepare_image started/), 1, 'no second agent was told anything')
       await story.deployWell(site.publish(story.machine.name))
     },
   },

@@ -57,6 +57,8 @@ await tellAll({
         site.images.announce('large', 9 * 2 ** 30),
         /9663676416[^]*8589934592[^]*Next: use a smaller image/,
       )
+      await isRefused(story, { ...good, sha256: 'ab'.repeat(32) }, /digest[^]*Next: correct image_os_hash_value/)
+      story.isBlank()
       await story.deployWell(good)
     },
   },

@@ -4,12 +4,12 @@ import { appendFileSync, readFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startCloud } from '../../cloud/hosts/node/start.ts'
 import { addHost, type Host } from '../../lab/host.ts'
 import { addresses } from '../../lab/network.ts'
 import { KERNEL_ARGUMENTS, type MachineSpec } from '../../lab/qemu.ts'
 import { Rack } from '../../lab/rack.ts'
 import { Api } from '../../sim/api.ts'
+import { startSimCloud, type SimCloud } from '../../sim/cloud.ts'
 import { type ImageServer, type PublishedImage, startImageServer } from '../../sim/image-server.ts'
 import { openHttpsDoor } from './https-door.ts'
 import { RackConductor } from '../rack-conductor.ts'
@@ -30,18 +30,21 @@ export interface FaultSiteOptions extends Prepared {
   readonly conductors?: readonly string[]
   /** More options of each conductor. */
   readonly flags?: Readonly<Record<string, string>>
+  /** Default `inside` this process; one that is to be killed is a `process`. */
+  readonly cloud?: 'inside' | 'process'
   /** Default true: the site has a pool of addresses for booting. */
   readonly hasPool?: boolean
 }
 
 export interface FaultSite {
   readonly rack: Rack
+  readonly cloud: SimCloud
   readonly api: Api
   readonly images: ImageServer
   readonly conductors: readonly RackConductor[]
   /** The image under a name of its own, so that what happens to its downloads happens to one machine. */
   publish(name: string): PublishedImage
-  /** A byte of the image, about in its middle, that is not zero: a machine really writes it. */
+  /** A byte in the middle of the image's data, that is not zero: a machine really writes it, and has something to write before. */
   readonly middle: number
   /** The ends of the conductors' logs. */
   logs(): string[]
@@ -59,15 +62,14 @@ export async function startFaultSite(options: FaultSiteOptions): Promise<FaultSi
   const { directory, ramdisk, flags, conductors: names = ['one'] } = options
   const image = readImage(options.image)
   const rack = await Rack.up({ machines: options.machines })
-  const cloud = await startCloud({
+  const cloud = await startSimCloud({
     dataDir: join(directory, 'cloud'),
-    port: 0,
-    log: (level, event, fields) =>
-      appendFileSync(join(directory, 'cloud.log'), `${JSON.stringify({ level, event, ...fields })}\n`),
+    as: options.cloud ?? 'inside',
+    onLog: (line) => appendFileSync(join(directory, 'cloud.log'), `${line}\n`),
   })
   const trusted = join(directory, 'cloud-ca.pem')
   const door = await openHttpsDoor(addresses.cloud, cloud.url, trusted)
-  const api = new Api(cloud.url, cloud.token ?? '')
+  const api = new Api(cloud.url, cloud.token)
   const { sites } = (await api.call('GET', '/sites')) as { sites: { uuid: string }[] }
   const site = sites[0]!.uuid
   if (options.hasPool ?? true) {
@@ -105,6 +107,7 @@ export async function startFaultSite(options: FaultSiteOptions): Promise<FaultSi
   const images = await startImageServer(addresses.conductor)
   return {
     rack,
+    cloud,
     api,
     images,
     conductors,

@@ -70,6 +70,7 @@ export async function hearAll(entry: string): Promise<Map<string, Told>> {
   })
   const code = await rack.exited
   if (told === undefined) throw new Error(`the rack ended with ${code} before its stories\n${lines.join('\n')}`)
+  if (code !== 0) throw new Error(`the rack ended with ${code} after its stories\n${lines.join('\n')}`)
   for (const { story, seconds } of told) console.log(`${story}: ${seconds.toFixed(0)} s`)
   return new Map(told.map((each) => [each.story, each]))
 }

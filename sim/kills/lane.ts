@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { folder as diskOf } from '../../site-conductor/disk.ts'
+import { readIdentity } from '../../site-conductor/identity.ts'
 import type { ApiNode } from '../api.ts'
 import { startSimCloud } from '../cloud.ts'
 import type { SimConductor } from '../conductor.ts'
@@ -74,7 +76,7 @@ export async function startLane({ folder, conductors: count, leaseMs }: LaneOpti
         await sleep(POLL_MS)
       }
     }
-    const sessions = () => log.filter((line) => line.includes('"link up"')).length
+    const sessions = (id: string) => log.filter((line) => line.includes('"link up"') && line.includes(id)).length
     const lane: Lane = {
       site,
       machine: site.machines[0]!.machine,
@@ -88,9 +90,11 @@ export async function startLane({ folder, conductors: count, leaseMs }: LaneOpti
       },
       until,
       async startAgain(conductor) {
-        const before = sessions()
+        // Of this one: on a busy host another may lapse and be back meanwhile, and one that is alone has a tenure, which nobody may end.
+        const { conductor: id } = (await readIdentity(await diskOf(conductor.dataDir)))!
+        const before = sessions(id)
         await conductor.start()
-        await until('new session', () => sessions() > before)
+        await until('new session', () => sessions(id) > before)
       },
       [Symbol.asyncDispose]: () => things.disposeAsync(),
     }

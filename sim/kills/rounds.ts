@@ -54,12 +54,14 @@ export async function killAt(
   const [hostname, boots] = [`p${point}-${Date.now().toString(36)}`, await bootsAgain(lane)]
   const logged = machine.bmc.log.entries.length
   let struck: { record: string; at: number } | undefined
-  const striking = watch.reach(point, ended.signal).then(async (record) => {
+  const strike = async () => {
+    const record = await watch.reach(point, ended.signal)
     if (record === undefined) return
     await victim.kill()
     struck = { record, at: performance.now() }
     if (conductors.length === 1) await lane.startAgain(victim)
-  })
+  }
+  const striking = strike()
   try {
     await action.begin(lane, hostname)
     await action.end(lane, hostname)

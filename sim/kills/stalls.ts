@@ -71,7 +71,7 @@ export async function stallLane(
   })
   things.defer(() => site.close())
   const both = [site.conductor, await site.join({}, 'process')] as const
-  const lane = new StallLane(site, log, options)
+  const lane = new StallLane(site, options)
   await lane.prepare()
   try {
     while (wanted()) await lane.stall(both, sum)
@@ -85,13 +85,11 @@ export async function stallLane(
 
 class StallLane {
   readonly #site: SimSite
-  readonly #log: string[]
   readonly #random: () => number
   readonly #options: StallOptions
 
-  constructor(site: SimSite, log: string[], options: StallOptions) {
+  constructor(site: SimSite, options: StallOptions) {
     this.#site = site
-    this.#log = log
     this.#random = mulberry32(options.seed)
     this.#options = options
   }

@@ -155,6 +155,13 @@ const DIAGNOSES: Record<Reached, string> = {
     `it an address? ${CHECK_BOOT_MODE}`,
 }
 
+/** A stage for people: "ramdisk (4096 of 65536 bytes)". */
+export function inWords({ stage, bytes, totalBytes, outcome, detail }: Omit<StageEvent, 'node' | 'at'>): string {
+  const far = bytes === undefined ? [] : [`${bytes}${totalBytes === undefined ? '' : ` of ${totalBytes}`} bytes`]
+  const facts = [...far, ...(outcome === undefined ? [] : [outcome])].join(', ')
+  return `${stage}${facts === '' ? '' : ` (${facts})`}${detail === undefined ? '' : `: ${detail}`}`
+}
+
 /** Text from a client, for people: control characters made visible as dots. */
 function printable(text: string): string {
   return text.replace(/[^ -~]/g, '.').slice(0, 200)

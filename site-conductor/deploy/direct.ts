@@ -9,6 +9,7 @@ import { buildConfigDrive, type ConfigDriveContent } from '../config-drive/confi
 import type { Context, Implementation, StepContext } from '../driver.ts'
 import { bounded } from '../timing.ts'
 import { imageInfoOf } from './image-info.ts'
+import { noCall } from './no-call.ts'
 import { deployContext, openSecret } from './task-context.ts'
 
 /** A step of a minute tells about twenty times how far it is. */
@@ -46,7 +47,7 @@ export async function agentOf<Info>(
       after: (count, until) => agents.callAfter(node, count, until),
     },
     async whyGone() {
-      if (agents.askedAgain(node)) return 'the machine has started again in the middle of the command'
+      if (agents.cameAgain(node)) return 'the machine has started again in the middle of the command'
       if ((await getPowerState?.(context)) === 'power off') return 'the machine has lost its power'
       return undefined
     },
@@ -120,10 +121,7 @@ export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implemen
         const heard = bounded(env, limit, signal, (ended) => site.agents.firstCall(node.node, ended))
         const call = await heard.catch((error: unknown) => {
           if (!(error instanceof FaultError) || error.fault.code !== 'timeout') throw error
-          throw new FaultError(
-            'agent.no_call',
-            `the machine was switched on, but no agent called within ${limit.ms / 1000} s`,
-          )
+          throw noCall(limit.ms, site.agents.lastSeen(node.node), site.boot?.agentApiUrl)
         })
         context.note('agent.call', { version: call.version })
         return { context: { agent_url: call.url, agent_version: call.version, agent_certificate: call.certificate } }

@@ -96,12 +96,11 @@ export class OneNode {
     const step = task.steps.findIndex((each) => `${each.interface}.${each.step}` === at)
     const about = { id: task.id, epoch: task.epoch }
     const said = { at: this.bench.now, step }
-    // The hub takes the event that follows the last one, and no other.
     const [row] = await this.bench.sql.all('SELECT last_event FROM tasks WHERE id = ?', [task.id])
-    const last = Number(row![0])
+    const n = Number(row?.[0])
     const events = [
-      { n: last + 1, ...said, kind: 'started' as const },
-      { n: last + 2, ...said, kind: 'waiting' as const },
+      { n: n + 1, ...said, kind: 'started' as const },
+      { n: n + 2, ...said, kind: 'waiting' as const },
     ]
     await this.bench.say(this.peer, { type: 'event', ...about, events })
     return task
