@@ -119,6 +119,19 @@ export const CONTRACT: readonly ContractTest[] = [
     },
   },
   {
+    name: 'what an inspection found is kept, too large for a row, and answered',
+    async run(host) {
+      await withConductor(host, async (site) => {
+        const node = await makeNode(host, site)
+        await drive(host, node, 'manage', 'manageable')
+        expectStatus(await ask(host, 'GET', `/v1/nodes/${node}/inventory`), 404)
+        await drive(host, node, 'inspect', 'manageable')
+        const { body } = expectStatus(await ask(host, 'GET', `/v1/nodes/${node}/inventory`), 200)
+        expect(body, { inventory: INVENTORY, plugin_data: {} }, 'the inventory')
+      })
+    },
+  },
+  {
     name: 'an allocation is answered first, and gets its node afterwards',
     async run(host) {
       await withConductor(host, async (site) => {
@@ -138,19 +151,6 @@ export const CONTRACT: readonly ContractTest[] = [
         expect(now['node_uuid'], node, `node of ${JSON.stringify(now)}`)
         expectStatus(await ask(host, 'DELETE', `/v1/allocations/${made.uuid}`), 204)
         expect((await ask(host, 'GET', `/v1/nodes/${node}`)).body.instance_uuid, null, 'instance_uuid afterwards')
-      })
-    },
-  },
-  {
-    name: 'what an inspection found is kept, too large for a row, and answered',
-    async run(host) {
-      await withConductor(host, async (site) => {
-        const node = await makeNode(host, site)
-        await drive(host, node, 'manage', 'manageable')
-        expectStatus(await ask(host, 'GET', `/v1/nodes/${node}/inventory`), 404)
-        await drive(host, node, 'inspect', 'manageable')
-        const { body } = expectStatus(await ask(host, 'GET', `/v1/nodes/${node}/inventory`), 200)
-        expect(body, { inventory: INVENTORY, plugin_data: {} }, 'the inventory')
       })
     },
   },
