@@ -5,8 +5,10 @@ import { toFault, FaultError } from '../shared/faults.ts'
 import { authorise, Authenticator, type Principal } from './auth/principal.ts'
 import type { Answer, Call, Method, Route } from './api/call.ts'
 import { faultAnswer } from './api/errors.ts'
+import { once } from './api/idempotency.ts'
 import { negotiate, versionHeaders } from './api/microversion.ts'
 import { ROUTES } from './api/routes.ts'
+import { waited } from './api/wait.ts'
 import type { Ports, Sql } from './ports.ts'
 
 const METHODS: readonly Method[] = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT']
@@ -54,7 +56,10 @@ async function serve(route: Route, c: Context, ports: Ports, authenticator: Auth
       throw new FaultError(route.tooOld ?? 'not_found', `This needs API version 1.${route.since}.`)
     const principal = route.open ? NOBODY : await authenticator.identify(request, ports)
     if (!route.open) authorise(principal, route.method)
-    const answer = await route.run(callOf(request, c, ports, requestId, version, principal))
+    const call = callOf(request, c, ports, requestId, version, principal)
+    if (!route.conditional && route.method !== 'GET' && request.headers.has('if-match'))
+      throw new FaultError('request.invalid', 'If-Match is not served here.')
+    const answer = await once(route, call, async (each) => waited(route, each, await route.run(each)))
     return answer instanceof Response ? answer : respond(answer, headers)
   } catch (error) {
     const fault = toFault(error)

@@ -30,11 +30,25 @@ export interface SiteRef {
   readonly site: string
 }
 
+/** Is told after each commit of a hub that it watches; level, not edge: what was committed is read from the rows. */
+export interface Watcher {
+  /** `nodes`: those whose rows changed. */
+  changed(nodes: readonly string[]): void
+  /** Nothing will be told any more. */
+  ended(): void
+}
+
+export interface Watch {
+  close(): void
+}
+
 /** hub: the way to the one writer of a site's rows. */
 export interface HubPort {
   command(site: SiteRef, command: HubCommand): Promise<CommandResult>
   /** Takes over a conductor's upgrade request, whose signature was checked. Node's host answers it outside of fetch. */
   connect(site: SiteRef, upgrade: UpgradeIdentity, request: Request): Promise<Response>
+  /** Whatever is committed after it resolved is told. Throws when there are too many already. */
+  watch(sites: readonly SiteRef[], watcher: Watcher): Promise<Watch>
 }
 
 /** blobs: config drives, inspection data, logs. Keys are paths without leading slash; values up to 64 MiB. */

@@ -5,7 +5,7 @@ import { debianImagePackages, labPackages } from '../lab/debian-packages.ts'
 /** Tools that the tests talk to, beyond what the rack needs. */
 export const testPackages = [
   'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'e2fsprogs', 'freeipmi-tools', 'genisoimage', 'ipmitool', 'nginx-light', 'openipmi',
-  'python3-pyghmi', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'xorriso', 'zstd',
+  'python3-ironicclient', 'python3-openstackclient', 'python3-pyghmi', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'xorriso', 'zstd',
 ] as const // prettier-ignore
 
 const lab = labPackages.map((entry) => entry.package)
@@ -15,7 +15,7 @@ const packagesFor = {
   /** The demo that deploys Debian. */
   debian: [...lab, ...debianImage],
   tests: [...lab, ...testPackages],
-  long: [...lab, ...testPackages, ...debianImage, 'pxelinux', 'syslinux-common'],
+  long: [...lab, ...testPackages, ...debianImage, 'ironic-api', 'ironic-conductor', 'pxelinux', 'syslinux-common'],
 } as const satisfies Record<string, readonly string[]>
 
 export type Purpose = keyof typeof packagesFor

@@ -10,7 +10,27 @@ function nobody(): never {
 }
 
 export const agentRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/lookup', since: 22, open: true, run: nobody },
-  { method: 'POST', path: '/v1/heartbeat/:ident', since: 22, open: true, run: nobody },
-  { method: 'POST', path: '/v1/continue_inspection', open: true, run: nobody },
+  {
+    method: 'GET',
+    path: '/v1/lookup',
+    since: 22,
+    about: 'Agents ask their conductor, not the cloud: always 404',
+    open: true,
+    run: nobody,
+  },
+  {
+    method: 'POST',
+    path: '/v1/heartbeat/:ident',
+    since: 22,
+    about: 'Agents call their conductor, not the cloud: always 404',
+    open: true,
+    run: nobody,
+  },
+  {
+    method: 'POST',
+    path: '/v1/continue_inspection',
+    about: 'Agents call their conductor, not the cloud: always 404',
+    open: true,
+    run: nobody,
+  },
 ]

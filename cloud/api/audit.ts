@@ -1,7 +1,7 @@
 // The audit log (ours): who did what with conductors and enrolment, and what was refused at the door or by a hub. Newest first.
 import type { SqlValue } from '../ports.ts'
 import { json, type Answer, type Call, type Route } from './call.ts'
-import { invalid, limitOf, readQuery } from './query.ts'
+import { invalid, limitOf, NUMBER_MARKER, PAGE, readQuery } from './query.ts'
 
 const ENTRY = `json_object('id', id, 'at', at, 'actor', actor, 'action', action, 'target', target, 'outcome', outcome, 'request_id', request_id, 'body', json(body))`
 const FILTERS = ['actor', 'action', 'target', 'outcome'] as const
@@ -29,4 +29,18 @@ async function audit(call: Call): Promise<Answer> {
   return json(`{"audit":[${rows.map((row) => row[0]).join(',')}]${next}}`)
 }
 
-export const auditRoutes: readonly Route[] = [{ method: 'GET', path: '/v1/audit', run: audit }]
+const AUDIT_QUERY = {
+  ...PAGE,
+  marker: { about: 'Id of the last one of the page before', schema: NUMBER_MARKER },
+  ...Object.fromEntries(FILTERS.map((name) => [name, `Only of this ${name}`])),
+}
+
+export const auditRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/audit',
+    about: 'Who did what, and what was refused; newest first',
+    query: AUDIT_QUERY,
+    run: audit,
+  },
+]

@@ -32,6 +32,11 @@ function parse(text: string): unknown {
   return value
 }
 
+/** The body as it came. Throws request.too_large. */
+export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  return new TextEncoder().encode(await readText(request, maxBytes))
+}
+
 async function readText(request: Request, maxBytes: number): Promise<string> {
   const tooLarge = () => new FaultError('request.too_large', `The body is larger than ${maxBytes} bytes.`)
   const length = request.headers.get('content-length')

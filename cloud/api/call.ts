@@ -2,6 +2,8 @@
 import type { z } from 'zod'
 import type { Principal } from '../auth/principal.ts'
 import type { Ports, Sql } from '../ports.ts'
+import type { Patchable } from './patch.ts'
+import type { ListKind } from './query.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -19,11 +21,44 @@ export interface Route {
   readonly about?: string
   /** What the body must be; the handler reads it with this very schema. */
   readonly body?: z.ZodType
+  /** What PATCH may change. */
+  readonly patch?: Readonly<Record<string, Patchable>>
   /** Query arguments that it takes, each with what it means. */
-  readonly query?: Readonly<Record<string, string>>
+  readonly query?: Readonly<Record<string, string | QueryArgument>>
+  /** The list that it answers: its query arguments and the shape of a page come from there. */
+  readonly list?: Shown & Pick<ListKind, 'key'> & Partial<ListKind>
+  /** The one resource that it answers, by its fields. */
+  readonly one?: Shown
+  /** Status of success, where it is not the usual one of its method (200 for GET and PATCH, 201 POST, 202 PUT, 204 DELETE). */
+  readonly ok?: number
+  /** Takes any query argument, and answers whatever the driver does: 200 with any JSON, or 202. */
+  readonly passthrough?: true
+  /** Answers server-sent events to those who accept them. */
+  readonly stream?: true
+  /** Takes If-Match, and its one resource has an ETag. */
+  readonly conditional?: true
+  /** Size of its body, where it may be more than 1 MiB. */
+  readonly maxBytes?: number
   /** HEAD is answered as well (discovery); everywhere else it is refused, as Ironic does. */
   readonly head?: true
   readonly run: (call: Call) => Promise<Answer | Response> | Answer | Response
+}
+
+export interface QueryArgument {
+  readonly about: string
+  /** JSON Schema of its text; any text without. */
+  readonly schema?: JsonSchema
+  readonly required?: true
+}
+
+/** A resource's name and fields. */
+export type Shown = Pick<ListKind, 'noun' | 'fields'>
+
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+/** Status of success of a route. */
+export function okStatus({ method, ok }: Pick<Route, 'method' | 'ok'>): number {
+  return ok ?? { GET: 200, PATCH: 200, POST: 201, PUT: 202, DELETE: 204 }[method]
 }
 
 export interface Call {

@@ -15,7 +15,7 @@ const FIELDS = [
   column('description', 1),
   json('extra', 1),
   // A list in a list, as Ironic's is.
-  { name: 'nodes', since: 1, sql: { ...toNodes, text: `[${toNodes.text}]` } },
+  { name: 'nodes', since: 1, sql: { text: `[${toNodes.text}]`, values: toNodes.values } },
 ]
 
 const attributes: Attributes = {

@@ -7,7 +7,7 @@ import type { Dead, Left } from '../site-hub/commands.ts'
 import { isoTime } from '../schema/rows.ts'
 import { readBody } from './body.ts'
 import { empty, json, type Answer, type Call, type Route } from './call.ts'
-import { showConductor } from './conductors.ts'
+import { CONDUCTORS, showConductor } from './conductors.ts'
 import { command } from './nodes/find.ts'
 import { checkPatch, PatchBody, type Patchable } from './patch.ts'
 import { invalid, readQuery } from './query.ts'
@@ -33,8 +33,8 @@ export async function findConductor(call: Call, ident: string, site?: string): P
 }
 
 const PATCHABLE: Readonly<Record<string, Patchable>> = {
-  weight: { since: 1, schema: z.int().min(1).max(1000) },
-  labels: { since: 1, schema: Labels, keys: true },
+  weight: { since: 1, schema: z.int().min(1).max(1000), needed: true },
+  labels: { since: 1, schema: Labels, keys: { name: '[A-Za-z0-9][A-Za-z0-9_.-]{0,62}', value: Labels.valueType } },
 }
 const Label = z.string()
 
@@ -47,10 +47,8 @@ async function patchConductor(call: Call): Promise<Answer> {
   let weight: number | undefined
   for (const { op, path, value } of patch) {
     const [, root, key, ...below] = path.split('/')
-    if (root === 'weight') {
-      if (op === 'remove') throw invalid('"/weight" cannot be removed')
-      weight = value as number
-    } else if (key === undefined) labels = op === 'remove' ? {} : (value as Record<string, string>)
+    if (root === 'weight') weight = value as number
+    else if (key === undefined) labels = op === 'remove' ? {} : (value as Record<string, string>)
     else {
       if (below.length > 0) throw invalid(`"${path}" has no keys`)
       labels ??= JSON.parse(String(row![0])) as Record<string, string>
@@ -133,9 +131,39 @@ async function revoke(call: Call): Promise<Answer> {
 }
 
 export const conductorChangeRoutes: readonly Route[] = [
-  { method: 'PATCH', path: '/v1/conductors/:ident', run: patchConductor },
-  { method: 'DELETE', path: '/v1/conductors/:ident', run: revoke },
-  { method: 'POST', path: '/v1/conductors/:ident/drain', run: drain(true) },
-  { method: 'POST', path: '/v1/conductors/:ident/undrain', run: drain(false) },
-  { method: 'POST', path: '/v1/conductors/:ident/declare-dead', run: declareDead },
+  {
+    method: 'PATCH',
+    path: '/v1/conductors/:ident',
+    about: 'Changes the weight and labels of a conductor',
+    patch: PATCHABLE,
+    one: CONDUCTORS,
+    run: patchConductor,
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/conductors/:ident',
+    about: 'Revokes a conductor: its key is refused from now on',
+    run: revoke,
+  },
+  {
+    method: 'POST',
+    path: '/v1/conductors/:ident/drain',
+    about: 'Has a conductor give its nodes away',
+    ok: 202,
+    run: drain(true),
+  },
+  {
+    method: 'POST',
+    path: '/v1/conductors/:ident/undrain',
+    about: 'Lets a conductor have nodes again',
+    ok: 202,
+    run: drain(false),
+  },
+  {
+    method: 'POST',
+    path: '/v1/conductors/:ident/declare-dead',
+    about: 'Says that a conductor is gone for good: others take its nodes at once',
+    ok: 200,
+    run: declareDead,
+  },
 ]

@@ -6,7 +6,7 @@ import { flag, json as jsonColumn, linkBase, links, objectSql, visible, type Fie
 import { json, links as linksTo, type Answer, type Call, type Route } from './call.ts'
 import { need } from './microversion.ts'
 import { INTERFACES } from './nodes/fields.ts'
-import { boolean, invalid, limitOf, MAX_LIMIT, names, readQuery } from './query.ts'
+import { BOOLEAN, boolean, fieldsArgument, invalid, limitOf, MAX_LIMIT, names, PAGE, readQuery } from './query.ts'
 
 const FROM = 'conductors c JOIN sites s ON s.id = c.site JOIN (SELECT ?2 AS now_ms) clock'
 const ALIVE = '(c.revoked_at IS NULL AND coalesce(c.horizon_ms, 0) > clock.now_ms)'
@@ -15,6 +15,8 @@ const SINCE = 49
 const HOSTNAME = 'substr(json_quote(c.hostname), 2, length(json_quote(c.hostname)) - 2)'
 
 const field = (name: string, sql: Field['sql']): Field => ({ name, since: SINCE, sql })
+
+const integer = (name: string, sql: string): Field => ({ name, since: SINCE, sql, type: 'integer' })
 
 /** hostname to links are Ironic's; the rest is ours. */
 const CONDUCTOR_FIELDS: readonly Field[] = [
@@ -29,12 +31,29 @@ const CONDUCTOR_FIELDS: readonly Field[] = [
   field('site_uuid', 'c.site'),
   field('version', 'c.version'),
   field('labels', jsonColumn('c.labels')),
-  field('weight', 'c.weight'),
+  integer('weight', 'c.weight'),
   field('draining', flag('c.draining')),
-  field('session', 'c.session'),
-  field('nodes', '(SELECT count(*) FROM nodes n WHERE n.conductor = c.id)'),
+  integer('session', 'c.session'),
+  integer('nodes', '(SELECT count(*) FROM nodes n WHERE n.conductor = c.id)'),
   field('revoked_at', 'c.revoked_at'),
 ]
+export const CONDUCTORS = { key: 'conductors', noun: 'Conductor', fields: CONDUCTOR_FIELDS }
+const CONDUCTORS_QUERY = {
+  ...PAGE,
+  marker: 'Host name of the last one of the page before',
+  sort_key: { about: 'What it is sorted by', schema: { enum: ['id', 'hostname', 'created_at'] } },
+  sort_dir: { about: 'Direction', schema: { enum: ['asc', 'desc'] } },
+  ...fieldsArgument(CONDUCTORS),
+  detail: { about: 'All fields', schema: BOOLEAN },
+}
+const DRIVERS_QUERY = {
+  type: { about: 'Only these', schema: { enum: ['classic', 'dynamic'] } },
+  detail: { about: 'All fields', schema: BOOLEAN },
+  fields: {
+    about: 'Only these fields, separated by commas',
+    schema: { type: 'array', minItems: 1, items: { enum: ['name', 'hosts', 'properties', 'type'] } },
+  },
+}
 const BRIEF = ['hostname', 'conductor_group', 'alive', 'links']
 
 async function listConductors(call: Call): Promise<Answer> {
@@ -171,9 +190,42 @@ async function driverProperties(call: Call): Promise<Answer> {
 }
 
 export const conductorRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/conductors', since: SINCE, run: listConductors },
-  { method: 'GET', path: '/v1/conductors/:ident', since: SINCE, run: getConductor },
-  { method: 'GET', path: '/v1/drivers', run: listDrivers },
-  { method: 'GET', path: '/v1/drivers/:name', run: getDriver },
-  { method: 'GET', path: '/v1/drivers/:name/properties', run: driverProperties },
+  {
+    method: 'GET',
+    path: '/v1/conductors',
+    since: SINCE,
+    about: 'A page of conductors',
+    query: CONDUCTORS_QUERY,
+    list: CONDUCTORS,
+    run: listConductors,
+  },
+  {
+    method: 'GET',
+    path: '/v1/conductors/:ident',
+    since: SINCE,
+    about: 'One conductor',
+    one: CONDUCTORS,
+    query: fieldsArgument(CONDUCTORS),
+    run: getConductor,
+  },
+  {
+    method: 'GET',
+    path: '/v1/drivers',
+    about: 'The drivers that live conductors serve',
+    query: DRIVERS_QUERY,
+    run: listDrivers,
+  },
+  {
+    method: 'GET',
+    path: '/v1/drivers/:name',
+    about: 'One driver',
+    query: { fields: DRIVERS_QUERY.fields },
+    run: getDriver,
+  },
+  {
+    method: 'GET',
+    path: '/v1/drivers/:name/properties',
+    about: 'What a driver wants to know: fields of driver_info',
+    run: driverProperties,
+  },
 ]

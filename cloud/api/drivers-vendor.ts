@@ -62,8 +62,15 @@ export const driverVendorRoutes: readonly Route[] = [
   ...METHODS.flatMap((method): Route[] => {
     const about = 'Calls a vendor method of the driver itself'
     return [
-      { method, path: `${PATH}/vendor_passthru/:method`, about, run: passThrough },
-      { method, path: `${PATH}/vendor_passthru`, about, query: { method: 'Name of the method' }, run: passThrough },
+      { method, path: `${PATH}/vendor_passthru/:method`, about, passthrough: true, run: passThrough },
+      {
+        method,
+        path: `${PATH}/vendor_passthru`,
+        about,
+        passthrough: true,
+        query: { method: 'Name of the method' },
+        run: passThrough,
+      },
     ]
   }),
 ]

@@ -11,7 +11,10 @@ const TITLES: Record<number, string> = {
   405: 'Method Not Allowed',
   406: 'Not Acceptable',
   409: 'Conflict',
+  412: 'Precondition Failed',
   413: 'Content Too Large',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
   500: 'Internal Server Error',
   502: 'Bad Gateway',
   503: 'Service Unavailable',
@@ -36,6 +39,6 @@ export function faultAnswer(fault: Fault, requestId: string): Answer {
   })
   const headers: Record<string, string> = {}
   if (status === 401) headers['WWW-Authenticate'] = 'Bearer realm="ferrule", Basic realm="ferrule", charset="UTF-8"'
-  if (status === 503 && retry) headers['Retry-After'] = RETRY_AFTER_S
+  if ((status === 503 || status === 429) && retry) headers['Retry-After'] = RETRY_AFTER_S
   return { status, body, headers }
 }

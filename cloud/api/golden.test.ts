@@ -12,7 +12,8 @@ describe('as Ironic answers', () => {
         if (method === 'get_boot_device') return { boot_device: 'pxe', persistent: false }
         if (method === 'get_supported_boot_devices') return { supported_boot_devices: ['pxe'] }
         if (method === 'set_boot_device' && args['boot_device'] !== 'pxe') throw new Error('only pxe')
-        if (method === 'validate') return { power: { result: true }, deploy: { result: false, reason: 'no image' } }
+        if (method === 'validate')
+          return { power: { result: true }, deploy: { result: false, reason: 'no image' }, vendor: { result: true } }
         return null
       },
     })
@@ -198,6 +199,26 @@ describe('as Ironic answers', () => {
     expect((await site.api('GET', `/v1/ports?address=${MAC}`)).body.ports.length).toBe(1)
     expect((await site.api('GET', '/v1/nodes/n1/ports?detail=True')).body.ports[0]).toMatchObject({ node_uuid: uuid })
     expect((await site.api('DELETE', `/v1/ports/${made.body.uuid}`)).status).toBe(204)
+  })
+
+  it('27: an empty patch changes nothing', async () => {
+    const { status, body } = await site.api('PATCH', '/v1/nodes/n1', [])
+    expect([status, body.name]).toEqual([200, 'n1'])
+  })
+
+  it('29: validation says nothing of vendor methods', async () => {
+    expect(Object.keys((await site.api('GET', '/v1/nodes/n1/validate')).body)).toEqual(['power', 'deploy'])
+  })
+
+  it('the MAC of a port stays while its node has an instance', async () => {
+    const node = (await site.api('POST', '/v1/nodes', { driver: 'fake-hardware', instance_uuid: absent })).body.uuid
+    const port = (await site.api('POST', '/v1/ports', { node_uuid: node, address: '52:54:00:00:00:77' })).body.uuid
+    const change = async () =>
+      site.api('PATCH', `/v1/ports/${port}`, [{ op: 'replace', path: '/address', value: '52:54:00:00:00:78' }])
+    expect((await change()).status).toBe(409)
+    await site.api('PUT', `/v1/nodes/${node}/maintenance`, {})
+    expect((await change()).body.address).toBe('52:54:00:00:00:78')
+    await site.api('DELETE', `/v1/nodes/${node}`)
   })
 
   it('43: a portgroup is a bond with ports that may stand alone', async () => {

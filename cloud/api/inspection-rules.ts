@@ -56,7 +56,7 @@ const unlessSensitive = (name: string) => ({
 const FIELDS = [
   ...common('inspection_rules', SINCE),
   column('description', SINCE),
-  column('priority', SINCE),
+  { ...column('priority', SINCE), type: 'integer' as const },
   column('phase', SINCE),
   flag('sensitive', SINCE),
   unlessSensitive('conditions'),

@@ -33,6 +33,7 @@ async function take(call: Call): Promise<Answer> {
 export const networkEventRoutes: readonly Route[] = [
   {
     method: 'POST',
+    ok: 204,
     path: '/v1/events',
     since: 54,
     about: 'Takes events of the network service',

@@ -11,13 +11,15 @@ const Operation = z
     message: 'a value is needed',
     path: ['value'],
   })
-export const PatchBody = z.array(Operation).min(1).max(500)
+export const MAX_PATCH_OPERATIONS = 500
+export const PatchBody = z.array(Operation).max(MAX_PATCH_OPERATIONS)
 
-/** An attribute that may be patched: the microversion that knows it, its schema, and whether it has keys below it. */
+/** An attribute that may be patched: the microversion that knows it, its schema, and whether it has keys below it
+ * (any, or one level of those whose name is of this pattern). */
 export interface Patchable {
   readonly since: number
   readonly schema: z.ZodType
-  readonly keys?: true
+  readonly keys?: true | { readonly name: string; readonly value: z.ZodType }
   /** It cannot be removed. */
   readonly needed?: true
 }

@@ -2,7 +2,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { Sql, SqlValue } from '../ports.ts'
 import { cached, linkBase, objectSql, visible, type Field } from '../store/json-sql.ts'
-import type { Answer, Call } from './call.ts'
+import type { Answer, Call, JsonSchema } from './call.ts'
 import { need } from './microversion.ts'
 
 export const MAX_LIMIT = 1000
@@ -22,6 +22,25 @@ export function boolean(text: string, name: string): boolean {
   if (/^(true|yes|on|t|y|1)$/i.test(text)) return true
   if (/^(false|no|off|f|n|0)$/i.test(text)) return false
   throw invalid(`Invalid value for ${name}: a boolean is needed`)
+}
+
+const anyCase = (word: string) => word.replaceAll(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)
+
+/** JSON Schema of what `boolean` reads. */
+export const BOOLEAN: JsonSchema = {
+  type: 'string',
+  pattern: `^(${['true', 'yes', 'on', 't', 'y', '1', 'false', 'no', 'off', 'f', 'n', '0'].map(anyCase).join('|')})$`,
+}
+/** And of what `limitOf` reads. */
+export const LIMIT: JsonSchema = { type: 'integer', minimum: 1, maximum: 999_999_999 }
+/** The marker of a log whose entries have numbers. */
+export const NUMBER_MARKER: JsonSchema = { type: 'string', pattern: '^[0-9]{1,15}$' }
+/** UUID or name. */
+export const IDENT: JsonSchema = { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,255}$' }
+export const UUID: JsonSchema = {
+  type: 'string',
+  format: 'uuid',
+  pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
 }
 
 export function limitOf(query: Map<string, string>): number {
@@ -74,6 +93,8 @@ export interface ListKind {
 
 export interface Filter {
   readonly since: number
+  /** JSON Schema of its text. */
+  readonly schema?: JsonSchema
   /** What it is compared with, where that is not the field of its name. */
   readonly about?: string
   /** The condition with its values; `@` stands for each in turn. */
@@ -108,12 +129,29 @@ export const equals = (column: string, since: number): Filter => ({
 
 export const isTrue = (column: string, name: string, since: number): Filter => ({
   since,
+  schema: BOOLEAN,
   where: (text) => ({ sql: `${column} = ${boolean(text, name) ? 1 : 0}`, args: [] }),
 })
 
 export interface Condition {
   readonly sql: string
   readonly args: readonly SqlValue[]
+}
+
+/** The arguments of a page for routes that are no ListKind. */
+export const PAGE = {
+  limit: { about: `How many at most (up to ${MAX_LIMIT})`, schema: LIMIT },
+  marker: 'The last one of the page before',
+} as const
+
+/** The argument `fields` of one resource. */
+export const fieldsArgument = (kind: Pick<ListKind, 'fields'>) => ({
+  fields: { about: 'Only these fields, separated by commas', schema: fieldNames(kind) },
+})
+
+/** JSON Schema of a comma list of field names. */
+export function fieldNames({ fields }: Pick<ListKind, 'fields'>): JsonSchema {
+  return { type: 'array', minItems: 1, items: { enum: fields.map(({ name }) => name) } }
 }
 
 const PAGING = {
@@ -206,7 +244,8 @@ function fieldsOf(kind: ListKind, call: Call, query: Map<string, string>, detail
   const detail = query.get('detail')
   if (fields !== undefined) need(call.version, kind.fieldsSince, 'The argument fields')
   if (detail !== undefined) need(call.version, kind.detailSince, 'The argument detail')
-  const wantsDetail = detailPath || (detail !== undefined && boolean(detail, 'detail'))
+  const isAsked = detail !== undefined && boolean(detail, 'detail')
+  const wantsDetail = detailPath || isAsked
   if (wantsDetail && fields !== undefined) throw invalid('Either detail or fields may be given, not both')
   if (fields !== undefined) return names(fields).sort().join(',')
   return wantsDetail

@@ -6,11 +6,22 @@ import { isUuid } from '../../shared/ids.ts'
 import type { PatchOperation } from '../site-hub/commands.ts'
 import { linkBase } from '../store/json-sql.ts'
 import { readBody } from './body.ts'
-import { empty, json, type Answer, type Call, type Route } from './call.ts'
+import { etag } from './conditions.ts'
+import { empty, type Answer, type Call, type Route } from './call.ts'
 import { need } from './microversion.ts'
 import { identColumn } from './nodes/find.ts'
 import { checkPatch, PatchBody, type Patchable } from './patch.ts'
-import { expression, invalid, list, listQuery, names, readQuery, type Condition, type ListKind } from './query.ts'
+import {
+  expression,
+  fieldsArgument,
+  invalid,
+  list,
+  listQuery,
+  names,
+  readQuery,
+  type Condition,
+  type ListKind,
+} from './query.ts'
 
 /** Something that is given at creation, changed by PATCH, or both. */
 export interface Attribute extends Patchable {
@@ -46,6 +57,8 @@ export interface Resource extends ListKind {
   readonly namedSince?: number
   /** SQL of the site whose hub writes the row. */
   readonly site?: string
+  /** SQL of what If-Match compares; without it a change cannot have conditions. */
+  readonly stamp?: string
   /** Has the path …/detail, too. */
   readonly detailPath?: true
   /** Writes of older versions are told 405, not 404. */
@@ -63,7 +76,10 @@ export interface Resource extends ListKind {
 export function bodyOf(resource: Pick<Resource, 'attributes' | 'noun'>): z.ZodType<Body> {
   const shape = Object.entries(resource.attributes)
     .filter(([, attribute]) => attribute.only === undefined || attribute.only === 'create')
-    .map(([name, { schema, required }]) => [name, required ? schema : schema.optional()])
+    .map(([name, { schema, required, since }]) => {
+      const dated = schema.meta({ 'x-ironic-since': `1.${since}` })
+      return [name, required ? dated : dated.optional()]
+    })
   return z.strictObject(Object.fromEntries(shape) as Record<string, z.ZodType>)
 }
 
@@ -120,6 +136,23 @@ export async function textOf(
   return String(row[0])
 }
 
+/** The whole item, with its ETag where it has one. */
+async function answerOf(
+  resource: Resource,
+  call: Call,
+  ident: string,
+  status = 200,
+  headers: Record<string, string> = {},
+): Promise<Answer & { body: string }> {
+  const [column, value] = identOf(resource, call, ident)
+  const { stamp, from } = resource
+  const sql = `SELECT ${expression(resource, call.version)}, ${stamp ?? 'NULL'} FROM ${from} WHERE ${column} = ?2`
+  const [row] = await call.sql.all(sql, [linkBase(call.base), value])
+  if (!row) throw absent(resource, ident)
+  const tag = row[1] === null || row[1] === undefined ? {} : etag(call, row[1])
+  return { status, headers: { ...headers, ...tag }, body: String(row[0]) }
+}
+
 /** Throws 406 when the body sets something newer than the request's version. */
 function needFields(call: Call, body: Body, attributes: Attributes): void {
   for (const name of Object.keys(body)) need(call.version, attributes[name]!.since, `The field ${name}`)
@@ -128,9 +161,13 @@ function needFields(call: Call, body: Body, attributes: Attributes): void {
 async function getOne(resource: Resource, call: Call): Promise<Answer> {
   const fields = readQuery(call.search, ['fields']).get('fields')
   if (fields !== undefined) need(call.version, resource.fieldsSince, 'The argument fields')
-  const item = await textOf(resource, call, call.params['ident']!, fields)
-  resource.shown?.(call, item)
-  return json(item)
+  const ident = call.params['ident']!
+  const answer =
+    fields === undefined
+      ? await answerOf(resource, call, ident)
+      : { status: 200, body: await textOf(resource, call, ident, fields) }
+  resource.shown?.(call, answer.body)
+  return answer
 }
 
 async function create(resource: Resource, schema: z.ZodType<Body>, call: Call): Promise<Answer> {
@@ -138,9 +175,9 @@ async function create(resource: Resource, schema: z.ZodType<Body>, call: Call): 
   const body = await readBody(call.request, schema)
   needFields(call, body, resource.attributes)
   const uuid = await resource.writer.create(call, body)
-  const item = await textOf(resource, call, uuid)
+  const answer = await answerOf(resource, call, uuid, 201, { Location: `${call.base}/v1/${resource.path}/${uuid}` })
   resource.writer.created?.(call, uuid)
-  return json(item, 201, { Location: `${call.base}/v1/${resource.path}/${uuid}` })
+  return answer
 }
 
 async function patch(resource: Resource, allowed: Readonly<Record<string, Patchable>>, call: Call): Promise<Answer> {
@@ -148,7 +185,7 @@ async function patch(resource: Resource, allowed: Readonly<Record<string, Patcha
   const operations = checkPatch(await readBody(call.request, PatchBody), allowed, call.version)
   const found = await findRow(resource, call, call.params['ident']!)
   await resource.writer.patch(call, found, operations, query)
-  return json(await textOf(resource, call, found.uuid))
+  return answerOf(resource, call, found.uuid)
 }
 
 async function remove(resource: Resource, call: Call): Promise<Answer> {
@@ -156,8 +193,6 @@ async function remove(resource: Resource, call: Call): Promise<Answer> {
   await resource.writer.remove(call, await findRow(resource, call, call.params['ident']!))
   return empty(204)
 }
-
-const FIELDS = { fields: 'comma list of fields to show' }
 
 /** Every endpoint of the resource itself. */
 export function routesOf(resource: Resource): Route[] {
@@ -167,6 +202,7 @@ export function routesOf(resource: Resource): Route[] {
   const allowed = patchableOf(resource)
   const write = tooOld ? { since, tooOld } : { since }
   const one = `${path}/:ident`
+  const conditional = resource.stamp === undefined ? {} : { conditional: true as const }
   const a = `${/^[AEIOU]/.test(noun) ? 'an' : 'a'} ${noun.toLowerCase()}`
   return [
     {
@@ -175,11 +211,28 @@ export function routesOf(resource: Resource): Route[] {
       since,
       about: `Lists ${plural(resource)}`,
       query: listQuery(resource),
+      list: resource,
       run: (call) => list(resource, call, { path }),
     },
     ...(detailPath ? [detailRoute(resource, `${path}/detail`, since)] : []),
-    { method: 'POST', path, ...write, about: `Creates ${a}`, body, run: (call) => create(resource, body, call) },
-    { method: 'GET', path: one, since, about: `Shows ${a}`, query: FIELDS, run: (call) => getOne(resource, call) },
+    {
+      method: 'POST',
+      path,
+      ...write,
+      about: `Creates ${a}`,
+      body,
+      one: resource,
+      run: (call) => create(resource, body, call),
+    },
+    {
+      method: 'GET',
+      path: one,
+      since,
+      about: `Shows ${a}`,
+      query: fieldsArgument(resource),
+      one: resource,
+      run: (call) => getOne(resource, call),
+    },
     {
       method: 'PATCH',
       path: one,
@@ -187,10 +240,20 @@ export function routesOf(resource: Resource): Route[] {
       since: resource.patchSince ?? since,
       about: `Changes ${a}`,
       body: PatchBody,
+      patch: allowed,
+      one: resource,
+      ...conditional,
       ...(resource.patchQuery ? { query: resource.patchQuery } : {}),
       run: (call) => patch(resource, allowed, call),
     },
-    { method: 'DELETE', path: one, ...write, about: `Deletes ${a}`, run: (call) => remove(resource, call) },
+    {
+      method: 'DELETE',
+      path: one,
+      ...write,
+      about: `Deletes ${a}`,
+      ...conditional,
+      run: (call) => remove(resource, call),
+    },
   ]
 }
 
@@ -210,6 +273,7 @@ export function listsWithin(
       since,
       about,
       query: listQuery(resource),
+      list: resource,
       run: async (call) => list(resource, call, { fixed: await fixed(call), path: filled(path, call) }),
     },
     ...(resource.detailPath ? [detailRoute(resource, `${path}/detail`, since, fixed)] : []),
@@ -228,6 +292,7 @@ function detailRoute(
     since,
     about: `Lists ${plural(resource)} with all their fields`,
     query: listQuery(resource),
+    list: resource,
     async run(call) {
       const whose = fixed ? { fixed: await fixed(call) } : {}
       return list(resource, call, { ...whose, detail: true, path: filled(path, call) })

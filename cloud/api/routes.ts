@@ -4,6 +4,7 @@ import { ALLOCATIONS, allocationRoutes } from './allocations.ts'
 import { auditRoutes } from './audit.ts'
 import type { Route } from './call.ts'
 import { connectRoutes } from './conductor/connect.ts'
+import { eventRoutes } from './events.ts'
 import { enrolRoutes } from './conductor/enrol.ts'
 import { conductorRoutes } from './conductors.ts'
 import { conductorChangeRoutes } from './conductors-change.ts'
@@ -21,6 +22,7 @@ import { PORTGROUPS, portgroupRoutes } from './ports/portgroups.ts'
 import { PORTS, portRoutes } from './ports/ports.ts'
 import type { Resource } from './resource.ts'
 import { vendorRoutes } from './nodes/vendor.ts'
+import { openapiRoute } from '../openapi/route.ts'
 import { rootRoutes } from './root.ts'
 import { enrolTokenRoutes } from './sites/enrol-tokens.ts'
 import { shardRoutes } from './shards.ts'
@@ -29,6 +31,7 @@ import { CONNECTORS, TARGETS, volumeRoutes } from './volumes.ts'
 import { CHASSIS, chassisRoutes } from './chassis.ts'
 import { ringRoutes } from './sites/ring.ts'
 import { siteRoutes } from './sites/sites.ts'
+import { taskRoutes } from './tasks.ts'
 
 /** What is one table each (resource.ts). */
 export const RESOURCES: readonly Resource[] = [
@@ -46,6 +49,7 @@ export const RESOURCES: readonly Resource[] = [
 
 export const ROUTES: readonly Route[] = [
   ...rootRoutes,
+  openapiRoute(() => ROUTES),
   validateRoute,
   ...nodeRoutes,
   ...attachedRoutes,
@@ -56,6 +60,8 @@ export const ROUTES: readonly Route[] = [
   ...vendorRoutes,
   ...driverVendorRoutes,
   ...logRoutes,
+  ...eventRoutes,
+  ...taskRoutes,
   ...portRoutes,
   ...portgroupRoutes,
   ...volumeRoutes,

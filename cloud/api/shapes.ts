@@ -16,11 +16,15 @@ export const Name = z
   .regex(/^[A-Za-z0-9._~-]{1,255}$/, 'a name has 1 to 255 of the characters A-Z a-z 0-9 . _ ~ -')
   .refine((name) => !RESERVED_NAMES.includes(name), 'this name is reserved')
   .refine((name) => !UUID_LIKE.test(name), 'a name must not look like a UUID')
+  .meta({
+    pattern: `^(?!(${RESERVED_NAMES.join('|')})$)(?![0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$)[A-Za-z0-9._~-]{1,255}$`,
+  })
 
 export const Mac = z
   .string()
   .refine((address) => parseMac(address) !== undefined, 'expected a MAC address')
   .transform((address) => parseMac(address)!)
+  .meta({ pattern: '^\\s*[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}\\s*$' })
 
 /** A trait of the organisation's own (CUSTOM_…), or one in a namespace of OpenStack's os-traits. */
 export const Trait = z

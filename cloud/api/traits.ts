@@ -32,6 +32,7 @@ export function traitRoutes(path: string, noun: string, since: number, store: Tr
     },
     {
       method: 'PUT',
+      ok: 204,
       path: all,
       since,
       about: `Replaces the traits of a ${noun}`,
@@ -54,6 +55,7 @@ export function traitRoutes(path: string, noun: string, since: number, store: Tr
     },
     {
       method: 'PUT',
+      ok: 204,
       path: one,
       since,
       about: `Adds a trait to a ${noun}`,

@@ -50,7 +50,7 @@ const TARGET_FIELDS = [
   column('node_uuid', SINCE, 'node'),
   column('volume_type', SINCE),
   column('volume_id', SINCE),
-  column('boot_index', SINCE),
+  { ...column('boot_index', SINCE), type: 'integer' as const },
   jsonField('properties', SINCE),
   jsonField('extra', SINCE),
 ]

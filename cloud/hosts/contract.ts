@@ -4,6 +4,7 @@ import type { ToConductor } from '../../shared/protocol.ts'
 import { open } from '../../shared/sealing.ts'
 import { CONNECT_PATH, ENROL_PATH } from '../../shared/upgrade.ts'
 import { SOCKETS } from './contract-sockets.ts'
+import { STREAMS } from './contract-streams.ts'
 import { drive, expect, expectStatus, makeNode, withConductor, type ContractTest } from './contract-steps.ts'
 import { ask, fresh, newEnrolment, upgradeHeaders, type Reply, INVENTORY } from './test-conductor.ts'
 
@@ -11,6 +12,7 @@ type DeployTask = Extract<ToConductor, { type: 'task' }>
 
 export const CONTRACT: readonly ContractTest[] = [
   ...SOCKETS,
+  ...STREAMS,
   {
     name: 'the root documents need no token and name the versions',
     async run(host) {

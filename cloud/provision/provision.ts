@@ -1,11 +1,11 @@
 // What a person's verb does to a node, along a row of shared/states: the new state, the task it needs and the row of the event log go into
 // the turn's one batch. 1. Whatever is wrong with a request is found before anything changes. 2. Only move.ts writes a state.
 import { FaultError } from '../../shared/faults.ts'
-import { choices, isResting, next, STATES, VERBS, type State, type Verb } from '../../shared/states.ts'
+import { choices, isResting, next, STATES, targetOf, VERBS, type State, type Verb } from '../../shared/states.ts'
 import { BLOB, MASK } from '../../shared/sealing.ts'
 import { PLANS } from '../plans.ts'
 import type { NodeRow } from '../schema/rows.ts'
-import type { Caller, ProvisionArgs } from '../site-hub/commands.ts'
+import type { Caller, ProvisionArgs, Rehearsal } from '../site-hub/commands.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { activeTask, isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
@@ -65,6 +65,27 @@ export async function provision(
   const brought = given === node ? {} : { instance_info: given.instance_info, secrets: given.secrets }
   move(turn, node, VERBS[verb], 'user', { ...fresh, ...brought }, caller)
   return kind && composed ? begin(turn, uuid, kind, composed, caller) : null
+}
+
+/** What `provision` would do, found in the same way; nothing changes. */
+export async function rehearse(turn: Turn, uuid: string, verb: Verb, args: ProvisionArgs): Promise<Rehearsal> {
+  const node = await turn.node(uuid)
+  const to = permitted(node, verb)
+  const kind = verb === 'abort' || verb === 'unhold' ? undefined : WORK[to]
+  if (verb === 'unhold' || kind) needsConductor(turn, uuid)
+  const given = withArguments(node, args)
+  const composed = kind && (await compose(turn, given, kind, args))
+  const isCleaned = node.automated_clean !== false
+  const tasks = kind && composed && (verb !== 'provide' || isCleaned) ? [{ kind, steps: composed.steps }] : []
+  if (kind === 'tear-down' && isCleaned)
+    tasks.push({ kind: 'clean', steps: (await compose(turn, node, 'clean')).steps })
+  const rests = verb === 'clean' ? 'manageable' : ((targetOf(to) ?? to) as State)
+  return {
+    from: node.provision_state as State,
+    to: node.retired && rests === 'available' ? 'manageable' : rests,
+    tasks: tasks.filter(({ steps }) => steps.length > 0),
+    problem: composed?.problem ?? null,
+  }
 }
 
 /** Ends what is under way. A step that may not be interrupted is waited for: the node stays in its state until then. */

@@ -1,6 +1,7 @@
 // What the API (and an operator's tools) may ask of a site's hub. Plain data: it crosses to a Durable Object by RPC.
 import type { Fault } from '../../shared/faults.ts'
-import type { Verb } from '../../shared/states.ts'
+import type { Step } from '../../shared/protocol.ts'
+import type { State, Verb } from '../../shared/states.ts'
 import type { PowerTarget } from '../plans.ts'
 import type { AskedStep } from '../step-selection.ts'
 
@@ -34,7 +35,13 @@ export interface NewRow {
   readonly [column: string]: unknown
 }
 
+/** Carried out only if the row that it is about still has one of these stamps: a node's version, the time of a port's last change. */
+interface Conditional {
+  readonly ifMatch?: readonly string[]
+}
+
 export type HubCommand = Caller &
+  Conditional &
   (
     | {
         readonly kind: 'node.create'
@@ -46,12 +53,17 @@ export type HubCommand = Caller &
         readonly kind: 'node.patch'
         readonly node: string
         readonly patch: readonly PatchOperation[]
-        readonly ifVersion?: number
         /** With a change of driver: interfaces that nobody named become the new driver's own. */
         readonly resetInterfaces?: true
       }
     | { readonly kind: 'node.delete'; readonly node: string }
-    | { readonly kind: 'node.provision'; readonly node: string; readonly verb: Verb; readonly args: ProvisionArgs }
+    | {
+        readonly kind: 'node.provision'
+        readonly node: string
+        readonly verb: Verb
+        readonly args: ProvisionArgs
+        readonly dryRun?: true
+      }
     | { readonly kind: 'node.power'; readonly node: string; readonly target: PowerTarget; readonly timeoutMs?: number }
     /** Opens a task of one step: a setting of the machine, or a vendor's method that nobody waits for. */
     | {
@@ -126,6 +138,15 @@ export interface ProvisionArgs {
   readonly disableRamdisk?: boolean
   /** Sealed to the site as instance_info.rescue_password by the API. */
   readonly rescuePassword?: string
+}
+
+/** What a verb would do: the tasks that follow from it, one after the other, and the state that the node rests in afterwards. */
+export interface Rehearsal {
+  readonly from: State
+  readonly to: State
+  readonly tasks: readonly { readonly kind: string; readonly steps: readonly Step[] }[]
+  /** Why it would be taken and then fail. */
+  readonly problem: string | null
 }
 
 /** What a drained conductor still has: what can go is on its way, nodes with a task go when it ends, the rest nobody else may have. */

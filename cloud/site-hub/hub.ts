@@ -5,7 +5,7 @@ import { FaultError, toFault } from '../../shared/faults.ts'
 import { decodeFromConductor, type FromConductor } from '../../shared/protocol.ts'
 import { CLOSE, type UpgradeIdentity } from '../../shared/upgrade.ts'
 import { power } from '../provision/power.ts'
-import { provision } from '../provision/provision.ts'
+import { provision, rehearse } from '../provision/provision.ts'
 import { oneStep, setRaid } from '../provision/one-step.ts'
 import type { Env } from '../../shared/env.ts'
 import type { Alarm, Blobs, Peer, Ports, SiteRef, Sql } from '../ports.ts'
@@ -17,7 +17,7 @@ import { facts, notes } from './facts.ts'
 import { localAction } from './local.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
 import { backfill, match, release } from './allocations.ts'
-import { createRow, deleteRow, patchRow } from './node-rows.ts'
+import { createRow, deleteRow, patchRow, rowStamp } from './node-rows.ts'
 import { changeTraits } from './traits.ts'
 import { attachVif, detachVif } from './vifs.ts'
 import { released } from './ownership.ts'
@@ -36,6 +36,8 @@ export interface HubDeps {
   /** Sockets that are open now, also those from before a hibernation. */
   peers(): Peer[]
   readonly log: Ports['log']
+  /** After each commit that changed nodes or told events. */
+  changed(nodes: readonly string[]): void
 }
 
 type Handler<T> = (turn: Turn, peer: Peer, message: T, hub: { calls: Calls; deps: HubDeps }) => Promise<void> | void
@@ -144,6 +146,8 @@ export class SiteHub {
 }
 
 async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise<unknown> {
+  if (command.ifMatch !== undefined && !command.ifMatch.includes(await stampOf(turn, command)))
+    throw new FaultError('request.changed', 'The resource was changed since it was read.')
   switch (command.kind) {
     case 'node.create':
       return { uuid: await createNode(turn, command, site) }
@@ -154,6 +158,7 @@ async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise
     case 'node.maintenance':
       return setMaintenance(turn, command)
     case 'node.provision':
+      if (command.dryRun) return rehearse(turn, command.node, command.verb, command.args)
       return { task: await provision(turn, command.node, command.verb, command.args, command) }
     case 'node.power':
       return { task: await power(turn, command.node, command.target, command.timeoutMs, command) }
@@ -192,6 +197,13 @@ async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise
     case 'call':
       throw new FaultError('internal', 'a call is not a turn')
   }
+}
+
+/** What If-Match is compared with, after the drafts so far. */
+async function stampOf(turn: Turn, command: HubCommand): Promise<string> {
+  if ('node' in command && typeof command.node === 'string') return String((await turn.node(command.node)).version)
+  if (command.kind === 'row.patch' || command.kind === 'row.delete') return rowStamp(turn, command.table, command.uuid)
+  throw new FaultError('request.invalid', 'If-Match is not served here.')
 }
 
 function nodesOf(command: HubCommand): string[] {

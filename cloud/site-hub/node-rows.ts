@@ -68,6 +68,14 @@ export async function deleteRow(turn: Turn, command: Command<'row.delete'>, site
   return null
 }
 
+/** The time of its last change; a row that was changed in this very turn has none that anybody could know. */
+export async function rowStamp(turn: Turn, table: Command<'row.patch'>['table'], uuid: string): Promise<string> {
+  const kind = KINDS[table]
+  if (turn.changed(kind.table).has(uuid)) return ''
+  const row = await find(turn, kind, uuid)
+  return String(row['updated_at'] ?? row['created_at'])
+}
+
 async function find(turn: Turn, kind: RowKind, uuid: string): Promise<NodeOwned> {
   const [row] = await rowsWith(turn, kind.table, 'uuid', uuid)
   if (row?.site !== turn.state.site.id) throw new FaultError('not_found', `${kind.noun} ${uuid} could not be found.`)

@@ -73,8 +73,6 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
 
 export async function patchNode(turn: Turn, command: Command<'node.patch'>, site: SiteRef): Promise<string> {
   const node = await turn.node(command.node)
-  if (command.ifVersion !== undefined && command.ifVersion !== node.version)
-    throw new FaultError('conflict', 'The node was changed meanwhile.')
   refusePatch(node, command.patch)
   const before: Record<string, unknown> = Object.fromEntries(COLUMNS.map((column) => [column, node[column]]))
   for (const [iface, name] of Object.entries(node.interfaces as Record<string, string>))

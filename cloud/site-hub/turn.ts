@@ -60,6 +60,8 @@ export class Turn {
   readonly gained = new Map<string, Set<string>>()
   /** Nodes whose owner gets their grant again, at the end of the turn. */
   readonly regrant = new Set<string>()
+  /** Has it something to tell those who watch? */
+  isNews = false
   #rowChanges = new Map<SQLiteTable, Map<string, unknown>>()
   #statements: Statement[] = []
   #effects: (() => void)[] = []
@@ -108,6 +110,7 @@ export class Turn {
 
   insertNode(row: NodeRow): void {
     const { id: _, ...values } = row
+    this.isNews = true
     this.write(insert(nodes, values))
     this.#rows.set(row.uuid, row)
   }
@@ -122,6 +125,7 @@ export class Turn {
 
   updateNode(uuid: string, changes: Partial<NodeRow>): void {
     const row = this.#rows.get(uuid)!
+    this.isNews = true
     this.drafts++
     const all = { ...this.#nodeChanges.get(uuid), ...changes, version: row.version + 1, updated_at: this.time }
     this.#nodeChanges.set(uuid, all)
@@ -154,6 +158,7 @@ export class Turn {
   }
 
   event(type: string, about: Omit<EventInsert, 'at' | 'site' | 'type'>, caller?: Caller): void {
+    this.isNews = true
     this.write(
       insert(events, {
         at: this.time,
@@ -177,6 +182,10 @@ export class Turn {
   /** Has this turn changed the conductor's row already, so that what is stored is older? */
   hasDrafted(conductor: string): boolean {
     return this.#conductorChanges.has(conductor)
+  }
+
+  get changedNodes(): string[] {
+    return [...this.#nodeChanges.keys()]
   }
 
   /** Runs `effect` once the batch is durable. */

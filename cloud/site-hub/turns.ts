@@ -91,6 +91,7 @@ export class Turns {
         return true
       }
     }
+    if (turn!.isNews) turn!.after(() => this.#deps.changed(turn!.changedNodes))
     turn!.finish((error) => this.#deps.log('warn', 'hub.effect_failed', { error: String(error) }))
     for (const answer of answers) answer()
     return true

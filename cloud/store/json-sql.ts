@@ -10,6 +10,8 @@ export interface Field {
   readonly sql: string | Json | ((version: number) => string)
   /** Ours, not Ironic's: shown only to those who ask for it by name, so that Ironic's clients see what they know. */
   readonly native?: true
+  /** JSON Schema type of a scalar that is no text. */
+  readonly type?: 'integer'
   /** The column that lists are sorted by when they are sorted by this field. */
   readonly sort?: string
 }
@@ -50,13 +52,18 @@ export function sortOf(fields: readonly Field[], id: string): Readonly<Record<st
 export interface Json {
   readonly text: string
   readonly values: readonly string[]
+  /** What the JSON always is; any value without. */
+  readonly shape?: 'flag' | 'links'
 }
 
 /** A JSON column: what is stored as JSON was written as JSON. */
 export const json = (column: string): Json => ({ text: '%s', values: [`coalesce(${column}, 'null')`] })
 
 /** 0 and 1 as false and true; NULL stays null. */
-export const flag = (column: string): Json => json(`CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END`)
+export const flag = (column: string): Json => ({
+  ...json(`CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END`),
+  shape: 'flag',
+})
 
 /** Ironic's two links; `id` is SQL of a text that needs no escaping (a UUID), and so is what is bound as ?1. */
 export const links = (resource: string, id: string, below = ''): Json => {
@@ -64,6 +71,7 @@ export const links = (resource: string, id: string, below = ''): Json => {
   return {
     text: `[{"href":"%s/v1/${resource}/%s${tail}","rel":"self"},{"href":"%s/${resource}/%s${tail}","rel":"bookmark"}]`,
     values: ['?1', id, '?1', id],
+    shape: 'links',
   }
 }
 

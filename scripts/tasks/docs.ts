@@ -1,5 +1,9 @@
-// `npm run docs`: writes docs/reference from the tables in the code. `--check` fails when a file there is stale.
+// `npm run docs`: writes docs/reference from the tables in the code. `--check` fails when a file there is stale. A description of the API that
+// breaks clients of the one before is written with `-- --breaking` only.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { ROUTES } from '../../cloud/api/routes.ts'
+import { breaking } from '../../cloud/openapi/breaking.ts'
+import { describe, type Document } from '../../cloud/openapi/document.ts'
 import { FAULTS } from '../../shared/faults.ts'
 import { CORE_DEPLOY, PLANS, POWER_PLANS } from '../../cloud/plans.ts'
 import { RESERVED } from '../../cloud/step-selection.ts'
@@ -12,15 +16,24 @@ import manualManagement from '../../site-conductor/drivers/manual-management.ts'
 
 const GENERATED = '<!-- Written by `npm run docs`. Change the table in the code instead. -->\n'
 
+const OPENAPI = 'openapi.json'
 const pages: Record<string, string> = {
   'states.md': states(),
   'faults.md': faults(),
   'plans.md': plans(),
+  [OPENAPI]: openapi(),
   'steps.md': steps(),
 }
 
 const check = process.argv.includes('--check')
 mkdirSync('docs/reference', { recursive: true })
+const broken = brokenClients()
+if (broken.length > 0 && !process.argv.includes('--breaking')) {
+  console.error(
+    `This breaks clients of the API:\n  ${broken.join('\n  ')}\nIf that is meant: npm run docs -- --breaking`,
+  )
+  process.exit(1)
+}
 const stale: string[] = []
 for (const [name, text] of Object.entries(pages)) {
   const path = `docs/reference/${name}`
@@ -31,6 +44,16 @@ for (const [name, text] of Object.entries(pages)) {
 if (check && stale.length > 0) console.error(`stale: ${stale.join(', ')}. Run: npm run docs`)
 else console.log(stale.length > 0 ? `wrote ${stale.join(', ')}` : `${Object.keys(pages).length} pages are up to date`)
 process.exit(check && stale.length > 0 ? 1 : 0)
+
+function openapi(): string {
+  return `${JSON.stringify(describe(ROUTES), null, 1)}\n`
+}
+
+function brokenClients(): string[] {
+  const path = `docs/reference/${OPENAPI}`
+  if (!existsSync(path)) return []
+  return breaking(JSON.parse(readFileSync(path, 'utf8')) as Document, JSON.parse(pages[OPENAPI]!) as Document)
+}
 
 function states(): string {
   const facts = (state: State): { kind: string; target?: string; expectedS?: number } => STATES[state]

@@ -134,6 +134,7 @@ export class HubHost {
       // No machine of the simulation is inspected.
       blobs: { put: () => Promise.reject(new Error('nobody keeps blobs here')) },
       peers: () => [...this.#peers],
+      changed: () => undefined,
       log: (level, event, fields) => level !== 'info' && world.say('hub', `${event} ${JSON.stringify(fields ?? {})}`),
     })
     return this.#hub

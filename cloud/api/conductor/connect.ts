@@ -26,6 +26,19 @@ async function getBlob(call: Call): Promise<Response> {
 }
 
 export const connectRoutes: readonly Route[] = [
-  { method: 'GET', path: CONNECT_PATH, open: true, run: connect },
-  { method: 'GET', path: '/v1/conductor/blobs/:key{.+}', open: true, run: getBlob },
+  {
+    method: 'GET',
+    path: CONNECT_PATH,
+    about: 'The WebSocket of a conductor; its upgrade is signed',
+    ok: 101,
+    open: true,
+    run: connect,
+  },
+  {
+    method: 'GET',
+    path: '/v1/conductor/blobs/:key{.+}',
+    about: 'A blob of the site of the conductor that asks; the request is signed',
+    open: true,
+    run: getBlob,
+  },
 ]

@@ -173,4 +173,13 @@ function note(call: Call, action: string, target: string, outcome: string, body:
   return insert(audit, row)
 }
 
-export const enrolRoutes: readonly Route[] = [{ method: 'POST', path: ENROL_PATH, open: true, run: enrol }]
+export const enrolRoutes: readonly Route[] = [
+  {
+    method: 'POST',
+    path: ENROL_PATH,
+    about: 'Enrols a conductor with a token',
+    body: EnrolBody,
+    open: true,
+    run: enrol,
+  },
+]

@@ -70,6 +70,7 @@ export const attachedRoutes: readonly Route[] = [
   { method: 'GET', path: `${of}/vifs`, since: 28, about: 'Lists the networks that are attached to a node', run: vifs },
   {
     method: 'POST',
+    ok: 204,
     path: `${of}/vifs`,
     since: 28,
     about: 'Attaches a network to a node',

@@ -1,6 +1,7 @@
 // The fields of a node: wire name, the microversion that shows it, and the SQL that gives it. Every answer about nodes comes from
 // this one table. 1. The column `secrets` is never named here. 2. What may hold a secret goes through `masked`.
-import { fieldsOf, json, sortOf, type Field, type Json } from '../../store/json-sql.ts'
+import { STATES } from '../../../shared/states.ts'
+import { fieldsOf, flag as flagOf, json, sortOf, type Field, type Json } from '../../store/json-sql.ts'
 
 /** FROM of every statement that uses these fields. */
 export const FROM_NODES = 'nodes n JOIN sites s ON s.id = n.site LEFT JOIN conductors c ON c.id = n.conductor'
@@ -43,6 +44,11 @@ const made = (name: string, since: number, sql: Field['sql'], sort?: string): Fi
   sort === undefined ? { name, since, sql } : { name, since, sql, sort }
 
 const TRAITS = `(SELECT json_group_array(trait) FROM (SELECT trait FROM node_traits WHERE node = n.uuid ORDER BY trait))`
+
+const EXPECTED_S = Object.entries(STATES).flatMap(([name, facts]) =>
+  'expectedS' in facts ? [`WHEN '${name}' THEN ${facts.expectedS}`] : [],
+)
+const EXPECTED_AT = `strftime('%Y-%m-%dT%H:%M:%f+00:00', n.provision_updated_at, '+' || CASE n.provision_state ${EXPECTED_S.join(' ')} END || ' seconds')`
 
 export const NODE_FIELDS: readonly Field[] = [
   ...common('nodes', 1),
@@ -104,6 +110,14 @@ export const NODE_FIELDS: readonly Field[] = [
   column('health', 109),
   // Since when its site is offline, so that what is shown may be out of date.
   { ...column('stale_since', 8), native: true },
+  // By when it should have left its state, and whether it has not: nobody has to watch a clock.
+  { name: 'expected_at', since: 8, sql: EXPECTED_AT, native: true },
+  {
+    name: 'overdue',
+    since: 8,
+    sql: flagOf(`coalesce(julianday(${EXPECTED_AT}) < julianday('now'), 0)`),
+    native: true,
+  },
 ]
 
 /** What a list shows when nobody says which fields. */

@@ -2,6 +2,7 @@
 import { FaultError } from '../../../shared/faults.ts'
 import { isUuid } from '../../../shared/ids.ts'
 import type { HubCommand } from '../../site-hub/commands.ts'
+import { ifMatch } from '../conditions.ts'
 import { empty, type Answer, type Call } from '../call.ts'
 
 /** RFC 3986's unreserved characters; not like a UUID. */
@@ -36,9 +37,14 @@ export async function findNode(call: Call, ident: string): Promise<FoundNode> {
 /** What a command is without its caller. */
 export type Wanted = HubCommand extends infer C
   ? C extends HubCommand
-    ? Omit<C, 'actor' | 'requestId'>
+    ? Omit<C, 'actor' | 'requestId' | 'ifMatch'>
     : never
   : never
+
+function conditions(call: Call): { ifMatch?: readonly string[] } {
+  const stamps = ifMatch(call.request.headers)
+  return stamps === undefined ? {} : { ifMatch: stamps }
+}
 
 /** Sends a command to the hub of `site`; answers its value or throws its fault. */
 export async function command(call: Call, site: string, wanted: Wanted): Promise<unknown> {
@@ -47,6 +53,7 @@ export async function command(call: Call, site: string, wanted: Wanted): Promise
     { organisation, site },
     {
       ...wanted,
+      ...conditions(call),
       actor,
       requestId: call.requestId,
     },

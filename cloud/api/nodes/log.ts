@@ -1,9 +1,8 @@
 // What happened to a node: its timeline (events and notes by time, ours) and its history (Ironic's view of the same events).
 import { FaultError } from '../../../shared/faults.ts'
-import type { SqlValue } from '../../ports.ts'
-import { flag, json as jsonColumn, linkBase, links, type Field } from '../../store/json-sql.ts'
+import { linkBase, links, type Field } from '../../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
-import { expression, invalid, limitOf, list, readQuery, type ListKind } from '../query.ts'
+import { expression, invalid, limitOf, list, PAGE, readQuery, type ListKind } from '../query.ts'
 import { findNode } from './find.ts'
 
 // An entry's id is the letter of its table and the row's number: a page goes on after it.
@@ -79,92 +78,34 @@ async function historyEntry(call: Call): Promise<Answer> {
   return json(String(row[0]))
 }
 
-const EVENT = `json_object('id', id, 'at', at, 'type', type, 'site', site, 'node', node, 'task', task, 'actor', actor, 'request_id', request_id, 'body', json(body))`
-
-/** The organisation's event log, in order; a page goes on after the id `marker`. */
-async function events(call: Call): Promise<Answer> {
-  const query = readQuery(call.search, ['limit', 'marker', 'node', 'site', 'task', 'type'])
-  const limit = limitOf(query)
-  const marker = query.get('marker') ?? '0'
-  if (!/^\d{1,15}$/.test(marker)) throw invalid('The marker is the id of an event')
-  const args: SqlValue[] = [Number(marker), limit]
-  const where = ['id > ?1']
-  const node = query.get('node')
-  if (node) query.set('node', (await findNode(call, node)).uuid)
-  for (const column of ['node', 'site', 'task', 'type']) {
-    const value = query.get(column)
-    if (value !== undefined) where.push(`${column} = ?${args.push(value)}`)
-  }
-  const sql = `SELECT count(*), group_concat(j, ','), max(id) FROM (SELECT id, ${EVENT} AS j FROM events WHERE ${where.join(' AND ')} ORDER BY id LIMIT ?2)`
-  const [row] = await call.sql.all(sql, args)
-  const [count, items, last] = row as [number, string | null, number | null]
-  query.set('limit', String(limit))
-  query.set('marker', String(last))
-  const next =
-    count === limit ? `,"next":${JSON.stringify(`${call.base}/v1/events?${new URLSearchParams([...query])}`)}` : ''
-  return json(`{"events":[${items ?? ''}]${next}}`)
-}
-
-const TASK_FROM = 'tasks t LEFT JOIN conductors c ON c.id = t.conductor'
-const TASKS: ListKind = {
-  key: 'tasks',
-  noun: 'Task',
-  from: TASK_FROM,
-  uuid: 't.id',
-  id: 't.id', // UUIDv7: in the order of making
-  fields: [
-    field('uuid', 1, 't.id'),
-    field('node_uuid', 1, 't.node'),
-    field('site_uuid', 1, 't.site'),
-    field('kind', 1, 't.kind'),
-    field('state', 1, 't.state'),
-    field('conductor', 1, 'c.hostname'),
-    // Arguments and context may hold what is not to be shown.
-    field(
-      'steps',
-      1,
-      jsonColumn(
-        `(SELECT json_group_array(json_object('interface', value ->> '$.interface', 'step', value ->> '$.step')) FROM json_each(t.steps))`,
-      ),
-    ),
-    field('steps_done', 1, 't.done_steps'),
-    field('percent', 1, `iif(t.state = 'done', 100, t.done_steps * 100 / max(1, json_array_length(t.steps)))`),
-    field('cancelling', 1, flag(`(t.cancel AND t.state = 'open')`)),
-    field('fault', 1, jsonColumn('t.fault')),
-    field('actor', 1, 't.actor'),
-    field('request_id', 1, 't.request_id'),
-    field('created_at', 1, 't.created_at'),
-    field('started_at', 1, 't.started_at'),
-    field('finished_at', 1, 't.finished_at'),
-    field('links', 1, links('tasks', 't.id')),
-  ],
-  brief: ['uuid', 'node_uuid', 'kind', 'state', 'percent', 'links'],
-  sort: { id: 't.id', created_at: 't.id' },
-  fieldsSince: 1,
-  detailSince: 1,
-  filters: {
-    node: { since: 1, where: async (text, call) => ({ sql: 't.node = @', args: [(await findNode(call, text)).uuid] }) },
-    state: { since: 1, where: (text) => ({ sql: 't.state = @', args: [text] }) },
-    kind: { since: 1, where: (text) => ({ sql: 't.kind = @', args: [text] }) },
-  },
-}
-
-async function task(call: Call): Promise<Answer> {
-  readQuery(call.search, [])
-  const id = call.params['id']!
-  const [row] = await call.sql.all(`SELECT ${expression(TASKS, call.version)} FROM ${TASK_FROM} WHERE t.id = ?2`, [
-    call.base,
-    id.toLowerCase(),
-  ])
-  if (!row) throw new FaultError('not_found', `Task ${id} could not be found.`)
-  return json(String(row[0]))
-}
-
 export const logRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/nodes/:ident/timeline', run: timeline },
-  { method: 'GET', path: '/v1/nodes/:ident/history', since: 78, run: history },
-  { method: 'GET', path: '/v1/nodes/:ident/history/:entry', since: 78, run: historyEntry },
-  { method: 'GET', path: '/v1/events', run: events },
-  { method: 'GET', path: '/v1/tasks', run: (call) => list(TASKS, call) },
-  { method: 'GET', path: '/v1/tasks/:id', run: task },
+  {
+    method: 'GET',
+    path: '/v1/nodes/:ident/timeline',
+    about: 'What happened to a node: every boot stage, step and change, by time',
+    query: {
+      ...PAGE,
+      marker: {
+        about: 'Id of the last entry of the page before',
+        schema: { type: 'string', pattern: '^[en][0-9]{1,15}$' },
+      },
+    },
+    run: timeline,
+  },
+  {
+    method: 'GET',
+    path: '/v1/nodes/:ident/history',
+    since: 78,
+    about: "Ironic's view of what happened to a node",
+    list: HISTORY,
+    run: history,
+  },
+  {
+    method: 'GET',
+    path: '/v1/nodes/:ident/history/:entry',
+    since: 78,
+    about: 'One entry of the history',
+    one: HISTORY,
+    run: historyEntry,
+  },
 ]

@@ -108,7 +108,7 @@ async function listIndicators(call: Call): Promise<Answer> {
   return json({ indicators })
 }
 
-const indicatorOf = (call: Call) => ({ indicator: decodeURIComponent(call.params['name']!) })
+const indicatorOf = (call: Call) => ({ indicator: call.params['name']! })
 
 async function getIndicator(call: Call): Promise<Answer> {
   readQuery(call.search, [])
@@ -174,6 +174,7 @@ export const machineRoutes: readonly Route[] = [
     since: 29,
     about: 'Sends the machine a diagnostic interrupt (NMI)',
     body: Empty,
+    ok: 204,
     run: injectNmi,
   },
   {
@@ -196,6 +197,7 @@ export const machineRoutes: readonly Route[] = [
     since: 63,
     about: 'Makes a light of the machine show something',
     body: IndicatorBody,
+    ok: 204,
     run: setIndicator,
   },
   { method: 'GET', path: `${NODE}/vmedia`, since: 93, about: 'Virtual media that are attached', run: getMedia },
@@ -205,6 +207,7 @@ export const machineRoutes: readonly Route[] = [
     since: 89,
     about: 'Attaches an image as a virtual medium',
     body: MediaBody,
+    ok: 204,
     run: attachMedia,
   },
   {

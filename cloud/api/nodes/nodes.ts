@@ -6,7 +6,19 @@ import { STATE_NAMES } from '../../../shared/states.ts'
 import type { NewNode, PatchOperation } from '../../site-hub/commands.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
-import { boolean, contains, equals, invalid, isTrue, oneOf, readQuery, type Filter } from '../query.ts'
+import {
+  BOOLEAN,
+  IDENT,
+  UUID,
+  boolean,
+  contains,
+  equals,
+  invalid,
+  isTrue,
+  oneOf,
+  readQuery,
+  type Filter,
+} from '../query.ts'
 import { mentioned, routesOf, textOf, type Body, type Found, type Resource } from '../resource.ts'
 import { siteForNode } from '../sites/find.ts'
 import { NODE_ATTRIBUTES } from './attributes.ts'
@@ -16,11 +28,13 @@ import { command, findNode } from './find.ts'
 const isSet = (column: string, name: string, since: number): Filter => ({
   since,
   about: 'true: those that have one; false: those that do not',
+  schema: BOOLEAN,
   where: (text) => ({ sql: `${column} IS ${boolean(text, name) ? 'NOT NULL' : 'NULL'}`, args: [] }),
 })
 
 const provisionState: Filter = {
   since: 9,
+  schema: { enum: STATE_NAMES },
   where(text) {
     if (!STATE_NAMES.some((state) => state === text)) throw invalid(`Provision state "${text}" is not valid`)
     return { sql: 'n.provision_state = @', args: [text] }
@@ -29,6 +43,7 @@ const provisionState: Filter = {
 
 const uuidFilter = (column: string, name: string): Filter => ({
   since: 1,
+  schema: UUID,
   where(text) {
     if (!isUuid(text)) throw invalid(`Expected a UUID as ${name}, not "${text}"`)
     return { sql: `${column} = @`, args: [text.toLowerCase()] }
@@ -44,6 +59,7 @@ export const NODES: Resource = {
   uuid: 'n.uuid',
   id: 'n.id',
   site: 'n.site',
+  stamp: 'n.version',
   namedSince: 5,
   detailPath: true,
   fields: NODE_FIELDS,
@@ -83,6 +99,7 @@ export const NODES: Resource = {
     parent_node: {
       since: 83,
       about: 'the children of this node',
+      schema: IDENT,
       where: async (text, call) => ({
         sql: 'n.parent_node = @',
         args: [(await findNode(call, text)).uuid],
@@ -91,6 +108,7 @@ export const NODES: Resource = {
     include_children: {
       since: 83,
       about: 'true: nodes that have a parent are listed, too',
+      schema: BOOLEAN,
       where: (text) => ({ sql: boolean(text, 'include_children') ? '1' : 'n.parent_node IS NULL', args: [] }),
     },
     instance_name: equals('n.instance_name', 104),
@@ -174,9 +192,9 @@ async function getStates(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   return json(await textOf(NODES, call, call.params['ident']!, undefined, STATES))
 }
-const STATES = { fields: STATES_FIELDS }
+export const STATES = { noun: 'NodeStates', fields: STATES_FIELDS }
 
 export const nodeRoutes: readonly Route[] = [
   ...routesOf(NODES),
-  { method: 'GET', path: '/v1/nodes/:ident/states', about: 'Shows the states of a node', run: getStates },
+  { method: 'GET', path: '/v1/nodes/:ident/states', about: 'Shows the states of a node', one: STATES, run: getStates },
 ]

@@ -4,12 +4,12 @@ import { POWER_PLANS, type PowerTarget } from '../../plans.ts'
 import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
-import { invalid, readQuery } from '../query.ts'
+import { IDENT, invalid, readQuery } from '../query.ts'
 import { ask } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
 
 const PowerBody = z.strictObject({
-  target: z.string({ error: 'the power state is needed' }),
+  target: z.string({ error: 'the power state is needed' }).meta({ enum: Object.keys(POWER_PLANS) }),
   timeout: z.int().min(1).max(86_400).nullable().optional(),
 })
 const MaintenanceBody = z.strictObject({ reason: z.string().max(4096).nullable().optional() })
@@ -58,9 +58,13 @@ async function bootDevices(call: Call): Promise<Answer> {
 }
 
 async function validate(call: Call): Promise<Answer> {
-  const ident = call.params['ident'] ?? readQuery(call.search, ['node', 'node_uuid']).get('node')
+  const { ident: named } = call.params
+  const query = readQuery(call.search, named === undefined ? ['node', 'node_uuid'] : [])
+  const ident = named ?? query.get('node') ?? query.get('node_uuid')
   if (!ident) throw invalid('The query argument node is needed')
-  return json(await ask(call, ident, 'node', 'validate'))
+  // Vendor methods have arguments of their own, and nothing can be said of them without (Ironic leaves them out, too).
+  const { vendor: _, ...interfaces } = (await ask(call, ident, 'node', 'validate')) as Record<string, unknown>
+  return json(interfaces)
 }
 
 /** Before /v1/nodes/:ident, whose name it would be. */
@@ -68,7 +72,10 @@ export const validateRoute: Route = {
   method: 'GET',
   path: '/v1/nodes/validate',
   about: 'Can each interface of the node work with what it was given?',
-  query: { node: 'Name or UUID of the node', node_uuid: 'The same, as old clients say it' },
+  query: {
+    node: { about: 'Name or UUID of the node', schema: IDENT, required: true },
+    node_uuid: { about: 'The same, as old clients say it', schema: IDENT },
+  },
   run: validate,
 }
 
@@ -86,6 +93,7 @@ export const operateRoutes: readonly Route[] = [
     path: `${NODE}/states/power`,
     about: 'Switches the machine on or off, or restarts it',
     body: PowerBody,
+    conditional: true,
     run: setPower,
   },
   {
@@ -95,13 +103,20 @@ export const operateRoutes: readonly Route[] = [
     body: MaintenanceBody,
     run: maintenance(true),
   },
-  { method: 'DELETE', path: `${NODE}/maintenance`, about: 'Takes the node into use again', run: maintenance(false) },
+  {
+    method: 'DELETE',
+    path: `${NODE}/maintenance`,
+    about: 'Takes the node into use again',
+    ok: 202,
+    run: maintenance(false),
+  },
   { method: 'GET', path: `${NODE}/management/boot_device`, about: 'What the machine boots from', run: bootDevice },
   {
     method: 'PUT',
     path: `${NODE}/management/boot_device`,
     about: 'Sets what the machine boots from',
     body: BootDeviceBody,
+    ok: 204,
     run: setBootDevice,
   },
   {

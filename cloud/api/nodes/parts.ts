@@ -133,7 +133,8 @@ export const partRoutes: readonly Route[] = [
     method: 'PUT',
     path: `${NODE}/states/raid`,
     about: 'What the RAID is to be made like by the steps of the interface raid; {} clears it',
-    body: RaidBody,
+    body: z.union([RaidConfig, z.strictObject({})]),
+    ok: 204,
     run: setRaid,
   },
 ]

@@ -36,7 +36,7 @@ const OrderedSteps = z.array(Step).max(MAX_STEPS)
 const DeploySteps = z.array(Step.omit({ order: true }).extend({ priority: z.int().min(0).max(100_000) })).max(MAX_STEPS)
 
 export const ProvisionBody = z.strictObject({
-  target: z.string({ error: 'the verb is needed' }),
+  target: z.string({ error: 'the verb is needed' }).meta({ enum: Object.keys(VERBS) }),
   configdrive: z.union([z.string(), ConfigDriveParts]).nullable().optional(),
   clean_steps: OrderedSteps.nullable().optional(),
   deploy_steps: DeploySteps.nullable().optional(),

@@ -5,7 +5,8 @@ import { choices, next, VERBS, type State, type Verb } from '../../../shared/sta
 import { readBody } from '../body.ts'
 import type { Answer, Call, Route } from '../call.ts'
 import { need } from '../microversion.ts'
-import { invalid, readQuery } from '../query.ts'
+import { BOOLEAN, boolean, invalid, readQuery } from '../query.ts'
+import { rehearsed } from './dry-run.ts'
 import { command, identColumn, noNode, underWay } from './find.ts'
 import { argumentsOf, MAX_BODY_BYTES, ProvisionBody, type Target } from './provision-arguments.ts'
 
@@ -38,7 +39,7 @@ interface Found extends Target {
 }
 
 async function provision(call: Call): Promise<Answer> {
-  readQuery(call.search, [])
+  const dry = boolean(readQuery(call.search, ['dry_run']).get('dry_run') ?? 'false', 'dry_run')
   const ident = call.params['ident']!
   const body = await readBody(call.request, ProvisionBody, MAX_BODY_BYTES)
   if (!Object.hasOwn(VERBS, body.target)) throw invalid(`"${body.target}" is not a valid target`)
@@ -51,6 +52,7 @@ async function provision(call: Call): Promise<Answer> {
   if (next(node.state, VERBS[verb], 'user') === undefined) throw impossible(node, ident, verb)
   if (verb === 'abort') need(call.version, ABORT_SINCE[node.state] ?? 1, `Aborting in "${node.state}"`)
   const args = await argumentsOf(call, node, verb, body)
+  if (dry) return rehearsed(call, node, verb, args)
   try {
     await command(call, node.site, { kind: 'node.provision', node: node.uuid, verb, args })
   } catch (error) {
@@ -100,6 +102,9 @@ export const provisionRoutes: readonly Route[] = [
     path: '/v1/nodes/:ident/states/provision',
     about: 'Moves a node along its states: deploys, cleans, rescues, … it. 202: the work has begun',
     body: ProvisionBody,
+    conditional: true,
+    maxBytes: MAX_BODY_BYTES,
+    query: { dry_run: { about: 'Says what would be done, and does nothing', schema: BOOLEAN } },
     run: provision,
   },
 ]

@@ -56,7 +56,11 @@ export const vendorRoutes: readonly Route[] = [
   },
   ...METHODS.flatMap((method): Route[] => {
     const about = 'Calls a vendor method; its result is the answer, or 202 where it is asynchronous'
-    const more = { about, ...(method === 'GET' || method === 'DELETE' ? {} : { body: Body }) }
+    const more = {
+      about,
+      passthrough: true as const,
+      ...(method === 'GET' || method === 'DELETE' ? {} : { body: Body }),
+    }
     const query = { method: 'Name of the vendor method' }
     return [
       { method, path: `${PATH}/:method`, ...more, run: passThrough },

@@ -6,7 +6,7 @@ import { enrolTokens } from '../../schema/directory.ts'
 import { insert, isoTime } from '../../schema/rows.ts'
 import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Route } from '../call.ts'
-import { limitOf, readQuery } from '../query.ts'
+import { limitOf, PAGE, readQuery } from '../query.ts'
 import { findSite } from './find.ts'
 
 const DAY_S = 24 * 3600
@@ -79,7 +79,19 @@ async function revoke(call: Call): Promise<Answer> {
 }
 
 export const enrolTokenRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/sites/:ident/enrol-tokens', run: list },
-  { method: 'POST', path: '/v1/sites/:ident/enrol-tokens', run: create },
-  { method: 'DELETE', path: '/v1/sites/:ident/enrol-tokens/:id', run: revoke },
+  {
+    method: 'GET',
+    path: '/v1/sites/:ident/enrol-tokens',
+    about: 'The enrolment tokens of a site, without their text',
+    query: PAGE,
+    run: list,
+  },
+  {
+    method: 'POST',
+    path: '/v1/sites/:ident/enrol-tokens',
+    about: 'Makes an enrolment token, whose text is shown this once',
+    body: TokenBody,
+    run: create,
+  },
+  { method: 'DELETE', path: '/v1/sites/:ident/enrol-tokens/:id', about: 'Revokes an enrolment token', run: revoke },
 ]

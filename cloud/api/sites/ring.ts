@@ -7,7 +7,7 @@ import { LABELS_FIELD } from '../../../shared/ring-labels.ts'
 import { json, links, type Answer, type Call, type Route } from '../call.ts'
 import { findConductor } from '../conductors-change.ts'
 import { findNode } from '../nodes/find.ts'
-import { invalid, limitOf, readQuery } from '../query.ts'
+import { IDENT, invalid, LIMIT, limitOf, readQuery } from '../query.ts'
 import { findSite } from './find.ts'
 
 interface RingConductor extends Member {
@@ -211,7 +211,24 @@ function rounded(value: number): number {
   return Math.round(value * 1000) / 1000
 }
 
+const RING_QUERY = {
+  node: { about: 'Explains this node, too (UUID or name)', schema: IDENT },
+  without: 'What would move if this conductor left',
+  drain: 'What would move if this conductor were drained',
+  weight: {
+    about: 'CONDUCTOR:N, what would move if it weighed N',
+    schema: { type: 'string', pattern: '^.+:[1-9][0-9]{0,3}$' },
+  },
+  limit: { about: `How many moves and nodes are named (${SHOWN} without)`, schema: LIMIT },
+} as const
+
 export const ringRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/sites/:ident/ring', run: siteRing },
-  { method: 'GET', path: '/v1/nodes/:ident/ring', run: nodeRing },
+  {
+    method: 'GET',
+    path: '/v1/sites/:ident/ring',
+    about: 'Who has what, why, and what would move',
+    query: RING_QUERY,
+    run: siteRing,
+  },
+  { method: 'GET', path: '/v1/nodes/:ident/ring', about: 'Why a node is where it is', run: nodeRing },
 ]

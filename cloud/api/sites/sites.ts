@@ -7,8 +7,9 @@ import { sites } from '../../schema/organisation.ts'
 import { insert, isoTime, select, update, type SiteRow } from '../../schema/rows.ts'
 import { readBody } from '../body.ts'
 import { json, links, type Answer, type Call, type Route } from '../call.ts'
+import { checkMatch, etag, ifMatch } from '../conditions.ts'
 import { checkPatch, PatchBody, type Patchable } from '../patch.ts'
-import { invalid, limitOf, readQuery } from '../query.ts'
+import { invalid, limitOf, PAGE, readQuery } from '../query.ts'
 import { findSite } from './find.ts'
 
 /** IPv4 only: what DHCPv4 can give. */
@@ -44,6 +45,7 @@ const Name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/, 'a name has 1 to 63 of the characters a-z 0-9 _ . -')
   .refine((name) => !/^[0-9a-f]{8}-/.test(name), 'a name must not look like a UUID')
+  .meta({ pattern: '^(?![0-9a-f]{8}-)[a-z0-9][a-z0-9_.-]{0,62}$' })
 const Description = z.string().max(4096).nullable()
 
 /** How long a conductor that is away may go on with a task; null: 45 minutes while it is the only one, else not at all. */
@@ -102,9 +104,14 @@ async function listSites(call: Call): Promise<Answer> {
   return json({ sites: await Promise.all(found.map((site) => shown(call, site))), ...next })
 }
 
+async function siteAnswer(call: Call, ident: string): Promise<Answer> {
+  const site = await findSite(call.sql, ident)
+  return json(await shown(call, site), 200, etag(call, site.updated_at ?? site.created_at))
+}
+
 async function getSite(call: Call): Promise<Answer> {
   readQuery(call.search, [])
-  return json(await shown(call, await findSite(call.sql, call.params['ident']!)))
+  return siteAnswer(call, call.params['ident']!)
 }
 
 async function patchSite(call: Call): Promise<Answer> {
@@ -117,7 +124,15 @@ async function patchSite(call: Call): Promise<Answer> {
     if (!Object.hasOwn(PATCHABLE, root)) throw invalid(`"${path}" cannot be changed by itself`)
     Object.assign(changes, { [root]: op === 'remove' ? null : value })
   }
-  await call.sql.batch([update(sites, 'id', site.id, changes)])
+  const wanted = ifMatch(call.request.headers)
+  const stamp = site.updated_at ?? site.created_at
+  checkMatch(wanted, stamp)
+  const { sql, args } = update(sites, 'id', site.id, changes)
+  const unchanged = wanted === undefined ? '' : ' AND coalesce(updated_at, created_at) = ?'
+  const [rows] = await call.sql.batch([
+    { sql: `${sql}${unchanged} RETURNING id`, args: wanted === undefined ? args : [...args, stamp] },
+  ])
+  if (rows?.length !== 1) throw new FaultError('request.changed', 'The site was changed since it was read.')
   const ref = { organisation: call.principal.organisation, site: site.id }
   const told = await call.ports.hub.command(ref, {
     kind: 'site.refresh',
@@ -126,12 +141,19 @@ async function patchSite(call: Call): Promise<Answer> {
     requestId: call.requestId,
   })
   if (!told.ok) throw FaultError.of(told.fault)
-  return json(await shown(call, await findSite(call.sql, site.id)))
+  return siteAnswer(call, site.id)
 }
 
 export const siteRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/sites', run: listSites },
-  { method: 'POST', path: '/v1/sites', run: createSite },
-  { method: 'GET', path: '/v1/sites/:ident', run: getSite },
-  { method: 'PATCH', path: '/v1/sites/:ident', run: patchSite },
+  { method: 'GET', path: '/v1/sites', about: 'A page of sites', query: PAGE, run: listSites },
+  { method: 'POST', path: '/v1/sites', about: 'Makes a site', body: SiteBody, run: createSite },
+  { method: 'GET', path: '/v1/sites/:ident', about: 'One site', run: getSite },
+  {
+    method: 'PATCH',
+    path: '/v1/sites/:ident',
+    about: 'Changes a site',
+    patch: PATCHABLE,
+    conditional: true,
+    run: patchSite,
+  },
 ]

@@ -5,7 +5,8 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { MAX_FRAME_BYTES } from '../../../shared/protocol.ts'
 import { SUBPROTOCOL, type UpgradeIdentity } from '../../../shared/upgrade.ts'
-import type { Alarm, Blobs, HubPort, Peer, Ports, SiteRef, Store } from '../../ports.ts'
+import { FaultError } from '../../../shared/faults.ts'
+import type { Alarm, Blobs, HubPort, Peer, Ports, SiteRef, Store, Watch, Watcher } from '../../ports.ts'
 import { SiteHub } from '../../site-hub/hub.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
 import type { Env } from '../../../shared/env.ts'
@@ -20,7 +21,11 @@ interface Site {
   readonly hub: SiteHub
   readonly peers: Set<Peer>
   readonly alarm: TimerAlarm
+  readonly watchers: Set<Watcher>
 }
+
+/** Streams and waiting requests at once. */
+const MAX_WATCHERS = 1000
 
 /** The answer to an upgrade request that was taken: its socket is a WebSocket now, nothing more is to be written as HTTP. */
 export const UPGRADED = 'ferrule-upgraded'
@@ -63,6 +68,7 @@ export class Hubs implements HubPort {
     maxPayload: MAX_FRAME_BYTES * 4,
     handleProtocols: (protocols) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   })
+  readonly #watchers = new Set<Watcher>()
   #closed = false
   #soon: Promise<void> | null = null
 
@@ -96,9 +102,26 @@ export class Hubs implements HubPort {
     return new Response(null, { headers: { [UPGRADED]: 'yes' } })
   }
 
+  // oxlint-disable-next-line typescript/require-await -- a throw becomes a rejection, as the port says
+  async watch(sites: readonly SiteRef[], watcher: Watcher): Promise<Watch> {
+    if (this.#closed) throw new FaultError('unavailable', 'The server stops.')
+    if (this.#watchers.size >= MAX_WATCHERS)
+      throw new FaultError('watch.full', `${MAX_WATCHERS} streams and waiting requests are open already.`)
+    const watched = sites.map((site) => this.#site(site).watchers)
+    this.#watchers.add(watcher)
+    for (const watchers of watched) watchers.add(watcher)
+    return {
+      close: () => {
+        this.#watchers.delete(watcher)
+        for (const watchers of watched) watchers.delete(watcher)
+      },
+    }
+  }
+
   /** Ends all sockets, then waits for the turns under way. */
   async close(): Promise<void> {
     this.#closed = true
+    for (const watcher of [...this.#watchers]) watcher.ended()
     for (const { peers } of this.#sites.values()) for (const peer of peers) peer.close(1001, 'the server stops')
     for (const socket of this.#sockets.clients) socket.terminate()
     for (const { hub, alarm } of this.#sites.values()) {
@@ -126,6 +149,7 @@ export class Hubs implements HubPort {
     let entry = this.#sites.get(key)
     if (!entry) {
       const peers = new Set<Peer>()
+      const watchers = new Set<Watcher>()
       const alarm = new TimerAlarm(this.#env, () => void hub.onAlarm())
       const hub = new SiteHub({
         site,
@@ -135,8 +159,11 @@ export class Hubs implements HubPort {
         blobs: this.#blobs,
         peers: () => [...peers],
         log: this.#log,
+        changed: (nodes) => {
+          for (const watcher of watchers) watcher.changed(nodes)
+        },
       })
-      entry = { hub, peers, alarm }
+      entry = { hub, peers, alarm, watchers }
       this.#sites.set(key, entry)
     }
     return entry

@@ -19,6 +19,15 @@ interface Kept {
 /** By which the Worker, which verified the upgrade, tells the object who connects (JSON). Nobody else can reach the object. */
 export const UPGRADE_HEADER = 'ferrule-verified-upgrade'
 
+/** Likewise, that it only wants to be told of commits. */
+export const WATCH_HEADER = 'ferrule-watch'
+/** Tag and attachment of such a socket. */
+const WATCH = 'watch'
+
+function isWatcher(socket: WebSocket): boolean {
+  return socket.deserializeAttachment() === WATCH
+}
+
 class SocketPeer implements Peer {
   readonly #socket: WebSocket
   readonly #id: string
@@ -65,8 +74,11 @@ export class SiteHubObject extends DurableObject<WorkerEnv> {
       env: systemEnv,
       alarm,
       blobs: new BucketBlobs(env.BLOBS),
-      peers: () => ctx.getWebSockets().map((socket) => this.#peer(socket)),
+      peers: () => ctx.getWebSockets().flatMap((socket) => (isWatcher(socket) ? [] : [this.#peer(socket)])),
       log,
+      changed: (nodes) => {
+        for (const socket of ctx.getWebSockets(WATCH)) socket.send(JSON.stringify(nodes))
+      },
     })
   }
 
@@ -74,9 +86,14 @@ export class SiteHubObject extends DurableObject<WorkerEnv> {
     return this.#hub.command(command)
   }
 
-  /** Takes a conductor's upgrade. */
+  /** Takes the upgrade of a conductor, or of the Worker when it watches for somebody. */
   override async fetch(request: Request): Promise<Response> {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
+    if (request.headers.has(WATCH_HEADER)) {
+      this.ctx.acceptWebSocket(server, [WATCH])
+      server.serializeAttachment(WATCH)
+      return new Response(null, { status: 101, webSocket: client })
+    }
     const upgrade = JSON.parse(request.headers.get(UPGRADE_HEADER)!) as UpgradeIdentity
     const { conductor } = upgrade
     this.ctx.acceptWebSocket(server, [conductor])
@@ -86,11 +103,13 @@ export class SiteHubObject extends DurableObject<WorkerEnv> {
   }
 
   override async webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
+    if (isWatcher(socket)) return socket.close(1003, 'nothing is to be said here')
     if (typeof frame !== 'string') return socket.close(1003, 'text frames only')
     return this.#hub.onMessage(this.#peer(socket), frame)
   }
 
   override async webSocketClose(socket: WebSocket): Promise<void> {
+    if (isWatcher(socket)) return
     const peer = this.#peer(socket)
     this.#peers.delete((socket.deserializeAttachment() as Kept).id)
     return this.#hub.onClose(peer)

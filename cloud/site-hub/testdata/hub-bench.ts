@@ -119,6 +119,7 @@ export class HubBench {
       alarm: { set: async (at) => void (this.alarmAt = at) },
       blobs: { put: async (key, value) => void this.blobs.set(key, new TextDecoder().decode(value)) },
       peers: () => [...this.peers],
+      changed: () => undefined,
       log: () => undefined,
     })
   }

@@ -1,0 +1,175 @@
+// The event log (ours): every change of an organisation's nodes, tasks, conductors and sites, in order, by page or as a stream of
+// server-sent events (WHATWG HTML §9.2). 1. A stream reads the rows after the last one it sent whenever a hub says that it committed, and
+// only while its client takes what it sends: nothing is kept in memory for a slow one. 2. It ends by itself, so that a token that was
+// revoked and a site that was added are noticed; a client connects again with Last-Event-ID and misses nothing.
+import type { Env } from '../../shared/env.ts'
+import type { SqlValue, Watcher } from '../ports.ts'
+import { json, type Answer, type Call, type Route } from './call.ts'
+import { findNode } from './nodes/find.ts'
+import { IDENT, invalid, limitOf, NUMBER_MARKER, PAGE, readQuery } from './query.ts'
+
+const FILTERS = ['node', 'site', 'task', 'type'] as const
+const ID = /^\d{1,15}$/
+
+const EVENT = `json_object('id', id, 'at', at, 'type', type, 'site', site, 'node', node, 'task', task, 'actor', actor, 'request_id', request_id, 'body', json(body))`
+
+/** The organisation's event log, in order; a page goes on after the id `marker`. */
+async function events(call: Call): Promise<Answer | Response> {
+  const query = readQuery(call.search, ['limit', 'marker', ...FILTERS])
+  if (call.request.headers.get('accept')?.includes('text/event-stream')) return stream(call, query)
+  const limit = limitOf(query)
+  const marker = query.get('marker') ?? '0'
+  if (!ID.test(marker)) throw invalid('The marker is the id of an event')
+  const { where, args } = await conditions(call, query)
+  const sql = `SELECT count(*), group_concat(j, ','), max(id) FROM (SELECT id, ${EVENT} AS j FROM events WHERE ${where} ORDER BY id LIMIT ?2)`
+  const [row] = await call.sql.all(sql, [Number(marker), limit, ...args])
+  const [count, items, last] = row as [number, string | null, number | null]
+  query.set('limit', String(limit))
+  query.set('marker', String(last))
+  const next =
+    count === limit ? `,"next":${JSON.stringify(`${call.base}/v1/events?${new URLSearchParams([...query])}`)}` : ''
+  return json(`{"events":[${items ?? ''}]${next}}`)
+}
+
+/** Of the filters; ?1 and ?2 are taken. */
+async function conditions(call: Call, query: Map<string, string>): Promise<{ where: string; args: SqlValue[] }> {
+  const args: SqlValue[] = []
+  const where = ['id > ?1']
+  const node = query.get('node')
+  if (node !== undefined) query.set('node', (await findNode(call, node)).uuid)
+  for (const column of FILTERS) {
+    const value = query.get(column)
+    if (value !== undefined) where.push(`${column} = ?${args.push(value) + 2}`)
+  }
+  return { where: where.join(' AND '), args }
+}
+
+/** Events in one write to the client. */
+const STREAM_PAGE = 100
+/** Proxies close what is silent for a minute. */
+const HEARTBEAT_MS = 15_000
+const STREAM_MS = 10 * 60_000
+
+async function stream(call: Call, query: Map<string, string>): Promise<Response> {
+  const asked = call.request.headers.get('last-event-id') ?? query.get('marker')
+  if (asked !== undefined && !ID.test(asked)) throw invalid('Last-Event-ID is the id of an event')
+  const { where, args } = await conditions(call, query)
+  const site = query.get('site')
+  const rows = await call.sql.all(
+    `SELECT id FROM sites${site === undefined ? '' : ' WHERE id = ?'}`,
+    site === undefined ? [] : [site],
+  )
+  const sites = rows.map(([id]) => ({ organisation: call.principal.organisation, site: String(id) }))
+  const news = new News()
+  const watch = await call.ports.hub.watch(sites, news)
+  const sql = `SELECT id, type, ${EVENT} FROM events WHERE ${where} AND id <= ?2 ORDER BY id LIMIT ${STREAM_PAGE}`
+  const last = async () => Number((await call.sql.all('SELECT coalesce(max(id), 0) FROM events'))[0]![0])
+  let cursor = asked === undefined ? await last() : Number(asked)
+  /** What is new, as text; empty when there is nothing. */
+  const read = async (): Promise<string> => {
+    const upTo = await last()
+    const found = await call.sql.all(sql, [cursor, upTo, ...args])
+    const isFull = found.length === STREAM_PAGE
+    cursor = isFull ? Number(found.at(-1)![0]) : Math.max(cursor, upTo)
+    if (isFull) news.changed()
+    return found.map(([id, type, event]) => `id: ${id}\nevent: ${type}\ndata: ${event}\n\n`).join('')
+  }
+  const headers = {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    'X-Accel-Buffering': 'no',
+    'Openstack-Request-Id': call.requestId,
+  }
+  return new Response(
+    streamOf(call.ports.env, news, read, () => watch.close()),
+    { headers },
+  )
+}
+
+function streamOf(env: Env, news: News, read: () => Promise<string>, close: () => void): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  const until = env.now() + STREAM_MS
+  let greeting = 'retry: 1000\n\n'
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const send = (text: string) => controller.enqueue(encoder.encode(text))
+        if (greeting !== '') {
+          send(greeting)
+          greeting = ''
+          return
+        }
+        try {
+          for (;;) {
+            const what = news.isEnded || env.now() >= until ? 'end' : await news.next(env, HEARTBEAT_MS)
+            const text = what === 'changed' ? await read() : what === 'silent' ? ':\n\n' : undefined
+            if (text === undefined) break
+            if (text !== '') return send(text)
+          }
+          close()
+          controller.close()
+        } catch (error) {
+          close()
+          throw error
+        }
+      },
+      cancel() {
+        news.ended()
+        close()
+      },
+    },
+    { highWaterMark: 1 },
+  )
+}
+
+/** Whether something was committed since it was looked at last. It starts as if: there may be a past to catch up with. */
+class News implements Watcher {
+  isEnded = false
+  #isChanged = true
+  #wake: () => void = () => undefined
+
+  changed(): void {
+    this.#isChanged = true
+    this.#wake()
+  }
+
+  ended(): void {
+    this.isEnded = true
+    this.#wake()
+  }
+
+  /** Resolves with what happened, at the latest after `ms`. */
+  async next(env: Env, ms: number): Promise<'changed' | 'silent' | 'end'> {
+    if (!this.#isChanged && !this.isEnded) {
+      await new Promise<void>((done) => {
+        const cancel = env.setTimer(ms, done)
+        this.#wake = () => {
+          cancel()
+          done()
+        }
+      })
+    }
+    if (this.isEnded) return 'end'
+    if (!this.#isChanged) return 'silent'
+    this.#isChanged = false
+    return 'changed'
+  }
+}
+
+export const eventRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/events',
+    stream: true,
+    about: 'The event log in order; with Accept: text/event-stream as a stream that goes on after Last-Event-ID',
+    query: {
+      ...PAGE,
+      marker: { about: 'Id of the last one of the page before', schema: NUMBER_MARKER },
+      node: { about: 'Only of this node (UUID or name)', schema: IDENT },
+      site: 'Only of this site (UUID)',
+      task: 'Only of this task (UUID)',
+      type: 'Only of this type',
+    },
+    run: events,
+  },
+]

@@ -1,0 +1,98 @@
+// A real Ironic out of Debian's packages: API and conductor as processes of their own on loopback, fake hardware, no authentication, SQLite,
+// JSON-RPC between the two. Everything is in one folder, which goes at the end.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync, openSync, closeSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface Ironic {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+const START_TRIES = 600
+
+export async function startIronic(): Promise<Ironic> {
+  const folder = mkdtempSync(join(tmpdir(), 'ferrule-ironic-'))
+  const [api, rpc] = [await freePort(), await freePort()]
+  const config = join(folder, 'ironic.conf')
+  writeFileSync(config, configOf(folder, api, rpc))
+  const made = spawnSync('ironic-dbsync', ['--config-file', config, 'create_schema'], { encoding: 'utf8' })
+  if (made.status !== 0) throw new Error(`ironic-dbsync: ${made.error ?? made.stderr.slice(-2000)}`)
+  const children = ['ironic-conductor', 'ironic-api'].map((name) => start(name, config, folder))
+  const stop = async () => {
+    for (const child of children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue
+      const ended = once(child, 'exit')
+      // Its workers are children of their own.
+      process.kill(-child.pid!, 'SIGKILL')
+      await ended
+    }
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const url = `http://127.0.0.1:${api}`
+  for (let i = 0; i < START_TRIES; i++) {
+    if (await servesDrivers(url)) return { url, stop }
+    await sleep(100)
+  }
+  const logs = ['ironic-conductor', 'ironic-api'].map((name) =>
+    readFileSync(join(folder, `${name}.log`), 'utf8').slice(-2000),
+  )
+  await stop()
+  throw new Error(`Ironic did not start: ${logs.join('\n')}`)
+}
+
+function start(name: string, config: string, folder: string): ChildProcess {
+  const log = openSync(join(folder, `${name}.log`), 'a')
+  const child = spawn(name, ['--config-file', config], { stdio: ['ignore', log, log], detached: true })
+  closeSync(log)
+  return child
+}
+
+async function servesDrivers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/v1/drivers`)
+    return response.ok && (await response.text()).includes('fake-hardware')
+  } catch {
+    return false
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  await new Promise((done) => server.close(done))
+  return port
+}
+
+function configOf(folder: string, api: number, rpc: number): string {
+  const fake = ['bios', 'boot', 'console', 'deploy', 'inspect', 'management', 'power', 'raid', 'rescue', 'vendor']
+  return `[DEFAULT]
+auth_strategy = noauth
+enabled_hardware_types = fake-hardware
+${fake.map((name) => `enabled_${name}_interfaces = fake`).join('\n')}
+enabled_network_interfaces = noop
+enabled_storage_interfaces = noop
+default_network_interface = noop
+rpc_transport = json-rpc
+host = 127.0.0.1
+state_path = ${folder}
+[json_rpc]
+auth_strategy = noauth
+host_ip = 127.0.0.1
+port = ${rpc}
+[database]
+connection = sqlite:///${folder}/ironic.db
+[oslo_concurrency]
+lock_path = ${folder}
+[api]
+host_ip = 127.0.0.1
+port = ${api}
+api_workers = 1
+${['service_catalog', 'inspector', 'neutron', 'glance', 'swift'].map((name) => `[${name}]\nauth_type = none`).join('\n')}
+`
+}

@@ -1,0 +1,159 @@
+// Debian's own `openstack baremetal` drives a fake machine through its life against the development server.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+
+interface Ran {
+  readonly status: number
+  readonly out: string
+  readonly error: string
+}
+
+const home = mkdtempSync(join(tmpdir(), 'ferrule-openstack-'))
+let url = ''
+let stop: () => Promise<void> = async () => undefined
+
+beforeAll(async () => {
+  const server = spawn(process.execPath, ['scripts/tasks/dev.ts', '--port', '0', '--no-auth'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = once(server, 'exit')
+  stop = async () => {
+    server.kill('SIGTERM')
+    await ended
+  }
+  for await (const line of createInterface({ input: server.stdout })) {
+    url = /^ready (\S+)/.exec(line)?.[1] ?? ''
+    if (url !== '') return
+  }
+  throw new Error('the development server ended before it was ready')
+}, 60_000)
+afterAll(async () => {
+  await stop()
+  rmSync(home, { recursive: true, force: true })
+})
+
+/** Each line is a command of `openstack baremetal`; the first that fails ends the test with what it said. */
+async function baremetal(commands: readonly string[], more: readonly string[] = []): Promise<Ran[]> {
+  const common = ['--os-auth-type', 'none', '--os-endpoint', url, ...more, 'baremetal']
+  const lists = commands.map((command) => [...common, ...command.split(' ')])
+  // Debian's Python, whose packages they are. The client keeps the microversion that it negotiated in its home folder.
+  const child = spawn('/usr/bin/python3', [join(import.meta.dirname, 'testdata/run-client.py')], {
+    env: { PATH: process.env['PATH'], HOME: home },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  let [out, error] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text) => (out += text))
+  child.stderr.setEncoding('utf8').on('data', (text) => (error += text))
+  child.stdin.end(JSON.stringify(lists))
+  await once(child, 'close')
+  const ran = out.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Ran) // prettier-ignore
+  if (ran.length !== commands.length) throw new Error(`the client ran ${ran.length} of ${commands.length}: ${error}`)
+  return ran
+}
+
+async function succeed(commands: readonly string[], more?: readonly string[]): Promise<string[]> {
+  const ran = await baremetal(commands, more)
+  ran.forEach(({ status, error }, i) =>
+    expect([commands[i], status, error]).toEqual([commands[i], 0, expect.anything()]),
+  )
+  return ran.map(({ out }) => out)
+}
+
+it(
+  'a node is enrolled, deployed, operated, undeployed and deleted by the openstack client',
+  { timeout: 300_000 },
+  async () => {
+    const json = '-f json'
+    const uuid = JSON.parse((await succeed([`node create --driver fake-hardware --name n1 --resource-class gold --property cpus=8 ${json}`]))[0]!).uuid // prettier-ignore
+    const out = await succeed([
+      `port create --node ${uuid} 52:54:00:00:00:09 ${json}`,
+      'node manage n1 --wait 30',
+      'node provide n1 --wait 30',
+      'node deploy n1 --wait 30',
+      `node show n1 ${json}`,
+      `node list --long --driver fake-hardware --provision-state active --resource-class gold --no-maintenance ${json}`,
+      `node list --provision-state available ${json}`,
+      `node list --fields uuid name power_state --sort name:desc ${json}`,
+      'node power off n1 --power-timeout 30',
+    ])
+    const port = JSON.parse(out[0]!)
+    expect([port.address, port.node_uuid]).toEqual(['52:54:00:00:00:09', uuid])
+    expect(JSON.parse(out[4]!)).toMatchObject({
+      uuid,
+      provision_state: 'active',
+      properties: { cpus: 8 },
+      last_error: null,
+    })
+    expect(JSON.parse(out[5]!)).toMatchObject([{ UUID: uuid, 'Provisioning State': 'active' }])
+    expect(JSON.parse(out[6]!)).toEqual([])
+    expect(Object.keys(JSON.parse(out[7]!)[0]).sort()).toEqual(['Name', 'Power State', 'UUID'])
+
+    await power('power off')
+    await succeed(['node power on n1'])
+    await power('power on')
+    await succeed(['node reboot n1'])
+    await power('power on')
+    const later = await succeed([
+      'node maintenance set n1 --reason broken-fan',
+      `node show n1 --fields maintenance maintenance_reason ${json}`,
+      'node maintenance unset n1',
+      'node boot device set n1 pxe --persistent',
+      `node boot device show n1 ${json}`,
+      `node boot device show n1 --supported ${json}`,
+      `node validate n1 ${json}`,
+      'node set n1 --extra rack=7 --description moved',
+      'node unset n1 --extra rack',
+      `node show n1 --fields extra description ${json}`,
+      `port list --node n1 ${json}`,
+      `driver list ${json}`,
+      `driver show fake-hardware ${json}`,
+      `driver property list fake-hardware ${json}`,
+      `conductor list ${json}`,
+    ])
+    const parsed = (i: number) => JSON.parse(later[i]!)
+    expect(parsed(1)).toEqual({ maintenance: true, maintenance_reason: 'broken-fan' })
+    expect(parsed(4)).toEqual({ boot_device: 'pxe', persistent: true })
+    expect(parsed(6)).toContainEqual({ Interface: 'power', Result: true, Reason: '' })
+    expect(parsed(9)).toEqual({ extra: {}, description: 'moved' })
+    expect(parsed(10)).toMatchObject([{ Address: '52:54:00:00:00:09' }])
+    expect(parsed(11)).toContainEqual(expect.objectContaining({ 'Supported driver(s)': 'fake-hardware' }))
+    expect(parsed(14)).toMatchObject([{ Alive: true }])
+    await succeed(['node undeploy n1 --wait 30', 'node delete n1'])
+    expect(JSON.parse((await succeed([`node list ${json}`]))[0]!)).toEqual([])
+  },
+)
+
+it('versions are negotiated, and what is refused is told in words', { timeout: 300_000 }, async () => {
+  const version = (text: string) => ['--os-baremetal-api-version', text]
+  const command = 'node create --driver fake-hardware --name n2 -f json'
+  expect(JSON.parse((await succeed([command], version('latest')))[0]!)).toHaveProperty('lessee')
+  const old = JSON.parse((await succeed(['node show n2 -f json'], version('1.9')))[0]!)
+  expect([old.name, old.lessee]).toEqual(['n2', undefined])
+  const refused = await baremetal(['node show absent', 'node deploy n2', command, 'node create --driver zzz'])
+  const said = refused.map(({ status, out, error }) => [status, `${out}${error}`] as const)
+  for (const [i, words] of [
+    'absent could not be found',
+    'while it is in state "enroll"',
+    'already exists',
+    'No valid host was found',
+  ].entries())
+    // prettier-ignore
+    expect(said[i]).toEqual([1, expect.stringContaining(words)])
+  await succeed(['node delete n2'])
+})
+
+async function power(wanted: string): Promise<void> {
+  let seen = ''
+  for (let i = 0; i < 200; i++) {
+    const node = (await (await fetch(`${url}/v1/nodes/n1`, { headers: { 'X-OpenStack-Ironic-API-Version': 'latest' } })).json()) as { power_state: string; target_power_state: string | null } // prettier-ignore
+    seen = JSON.stringify([node.power_state, node.target_power_state])
+    if (node.power_state === wanted && node.target_power_state === null) return
+    await new Promise((done) => setTimeout(done, 50))
+  }
+  throw new Error(`the power is ${seen}, not ${wanted}`)
+}
