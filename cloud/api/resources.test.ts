@@ -123,7 +123,6 @@ describe.each(RESOURCES.map((resource) => [resource.path, resource] as const))('
     )
     for (const patch of [
       { a: 1 },
-      [],
       [{ op: 'test', path: '/extra', value: 1 }],
       [{ op: 'replace', path: '/uuid', value: absent }],
       [{ op: 'add', path: '/zzz', value: 1 }],
