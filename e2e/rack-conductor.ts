@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { endProcess } from '../lab/end-process.ts'
 import type { Host } from '../lab/host.ts'
 
 const MAIN = join(import.meta.dirname, '../site-conductor/main.ts')
@@ -65,13 +66,11 @@ export class RackConductor {
     return this.#process?.exitCode ?? null
   }
 
-  /** Resolves when it has ended; at once when it is not running. */
+  /** Resolves when it has ended; at once when it is not running. One that a SIGTERM does not end is killed. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#process
     this.#process = undefined
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    child.kill(signal)
-    await once(child, 'exit')
+    if (child !== undefined) await endProcess(child, signal)
   }
 
   #spawn(args: readonly string[], stdio: ('ignore' | 'pipe' | WriteStream)[]): ChildProcess {

@@ -98,7 +98,7 @@ async function tell({ name, mac, bmc, machine, console, powerLog }: RackMachine)
   const { last_error: lastError } = await rest('deploy failed')
   const onAfterFailure = machine.isOn
   await bootFromNetwork('power on')
-  await until('network boot after the failure', async () => (await localBoots()) === 1)
+  await until('network boot after the failure', async () => (await localBoots()) >= 1)
   await deploy(image.sha256)
   await rest('active')
   await until('deployed system', () => count(/FERRULE-OS-UP/) === 1)

@@ -1,9 +1,9 @@
 // Another host of the rack: a name and a network namespace of its own with a cable to each network that it is given an address on. What runs there shares
 // no port and no loopback with the conductor or with another host. It ends with the rack, or with close().
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endProcess } from './end-process.ts'
 import { run } from './run.ts'
 
 /** The rack's networks; see network.ts. */
@@ -38,8 +38,7 @@ export async function addHost(name: string, addresses: Partial<Record<HostNetwor
   return {
     enter,
     async close() {
-      holder.kill('SIGKILL')
-      await once(holder, 'exit')
+      await endProcess(holder)
     },
   }
 }

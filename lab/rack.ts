@@ -11,6 +11,7 @@ import { startPyghmi } from './bmc/pyghmi.ts'
 import { followConsole } from './console.ts'
 import type { Console } from './console.ts'
 import { requirePackages } from './debian-packages.ts'
+import { endProcess } from './end-process.ts'
 import { buildTinyImage } from './images/tiny.ts'
 import { Machine } from './machine.ts'
 import type { PowerEvent } from './machine.ts'
@@ -106,7 +107,7 @@ export class Rack {
   /** Cuts all power and ends the BMCs. The network goes with the namespaces. */
   async down(): Promise<void> {
     await Promise.all(this.machines.map(({ machine }) => machine.close()))
-    await Promise.all(this.#processes.map(endProcess))
+    await Promise.all(this.#processes.map((child) => endProcess(child)))
     this.router?.stop()
   }
 }
@@ -188,12 +189,6 @@ async function bmcAnswers({ name, bmc }: RackMachine, child: ChildProcess): Prom
   } finally {
     socket.close()
   }
-}
-
-async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  child.kill('SIGKILL')
-  await once(child, 'exit')
 }
 
 // node lab/rack.ts up …

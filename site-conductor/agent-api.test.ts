@@ -35,7 +35,9 @@ beforeEach(async () => {
 })
 afterEach(() => api.close())
 
-function expectNode(more: { node?: string; macs?: string[]; shown?: boolean; call?: AgentCall } = {}) {
+function expectNode(
+  more: { node?: string; macs?: string[]; shown?: boolean; call?: AgentCall; onCall?: () => Promise<void> } = {},
+) {
   agents.expect({
     node: NODE,
     macs: [MAC],
@@ -45,6 +47,7 @@ function expectNode(more: { node?: string; macs?: string[]; shown?: boolean; cal
     shown: false,
     onShown: async () => void shown++,
     onScript: async () => {},
+    onCall: async () => {},
     ...more,
   })
 }
@@ -170,11 +173,39 @@ test('somebody who asks without end is told to stop', async () => {
   expect(new Set(answers.slice(60))).toEqual(new Set([429]))
 })
 
-test('an agent that asks who it is after the token was given out is remembered: the machine may have started again', async () => {
+test('a machine that asks again counts as started again until its agent is heard of: Ironic’s own asks twice', async () => {
   expectNode()
   expect(agents.cameAgain(NODE)).toBe(false)
   await client().lookup({ addresses: [MAC] })
   expect(agents.cameAgain(NODE)).toBe(false)
   await client().lookup({ addresses: [MAC] })
   expect(agents.cameAgain(NODE)).toBe(true)
+  agents.answered(NODE)
+  expect(agents.cameAgain(NODE)).toBe(false)
+  await client().lookup({ addresses: [MAC] })
+  expect(agents.cameAgain(NODE)).toBe(true)
+  await client().heartbeat(NODE, heartbeat())
+  expect(agents.cameAgain(NODE)).toBe(false)
+})
+
+test('somebody else on the network who asks for a node does not make it look as if it had started again', async () => {
+  expectNode()
+  await agents.showToken(NODE, '192.0.2.9')
+  expect(await agents.showToken(NODE, '192.0.2.66')).toBeUndefined()
+  expect(agents.cameAgain(NODE)).toBe(false)
+  expect(await agents.showToken(NODE, '192.0.2.9')).toBeUndefined()
+  expect(agents.cameAgain(NODE)).toBe(true)
+})
+
+test('a first heartbeat that cannot be put on record is not accepted, and the next one is', async () => {
+  let broken = true
+  const onCall = async () => {
+    if (broken) throw new Error('no disk')
+  }
+  expectNode({ onCall })
+  await expect(client().heartbeat(NODE, heartbeat())).rejects.toThrow('500')
+  expect(agents.callCount(NODE)).toBe(0)
+  broken = false
+  await client().heartbeat(NODE, heartbeat())
+  expect(agents.callCount(NODE)).toBe(1)
 })

@@ -112,16 +112,19 @@ async function route(options: AgentApiOptions, request: IncomingMessage, respons
     response.writeHead(200, { 'content-type': 'application/x-pem-file' }).end(options.ca)
     return
   }
-  if (path === '/v1/lookup') return answer(response, 200, await lookup(options.agents, url.searchParams))
+  if (path === '/v1/lookup') {
+    const from = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '').replace(/%.*$/, '')
+    return answer(response, 200, await lookup(options.agents, url.searchParams, from))
+  }
   throw new Refusal(404, 'not found')
 }
 
-async function lookup(agents: Agents, parameters: URLSearchParams): Promise<unknown> {
+async function lookup(agents: Agents, parameters: URLSearchParams, from: string): Promise<unknown> {
   const query = lookupQuerySchema.safeParse(Object.fromEntries(parameters))
   if (!query.success) throw new Refusal(400, 'addresses or node_uuid is required')
   const expected = agents.find(query.data)
   if (expected === undefined) throw new Refusal(404, 'no node with these addresses is being booted')
-  const token = await agents.showToken(expected.node)
+  const token = await agents.showToken(expected.node, from)
   const { node: uuid, properties, instanceInfo } = expected
   return {
     node: { uuid, properties, instance_info: instanceInfo, driver_internal_info: {} },
@@ -143,7 +146,7 @@ async function onHeartbeat(agents: Agents, node: string, body: unknown): Promise
   const { callback_url: url, agent_token: token, agent_version: version, agent_verify_ca: certificate } = parsed.data
   if (!url.startsWith('https://') || certificate === undefined)
     throw new Refusal(400, 'an agent must offer https and its certificate')
-  const heard = agents.heard(node.toLowerCase(), token, { url, version, certificate })
+  const heard = await agents.heard(node.toLowerCase(), token, { url, version, certificate })
   if (heard === 'unknown') throw new Refusal(404, 'no such node is being booted')
   if (heard === 'wrong token') throw new Refusal(400, 'agent_token is not that of this boot')
   if (heard === 'changed') throw new Refusal(400, 'callback_url and certificate do not change during a boot')

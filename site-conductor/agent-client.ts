@@ -87,6 +87,8 @@ export interface AgentConnection {
   readonly heartbeats: Heartbeats
   /** Asked while the agent is silent: what else says that it will not come back, as a sentence; undefined when nothing does. */
   readonly whyGone?: () => Promise<string | undefined>
+  /** Called with each answer of the agent. */
+  readonly onAnswer?: () => void
 }
 
 /** The agent calls as soon as a command has ended; polling alone would notice a second later. */
@@ -131,6 +133,17 @@ export async function runningCommand(agent: AgentConnection, name: string): Prom
   const { commands } = commandListSchema.parse(await request(agent, 'GET', '/v1/commands/'))
   const last = commands.at(-1)
   return last?.command_name === shortName(name) && last.command_status === 'RUNNING' ? last : undefined
+}
+
+/** Ends the command under way when its key begins with `key`, and waits for that. */
+export async function abortCommand(agent: AgentConnection, key: string): Promise<void> {
+  const { commands } = commandListSchema.parse(await request(agent, 'GET', '/v1/commands/'))
+  const ours = commands.find((each) => each.command_status === 'RUNNING' && each.key?.startsWith(key))
+  if (ours === undefined) return
+  await request(agent, 'DELETE', `/v1/commands/${encodeURIComponent(ours.id)}`)
+  await waitForCommand(agent, ours).catch((error: unknown) => {
+    if (!(error instanceof FaultError) || error.fault.code !== 'agent.command') throw error
+  })
 }
 
 /**
@@ -252,10 +265,15 @@ function shortName(name: string): string {
 }
 
 /** One request. A body is made, and `before` asked, when the secured connection is there. */
-function request(agent: AgentConnection, method: 'GET' | 'POST', path: string, body?: () => string): Promise<unknown> {
+function request(
+  agent: AgentConnection,
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  body?: () => string,
+): Promise<unknown> {
   const url = new URL(path, agent.url)
   url.searchParams.set('agent_token', agent.token)
-  const timeoutMs = method === 'GET' ? QUESTION_TIMEOUT_MS : REQUEST_TIMEOUT_MS
+  const timeoutMs = method === 'POST' ? REQUEST_TIMEOUT_MS : QUESTION_TIMEOUT_MS
   return new Promise((resolve, reject) => {
     const outgoing = https.request(url, {
       method,
@@ -281,6 +299,7 @@ function request(agent: AgentConnection, method: 'GET' | 'POST', path: string, b
     outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)))
     outgoing.on('error', (error) => reject(agent.signal.aborted ? agent.signal.reason : new Unreachable(error.message)))
     outgoing.on('response', (response) => {
+      agent.onAnswer?.()
       const parts: Buffer[] = []
       let bytes = 0
       response.on('data', (part: Buffer) => {

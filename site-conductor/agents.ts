@@ -24,6 +24,8 @@ export interface Expected {
   readonly onShown: () => Promise<void>
   /** The machine has loaded what goes on by itself until its agent runs. */
   readonly onScript: () => Promise<void>
+  /** Resolves when the first heartbeat is on record; it is accepted only then, so that a successor need not wait for the next one. */
+  readonly onCall: (call: AgentCall) => Promise<void>
   /** What an earlier run heard of this agent. */
   readonly call?: AgentCall | undefined
 }
@@ -42,10 +44,19 @@ const LOADED = new Set(['tftp', 'http-loader', 'ipxe-script', 'kernel', 'ramdisk
 interface Entry extends Expected {
   shown: boolean
   call?: AgentCall | undefined
+  /** The one whose address and certificate count for this boot, and that it is on record. */
+  first: AgentCall | undefined
+  recorded: Promise<void> | undefined
   /** Heartbeats so far. */
   calls: number
-  /** Somebody asked for the token after it was given out, or for the files of this boot after its agent had called. */
+  /** Where the token went, as far as this process knows. */
+  shownTo: string | undefined
+  /**
+   * The same machine asked for the token after it was given out, or for the files of this boot after its agent had called, and nothing was heard of
+   * that agent since.
+   */
   cameAgain: boolean
+  readonly onAskedAgain: Set<() => void>
   lastSeen?: Seen
   readonly listeners: Set<(call: AgentCall) => void>
 }
@@ -58,7 +69,16 @@ export class Agents {
   /** Expecting the same boot again changes nothing. */
   expect(expected: Expected): void {
     if (this.#byNode.get(expected.node)?.token === expected.token) return
-    this.#byNode.set(expected.node, { ...expected, calls: 0, cameAgain: false, listeners: new Set() })
+    this.#byNode.set(expected.node, {
+      ...expected,
+      first: expected.call,
+      recorded: expected.call && Promise.resolve(),
+      calls: 0,
+      shownTo: undefined,
+      cameAgain: false,
+      onAskedAgain: new Set(),
+      listeners: new Set(),
+    })
   }
 
   forget(node: string): void {
@@ -88,13 +108,20 @@ export class Agents {
     return this.#byNode.get(node)?.lastSeen
   }
 
-  /** The token, the first time; undefined afterwards. */
-  async showToken(node: string): Promise<string | undefined> {
+  /** The token, the first time; undefined afterwards. `from`: the address that asks. */
+  async showToken(node: string, from: string): Promise<string | undefined> {
     const entry = this.#byNode.get(node)
     if (entry === undefined) return undefined
-    entry.cameAgain ||= entry.shown
-    if (entry.shown) return undefined
+    if (entry.shown) {
+      // A machine that starts again has the address that it had. Another one that asks says nothing about this machine.
+      if (from === (entry.shownTo ?? addressOf(entry.first))) {
+        entry.cameAgain = true
+        for (const tell of entry.onAskedAgain) tell()
+      }
+      return undefined
+    }
     entry.shown = true
+    entry.shownTo = from
     this.saw(node, 'agent.lookup')
     await entry.onShown()
     return entry.token
@@ -106,31 +133,59 @@ export class Agents {
   }
 
   /**
-   * Did the machine load its ramdisk again, or another agent of the boot ask who it is? Beside an agent that is silent this means that the
-   * machine started again. Alone it means nothing: anybody on the network can ask.
+   * Did the machine load its ramdisk again, or ask who it is, and nothing was heard of its agent since? Beside an agent that is silent this means
+   * that the machine started again. Ironic's own agent asks a second time in the middle of its work, but then it goes on answering.
    */
   cameAgain(node: string): boolean {
     return this.#byNode.get(node)?.cameAgain ?? false
   }
 
+  /** The agent that has called answered a question just now. */
+  answered(node: string): void {
+    const entry = this.#byNode.get(node)
+    if (entry !== undefined) entry.cameAgain = false
+  }
+
   /** A heartbeat. The address and certificate of an agent do not change during a boot. */
-  heard(node: string, token: string, call: AgentCall): Heard {
+  async heard(node: string, token: string, call: AgentCall): Promise<Heard> {
     const entry = this.#byNode.get(node)
     if (entry === undefined) return 'unknown'
     if (!same(token, entry.token)) return 'wrong token'
-    if (entry.call !== undefined && (entry.call.url !== call.url || entry.call.certificate !== call.certificate))
-      return 'changed'
+    const first = (entry.first ??= call)
+    if (first.url !== call.url || first.certificate !== call.certificate) return 'changed'
+    entry.recorded ??= entry.onCall(call).catch((error: unknown) => {
+      entry.first = entry.recorded = undefined
+      throw error
+    })
+    await entry.recorded
     entry.call = call
     entry.calls++
+    entry.cameAgain = false
     for (const tell of entry.listeners) tell(call)
     return 'heard'
   }
 
-  /** The first heartbeat of `node`'s boot, also when it has been already. Rejects with the signal's reason. */
-  async firstCall(node: string, signal: AbortSignal): Promise<AgentCall> {
+  /**
+   * The first heartbeat of `node`'s boot, also when it has been already. Undefined when none can come any more: the machine started again after
+   * its agent had got the token. Rejects with the signal's reason.
+   */
+  async firstCall(node: string, signal: AbortSignal): Promise<AgentCall | undefined> {
     const entry = this.#byNode.get(node)
     if (entry === undefined) throw new Error(`no agent is expected at node ${node}`)
-    return entry.call ?? (await nextCall(entry, signal))
+    if (entry.call !== undefined) return entry.call
+    if (entry.cameAgain) return undefined
+    const over = new AbortController()
+    const vain = Promise.withResolvers<undefined>()
+    const tell = () => vain.resolve(undefined)
+    entry.onAskedAgain.add(tell)
+    const heard = nextCall(entry, AbortSignal.any([signal, over.signal]))
+    try {
+      return await Promise.race([heard, vain.promise])
+    } finally {
+      entry.onAskedAgain.delete(tell)
+      over.abort(new Error('nobody waits for the first call any more'))
+      heard.catch(() => {})
+    }
   }
 
   /** Heartbeats of `node`'s boot so far: what `callAfter` counts from. */
@@ -165,6 +220,10 @@ async function nextCall(entry: Entry, signal: AbortSignal): Promise<AgentCall> {
     entry.listeners.add(tell)
     signal.addEventListener('abort', abort, { once: true })
   })
+}
+
+function addressOf(call: AgentCall | undefined): string | undefined {
+  return URL.parse(call?.url ?? '')?.hostname.replace(/^\[|\]$/g, '')
 }
 
 function same(a: string, b: string): boolean {

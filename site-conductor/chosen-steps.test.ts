@@ -74,13 +74,18 @@ test('`wait` without seconds ends with the agent’s next call, and not before',
   const { agents } = context.site
   expect(agents).toBeInstanceOf(Agents)
   const expected = { node, macs: [], token: 'token', properties: {}, instanceInfo: {}, shown: false }
-  agents.expect({ ...expected, onShown: async () => undefined, onScript: async () => undefined })
+  agents.expect({
+    ...expected,
+    onShown: async () => undefined,
+    onScript: async () => undefined,
+    onCall: async () => undefined,
+  })
   const call = { url: 'https://agent', version: '1', certificate: 'PEM' }
-  agents.heard(node, 'token', call)
+  await agents.heard(node, 'token', call)
   let isOver = false
   const waiting = reservedSteps['wait']!(context).then(() => void (isOver = true))
   await new Promise((resolve) => setImmediate(resolve))
   expect(isOver).toBe(false)
-  agents.heard(node, 'token', call)
+  await agents.heard(node, 'token', call)
   await waiting
 })

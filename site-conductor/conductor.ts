@@ -4,7 +4,7 @@ import { type Env, systemEnv } from '../shared/env.ts'
 import { uuidv7 } from '../shared/ids.ts'
 import type { ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
-import { inWords, type StageEvent } from './boot/timeline.ts'
+import { goesOnByItself, inWords, type StageEvent } from './boot/timeline.ts'
 import type { Resident } from './boot/services.ts'
 import { blobs } from './blobs.ts'
 import { ImageCache } from './deploy/image-cache.ts'
@@ -127,11 +127,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     ended: (node) => poll.taskEnded(node),
     broken: fail,
   })
-  function onBootStage({ node, stage, ...body }: StageEvent): void {
+  function onBootStage(event: StageEvent): void {
+    const { node, stage, ...body } = event
     agents.saw(node, stage, inWords({ stage, ...body }))
     // What is not on record when this process ends is done again: the boot.
-    if ((stage === 'ipxe-script' || stage === 'ramdisk') && body.outcome === 'complete')
-      agents.scriptFetched(node).catch(() => {})
+    if (goesOnByItself(event)) agents.scriptFetched(node).catch(() => {})
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   /** A granted node that nothing is done with: its firmware is told to boot from the disk. While a task runs, only its steps say what boots. */

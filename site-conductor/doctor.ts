@@ -1,17 +1,22 @@
 // `ferrule-conductor doctor`: looks for what keeps a conductor from working. Each finding says what to do. Changes nothing.
 import { access, constants, stat } from 'node:fs/promises'
+import { FaultError } from '../shared/faults.ts'
 import { MAX_CLOCK_SKEW_MS } from '../shared/upgrade.ts'
 import type { Config } from './config.ts'
+import { runQemuImg } from './deploy/qemu-img.ts'
 import { folder } from './disk.ts'
 import { readIdentity, readSite } from './identity.ts'
 import { loadDrivers } from './load-drivers.ts'
 
 const CLOUD_TIMEOUT_MS = 10_000
+const QEMU_TIMEOUT_MS = 10_000
 
 interface Finding {
   readonly what: string
   /** undefined: well. */
   readonly wrong?: string
+  /** What is wrong matters only to whoever wants this. */
+  readonly isOptional?: boolean
 }
 
 /** Prints one line per check; true when all is well. */
@@ -22,9 +27,11 @@ export async function examine(config: Config, out: (text: string) => void): Prom
     await cloud(config),
     await drivers(config),
     ...(await boot(config)),
+    await iscsi(),
   ]
-  for (const { what, wrong } of findings) out(wrong === undefined ? `ok     ${what}` : `WRONG  ${what}: ${wrong}`)
-  return findings.every(({ wrong }) => wrong === undefined)
+  for (const { what, wrong, isOptional } of findings)
+    out(wrong === undefined ? `ok     ${what}` : `${isOptional ? 'note  ' : 'WRONG '} ${what}: ${wrong}`)
+  return findings.every(({ wrong, isOptional }) => wrong === undefined || isOptional)
 }
 
 async function check(what: string, run: () => Promise<string | undefined>): Promise<Finding> {
@@ -70,9 +77,23 @@ function drivers(config: Config): Promise<Finding> {
   })
 }
 
+/** Asks for a disk where nobody is: an answer other than "nobody" says that qemu-img, or what it needs for this, is missing. */
+async function iscsi(): Promise<Finding> {
+  const nobody = 'driver=iscsi,transport=tcp,portal=127.0.0.1:1,target=iqn.2008-10.org.openstack:nobody,lun=1'
+  const found = await check('deploy interface iscsi', async () => {
+    const asked = runQemuImg({ args: ['info', '--image-opts', nobody], signal: AbortSignal.timeout(QEMU_TIMEOUT_MS) })
+    const error = await asked.catch((reason: unknown) => reason)
+    if (!(error instanceof FaultError) || error.fault.code !== 'driver.unsupported') return undefined
+    return `${error.fault.message}; ${error.fault.hint ?? ''}`
+  })
+  return { ...found, isOptional: true }
+}
+
 async function boot(config: Config): Promise<Finding[]> {
   if (!config.boot) return []
+  const { loaderGrub, loaderPxelinux, loaderLdlinux } = config
   const files = [config.deployKernel, config.deployRamdisk, config.loaderBios, config.loaderUefi]
+  files.push(...[loaderGrub, loaderPxelinux, loaderLdlinux].filter((file) => file !== undefined))
   return [
     await check('address on the provisioning network', async () =>
       config.address === undefined ? 'set "address"' : undefined,

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { systemEnv } from '../shared/env.ts'
 import { newToken } from '../shared/ids.ts'
 import { fingerprint, newSiteKey } from '../shared/sealing.ts'
@@ -217,4 +217,18 @@ test('doctor names what is wrong and how to mend it', async () => {
   expect(await run(`doctor --data-dir ${dataDir} --drivers fake-hardware,nope`, given)).toBe(EXIT.failed)
   expect(out.join('\n')).toMatch(/WRONG {2}enrolment.*enroll/)
   expect(out.join('\n')).toMatch(/WRONG {2}drivers.*nope cannot be loaded/)
+})
+
+test('doctor says what a conductor needs to write over iSCSI, and that it need not', async () => {
+  const { given, out } = terminal()
+  vi.stubEnv('PATH', dataDir)
+  await run(`doctor --data-dir ${dataDir} --drivers fake-hardware`, given)
+  vi.unstubAllEnvs()
+  expect(out.join('\n')).toMatch(/^note {3}deploy interface iscsi: .*apt-get install qemu-utils qemu-block-extra/m)
+})
+
+test('doctor looks for the loaders of boot interface pxe where they are configured', async () => {
+  const { given, out } = terminal()
+  await run(`doctor --data-dir ${dataDir} --drivers fake-hardware --loader-grub /nowhere/grubx64.efi`, given)
+  expect(out.join('\n')).toMatch(/^WRONG {2}\/nowhere\/grubx64.efi: ENOENT/m)
 })

@@ -12,6 +12,8 @@ import { resources, sealing, type Site, type SiteBoot } from './site.ts'
 export interface FakeContext extends StepContext {
   /** How often the last-moment check was asked. */
   checks: number
+  /** How often the step's limit began anew. */
+  limits: number
   /** When true the check refuses. */
   refused: boolean
   readonly notes: { stage: string; body: Record<string, unknown> }[]
@@ -51,6 +53,8 @@ export async function fakeContext(driver: Driver, options: FakeContextOptions): 
     node,
     driverInfo: await openDriverInfo(driver, node, site),
     checks: 0,
+    limits: 0,
+    limitFromNow: () => void context.limits++,
     refused: false,
     before() {
       context.checks++

@@ -164,7 +164,8 @@ export class Run {
       const act = implementation?.steps?.[step.step] ?? reservedSteps[step.step]
       if (act === undefined)
         throw new FaultError('driver.unsupported', `driver ${this.#driver.name} has no step ${nameOf(step)}`)
-      const work = async (signal: AbortSignal) => act(await this.#contextOf(step, signal, fence))
+      const work = async (signal: AbortSignal, again: () => void) =>
+        act(await this.#contextOf(step, signal, fence, again))
       const done = (await bounded(this.#options.env, limit, outer, work)) ?? {}
       if (done.value !== undefined) this.#value = done.value
       if (step.waits) await this.#report('resumed')
@@ -191,14 +192,14 @@ export class Run {
     })
   }
 
-  async #contextOf(step: Step, signal: AbortSignal, fence?: Fence): Promise<StepContext> {
+  async #contextOf(step: Step, signal: AbortSignal, fence?: Fence, again = () => {}): Promise<StepContext> {
     const { task, authority } = this
     const log = this.#log.with({ step: nameOf(step) })
     const [context, keep] = [
       () => this.#context,
       (kept: Record<string, unknown>) => this.#report('kept', { context: kept }),
     ]
-    const running = { ...this.#options, log, driver: this.#driver, task, authority, context, keep }
+    const running = { ...this.#options, log, driver: this.#driver, task, authority, context, keep, limitFromNow: again }
     return await stepContext(running, step, signal, fence)
   }
 

@@ -54,6 +54,7 @@ test('an agent that has only its kernel arguments finds the conductor and trusts
       shown: false,
       onShown: async () => {},
       onScript: async () => {},
+      onCall: async () => {},
     })
     boot.site.door.admit({
       node,

@@ -15,6 +15,7 @@ export interface Running extends Pick<RunOptions, 'env' | 'site' | 'note'> {
   /** task.context with everything that steps added since. */
   readonly context: () => Readonly<Record<string, unknown>>
   readonly keep: StepContext['keep']
+  readonly limitFromNow: () => void
 }
 
 export async function stepContext(
@@ -23,7 +24,7 @@ export async function stepContext(
   signal: AbortSignal,
   fence: Fence | undefined,
 ): Promise<StepContext> {
-  const { env, site, note, log, driver, task, authority, context, keep } = running
+  const { env, site, note, log, driver, task, authority, context, keep, limitFromNow } = running
   const node = authority.hold.grant
   return {
     node,
@@ -46,6 +47,7 @@ export async function stepContext(
     },
     args: step.args,
     fence,
+    limitFromNow,
     keep,
   }
 }

@@ -36,29 +36,38 @@ export async function sleepOr(
 
 /**
  * Runs `work` for at most `ms`. Its signal aborts at the time limit and with `outer`, and then the answer is that reason at once,
- * even when `work` is deaf to its signal.
+ * even when `work` is deaf to its signal. `again` lets the limit begin anew: what is waited for has its own.
  */
 export async function bounded<T>(
   env: Env,
   limit: { ms: number; what: string },
   outer: AbortSignal,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, again: () => void) => Promise<T>,
 ): Promise<T> {
   const inner = new AbortController()
   const follow = () => inner.abort(outer.reason)
   if (outer.aborted) follow()
   outer.addEventListener('abort', follow, { once: true })
-  const stop = env.setTimer(limit.ms, () => {
-    inner.abort(new FaultError('timeout', `${limit.what} took longer than ${Math.round(limit.ms / 1000)} s`))
-  })
+  const begin = () =>
+    env.setTimer(limit.ms, () => {
+      inner.abort(new FaultError('timeout', `${limit.what} took longer than ${Math.round(limit.ms / 1000)} s`))
+    })
+  let stop = begin()
+  let isOver = false
+  const again = () => {
+    if (isOver) return
+    stop()
+    stop = begin()
+  }
   const ended = new Promise<never>((_, reject) => {
     if (inner.signal.aborted) return reject(asError(inner.signal.reason))
     inner.signal.addEventListener('abort', () => reject(asError(inner.signal.reason)), { once: true })
   })
   try {
     inner.signal.throwIfAborted()
-    return await Promise.race([work(inner.signal), ended])
+    return await Promise.race([work(inner.signal, again), ended])
   } finally {
+    isOver = true
     stop()
     outer.removeEventListener('abort', follow)
     ended.catch(() => {})

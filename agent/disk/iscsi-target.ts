@@ -1,5 +1,6 @@
 // One disk at a time as an iSCSI target (RFC 7143), by Debian's tgtd. 1. A target is made whole before any initiator may log in: account first, then
 // the disk, then the address that is let in. 2. A new export ends the one before it, with its sessions. 3. After stop() nobody can write.
+// 4. An export whose tgtd is gone is no export any more.
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,6 +19,8 @@ export interface IscsiExport {
   readonly chap?: { readonly username: string; readonly secret: string } | undefined
   /** The one address that may log in; undefined: any. */
   readonly initiator?: string | undefined
+  /** Called once, when the export has ended: by stop(), by a later export, or because its server is gone. */
+  readonly onEnd?: (why: string) => void
 }
 
 export interface IscsiTargetOptions {
@@ -73,7 +76,10 @@ export class IscsiTarget {
     })
     let failure: string | undefined
     child.once('error', (error) => (failure = error.message))
-    child.once('exit', (code, by) => (failure ??= `tgtd ended with ${code ?? by}: ${said.trim()}`))
+    child.once('exit', (code, by) => {
+      failure ??= `tgtd ended with ${code ?? by}: ${said.trim()}`
+      if (this.#child === child) this.#end(failure)
+    })
     try {
       const ready = ['--op', 'show', '--mode', 'target']
       for (let waitedMs = 0; (await this.#adm(ready)) !== undefined; waitedMs += POLL_MS) {
@@ -109,8 +115,7 @@ export class IscsiTarget {
   /** Ends the target and every session; true when there was one. What initiators wrote is then in the kernel's hands, not yet on the disk. */
   async stop(): Promise<boolean> {
     const child = this.#child
-    this.#child = undefined
-    this.#current = undefined
+    this.#end('the export was ended')
     if (child === undefined) return false
     // Asked politely, tgtd stays for as long as it has a target.
     if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
@@ -119,6 +124,13 @@ export class IscsiTarget {
       await gone
     }
     return true
+  }
+
+  #end(why: string): void {
+    const ended = this.#current
+    this.#child = undefined
+    this.#current = undefined
+    ended?.onEnd?.(why)
   }
 
   get #environment(): NodeJS.ProcessEnv {

@@ -42,6 +42,7 @@ it('only who knows the secret writes the disk, only until the end, and what arri
     iscsi_target_iqn: IQN,
     portal_port: ISCSI_PORT,
     disk_bytes: 5000 * MIB,
+    ended: null,
   })
   expect(await write('not-the-secret')).toMatch(/Authentication failure/)
   expect(await write(CHAP.secret)).toBe('written')

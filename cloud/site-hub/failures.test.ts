@@ -41,7 +41,8 @@ test('a socket that closes while it is written to makes nobody hear that the cha
   expect((await bench.node(node)).provision_state).toBe('verifying')
 })
 
-test('a commit whose answer was lost is not made twice', async () => {
+/** A hub whose next commit is stored, but says that it was not, once `lose` is called. */
+function lossyHub(): { lose(): void } {
   let lose = false
   const lossy: Sql = {
     all: (sql, args) => bench.sql.all(sql, args),
@@ -55,13 +56,36 @@ test('a commit whose answer was lost is not made twice', async () => {
     },
   }
   bench.hub = bench.anotherHub(lossy)
+  return { lose: () => void (lose = true) }
+}
+
+test('a commit whose answer was lost is not made twice', async () => {
+  const { lose } = lossyHub()
   await bench.connect('a')
-  lose = true
+  lose()
   const create = () => bench.command('node.create', { node: { driver: 'fake-hardware' } })
   const answers = await Promise.all([create(), create()])
   expect(answers.map((answer) => answer.ok)).toEqual([true, true])
   const uuids = answers.map((answer) => (answer as { value: { uuid: string } }).value.uuid).sort()
   expect((await bench.sql.all('SELECT uuid FROM nodes ORDER BY uuid')).flat()).toEqual(uuids)
+})
+
+test('a node that is to move when its task ends does so, also when the answer of a commit was lost meanwhile', async () => {
+  const { lose } = lossyHub()
+  const a = await bench.connect('a')
+  const nodes = [await bench.newNode(), await bench.newNode()]
+  for (const node of nodes) await provision(node, 'manage')
+  await bench.connect('b')
+  expect(
+    a.of('grants').flatMap(({ drop }) => drop),
+    'both are at work',
+  ).toEqual([])
+  lose()
+  expect((await bench.command('node.maintenance', { node: nodes[0]!, on: true, reason: null })).ok).toBe(true)
+  const why = { code: 'bmc.unreachable' as const, message: 'x', hint: 'x' }
+  for (const { id, epoch } of a.of('task'))
+    await bench.say(a, { type: 'result', id, epoch, outcome: { ok: false, fault: why, step: 0 } })
+  expect(a.of('grants').flatMap(({ drop }) => drop)).toHaveLength(1)
 })
 
 test('a commit that did fail is told so, and the next one works', async () => {

@@ -25,6 +25,8 @@ const TURN_INPUTS = 128
 export class Turns {
   readonly #deps: HubDeps
   #state: HubState | null = null
+  /** The state was read from rows, and no turn has begun with it. */
+  #isNew = true
   #queue: Input[] = []
   #running: Promise<void> | null = null
   #alarmAt: number | null = null
@@ -96,13 +98,12 @@ export class Turns {
   }
 
   async #draft(inputs: readonly Input[], answers: (() => void)[]): Promise<Turn> {
-    const { env, sql, site, peers, blobs } = this.#deps
-    const isNew = this.#state === null
-    this.#state ??= await loadState(sql, site.site, peers())
-    const turn = new Turn(this.#state, env, sql, blobs)
+    const { env, sql, blobs } = this.#deps
+    const turn = new Turn(this.#state ?? (await this.#load()), env, sql, blobs)
     await passTime(turn)
     // Which nodes were on their way is in no row: the ring says it again.
-    if (isNew) await rebalance(turn)
+    if (this.#isNew) await rebalance(turn)
+    this.#isNew = false
     await turn.prefetch(inputs.flatMap((input) => input.nodes))
     for (const input of inputs) {
       const before = turn.drafts
@@ -123,11 +124,16 @@ export class Turns {
   /** After a commit whose answer was lost: the next number keeps a late one out, then the site says which turn was the last. */
   async #isStored(turn: Turn): Promise<boolean> {
     try {
-      this.#state = await loadState(this.#deps.sql, this.#deps.site.site, this.#deps.peers())
-      return this.#state.site.last_turn === turn.id
+      return (await this.#load()).site.last_turn === turn.id
     } catch {
       return false
     }
+  }
+
+  async #load(): Promise<HubState> {
+    const { sql, site, peers } = this.#deps
+    this.#isNew = true
+    return (this.#state = await loadState(sql, site.site, peers()))
   }
 
   #forget(): void {

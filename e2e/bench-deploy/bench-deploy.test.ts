@@ -44,6 +44,17 @@ test.each([
   expect(() => intervalsOf({ ...recorded, ...less })).toThrow(what)
 })
 
+test('a moment that comes before the one that it follows is refused, not made to fit', () => {
+  const late = (ms: number) => {
+    const lookup = recorded.timeline.find(({ type }) => type === 'agent.lookup')!
+    const call = recorded.timeline.find(({ type }) => type === 'agent.call')!
+    const timeline = recorded.timeline.map((each) => (each === call ? { ...each, atMs: lookup.atMs - ms } : each))
+    return () => intervalsOf({ ...recorded, timeline })
+  }
+  expect(late(40)).not.toThrow()
+  expect(late(60)).toThrow('"first heartbeat" was 60 ms before "lookup"')
+})
+
 test("Ironic's sums are those of its runs", () => {
   expect(IRONIC.totalS).toBeCloseTo(133.43, 2)
   expect(IRONIC.sums.overhead).toBeCloseTo(57.64, 2)

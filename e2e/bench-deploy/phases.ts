@@ -48,7 +48,9 @@ export interface Interval {
   readonly endS: number
 }
 
-/** Throws with the name of the moment that nobody saw. */
+const MAX_LATE_MS = 50
+
+/** Throws with the name of the moment that nobody saw, or that comes before the one that it follows. */
 export function intervalsOf(evidence: Evidence): Interval[] {
   const { verbAtMs, power, bmc, timeline, image } = evidence
   const line = (pattern: RegExp) =>
@@ -107,7 +109,9 @@ export function intervalsOf(evidence: Evidence): Interval[] {
   ]
   let [from, fromMs] = ['verb', verbAtMs]
   return moments.map(([row, to, atMs]) => {
-    // Clocks are one, but a line takes some milliseconds to be read.
+    // Clocks are one, but a line takes some milliseconds to be read. More than that is a moment that belongs elsewhere.
+    if (fromMs - atMs > MAX_LATE_MS)
+      throw new Error(`"${to}" was ${Math.round(fromMs - atMs)} ms before "${from}", which it must follow`)
     const endMs = Math.max(fromMs, atMs)
     const { kind } = PHASES[row - 1]!
     const interval = { row, kind, from, to, startS: (fromMs - verbAtMs) / 1000, endS: (endMs - verbAtMs) / 1000 }

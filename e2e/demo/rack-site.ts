@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, createWriteStream, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { endProcess } from '../../lab/end-process.ts'
 import { KERNEL_ARGUMENTS, type MachineSpec } from '../../lab/qemu.ts'
 import { Rack } from '../../lab/rack.ts'
 import { HttpBootServer, type HttpTransfer } from '../../site-conductor/http-boot/server.ts'
@@ -83,8 +84,7 @@ export async function startRackSite({
     api,
     imageUrl: `${images.origin}/image`,
     async close() {
-      conductor.kill('SIGTERM')
-      await once(conductor, 'exit')
+      await endProcess(conductor, 'SIGTERM')
       await images.close()
       await cloud.close()
       await rack.down()

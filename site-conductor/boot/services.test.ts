@@ -14,7 +14,7 @@ import { clientMessage } from '../dhcp/testdata/requests.ts'
 import { download } from '../tftp/peer/client.ts'
 import type { LoaderFiles } from './loaders.ts'
 import type { BootServicesOptions } from './services.ts'
-import type { StageEvent } from './timeline.ts'
+import { goesOnByItself, type StageEvent } from './timeline.ts'
 import type { Wants } from '../dhcp/testdata/requests.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -108,7 +108,7 @@ describe('boot services', () => {
 
   it('give GRUB and PXELINUX their configuration, kernel and ramdisk by TFTP', async () => {
     const more = { 'grubx64.efi': Buffer.from('GRUB'), 'pxelinux.0': Buffer.from('PXELINUX') }
-    const { services, ramdisk, discover, tftp } = await rig('reservations', {}, more)
+    const { services, ramdisk, discover, tftp, stages } = await rig('reservations', {}, more)
     services.admit(ticket({ ramdisk, loader: 'pxe' }))
     const get = async (file: string) => (await download(tftp, file, {})).content.toString()
     const { bootFile = '' } = await discover({ architecture: 7 })
@@ -117,7 +117,10 @@ describe('boot services', () => {
     const grub = await get(`/${folder}/grub.cfg-01-52-54-00-77-00-01`)
     expect(grub).toContain(`linux /${folder}/kernel 'console=ttyS0' 'token=s3cret' 'BOOTIF=01-52-54-00-77-00-01'\n`)
     expect(await get(/^linux (\S+)/m.exec(grub)?.[1] ?? '')).toBe('the kernel')
+    await expect.poll(() => stages.at(-1)).toMatchObject({ stage: 'tftp', file: 'kernel' })
+    expect(stages.some(goesOnByItself), 'a conductor that restarts now boots the machine again').toBe(false)
     expect(await get(/^initrd (\S+)/m.exec(grub)?.[1] ?? '')).toBe('the ramdisk')
+    await expect.poll(() => stages.some(goesOnByItself), { message: 'and now it does not' }).toBe(true)
     const pxelinux = await get(`${folder}/pxelinux.cfg/01-52-54-00-77-00-01`)
     expect(pxelinux).toContain('APPEND console=ttyS0 token=s3cret BOOTIF=01-52-54-00-77-00-01\n')
     for (const file of ['grub.cfg-01-52-54-00-77-00-02', 'grub.cfg', 'pxelinux.cfg/default', '../kernel'])

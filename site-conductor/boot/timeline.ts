@@ -23,6 +23,8 @@ export interface StageEvent {
   /** Milliseconds since 1970. */
   at: number
   mac?: string
+  /** Of a download by TFTP: its name, without the token of the boot. */
+  file?: string
   /** Of a download: how far it is, and how long it has taken. Its rate is bytes / durationMs. */
   bytes?: number
   totalBytes?: number
@@ -32,6 +34,12 @@ export interface StageEvent {
   /** Something a person should look at; `detail` says what. */
   warning?: boolean
   detail?: string
+}
+
+/** From this event on the machine goes on by itself until its agent runs: iPXE's script tries again, GRUB and PXELINUX have all they need. */
+export function goesOnByItself({ stage, file, outcome }: StageEvent): boolean {
+  if (outcome !== 'complete') return false
+  return stage === 'ipxe-script' || stage === 'ramdisk' || (stage === 'tftp' && file === 'ramdisk')
 }
 
 export interface TimelineClock {
@@ -81,6 +89,7 @@ export class Timeline {
     this.tell({
       node,
       stage: 'tftp',
+      file: printable(stats.file.replace(/^\/?[^/]*\//, '')),
       bytes: stats.sentBytes,
       totalBytes: stats.sizeBytes,
       durationMs: stats.durationMs,

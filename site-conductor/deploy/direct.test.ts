@@ -20,6 +20,7 @@ import { PLANS } from '../../cloud/plans.ts'
 import { seal } from '../../shared/sealing.ts'
 import { silent } from '../log.ts'
 import { startAgentApi } from '../agent-api.ts'
+import { Agents } from '../agents.ts'
 import type { BootTicket } from '../boot/ticket.ts'
 import type { RunningConductor, Services } from '../conductor.ts'
 import { defineDriver, type Driver, type Implementation } from '../driver.ts'
@@ -49,10 +50,17 @@ let conductor: RunningConductor
 let held: Promise<void> | undefined
 let imageRequests = 0
 
+/** Set: the ramdisk takes so long from its boot script to its agent. */
+let ramdiskUp: Promise<void> | undefined
+let scriptSent: () => void
+
 async function boot(): Promise<void> {
   const ticket = tickets.get(node)
   if (ticket?.ramdisk === undefined || agent !== undefined) return
   boots++
+  // Of a second start only the agent's question is heard: what was loaded tells earlier, see agents.test.ts.
+  if (boots === 1) scriptSent()
+  await ramdiskUp
   const commandLine = `${ticket.ramdisk.kernelArguments} BOOTIF=${MAC} ipa-listen-port=0`
   agent = await startAgent({ commandLine, machine, log: () => {}, address: '127.0.0.1' })
 }
@@ -97,7 +105,8 @@ function rackDriver(): Driver {
 function services(): Services {
   return {
     drivers: new Map([['rack', rackDriver()]]),
-    async boot(agents) {
+    async boot(agents, onStage) {
+      scriptSent = () => onStage({ node, stage: 'ipxe-script', at: Date.now(), outcome: 'complete' })
       const own = await issueServer(ca, ['127.0.0.1'], new Date())
       const now = () => performance.now()
       const api = await startAgentApi({
@@ -141,7 +150,7 @@ beforeEach(async () => {
   agent = undefined
   boots = 0
   apiPort = 0
-  held = undefined
+  held = ramdiskUp = undefined
   imageRequests = 0
   const folder = stop.use(await temporaryFolder())
   disk = await fileDisk(folder.path, 'sda', 80 * MIB)
@@ -185,8 +194,11 @@ const instance = (more: Record<string, unknown> = {}) => ({
     ...more,
   },
 })
-const give = (context: Record<string, unknown>) =>
-  hub.give({ id: crypto.randomUUID(), node, steps: [...PLANS.deploy], context })
+function give(context: Record<string, unknown>): string {
+  const id = crypto.randomUUID()
+  hub.give({ id, node, steps: [...PLANS.deploy], context })
+  return id
+}
 const stages = () => hub.all('notes').flatMap(({ notes }) => notes.map(({ stage }) => stage))
 const commandsDone = () =>
   hub.all('event').flatMap(({ events }) => events.filter(({ kind }) => kind === 'finished').map(({ step }) => step))
@@ -276,19 +288,54 @@ test.each([
   await happened
 })
 
-test('a conductor that restarts without its journal before the agent has called still knows the agent', async () => {
-  hub.behaviour.onMessage = (message) => {
-    // The machine is on and its agent is about to call: the conductor goes away now.
-    return message.type === 'intent' && message.step === 4
-  }
-  give(instance())
+test.each([
+  // What it has accepted is at the hub, and the agent's next heartbeat, half a minute later, is not waited for.
+  ['accepted the first heartbeat', true],
+  ['let the machine have its script', false],
+])('a conductor that restarts without its journal after it %s knows the machine', async (_, hasCalled) => {
+  hub.behaviour.onMessage = (message) => message.type === 'intent' && message.step === 4
+  const up = Promise.withResolvers<void>()
+  if (!hasCalled) ramdiskUp = up.promise
+  const id = give(instance())
+  const known = hasCalled ? 'agent_url' : 'boot_script_fetched'
+  await hub.until(() => hub.tasks.get(id)?.context[known] !== undefined)
   await hub.next('intent', ({ step }) => step === 4)
   await conductor.close()
-  const journal = join(site.dataDir, 'journal')
-  await writeFile(journal, randomBytes(100))
+  await writeFile(join(site.dataDir, 'journal'), randomBytes(100))
   hub.behaviour = {}
   conductor = await site.start(services())
+  if (!hasCalled) await hub.until(() => hub.all('intent').filter(({ step }) => step === 4).length === 2)
+  up.resolve()
   const { outcome } = await hub.next('result')
   expect(outcome).toEqual({ ok: true })
+  expect(boots).toBe(1)
   expect(commandsDone().filter((step) => step === 3)).toHaveLength(1)
+})
+
+test('a machine that starts again before its agent has called is not waited for', async () => {
+  let asked: Promise<unknown> | undefined
+  const call = Agents.prototype.heard
+  // The first agent has its token and gets no further; the second one is locked.
+  Agents.prototype.heard = async () => await new Promise(() => {})
+  stop.defer(() => void (Agents.prototype.heard = call))
+  hub.behaviour.onMessage = (message) => {
+    if (message.type !== 'notes' || !message.notes.some(({ stage }) => stage === 'agent.lookup')) return
+    agent = undefined
+    asked ??= boot().catch((error: unknown) => error)
+  }
+  give(instance())
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({
+    ok: false,
+    step: 4,
+    fault: { code: 'agent.no_call', message: expect.stringContaining('started again') as string },
+  })
+  expect(await asked).toBeInstanceOf(Locked)
+})
+
+test('what the agent could not flush to the disk is no deployment', async () => {
+  machine.sync = () => Promise.reject(new Error('EIO'))
+  give(instance())
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({ ok: false, fault: { code: 'disk.io' } })
 })

@@ -17,6 +17,9 @@ const PROGRESS_SPACING_MS = 3_000
 /** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
 const AGENT_TIMEOUT_MS = 25 * 60_000
 
+/** A silent agent is judged each second; its BMC is slow, and a person may be asking it as well. */
+const POWER_SPACING_MS = 10_000
+
 export interface DirectDeployOptions<Info> {
   readonly setBootDevice: (context: Context<Info>, args: { boot_device: 'disk'; persistent: true }) => Promise<void>
   /** Tells a machine that lost its power from an agent that is slow. */
@@ -33,6 +36,7 @@ export async function agentOf<Info>(
   }
   const { before, env, signal, task } = context
   const [{ agents }, { node }] = [context.site, context.node]
+  let askedPowerAt = -Infinity
   return {
     connections: context.site.resource(openAgentConnections),
     url,
@@ -46,8 +50,11 @@ export async function agentOf<Info>(
       count: () => agents.callCount(node),
       after: (count, until) => agents.callAfter(node, count, until),
     },
+    onAnswer: () => agents.answered(node),
     async whyGone() {
       if (agents.cameAgain(node)) return 'the machine has started again in the middle of the command'
+      if (env.mono() - askedPowerAt < POWER_SPACING_MS) return undefined
+      askedPowerAt = env.mono()
       if ((await getPowerState?.(context)) === 'power off') return 'the machine has lost its power'
       return undefined
     },
@@ -67,8 +74,10 @@ function performer<Info>(options: DirectDeployOptions<Info>) {
 
 export function progressNotes({ env, note }: StepContext<unknown>, step: string): (progress: CommandProgress) => void {
   let saidAt = -Infinity
+  let said: string | undefined
   return ({ step: part, bytes, total, ratePerS }) => {
-    if (env.mono() - saidAt < PROGRESS_SPACING_MS) return
+    if (part === said && env.mono() - saidAt < PROGRESS_SPACING_MS) return
+    said = part
     saidAt = env.mono()
     const percent = total !== undefined && total > 0 ? { percent: Math.floor((bytes / total) * 100) } : {}
     note(step, { part, bytes, ...(total !== undefined && { total }), ratePerS, ...percent })
@@ -123,7 +132,12 @@ export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implemen
           if (!(error instanceof FaultError) || error.fault.code !== 'timeout') throw error
           throw noCall(limit.ms, site.agents.lastSeen(node.node), site.boot?.agentApiUrl)
         })
-        context.note('agent.call', { version: call.version })
+        if (call === undefined)
+          throw new FaultError(
+            'agent.no_call',
+            'the machine has started again before its agent called, and the token of a boot is given out once',
+            { hint: 'look at the serial console for why it starts again, then deploy once more' },
+          )
         return { context: { agent_url: call.url, agent_version: call.version, agent_certificate: call.certificate } }
       },
       async write_image(context) {
@@ -154,7 +168,10 @@ export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implemen
       async tear_down_agent(context) {
         try {
           const agent = await agentOf(context, options)
-          await startCommand(agent, 'standby.sync', {})
+          await waitForCommand(agent, await startCommand(agent, 'standby.sync', {})).catch((error: unknown) => {
+            if (!(error instanceof FaultError) || error.fault.code !== 'agent.command') throw error
+            throw new FaultError('disk.io', `what was written may not be on the disk: ${error.fault.message}`)
+          })
           await startCommand(agent, 'standby.power_off', {})
         } catch (error) {
           if (

@@ -1,11 +1,13 @@
 // Images on their way from a server to the cache, raw ones (no program is needed for those).
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder } from '../../agent/testing.ts'
 import type { ImageInfo } from '../../shared/agent-protocol.ts'
 import { systemEnv } from '../../shared/env.ts'
 import { ImageCache } from './image-cache.ts'
+import { fetchImage, imageDigestOf } from './image-fetch.ts'
 
 const bytes = noise(3 * MIB + 700)
 let stop: AsyncDisposableStack
@@ -14,18 +16,22 @@ let url: string
 let requests: number
 let answer: (request: { url?: string | undefined }) => Buffer | number | string
 let release: Promise<void> | undefined
+/** The server does not say how long its answer is. */
+let chunked: boolean
 
 beforeEach(async () => {
   stop = new AsyncDisposableStack()
   folder = join(stop.use(await temporaryFolder()).path, 'images')
   requests = 0
   release = undefined
+  chunked = false
   answer = () => bytes
   const server = await serveHttp((request, response) => {
     requests++
     const said = answer(request)
     if (typeof said === 'number') response.writeHead(said).end()
     else if (typeof said === 'string') response.writeHead(302, { location: said }).end()
+    else if (chunked) void Readable.from([said]).pipe(response)
     else void Promise.resolve(release).then(() => serveBytes(said)(request, response))
   })
   stop.use(server)
@@ -136,4 +142,31 @@ test('what a killed conductor left half made is removed, and a file that was cut
   expect((await readFile(await pathOf(cache(), imageOf(bytes)))).equals(bytes)).toBe(true)
   expect((await readdir(folder)).filter((name) => name.endsWith('.part'))).toEqual([])
   expect(requests).toBe(2)
+})
+
+test('facts that a power cut left empty, or a disk that got something else, let the image be fetched again', async () => {
+  const images = cache()
+  const path = await pathOf(images, imageOf(bytes))
+  await writeFile(path.replace(/raw$/, 'json'), '')
+  expect((await readFile(await pathOf(cache(), imageOf(bytes)))).equals(bytes)).toBe(true)
+  expect(requests).toBe(2)
+  await images.use(imageOf(bytes), use, (content) => images.distrust(content))
+  await pathOf(images, imageOf(bytes))
+  expect(requests).toBe(3)
+})
+
+test('a server that does not say how long its image is cannot fill the disk', async () => {
+  chunked = true
+  await expect(pathOf(cache(2 * MIB), imageOf(bytes))).rejects.toMatchObject({ fault: { code: 'image.too_large' } })
+  expect(await readdir(folder)).toEqual([])
+  expect((await readFile(await pathOf(cache(4 * MIB), imageOf(bytes)))).equals(bytes)).toBe(true)
+})
+
+test('a conductor whose disk is full says so, and does not fetch the image three times', async () => {
+  await using full = await open('/dev/full', 'w')
+  const options = { ...use, image: imageOf(bytes), digest: imageDigestOf(imageOf(bytes)), into: full }
+  await expect(fetchImage({ ...options, reserve: async () => {} })).rejects.toMatchObject({
+    fault: { code: 'unavailable', message: expect.stringContaining('ENOSPC') as string },
+  })
+  expect(requests).toBe(1)
 })

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import type { ImageInfo } from '../../shared/agent-protocol.ts'
 import { CodecError } from '../../shared/codec-error.ts'
 import type { Env } from '../../shared/env.ts'
@@ -21,12 +22,20 @@ export interface CachedImage {
   readonly digest: ImageDigest
 }
 
+const Facts = z.object({
+  bytes: z.number().int().min(0),
+  digest: z.object({ algorithm: z.enum(['sha256', 'sha512']), hex: z.string() }),
+})
+
 export interface ImageUse {
   readonly env: Env
   readonly signal: AbortSignal
   /** `part` is fetch or convert. */
   readonly onProgress: (part: string, bytes: number, total: number | undefined) => void
 }
+
+/** Where a server does not say how long its image is, other images are looked through once per so many bytes. */
+const ROOM_STEP_BYTES = 16 * 1024 * 1024
 
 export interface ImageCacheOptions {
   readonly folder: string
@@ -67,6 +76,11 @@ export class ImageCache {
     }
   }
 
+  /** A disk got something else than `content`: what is here may not be what was verified. Whoever uses it goes on; the next one fetches it again. */
+  async distrust({ path }: CachedImage): Promise<void> {
+    await rm(path.replace(/\.raw$/, '.json'), { force: true })
+  }
+
   #path(name: string): string {
     return join(this.#options.folder, name)
   }
@@ -83,9 +97,9 @@ export class ImageCache {
     const known = await readFile(this.#path(`${key}.json`), 'utf8').catch(() => undefined)
     const there = await stat(path).catch(() => undefined)
     if (known !== undefined && there !== undefined) {
-      const facts = JSON.parse(known) as { bytes: number; digest: ImageDigest }
+      const facts = factsOf(known)
       await utimes(path, new Date(use.env.now()), new Date(use.env.now()))
-      if (there.size === facts.bytes) return { path, ...facts }
+      if (there.size === facts?.bytes) return { path, ...facts }
     }
     const part = this.#path(`${key}.part`)
     const raw = this.#path(`${key}.new`)
@@ -93,9 +107,11 @@ export class ImageCache {
       const bytes = await this.#fetch(part, image, digest, use)
       const made = image.disk_format === 'qcow2' ? await this.#convert(part, bytes, raw, use) : { bytes, digest }
       const facts = `${this.#path(key)}.json`
-      await writeFile(`${facts}.new`, JSON.stringify(made))
+      await writeFile(`${facts}.new`, JSON.stringify(made), { flush: true })
       await rename(image.disk_format === 'qcow2' ? raw : part, path)
+      await synced(this.#options.folder)
       await rename(`${facts}.new`, facts)
+      await synced(this.#options.folder)
       return { path, ...made }
     } finally {
       await rm(part, { force: true })
@@ -104,6 +120,12 @@ export class ImageCache {
   }
 
   async #fetch(part: string, image: ImageInfo, digest: ImageDigest, use: ImageUse): Promise<number> {
+    let room = 0
+    const reserve = async (wanted: number) => {
+      if (wanted <= Math.min(room, this.#options.maxBytes)) return
+      await this.#makeRoom(wanted)
+      room = wanted + ROOM_STEP_BYTES
+    }
     const into = await open(part, 'w+', 0o600)
     try {
       const bytes = await fetchImage({
@@ -111,7 +133,7 @@ export class ImageCache {
         image,
         digest,
         into,
-        onLength: (length) => this.#makeRoom(length),
+        reserve,
         onProgress: (done, total) => use.onProgress('fetch', done, total),
       })
       await into.sync()
@@ -132,6 +154,8 @@ export class ImageCache {
       if (!(error instanceof FaultError) || error.fault.code !== 'disk.io') throw error
       throw new FaultError('image.format', `the image cannot be unpacked: ${error.fault.message}`)
     })
+    // Its facts are believed for ever, so it is on the disk before they are.
+    await synced(raw)
     const hash = createHash('sha256')
     for await (const chunk of createReadStream(raw, { highWaterMark: 1 << 20, signal: use.signal }))
       hash.update(chunk as Buffer)
@@ -161,6 +185,21 @@ export class ImageCache {
       taken -= oldest.bytes
     }
   }
+}
+
+/** What was noted of an image; undefined where that cannot be read: a host that lost its power may leave an empty file. */
+function factsOf(text: string): Omit<CachedImage, 'path'> | undefined {
+  try {
+    return Facts.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
+
+/** A file's content, or a folder's names, are on the disk. */
+async function synced(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  await file.sync().finally(() => file.close())
 }
 
 /** Virtual size. Refuses, before any program opens the file, what would make it read another one. */

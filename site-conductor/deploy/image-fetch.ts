@@ -19,8 +19,8 @@ export interface ImageFetch {
   readonly into: FileHandle
   readonly env: Env
   readonly signal: AbortSignal
-  /** Called with the length that the server announces, before the first byte; throws to refuse it. */
-  readonly onLength: (bytes: number) => Promise<void>
+  /** Called before the file grows to so many bytes: with the length that the server announces, or where it announces none with each chunk. Throws to refuse. */
+  readonly reserve: (bytes: number) => Promise<void>
   readonly onProgress: (bytes: number, total: number | undefined) => void
 }
 
@@ -61,7 +61,7 @@ export async function fetchImage(options: ImageFetch): Promise<number> {
 }
 
 async function fetchOnce(options: ImageFetch): Promise<number> {
-  const { image, digest, into, env, onLength, onProgress } = options
+  const { image, digest, into, env, reserve, onProgress } = options
   const stalled = new AbortController()
   const signal = AbortSignal.any([options.signal, stalled.signal])
   const stall = () =>
@@ -71,7 +71,7 @@ async function fetchOnce(options: ImageFetch): Promise<number> {
     const response = await follow(image.urls[0]!, signal)
     const announced = Number(response.headers.get('content-length') ?? NaN)
     const total = Number.isSafeInteger(announced) ? announced : undefined
-    if (total !== undefined) await onLength(total)
+    if (total !== undefined) await reserve(total)
     const hash = createHash(digest.algorithm)
     let head = Buffer.alloc(0)
     let bytes = 0
@@ -83,11 +83,9 @@ async function fetchOnce(options: ImageFetch): Promise<number> {
         head = Buffer.concat([head, chunk])
         if (head.length >= SNIFF_BYTES) isSniffed = checkFormat(image, head)
       }
+      if (total === undefined || bytes + chunk.length > total) await reserve(bytes + chunk.length)
       hash.update(chunk)
-      for (let done = 0; done < chunk.length;) {
-        const { bytesWritten } = await into.write(chunk, done, chunk.length - done, bytes + done)
-        done += bytesWritten
-      }
+      await store(into, chunk, bytes)
       bytes += chunk.length
       onProgress(bytes, total)
     }
@@ -105,6 +103,21 @@ async function fetchOnce(options: ImageFetch): Promise<number> {
     throw error
   } finally {
     stopTimer()
+  }
+}
+
+/** A disk of ours that takes no more is no fault of the server, and asking that again does not help. */
+async function store(into: FileHandle, chunk: Uint8Array, at: number): Promise<void> {
+  try {
+    for (let done = 0; done < chunk.length;) {
+      const { bytesWritten } = await into.write(chunk, done, chunk.length - done, at + done)
+      done += bytesWritten
+    }
+  } catch (cause) {
+    throw new FaultError('unavailable', `the conductor cannot keep the image: ${(cause as Error).message}`, {
+      cause,
+      hint: 'make room in its dataDir',
+    })
   }
 }
 

@@ -2,9 +2,11 @@
 // 1. Each attempt has a name and a secret of its own, so that whoever wrote before (a conductor that was replaced) can never log in again.
 // 2. A disk counts as written when the agent has read back the digest of what was sent. 3. Whatever happens, the export ends.
 import { connect } from 'node:net'
+import { z } from 'zod'
 import { FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
 import {
+  abortCommand,
   type AgentConnection,
   findCommand,
   judgeSilence,
@@ -26,8 +28,17 @@ const USERNAME = 'ferrule'
 /** 128 bits; RFC 7143 §9.2.1 asks for 96. */
 const SECRET_BYTES = 16
 const WATCH_MS = 10_000
+/** So long without another byte on the disk: it takes no more. The flush at the end of a write is silent, and a machine may cache very much. */
+const STALL_MS = 20 * 60_000
 /** An agent that is silent for so long while its disk is written is lost; libiscsi alone would try to reconnect for ever. */
 const CLEANUP_MS = 20_000
+
+/** What start_iscsi_target answers; it becomes part of qemu-img's options. `ended` changes when the export has ended. */
+const ExportResult = z.looseObject({
+  portal_port: z.number().int().min(1).max(65_535).default(PORTAL_PORT),
+  disk_bytes: z.number().min(0).default(Infinity),
+  ended: z.string().nullish(),
+})
 
 interface Exported {
   readonly iqn: string
@@ -57,25 +68,62 @@ async function writeImage(context: StepContext<unknown>, options: DirectDeployOp
   const image = imageInfoOf(node.node, deployContext(context).instance_info)
   const tell = teller(context)
   const use = { env, signal, onProgress: tell }
-  await writes.images.use(image, use, (content) =>
-    writes.turns.run(
-      signal,
-      () => writeContent(context, options, writes, content, tell),
+  const agent = await agentOf(context, options)
+  await writes.images.use(image, use, async (content) => {
+    await using waiting = watchWhileWaiting(agent, context)
+    await writes.turns.run(
+      waiting.signal,
+      async () => {
+        await waiting[Symbol.asyncDispose]()
+        context.limitFromNow()
+        await writeContent(context, agent, writes, content, tell)
+      },
       (ahead) =>
         note('write_image.waits', { why: `this conductor writes other images first; ${ahead} more are waiting` }),
-    ),
-  )
+    )
+  })
+}
+
+/** How long others write is not known, so the step's limit begins anew for as long as the agent is there; its signal aborts when it is not. */
+function watchWhileWaiting(agent: AgentConnection, context: StepContext<unknown>) {
+  const { env } = context
+  const [lost, over] = [new AbortController(), new AbortController()]
+  const signal = AbortSignal.any([agent.signal, over.signal])
+  const watch = async () => {
+    for (let heardAt = env.mono(); ;) {
+      await sleep(env, WATCH_MS, signal)
+      const silence = await isThere({ ...agent, signal }).catch((error: unknown) => error as Error)
+      if (silence === undefined) {
+        heardAt = env.mono()
+        context.limitFromNow()
+      } else {
+        const fault = await judgeSilence(agent, env.mono() - heardAt, silence)
+        if (fault !== undefined) return lost.abort(fault)
+      }
+    }
+  }
+  const watching = watch().catch(() => {})
+  return {
+    signal: AbortSignal.any([agent.signal, lost.signal]),
+    async [Symbol.asyncDispose]() {
+      over.abort(new Error('the wait has ended'))
+      await watching
+    },
+  }
+}
+
+async function isThere(agent: AgentConnection): Promise<undefined> {
+  await runningCommand(agent, '')
 }
 
 async function writeContent(
   context: StepContext<unknown>,
-  options: DirectDeployOptions<unknown>,
-  { folder }: SiteWrites,
+  agent: AgentConnection,
+  { folder, images }: SiteWrites,
   content: CachedImage,
   tell: Tell,
 ): Promise<void> {
   const { note, signal, env, before } = context
-  const agent = await agentOf(context, options)
   const params = nodeParams(context)
   const attempt = Buffer.from(env.random(8)).toString('hex')
   const iqn = `iqn.2008-10.org.openstack:${context.node.node.toLowerCase()}:${attempt}`
@@ -93,27 +141,35 @@ async function writeContent(
   const left = await runningCommand(agent, 'iscsi.digest')
   if (left !== undefined) await waitForCommand(agent, left).catch(() => signal.throwIfAborted())
   try {
-    const exported = await exportDisk(agent, iqn, attempt, context)
+    const exported = await exportDisk(agent, iqn, attempt, context, content.bytes)
     note('write_image.exported', { iqn })
+    // An agent of ours refuses before it erases anything; one of an older ramdisk does not know how much is coming.
     if (content.bytes > exported.diskBytes)
       throw new FaultError('image.too_large', `the image has ${content.bytes} bytes, the disk ${exported.diskBytes}`)
     before()
     const startedAt = env.mono()
-    await whileWatched(agent, exported.command, env, (watched) => copy(content, exported, folder, watched, tell))
+    await whileWatched(agent, exported.command, env, (watched, progress) =>
+      copy(content, exported, folder, watched, (part, bytes, total) => {
+        progress()
+        tell(part, bytes, total)
+      }),
+    )
     const ms = Math.max(1, env.mono() - startedAt)
     note('write_image.written', { bytes: content.bytes, durationMs: Math.round(ms) })
     await order('iscsi.stop_iscsi_target')
     const { algorithm, hex } = content.digest
     const { digest } = await order('iscsi.digest', { bytes: content.bytes, algorithm })
-    if (digest !== hex)
+    if (digest !== hex) {
+      await images.distrust(content)
       throw new FaultError(
         'disk.io',
         `the disk does not hold what was written: its ${algorithm} is ${digest}, not ${hex}`,
       )
+    }
     note('write_image.verified', { [algorithm]: hex })
     await order('iscsi.finish_disk')
   } catch (error) {
-    await discard(agent, iqn, params).catch((cause: unknown) => {
+    await discard(agent, iqn, `${context.task.id} ${attempt} `, params).catch((cause: unknown) => {
       note('write_image.left', { why: `the export may still be there: ${(cause as Error).message}` })
     })
     throw error
@@ -125,6 +181,7 @@ async function exportDisk(
   iqn: string,
   attempt: string,
   context: StepContext<unknown>,
+  bytes: number,
 ): Promise<Exported> {
   const secret = toBase64Url(context.env.random(SECRET_BYTES))
   const { hostname } = new URL(agent.url)
@@ -132,6 +189,7 @@ async function exportDisk(
   const params = {
     iqn,
     portal_port: PORTAL_PORT,
+    bytes,
     wipe_disk_metadata: true,
     chap: { username: USERNAME, secret },
     initiator: await addressTowards(agent.url, context.signal),
@@ -139,9 +197,16 @@ async function exportDisk(
   }
   const command = await startCommand(agent, 'iscsi.start_iscsi_target', params, `${context.task.id} ${attempt} export`)
   const result = await waitForCommand(agent, command)
-  const { portal_port: port = PORTAL_PORT, disk_bytes: diskBytes = Infinity } = result as Record<string, number>
+  const { portal_port: port, disk_bytes: diskBytes } = exportOf(result)
   const portal = `${host.includes(':') ? `[${host}]` : host}:${port}`
   return { iqn, secret, portal, diskBytes, command: command.id }
+}
+
+function exportOf(result: unknown): z.output<typeof ExportResult> {
+  const parsed = ExportResult.safeParse(result ?? {})
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new FaultError('agent.command', `the agent's export: ${issue?.path.join('.')} ${issue?.message}`)
 }
 
 /** Image onto disk. Zeros are written as well: what was on the disk before shall not shine through. */
@@ -159,17 +224,22 @@ async function copy(
     args: ['convert', ...flags, path, '--target-image-opts', target],
     secret: { text: secret, folder },
     signal,
-    onFraction: (fraction) => tell('iscsi', Math.floor(fraction * bytes), bytes),
+    // 0 is said before qemu-img has logged in.
+    onFraction: (fraction) => void (fraction > 0 && tell('iscsi', Math.floor(fraction * bytes), bytes)),
   })
 }
 
-/** Runs `work` for as long as the agent answers and knows `command`; its signal aborts with agent.lost when it does not. */
+/**
+ * Runs `work` for as long as the agent answers and knows `command`, the export is there, and `progress` is called now and then; otherwise its signal
+ * aborts with a fault that says which.
+ */
 async function whileWatched(
   agent: AgentConnection,
   command: string,
   env: StepContext['env'],
-  work: (signal: AbortSignal) => Promise<void>,
+  work: (signal: AbortSignal, progress: () => void) => Promise<void>,
 ): Promise<void> {
+  let movedAt = env.mono()
   const lost = new AbortController()
   const over = new AbortController()
   const watch = async () => {
@@ -179,17 +249,23 @@ async function whileWatched(
       const found = await findCommand({ ...agent, signal }, command).catch((error: unknown) => error as Error)
       if (found === undefined)
         return lost.abort(new FaultError('agent.lost', 'the agent was restarted while its disk was written'))
-      if (!(found instanceof Error)) heardAt = env.mono()
-      else {
+      if (found instanceof Error) {
         const fault = await judgeSilence(agent, env.mono() - heardAt, found)
         if (fault !== undefined) return lost.abort(fault)
+        continue
       }
+      heardAt = env.mono()
+      const { ended } = exportOf(found.command_result)
+      if (typeof ended === 'string')
+        return lost.abort(new FaultError('agent.command', `the export ended while the disk was written: ${ended}`))
+      if (env.mono() - movedAt > STALL_MS)
+        return lost.abort(new FaultError('disk.io', `the disk took no byte for ${STALL_MS / 60_000} minutes`))
     }
     return undefined
   }
   const watching = watch().catch(() => {})
   try {
-    await work(AbortSignal.any([agent.signal, lost.signal]))
+    await work(AbortSignal.any([agent.signal, lost.signal]), () => void (movedAt = env.mono()))
   } finally {
     over.abort(new Error('the write has ended'))
     await watching
@@ -198,10 +274,17 @@ async function whileWatched(
 
 /**
  * Ends the export that this attempt made and blanks the start of its disk. The task may have ended under us, so this goes without its signal and
- * its last-moment check: the name is ours alone, and an agent that has heard of a newer epoch refuses.
+ * its last-moment check: the name is ours alone, and an agent that has heard of a newer epoch refuses. What is still under way under `key`, ours
+ * alone as well, ends first: an agent that is busy would refuse.
  */
-async function discard(agent: AgentConnection, iqn: string, params: Record<string, unknown>): Promise<void> {
+async function discard(
+  agent: AgentConnection,
+  iqn: string,
+  key: string,
+  params: Record<string, unknown>,
+): Promise<void> {
   const unbound = { ...agent, signal: AbortSignal.timeout(CLEANUP_MS), before: () => {} }
+  await abortCommand(unbound, key)
   await waitForCommand(
     unbound,
     await startCommand(unbound, 'iscsi.stop_iscsi_target', { iqn, discard: true, ...params }),

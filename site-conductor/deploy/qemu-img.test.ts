@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest'
-import { progressReader, qemuImgFault } from './qemu-img.ts'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, expect, test, vi } from 'vitest'
+import { temporaryFolder } from '../../agent/testing.ts'
+import { progressReader, qemuImgFault, runQemuImg } from './qemu-img.ts'
+
+afterEach(() => void vi.unstubAllEnvs())
 
 test('progress is read in pieces of any size, and only what is complete', () => {
   const text = '    (0.00/100%)\r    (7.25/100%)\r    (100.00/100%)\r    (100.00/100%)\n'
@@ -22,18 +27,38 @@ test('junk is no progress and does not pile up', () => {
 })
 
 test.each([
-  [127, 'setpriv: failed to execute qemu-img: No such file or directory', 'driver.unsupported'],
-  [null, 'spawn setpriv ENOENT', 'driver.unsupported'],
-  [1, "qemu-img: Unknown driver 'iscsi'", 'driver.unsupported'],
-  [1, 'qemu-img: error while writing at byte 0: No space left on device', 'unavailable'],
+  [{ code: 127 }, 'setpriv: failed to execute qemu-img: No such file or directory', 'driver.unsupported'],
+  [{ notStarted: 'spawn setpriv ENOENT' }, '', 'driver.unsupported'],
+  [{ code: 1 }, "qemu-img: Unknown driver 'iscsi'", 'driver.unsupported'],
+  [{ code: 1 }, 'qemu-img: error while writing at byte 0: No space left on device', 'unavailable'],
+  [{ killedBy: 'SIGKILL' }, '', 'unavailable'],
   [
-    1,
+    { code: 1 },
     'qemu-img: iSCSI: Failed to connect to LUN : Failed to log in to target. Status: Authentication failure(513)',
     'agent.lost',
   ],
-  [1, 'qemu-img: error while writing at byte 2097152: Input/output error', 'disk.io'],
-])('exit code %s with "%s" is %s', (code, said, expected) => {
-  const { fault } = qemuImgFault(code, said)
+  [{ code: 1 }, 'qemu-img: error while writing at byte 2097152: Input/output error', 'disk.io'],
+])('%j with "%s" is %s', (end, said, expected) => {
+  const { fault } = qemuImgFault(end, said)
   expect(fault.code).toBe(expected)
   expect(fault.message).not.toContain('qemu-img: ')
+})
+
+const never = new AbortController().signal
+
+test('a host without setpriv hears what to install, not to replace a disk', async () => {
+  await using folder = await temporaryFolder()
+  vi.stubEnv('PATH', folder.path)
+  await expect(runQemuImg({ args: ['info'], signal: never })).rejects.toMatchObject({
+    fault: { code: 'driver.unsupported', message: expect.stringContaining('ENOENT') as string },
+  })
+})
+
+test('a qemu-img that the kernel kills is a host that is short of something, not one without the program', async () => {
+  await using folder = await temporaryFolder()
+  await writeFile(join(folder.path, 'setpriv'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 })
+  vi.stubEnv('PATH', `${folder.path}:${process.env['PATH']}`)
+  await expect(runQemuImg({ args: ['info'], signal: never })).rejects.toMatchObject({
+    fault: { code: 'unavailable', message: 'qemu-img was killed by SIGKILL' },
+  })
 })

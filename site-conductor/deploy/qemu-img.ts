@@ -45,12 +45,13 @@ export async function runQemuImg(run: QemuImgRun): Promise<void> {
     })
     const progress = progressReader(onFraction ?? (() => {}))
     child.stdout!.setEncoding('utf8').on('data', progress)
-    const code = await new Promise<number | null>((resolve) => {
-      child.once('error', (error) => (said += error.message))
-      child.once('close', (status) => resolve(status))
+    const end = await new Promise<QemuImgEnd>((resolve) => {
+      // Both come when it cannot be started, the second with a code that is no exit code.
+      child.once('error', (error) => resolve({ notStarted: error.message }))
+      child.once('close', (code, by) => resolve(by === null ? { code: code ?? 0 } : { killedBy: by }))
     }).finally(() => signal.removeEventListener('abort', kill))
     signal.throwIfAborted()
-    if (code !== 0) throw qemuImgFault(code, said)
+    if (!('code' in end) || end.code !== 0) throw qemuImgFault(end, said)
   } finally {
     await file?.close()
   }
@@ -68,10 +69,18 @@ export function progressReader(tell: (fraction: number) => void): (text: string)
   }
 }
 
-/** What it said, as a fault with the next action. */
-export function qemuImgFault(code: number | null, said: string): FaultError {
-  const text = said.replaceAll('qemu-img: ', '').trim().split('\n').slice(-3).join('; ') || `exit code ${code}`
-  const isMissing = code === null || code === 127 || /Unknown (?:driver|protocol) 'iscsi'/.test(said)
+/** How the child ended. */
+export type QemuImgEnd = { readonly code: number } | { readonly killedBy: string } | { readonly notStarted: string }
+
+/** How it ended and what it said, as a fault with the next action. */
+export function qemuImgFault(end: QemuImgEnd, said: string): FaultError {
+  const last = said.replaceAll('qemu-img: ', '').trim().split('\n').slice(-3).join('; ')
+  if ('killedBy' in end)
+    return new FaultError('unavailable', `qemu-img was killed by ${end.killedBy}${last && `: ${last}`}`, {
+      hint: "look in the kernel log of the conductor's host whether it ran out of memory",
+    })
+  const text = 'notStarted' in end ? end.notStarted : last || `exit code ${end.code}`
+  const isMissing = 'notStarted' in end || end.code === 127 || /Unknown (?:driver|protocol) 'iscsi'/.test(said)
   if (isMissing)
     return new FaultError('driver.unsupported', `this conductor cannot write over iSCSI: ${text}`, {
       hint: `on the conductor: ${PACKAGES}; or set deploy_interface to direct`,

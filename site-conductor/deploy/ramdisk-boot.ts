@@ -58,6 +58,10 @@ async function letIn(
     async onScript() {
       if (!deployContext(context).boot_script_fetched) await keep({ boot_script_fetched: true })
     },
+    async onCall(call) {
+      await keep({ agent_url: call.url, agent_version: call.version, agent_certificate: call.certificate })
+      note('agent.call', { version: call.version })
+    },
     call: url !== undefined && certificate !== undefined ? { url, certificate, version } : undefined,
   })
   const more = driverInfo['kernel_append_params']

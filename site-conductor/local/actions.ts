@@ -216,6 +216,7 @@ export class LocalActions {
       site,
       task: { id: 'local', kind: 'local', epoch: node.epoch, context: {} },
       args: {},
+      limitFromNow: () => {},
       keep: async () => {},
     }
   }
