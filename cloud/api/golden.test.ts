@@ -201,6 +201,11 @@ describe('as Ironic answers', () => {
     expect((await site.api('DELETE', `/v1/ports/${made.body.uuid}`)).status).toBe(204)
   })
 
+  it('no fields at all of the firmware are all of them, and no failure', async () => {
+    const { status, body } = await site.api('GET', '/v1/nodes/n1/firmware?fields=')
+    expect([status, body]).toEqual([200, { firmware: [] }])
+  })
+
   it('27: an empty patch changes nothing', async () => {
     const { status, body } = await site.api('PATCH', '/v1/nodes/n1', [])
     expect([status, body.name]).toEqual([200, 'n1'])

@@ -1,5 +1,5 @@
 // The description of the API and the server agree: what the one allows the other does not refuse as malformed, what it forbids is refused,
-// and answers are as described. `FERRULE_FUZZ_RUNS` sets how many requests of each operation; seeds are printed on failure.
+// and answers are as described. `FERRULE_FUZZ_RUNS` sets how many requests of each operation, `FERRULE_FUZZ_SEED` which.
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Reply } from '../hosts/test-conductor.ts'
@@ -8,7 +8,7 @@ import { fitting, misfit } from './testdata/json-schema.ts'
 import { startWorld, type World } from './testdata/world.ts'
 
 const RUNS = Number(process.env['FERRULE_FUZZ_RUNS'] ?? 4)
-const SEED = Number(process.env['FERRULE_FUZZ_SEED'] ?? Date.now() % 1_000_000)
+const SEED = Number(process.env['FERRULE_FUZZ_SEED'] ?? 1)
 /** Not for a random client: they answer to a signature, end the conductor that all others need, or never end. */
 const APART = ['/v1/conductor/connect', '/v1/conductor/blobs/{key}', '/v1/conductor/enrol']
 const ENDS_THE_WORLD = ['delete /v1/nodes/{ident}', 'delete /v1/ports/{ident}', 'delete /v1/conductors/{ident}', 'post /v1/conductors/{ident}/declare-dead', 'post /v1/conductors/{ident}/drain'] // prettier-ignore
@@ -31,6 +31,10 @@ const SEMANTIC = [
   /Expected a UUID or a name/,
   /has no port|is not attached/,
   /is public, or has an owner/,
+  /is there twice/,
+  /^local_link_connection/,
+  // RAID configurations: what one disk is depends on the others.
+  /root volume|logical_disks/,
   /may be given, not both/,
   // Operators of inspection rules, each with `!` in front or not, and what each takes.
   /^(conditions|actions)\b/,

@@ -73,7 +73,8 @@ async function getFirmware(call: Call): Promise<Answer> {
   ]
   const fields = readQuery(call.search, ['fields']).get('fields')
   const known = call.version < 114 ? FIRMWARE : [...FIRMWARE, 'vendor', 'model', 'serial_number']
-  const shown = fields === undefined ? known : names(fields)
+  const asked = names(fields ?? '')
+  const shown = asked.length === 0 ? known : asked
   const unknown = shown.filter((name) => !known.includes(name))
   if (unknown.length > 0) throw invalid(`Unknown fields: ${unknown.join(', ')}`)
   const { uuid } = await findNode(call, call.params['ident']!)
