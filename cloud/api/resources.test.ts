@@ -71,10 +71,9 @@ describe.each(RESOURCES.map((resource) => [resource.path, resource] as const))('
   })
 
   it('sorts by every field that it says it can', async () => {
-    for (const key of Object.keys(resource.sort)) {
-      const { status, text } = await site.api('GET', `${at}?sort_key=${key}&sort_dir=desc&limit=2`)
-      expect([key, status, text]).toEqual([key, 200, expect.anything()])
-    }
+    const keys = Object.keys(resource.sort)
+    const replies = await Promise.all(keys.map((key) => site.api('GET', `${at}?sort_key=${key}&sort_dir=desc&limit=2`)))
+    expect(keys.filter((_, i) => replies[i]!.status !== 200)).toEqual([])
   })
 
   it('details are asked for by argument, and by path where Ironic has that', async () => {
@@ -133,12 +132,12 @@ describe.each(RESOURCES.map((resource) => [resource.path, resource] as const))('
   })
 
   it('every filter takes what nobody expects', async () => {
-    for (const name of Object.keys(resource.filters)) {
-      for (const value of ['', "' OR 1=1 --@", '%00', 'ü', absent, 'x'.repeat(2000), 'true', '-1']) {
-        const { status } = await site.api('GET', `${at}?${name}=${encodeURIComponent(value)}`)
-        expect([name, value, status < 500]).toEqual([name, value, true])
-      }
-    }
+    const values = ['', "' OR 1=1 --@", '%00', 'ü', absent, 'x'.repeat(2000), 'true', '-1']
+    const queries = Object.keys(resource.filters).flatMap((name) =>
+      values.map((value) => `${name}=${encodeURIComponent(value)}`),
+    )
+    const replies = await Promise.all(queries.map((query) => site.api('GET', `${at}?${query}`)))
+    expect(queries.filter((_, i) => replies[i]!.status >= 500)).toEqual([])
   })
 })
 
@@ -156,7 +155,7 @@ describe('odd requests', () => {
       const { uuid } = (await site.api('POST', `/v1/${path}`, sample(path, node))).body
       // Each attribute gets some of the values; over all resources each kind of attribute meets all of them.
       const requests = Object.entries(attributes).flatMap(([name, { only }], k) =>
-        [k, k + 3, k + 5].flatMap((i): [string, string, unknown][] => {
+        [k, k + 3].flatMap((i): [string, string, unknown][] => {
           const value = VALUES[i % VALUES.length]
           const below = ['', '/a', '/0', '/-'][i % 4]
           const op = ['add', 'replace', 'remove', 'add', 'add'][i % 5]
