@@ -98,7 +98,9 @@ test('a command carries name, parameters and epoch; its end is waited for with p
     setTimeout(() => Object.assign(entry, { command_status: 'SUCCEEDED', command_result: { result: 'done' } }), 50)
   }
   const progress: number[] = []
-  const command = await startCommand(agent(), 'standby.prepare_image', { a: 1 })
+  let answers = 0
+  const command = await startCommand(agent({ onAnswer: () => void answers++ }), 'standby.prepare_image', { a: 1 })
+  expect(answers, 'each answer says that the agent is there').toBe(1)
   expect(await waitForCommand(agent(), command, ({ bytes }) => progress.push(bytes))).toEqual({ result: 'done' })
   expect(bodies).toEqual([{ name: 'standby.prepare_image', params: { a: 1 }, epoch: 7 }])
   expect(progress).toContain(5)

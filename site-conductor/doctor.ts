@@ -1,7 +1,8 @@
 // `ferrule-conductor doctor`: looks for what keeps a conductor from working. Each finding says what to do. Changes nothing.
-import { access, constants, stat } from 'node:fs/promises'
+import { access, constants, readFile, stat } from 'node:fs/promises'
 import { FaultError } from '../shared/faults.ts'
 import { MAX_CLOCK_SKEW_MS } from '../shared/upgrade.ts'
+import { grubPrefix } from './boot/grub-prefix.ts'
 import type { Config } from './config.ts'
 import { runQemuImg } from './deploy/qemu-img.ts'
 import { folder } from './disk.ts'
@@ -89,15 +90,24 @@ async function iscsi(): Promise<Finding> {
   return { ...found, isOptional: true }
 }
 
+function grub(file: string): Promise<Finding> {
+  return check(file, async () => {
+    const prefix = grubPrefix(await readFile(file))
+    if (prefix === undefined || prefix === '') return undefined
+    return `it looks for its configuration in ${JSON.stringify(prefix)}: make it with an empty prefix, grub-mkimage -p ''`
+  })
+}
+
 async function boot(config: Config): Promise<Finding[]> {
   if (!config.boot) return []
   const { loaderGrub, loaderPxelinux, loaderLdlinux } = config
   const files = [config.deployKernel, config.deployRamdisk, config.loaderBios, config.loaderUefi]
-  files.push(...[loaderGrub, loaderPxelinux, loaderLdlinux].filter((file) => file !== undefined))
+  files.push(...[loaderPxelinux, loaderLdlinux].filter((file) => file !== undefined))
   return [
     await check('address on the provisioning network', async () =>
       config.address === undefined ? 'set "address"' : undefined,
     ),
     ...(await Promise.all(files.map((file) => check(file, async () => void (await access(file, constants.R_OK)))))),
+    ...(loaderGrub === undefined ? [] : [await grub(loaderGrub)]),
   ]
 }
