@@ -18,8 +18,8 @@ const IMAGE = makeImage(IMAGE_BYTES)
 const TABLE_BYTES = 34 * 512
 /** Lease and margin are 17 s, and fifty machines boot at once on a busy host. */
 const PATIENCE_MS = 150_000
-/** accepted, result; per step intent, proceed, started, finished; the agent is waited for and comes; tokens are kept, the script is fetched, one token is shown. */
-const FRAMES = 2 + 4 * PLANS.deploy.length + 2 + 3
+/** accepted, result; per step intent, proceed, started, finished; the agent is waited for and comes; kept: tokens, the script that was fetched, the token that was shown, the first call. */
+const FRAMES = 2 + 4 * PLANS.deploy.length + 2 + 4
 
 interface Frame {
   readonly type: string

@@ -9,6 +9,7 @@ import {
   type StepEvent,
   type ToConductor,
 } from '../../shared/protocol.ts'
+import { CLOSE } from '../../shared/upgrade.ts'
 import { abortedAfter, finish, undo, waiting, working } from '../provision/work.ts'
 import { isListed, showing } from '../provision/step-list.ts'
 import type { Peer } from '../ports.ts'
@@ -138,6 +139,9 @@ export async function result(turn: Turn, peer: Peer, message: Message<'result'>)
   const task = heard(turn, peer, message)
   if (!task) return
   const { outcome } = message
+  // What was said before it reached a hub that is gone: after another hello it comes again, and the result behind it.
+  if (outcome.ok && task.done_steps < (task.steps as Step[]).length)
+    return turn.after(() => peer.close(CLOSE.superseded, 'the events before this result were not heard'))
   const step = outcome.ok || outcome.step === undefined ? undefined : (task.steps as Step[])[outcome.step]
   await finish(turn, task, outcome.ok ? null : outcome.fault, step && `${step.interface}.${step.step}`)
   await settle(

@@ -49,6 +49,7 @@ export class ConductorHost {
   readonly #options: ConductorHostOptions
   #running: Promise<RunningConductor | undefined> = Promise.resolve(undefined)
   #runs = 0
+  #isConnected = () => false
   #connection: Connection | undefined
 
   constructor(options: ConductorHostOptions) {
@@ -56,6 +57,11 @@ export class ConductorHost {
     this.id = options.id
     this.disk = new SimDisk(options.world, options.id)
     this.wire = new Wire(options.world, options.id)
+  }
+
+  /** Has its present process a session with the hub? */
+  get isConnected(): boolean {
+    return this.isUp && this.#isConnected()
   }
 
   get isUp(): boolean {
@@ -77,6 +83,7 @@ export class ConductorHost {
     const { world, id, lan, allowed, powerPollS, working } = this.#options
     const process = new Process(id, world.clock, world.random.stream(`conductor ${id} ${this.#runs++}`))
     this.process = process
+    this.#isConnected = () => false
     this.tickets = new Map()
     world.say(id, 'starts')
     const driver = simDriver({
@@ -101,6 +108,7 @@ export class ConductorHost {
       services: { dialer: this.#dialer(process), disk: this.disk.mount(process), drivers: new Map([['ipmi', driver]]) },
     })
     this.#running = running.catch(() => undefined)
+    void this.#running.then((conductor) => (this.#isConnected = () => conductor?.isConnected() ?? false))
     running
       .then(({ ended }) => ended)
       .then(

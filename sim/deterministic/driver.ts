@@ -154,7 +154,9 @@ function deployModel(process: Process, lan: Lan, management: Implementation<Ipmi
     for (let silentMs = 0; silentMs < LOST_AFTER_MS;) {
       context.before()
       const { epoch } = context.task
-      const state = await lan.ask(process, () => machine.command(token, key, epoch, tookMs, () => effect(machine)))
+      const state = await lan.ask(process, context.signal, () =>
+        machine.command(token, key, epoch, tookMs, () => effect(machine)),
+      )
       if (state === 'done') return
       if (state === 'refused') throw new FaultError('fenced', 'the agent has heard a newer conductor')
       silentMs = state === undefined ? silentMs + POLL_MS * 5 : 0
@@ -170,7 +172,7 @@ function deployModel(process: Process, lan: Lan, management: Implementation<Ipmi
         const machine = machineOf(context)
         const token = context.task.context['boot_token'] ?? 'none'
         for (const end = context.env.mono() + (context.site.agentTimeoutMs ?? 0); context.env.mono() < end;) {
-          if ((await lan.ask(process, () => machine.agent?.token)) === token)
+          if ((await lan.ask(process, context.signal, () => machine.agent?.token)) === token)
             return { context: { agent_url: machine.address } }
           await sleep(context.env, POLL_MS, context.signal)
         }

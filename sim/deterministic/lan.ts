@@ -60,9 +60,10 @@ export class Lan {
   }
 
   /** A question over TCP to something at a machine: it arrives or it does not, and so does its answer. */
-  async ask<T>(process: Process, what: () => T, timeoutMs = 5_000): Promise<T | undefined> {
-    return await new Promise((resolve) => {
+  async ask<T>(process: Process, signal: AbortSignal, what: () => T, timeoutMs = 5_000): Promise<T | undefined> {
+    return await new Promise((resolve, reject) => {
       process.env.setTimer(timeoutMs, () => resolve(undefined))
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
       this.#go(process, () => {
         const answer = what()
         this.#go(undefined, () => process.run(() => resolve(answer)))

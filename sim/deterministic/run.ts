@@ -113,7 +113,7 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
     const settle = async () => {
       while (clock.now < end) {
         await clock.run(clock.now + LOOK_MS)
-        if ((await judge.openTasks()) === 0 && hosts.every((host) => host.isUp)) break
+        if ((await judge.openTasks()) === 0 && hosts.every((host) => host.isConnected)) break
       }
     }
     await settle()

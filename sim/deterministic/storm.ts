@@ -124,7 +124,9 @@ export class Storm {
         return machine.bmc.sessions.forgetAll()
       case 'clock.jump': {
         // Back only where the other clock is right: a host both of whose clocks are wrong at once knows nothing of time.
-        const byMs = random.between(this.#stage.mix.faults['conductor.pause'] === undefined ? -60_000 : 0, 60_000)
+        const { faults, lan } = this.#stage.mix
+        const isMonoRight = faults['conductor.pause'] === undefined && lan.stall === 0
+        const byMs = random.between(isMonoRight ? -60_000 : 0, 60_000)
         say(`${conductor.id} by ${Math.round(byMs)} ms`)
         if (conductor.process !== undefined) conductor.process.wallOffsetMs += byMs
         return
