@@ -14,20 +14,28 @@ const exclude = [
 export default defineConfig({
   test: {
     // Most tests wait for sockets and timers, not for a core.
-    maxWorkers: 3,
+    maxWorkers: 5,
     projects: [
       {
         test: {
           name: 'unit',
           include: ['{shared,cloud,site-conductor,agent,sim,lab,scripts}/**/*.test.ts'],
-          exclude,
+          exclude: [...exclude, '**/*.slow.test.ts'],
           // One module graph per worker: unit tests keep no state in modules, and imports would be most of their time.
           isolate: false,
           // They share two cores with each other and with the linter.
           testTimeout: 20_000,
         },
       },
-      { test: { name: 'story', include: ['e2e/**/*.test.ts'], exclude, testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'story',
+          include: ['e2e/**/*.test.ts', '**/*.slow.test.ts'],
+          exclude,
+          maxWorkers: 3,
+          testTimeout: 60_000,
+        },
+      },
       {
         test: { name: 'tools', include: ['**/*.tools.test.ts'], exclude: ['**/node_modules/**'], testTimeout: 60_000 },
       },

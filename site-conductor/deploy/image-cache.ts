@@ -50,6 +50,7 @@ export class ImageCache {
   readonly #users = new Map<string, number>()
   /** Bytes that images which are being made take, or may come to. */
   readonly #making = new Map<string, number>()
+  #lastRoom: Promise<unknown> = Promise.resolve()
   #swept: Promise<void> | undefined
 
   constructor(options: ImageCacheOptions) {
@@ -171,15 +172,21 @@ export class ImageCache {
     return { bytes, digest: { algorithm: 'sha256', hex: hash.digest('hex') } }
   }
 
-  /** Removes what was used longest ago until the `bytes` of `key` fit beside the rest. */
+  /** One after another: of two that want the last room the first has it, and not neither. */
   async #makeRoom(key: string, bytes: number): Promise<void> {
+    const turn = this.#lastRoom.then(() => this.#makeRoomNow(key, bytes))
+    this.#lastRoom = turn.catch(() => undefined)
+    await turn
+  }
+
+  /** Removes what was used longest ago until the `bytes` of `key` fit beside the rest. */
+  async #makeRoomNow(key: string, bytes: number): Promise<void> {
     const { folder, maxBytes } = this.#options
     const hint = 'set imageCacheGiB at the conductor, or deploy_interface to direct'
     if (bytes > maxBytes)
       throw new FaultError('image.too_large', `the image has ${bytes} bytes, the conductor keeps ${maxBytes} at most`, {
         hint,
       })
-    this.#making.set(key, bytes)
     const files = (await readdir(folder)).filter((name) => name.endsWith('.raw') && name !== `${key}.raw`)
     const kept = await Promise.all(
       files.map(async (name) => {
@@ -187,10 +194,10 @@ export class ImageCache {
         return { key: name.slice(0, -'.raw'.length), bytes: blocks * 512, mtimeMs }
       }),
     )
-    const making = this.#making.values().reduce((sum, each) => sum + each, 0)
-    let taken = kept.reduce((sum, each) => sum + each.bytes, making)
+    const others = this.#making.entries().reduce((sum, [other, each]) => sum + (other === key ? 0 : each), 0)
+    let taken = kept.reduce((sum, each) => sum + each.bytes, others + bytes)
     for (const oldest of kept.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
-      if (taken <= maxBytes) return
+      if (taken <= maxBytes) break
       if (this.#users.has(oldest.key)) continue
       await rm(this.#path(`${oldest.key}.json`), { force: true })
       await rm(this.#path(`${oldest.key}.raw`), { force: true })
@@ -198,6 +205,7 @@ export class ImageCache {
     }
     if (taken > maxBytes)
       throw new FaultError('unavailable', `images in use leave no room for ${bytes} bytes of ${maxBytes}`, { hint })
+    this.#making.set(key, bytes)
   }
 }
 
