@@ -1,4 +1,6 @@
 // Processes that die in the middle of a deployment and come back: it finishes, nothing is done twice, nothing is lost.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startStory, type Story } from './story.ts'
 
@@ -80,6 +82,9 @@ test.concurrent('a conductor killed while the machine loads its ramdisk lets the
   await api.patchNode(node, { instance_info: site.instanceInfo() })
   await api.provision(node, 'active', { configdrive: { meta_data: { hostname: 'survivor' } } })
   await story.until('loading', () => machine.console().includes('loading the deploy ramdisk', seen))
+  // Killed before it is on record that the machine has its script, the conductor would boot it again: it cannot know.
+  const journal = join(story.folder, 'site', 'conductor', 'journal')
+  await story.until('script on record', () => readFileSync(journal, 'utf8').includes('boot_script_fetched'))
   await site.conductor.kill()
   await site.conductor.start()
   await finished(story, before)
