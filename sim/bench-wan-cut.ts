@@ -1,5 +1,5 @@
 // The line between site and cloud is cut with fifty deployments in the middle of their writes (R5): cloud, conductor and the machines are
-// processes of their own, the cut lasts as long as they need and not half an hour. With one conductor all must finish in the dark and be reported once afterwards; with
+// processes of their own, the cut lasts as long as they need, or `--minutes N`. With one conductor all must finish in the dark and be reported once afterwards; with
 // two all must finish after the cut. The figure is the replay: from the new session to the last report. What was missed or doubled is an error.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import { startConductor } from '../site-conductor/conductor.ts'
 import { enrol } from '../site-conductor/enrol.ts'
 import { silent } from '../site-conductor/log.ts'
 import { startSimCloud } from './cloud.ts'
+import { numbers } from './kills/options.ts'
 import { startSimSite, type SimSite } from './site.ts'
 import { startWan } from './wan.ts'
 
@@ -35,11 +36,12 @@ interface Cut {
   readonly reportS: number
 }
 
-/** Takes about three minutes on two cores. */
-export async function run() {
-  const one = await cut(1)
+/** Takes about three minutes on two cores, or two cuts of `--minutes`. */
+export async function run(args: readonly string[]) {
+  const { minutes } = numbers(args, { minutes: 1 })
+  const one = await cut(1, minutes)
   console.log(lineOf(one))
-  const two = await cut(2)
+  const two = await cut(2, minutes)
   return {
     name: 'wan-cut',
     figure: one.reportS,
@@ -65,7 +67,7 @@ function lineOf({ conductors, noticedS, darkS, cutS, reconnectS, reportS }: Cut)
   ].join('\n  ')
 }
 
-async function cut(conductors: 1 | 2): Promise<Cut> {
+async function cut(conductors: 1 | 2, minutes: number): Promise<Cut> {
   const folder = await mkdtemp(join(tmpdir(), 'ferrule-bench-'))
   await using things = new AsyncDisposableStack()
   things.defer(() => rm(folder, { recursive: true, force: true }))
@@ -114,6 +116,7 @@ async function cut(conductors: 1 | 2): Promise<Cut> {
     await until('written images', async () => all('prepare_image succeeded'))
     if (isUp() > 0) throw new Error(`${isUp()} machines were switched by a conductor that had no right to`)
   }
+  await sleep(Math.max(0, minutes * 60_000 - since(cutAt) * 1000))
   const cutS = since(cutAt)
   const restoredAt = performance.now()
   wan.restore()

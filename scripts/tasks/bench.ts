@@ -31,7 +31,7 @@ const BENCHES: Record<
   },
   ring: { about: 'balance, moves and planning time of the ring (P13)', load: () => import('../../sim/bench-ring.ts') },
   'wan-cut': {
-    about: 'fifty deployments while the site is cut off (R5)',
+    about: 'fifty deployments while the site is cut off (R5); --minutes N',
     load: () => import('../../sim/bench-wan-cut.ts'),
   },
   kills: {
