@@ -13,7 +13,7 @@ import { Calls } from './calls.ts'
 import { bootAddress } from './boot/ticket.ts'
 import type { Config } from './config.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
-import { type Disk, folder } from './disk.ts'
+import { type Disk, folder, lend } from './disk.ts'
 import { type Driver, driverFacts } from './driver.ts'
 import { Facts } from './facts.ts'
 import { Grants } from './grants.ts'
@@ -67,7 +67,7 @@ const CALLS_END_WITHIN_MS = 2_000
 
 export async function startConductor(options: ConductorOptions): Promise<RunningConductor> {
   const { config, env = systemEnv, services = {} } = options
-  const disk = services.disk ?? (await folder(config.dataDir))
+  const disk = lend(services.disk ?? (await folder(config.dataDir)))
   const identity = await readIdentity(disk)
   if (identity === undefined)
     throw new Error(`${config.dataDir} holds no identity: run "ferrule-conductor enroll" first`)
@@ -78,6 +78,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     const lock = await lockFolder(config.dataDir)
     opened.defer(() => lock.release())
   }
+  opened.defer(() => disk.close())
   const journal = await Journal.open(disk)
   opened.defer(() => journal.close())
   if (journal.cutBytes > 0) log.warn('the end of the journal was torn and is cut off', { bytes: journal.cutBytes })

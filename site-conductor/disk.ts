@@ -14,6 +14,38 @@ export interface Disk {
   remove(name: string): Promise<void>
 }
 
+/** A disk that can be taken back from whoever holds it. */
+export interface LentDisk extends Disk {
+  /** Waits for what is under way; what comes later is refused, so that nothing is written once the lock of the folder is left. */
+  close(): Promise<void>
+}
+
+export function lend(disk: Disk): LentDisk {
+  let isClosed = false
+  const underWay = new Set<Promise<unknown>>()
+  async function run<T>(operation: () => Promise<T>): Promise<T> {
+    if (isClosed) throw new Error('the conductor has left its data folder')
+    const promise = operation()
+    underWay.add(promise)
+    try {
+      return await promise
+    } finally {
+      underWay.delete(promise)
+    }
+  }
+  return {
+    read: (name) => run(() => disk.read(name)),
+    append: (name, bytes) => run(() => disk.append(name, bytes)),
+    truncate: (name, length) => run(() => disk.truncate(name, length)),
+    replace: (name, bytes) => run(() => disk.replace(name, bytes)),
+    remove: (name) => run(() => disk.remove(name)),
+    async close() {
+      isClosed = true
+      await Promise.allSettled(underWay)
+    },
+  }
+}
+
 /** A folder on a real disk: files 0600 in a folder 0700. */
 export async function folder(path: string): Promise<Disk> {
   await mkdir(path, { recursive: true, mode: 0o700 })

@@ -1,5 +1,7 @@
 // A clean stop: what ran ends, the hub is told as the last word, and a hub that does not know the word holds nobody up.
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { CLOSE } from '../shared/upgrade.ts'
+import { folder } from './disk.ts'
 import { fakeGrant, type FakeHub } from './fake-hub.ts'
 import { fakeSite, type FakeSite } from './fake-site.ts'
 
@@ -30,4 +32,33 @@ test('a hub that does not know goodbye keeps no conductor from stopping', async 
   await hub.next('hello')
   await conductor.close()
   expect((await conductor.ended).kind).toBe('drained')
+})
+
+test('what comes while it closes writes nothing into its folder after the lock is left', async () => {
+  const real = await folder(site.dataDir)
+  let isClosed = false
+  const late: string[] = []
+  const slowly =
+    <A extends [string, ...unknown[]]>(write: (...args: A) => Promise<void>) =>
+    async (...args: A) => {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      if (isClosed) late.push(args[0])
+      await write(...args)
+    }
+  const conductor = await site.start({
+    disk: { ...real, append: slowly(real.append), replace: slowly(real.replace), remove: slowly(real.remove) },
+  })
+  await hub.next('facts')
+  hub.behaviour.onMessage = ({ type }) => {
+    if (type !== 'bye') return false
+    const add = [...hub.grants.values()]
+    hub.send({ type: 'grants', session: hub.session, ringVersion: 1, add, drop: [], last: true })
+    hub.give({ id: 't1', node, steps: [{ interface: 'power', step: 'power_on', args: {} }] })
+    hub.drop(CLOSE.goodbye)
+    return true
+  }
+  await conductor.close()
+  isClosed = true
+  await new Promise((resolve) => setTimeout(resolve, 200)) // four seconds of the conductor's clock
+  expect(late).toEqual([])
 })

@@ -20,6 +20,7 @@ export class Roster {
   #nodes: readonly Grant[]
   leaseMs: number
   #timer: (() => void) | undefined
+  #isClosed = false
   #writing = Promise.resolve()
 
   private constructor(env: Env, disk: Disk, log: Log, stored: z.infer<typeof Stored>) {
@@ -43,6 +44,7 @@ export class Roster {
   set(nodes: readonly Grant[], leaseMs: number): void {
     this.#nodes = nodes
     this.leaseMs = leaseMs
+    if (this.#isClosed) return
     this.#timer ??= this.#env.setTimer(WRITE_AFTER_MS, () => this.#write())
   }
 
@@ -52,6 +54,7 @@ export class Roster {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     if (this.#timer !== undefined) this.#write()
     await this.#writing
   }
