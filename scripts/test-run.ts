@@ -6,10 +6,11 @@ import { quickParts, UNIT_REPORT, type ReportingPart } from './parts.ts'
 import { onShutdown } from './shutdown.ts'
 import { runPart } from './steps.ts'
 import { BOOTS, countBoots, FILE_TIMES, readFileTimes } from './file-times.ts'
-import { readReport, type Counts } from './vitest-report.ts'
+import { noCounts, readReport, type Counts } from './vitest-report.ts'
 
 export interface TestRun {
-  readonly purpose: Purpose
+  /** What Debian's packages are needed for; nothing by default. */
+  readonly purpose?: Purpose
   /** Run the quick part first. */
   readonly quick: boolean
   readonly parts: readonly ReportingPart[]
@@ -19,10 +20,16 @@ export interface TestRun {
 export async function testRun({ purpose, quick, parts }: TestRun): Promise<never> {
   console.log(`Node ${process.version}`)
   onShutdown(() => undefined)
-  const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+  const counts = noCounts()
   const files: { name: string; seconds: number }[] = []
+  const read = (report: string, name: string, ok: boolean) => {
+    const failedBefore = counts.failed
+    readReport(report, counts, files)
+    if (!ok && counts.failed === failedBefore)
+      fail(counts, `${name}: an error outside of every test, or a worker that died`)
+  }
   try {
-    ensureDebianPackages(purpose, console.log)
+    if (purpose !== undefined) ensureDebianPackages(purpose, console.log)
   } catch (error) {
     console.error((error as Error).message)
     process.exit(1)
@@ -37,24 +44,26 @@ export async function testRun({ purpose, quick, parts }: TestRun): Promise<never
     for (const result of await Promise.all(quickParts.map(runPart))) {
       if (result.name === 'unit tests') unitOk = result.ok
       else if (result.ok) counts.passed++
-      else counts.failed++
+      else fail(counts, result.name)
     }
-    const failedBefore = counts.failed
-    readReport(UNIT_REPORT, counts, files)
-    if (!unitOk && counts.failed === failedBefore) counts.failed += 1 // an unhandled error, a worker that died
+    read(UNIT_REPORT, 'unit tests', unitOk)
   }
   for (const part of parts) {
-    const failedBefore = counts.failed
-    const result = await runPart(part)
-    readReport(part.report, counts, files)
-    if (!result.ok && counts.failed === failedBefore) counts.failed += 1 // an unhandled error, a worker that died
+    const { name, ok } = await runPart(part)
+    read(part.report, name, ok)
   }
 
-  printTimes(files)
+  if (parts.length > 0) printTimes(files)
+  if (counts.failures.length > 0) console.log(`\nFailed:\n${counts.failures.map((line) => `  ${line}`).join('\n')}`)
   console.log(
     `\n${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`,
   )
   process.exit(counts.failed > 0 || counts.skipped > 0 ? 1 : 0)
+}
+
+function fail(counts: Counts, what: string): void {
+  counts.failed += 1
+  counts.failures.push(what)
 }
 
 function printTimes(files: readonly { readonly name: string; readonly seconds: number }[]): void {

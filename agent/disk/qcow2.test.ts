@@ -53,6 +53,30 @@ async function readAll(file: Buffer): Promise<Buffer> {
 }
 
 describe('qcow2', () => {
+  it('waits for the reads that it began before it says what is wrong with the image', async () => {
+    const { file } = smallImage()
+    file.writeBigUInt64BE((1n << 62n) | 0xff_ffff_ffffn, 2 * CLUSTER) // a compressed cluster outside the file: fails at once
+    file.writeBigUInt64BE(BigInt(3 * CLUSTER), 2 * CLUSTER + 8) // a read that takes its time,
+    file.writeBigUInt64BE(0n, 2 * CLUSTER + 16) // begun at this hole
+    file.writeBigUInt64BE(1n << 40n, 2 * CLUSTER + 24) // outside the file: nothing after it is looked at
+    const { promise: held, resolve: release } = Promise.withResolvers<void>()
+    let reads = 0
+    let open = 0
+    const image = await openQcow2({
+      ...access(file),
+      async read(offset, length) {
+        if (++reads > 3) await held
+        open++
+        return file.subarray(offset, offset + length)
+      },
+    })
+    const reading = image.readGuest(Buffer.alloc(4 * CLUSTER), 0)
+    await new Promise((resolve) => setImmediate(resolve)) // where a rejection that nobody awaits is noticed
+    release()
+    await expect(reading).rejects.toThrow(CodecError)
+    expect(open).toBe(reads)
+  })
+
   it.each(['zlib', 'zstd'] as const)('gives plain, missing, zero and %s clusters', async (type) => {
     const { file, guest } = smallImage(type)
     expect((await readAll(file)).equals(guest)).toBe(true)

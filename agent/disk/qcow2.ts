@@ -108,41 +108,49 @@ export async function openQcow2(file: RandomAccess): Promise<Qcow2Image> {
       const holes: [number, number][] = []
       /** Neighbours in the guest that are neighbours in the file are read at once. */
       let run: { host: number; at: number; length: number } | undefined
+      const start = (job: Promise<unknown>) => {
+        job.catch(() => {}) // whoever awaits it may still be at the tables
+        jobs.push(job)
+      }
       const readRun = () => {
         if (!run) return
         const { host, at, length } = run
         run = undefined
         // A file may end inside its last cluster; the rest of that cluster is zeros.
         const there = Math.min(length, file.bytes - host)
-        jobs.push(file.read(host, there).then((data) => into.set(data, at)))
+        start(file.read(host, there).then((data) => into.set(data, at)))
         if (there < length) holes.push([at + there, at + length])
       }
-      for (let at = 0; at < into.length; at += clusterBytes) {
-        const length = Math.min(clusterBytes, into.length - at)
-        const cluster = (guestOffset + at) / clusterBytes
-        const table = await tableFor(Math.floor(cluster / perTable))
-        const entry = table?.readBigUInt64BE((cluster % perTable) * 8) ?? 0n
-        if ((entry & COMPRESSED) !== 0n) {
-          readRun()
-          jobs.push(readCompressed(entry, into.subarray(at, at + length)))
-          continue
+      const walk = async () => {
+        for (let at = 0; at < into.length; at += clusterBytes) {
+          const length = Math.min(clusterBytes, into.length - at)
+          const cluster = (guestOffset + at) / clusterBytes
+          const table = await tableFor(Math.floor(cluster / perTable))
+          const entry = table?.readBigUInt64BE((cluster % perTable) * 8) ?? 0n
+          if ((entry & COMPRESSED) !== 0n) {
+            readRun()
+            start(readCompressed(entry, into.subarray(at, at + length)))
+            continue
+          }
+          const host = Number(entry & OFFSET_MASK)
+          if (host === 0 || (header.version === 3 && (entry & ZERO) !== 0n)) {
+            readRun()
+            holes.push([at, at + length])
+            continue
+          }
+          if (host % clusterBytes !== 0) throw new CodecError(`qcow2 cluster at ${host} is not on a cluster`)
+          inFile(host, 1, 'cluster')
+          if (run && run.host + run.length === host) run.length += length
+          else {
+            readRun()
+            run = { host, at, length }
+          }
         }
-        const host = Number(entry & OFFSET_MASK)
-        if (host === 0 || (header.version === 3 && (entry & ZERO) !== 0n)) {
-          readRun()
-          holes.push([at, at + length])
-          continue
-        }
-        if (host % clusterBytes !== 0) throw new CodecError(`qcow2 cluster at ${host} is not on a cluster`)
-        inFile(host, 1, 'cluster')
-        if (run && run.host + run.length === host) run.length += length
-        else {
-          readRun()
-          run = { host, at, length }
-        }
+        readRun()
       }
-      readRun()
+      const [walked] = await Promise.allSettled([walk()])
       await settle(jobs)
+      if (walked.status === 'rejected') throw walked.reason
       if (jobs.length === 0) return false
       for (const [from, to] of holes) into.fill(0, from, to)
       return true
