@@ -54,11 +54,11 @@ test('after SIGKILL in the middle of a step the next process goes on at that ste
   expect(numbers).toEqual(numbers.map((_, i) => i + 1))
   second.child.kill('SIGTERM')
   expect(await second.exited).toEqual({ code: 0, signal: null })
-}, 20_000)
+}, 60_000)
 
 test('a conductor that the cloud refuses ends with exit code 4 and says why', async () => {
   site.hub.publicKey = site.siteKey.publicKey
   const { exited, log } = start()
   expect(await exited).toEqual({ code: 4, signal: null })
   expect(log()).toContain('clock')
-}, 20_000)
+}, 60_000)
