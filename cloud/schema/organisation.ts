@@ -50,6 +50,13 @@ export const conductors = sqliteTable(
     session: integer('session').notNull().default(0),
     /** Its lease was promised until here at most (ms since 1970). Null: it has none. */
     horizon_ms: integer('horizon_ms'),
+    /** Names the lock on the journal that its present run holds, as its hello said it. Null: it did not say. */
+    lock: text('lock'),
+    /** Until then an earlier run of it may act, which cannot be known to be dead: this one is granted nothing (ms since 1970). */
+    held_ms: integer('held_ms'),
+    /** Runs that later ones replaced, newest last, and the upgrades of the last minutes as [run, signed at]: bounded. */
+    replaced: json('replaced').notNull().default([]),
+    upgrades: json('upgrades').notNull().default([]),
     revoked_at: text('revoked_at'),
     created_at: text('created_at').notNull(),
     updated_at: text('updated_at'),
@@ -120,6 +127,10 @@ export const nodes = sqliteTable(
     /** Owner on the ring (conductor id) and the number of the move that gave it. */
     conductor: text('conductor'),
     moved: integer('moved').notNull().default(0),
+    /** Until when the owner may act by the tenure of a task that has ended (ms since 1970). */
+    promised_ms: integer('promised_ms'),
+    /** Why no conductor is granted it, where that is for what its row says. */
+    withheld: text('withheld'),
     /** Grows whenever something in the grant changes. */
     spec_version: integer('spec_version').notNull().default(1),
     /** Boot address out of the site's pool. */

@@ -1,13 +1,15 @@
 // Calls that a hub relays to a node's conductor: reads, or what a person may repeat. Held in memory only; a lost one times out.
 import { fault, FaultError, type Fault } from '../../shared/faults.ts'
 import type { Env } from '../../shared/env.ts'
+import type { Peer } from '../ports.ts'
 import type { HubCommand } from './commands.ts'
 import { notDriven } from './outage.ts'
 import { epochOf } from './state.ts'
 import type { Turn } from './turn.ts'
 
 interface Pending {
-  readonly conductor: string
+  /** The socket on which it was asked. */
+  readonly peer: Peer
   settle(result: unknown, failure?: Fault): void
 }
 
@@ -29,8 +31,8 @@ export class Calls {
   async start(turn: Turn, call: HubCommand & { kind: 'call' }): Promise<{ result: Promise<unknown> }> {
     const node = await turn.node(call.node)
     const index = turn.state.nodes.get(call.node)!
-    const conductor = turn.state.conductors.get(index.owner ?? '')
-    if (!conductor?.peer) throw notDriven(turn.state, `node ${node.uuid}`)
+    const peer = turn.state.conductors.get(index.owner ?? '')?.peer
+    if (!peer) throw notDriven(turn.state, `node ${node.uuid}`)
     if (this.#pending.size >= MAX_PENDING)
       throw new FaultError('unavailable', 'too many calls are under way at this site')
     const rid = ++this.#last
@@ -40,7 +42,7 @@ export class Calls {
         this.#settle(rid, undefined, fault('timeout', `${iface}.${method} was not answered in ${timeoutMs} ms`)),
       )
       this.#pending.set(rid, {
-        conductor: conductor.row.id,
+        peer,
         settle: (value, failure) => {
           cancel()
           if (failure) reject(FaultError.of(failure))
@@ -49,7 +51,7 @@ export class Calls {
       })
     })
     result.catch(() => undefined) // its reader comes later; a rejection before that is not unhandled
-    turn.send(conductor.peer, {
+    turn.send(peer, {
       type: 'call',
       rid,
       node: node.uuid,
@@ -62,16 +64,16 @@ export class Calls {
     return { result }
   }
 
-  /** Only the conductor that was asked can answer. */
+  /** Only the conductor that was asked can answer, also on a newer socket. */
   answer(conductor: string, message: { rid: number; result?: unknown; fault?: Fault | undefined }): void {
-    if (this.#pending.get(message.rid)?.conductor !== conductor) return
+    if (this.#pending.get(message.rid)?.peer.conductor !== conductor) return
     this.#settle(message.rid, message.result, message.fault)
   }
 
-  /** The conductor's socket closed: what it was asked will not be answered. */
-  lost(conductor: string): void {
+  /** The socket closed: what was asked on it will not be answered. */
+  lost(peer: Peer): void {
     for (const [rid, pending] of this.#pending) {
-      if (pending.conductor === conductor)
+      if (pending.peer === peer)
         this.#settle(rid, undefined, fault('site.no_conductor', 'the conductor was disconnected'))
     }
   }

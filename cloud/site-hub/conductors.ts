@@ -6,8 +6,9 @@ import type { ConductorRow } from '../schema/rows.ts'
 import type { Dead, HubCommand, Left } from './commands.ts'
 import { passTime } from './due.ts'
 import { rebalance } from './ownership.ts'
-import { endSession, endTenures, findConductor } from './sessions.ts'
+import { endSession, findConductor } from './sessions.ts'
 import { activeTask, type ConductorState } from './state.ts'
+import { endTenures } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
 type Command<K> = Extract<HubCommand, { kind: K }>
@@ -61,7 +62,6 @@ export async function declareDead(turn: Turn, command: Command<'conductor.declar
   change(turn, command, conductor, { horizon_ms: null }, 'conductor.declared_dead')
   if (hadLease) {
     conductor.leaseUntil = 1 // long ago: it lapses as any other does
-    delete conductor.leaseMono
     await passTime(turn)
   } else await rebalance(turn)
   const stayed = mine.filter((node) => node.owner === row.id).length

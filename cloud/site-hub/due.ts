@@ -2,20 +2,18 @@
 import { finish, overdue } from '../provision/work.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
 import { noticeOutage } from './outage.ts'
+import { lapsesAt } from './lease.ts'
 import { rebalance } from './ownership.ts'
-import { lapsesAt } from './sessions.ts'
 import { activeTask, isDriven } from './state.ts'
 import { settle } from './tasks.ts'
+import { endOldTenures, keepPromise, overdueAt, tenureEnds } from './tenure.ts'
 import type { Turn } from './turn.ts'
-
-/** After a lease ends its conductor has this long to have noticed (clocks, packets under way) before anybody else acts. */
-export const MARGIN_MS = 2_000
 
 export async function passTime(turn: Turn): Promise<void> {
   const { state, now } = turn
   let lapsed = false
   for (const conductor of state.conductors.values()) {
-    if (conductor.leaseUntil === 0 || lapsesAt(turn, conductor, MARGIN_MS) > now) continue
+    if (conductor.leaseUntil === 0 || lapsesAt(turn, conductor) > now) continue
     conductor.leaseUntil = 0
     const { peer } = conductor
     if (peer) turn.after(() => peer.close(CLOSE.superseded, 'the lease lapsed'))
@@ -27,26 +25,34 @@ export async function passTime(turn: Turn): Promise<void> {
     lapsed = true
   }
   noticeOutage(turn)
-  if (lapsed || endTenures(turn)) await rebalance(turn)
+  if (endOldTenures(turn) || lapsed) await rebalance(turn)
   // Nobody can report from a site that is offline: its tasks are not overdue before it had the time to.
   if (state.site.offline_since !== null) return
   for (const node of [...state.tasks.keys()]) {
     const task = activeTask(state, node)
-    if (!task || task.deadline_ms > now) continue
+    if (!task || overdueAt(state, task) > now) continue
     turn.send(state.conductors.get(task.conductor ?? '')?.peer, { type: 'done', id: task.id })
+    keepPromise(turn, task)
     await finish(turn, task, overdue(task), undefined)
     await settle(turn, task, 'failed', overdue(task))
   }
 }
 
-/** Tenures that are over, of tasks whose conductor is away: their nodes may move. True when there were any. */
-function endTenures(turn: Turn): boolean {
-  let ended = false
-  for (const node of turn.state.tasks.keys()) {
-    const task = activeTask(turn.state, node)
-    if (!task?.tenure_ms || task.tenure_ms > turn.now || isDriven(turn.state, node)) continue
-    turn.updateTask(task, { tenure_ms: null })
-    ended = true
+/** The next moment at which something is due, ms since 1970; null: nothing is. */
+export function nextDue(turn: Turn): number | null {
+  const { state, now } = turn
+  const due: number[] = []
+  for (const conductor of state.conductors.values()) if (conductor.leaseUntil > 0) due.push(lapsesAt(turn, conductor))
+  for (const node of new Set([...state.tasks.keys(), ...state.promises.keys()])) {
+    const task = activeTask(state, node)
+    if (task && state.site.offline_since === null) due.push(overdueAt(state, task))
+    const ends = tenureEnds(state, node)
+    if (ends > 0 && !isDriven(state, node)) due.push(ends)
   }
-  return ended
+  return due.length > 0
+    ? Math.max(
+        now,
+        due.reduce((soonest, each) => Math.min(soonest, each)),
+      )
+    : null
 }

@@ -123,7 +123,7 @@ export class SiteHub {
   }
 
   async onClose(peer: Peer): Promise<void> {
-    this.#calls.lost(peer.conductor)
+    this.#calls.lost(peer)
     await this.#turns.enqueue([], async (turn) => closed(turn, peer)).catch(() => undefined)
   }
 
@@ -145,58 +145,44 @@ export class SiteHub {
   }
 }
 
-async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise<unknown> {
+type TurnCommand = Exclude<HubCommand, { kind: 'call' }>
+type Carrier<K> = (turn: Turn, command: Extract<HubCommand, { kind: K }>, site: SiteRef) => unknown
+/** Every command but a call, which is answered after its turn. Leaving out one is a compile error. */
+const carriers: { [K in TurnCommand['kind']]: Carrier<K> } = {
+  'node.create': async (turn, command, site) => ({ uuid: await createNode(turn, command, site) }),
+  'node.patch': async (turn, command, site) => ({ uuid: await patchNode(turn, command, site) }),
+  'node.delete': deleteNode,
+  'node.maintenance': setMaintenance,
+  'node.provision': async (turn, command) =>
+    command.dryRun
+      ? rehearse(turn, command.node, command.verb, command.args)
+      : { task: await provision(turn, command.node, command.verb, command.args, command) },
+  'node.power': async (turn, command) => ({
+    task: await power(turn, command.node, command.target, command.timeoutMs, command),
+  }),
+  'node.step': async (turn, command) => ({ task: await oneStep(turn, command) }),
+  'node.raid': setRaid,
+  'node.traits': changeTraits,
+  'row.create': async (turn, command, site) => ({ uuid: await createRow(turn, command, site) }),
+  'row.patch': async (turn, command, site) => ({ uuid: await patchRow(turn, command, site) }),
+  'row.delete': deleteRow,
+  'vif.attach': attachVif,
+  'vif.detach': detachVif,
+  'allocation.match': match,
+  'allocation.backfill': backfill,
+  'allocation.release': release,
+  'site.refresh': (turn, command) => (command.addresses ? refreshAddresses(turn) : refreshSite(turn.sql, turn.state)),
+  'conductor.drain': drain,
+  'conductor.patch': patchConductor,
+  'conductor.declare_dead': declareDead,
+  'conductor.revoke': revoke,
+}
+
+async function carryOut(turn: Turn, command: TurnCommand, site: SiteRef): Promise<unknown> {
   if (command.ifMatch !== undefined && !command.ifMatch.includes(await stampOf(turn, command)))
     throw new FaultError('request.changed', 'The resource was changed since it was read.')
-  switch (command.kind) {
-    case 'node.create':
-      return { uuid: await createNode(turn, command, site) }
-    case 'node.patch':
-      return { uuid: await patchNode(turn, command, site) }
-    case 'node.delete':
-      return deleteNode(turn, command)
-    case 'node.maintenance':
-      return setMaintenance(turn, command)
-    case 'node.provision':
-      if (command.dryRun) return rehearse(turn, command.node, command.verb, command.args)
-      return { task: await provision(turn, command.node, command.verb, command.args, command) }
-    case 'node.power':
-      return { task: await power(turn, command.node, command.target, command.timeoutMs, command) }
-    case 'node.traits':
-      return changeTraits(turn, command)
-    case 'row.create':
-      return { uuid: await createRow(turn, command, site) }
-    case 'row.patch':
-      return { uuid: await patchRow(turn, command, site) }
-    case 'row.delete':
-      return deleteRow(turn, command, site)
-    case 'vif.attach':
-      return attachVif(turn, command)
-    case 'vif.detach':
-      return detachVif(turn, command)
-    case 'allocation.match':
-      return match(turn, command)
-    case 'allocation.backfill':
-      return backfill(turn, command)
-    case 'allocation.release':
-      return release(turn, command)
-    case 'node.step':
-      return { task: await oneStep(turn, command) }
-    case 'node.raid':
-      return setRaid(turn, command)
-    case 'site.refresh':
-      return command.addresses ? refreshAddresses(turn) : refreshSite(turn.sql, turn.state)
-    case 'conductor.drain':
-      return drain(turn, command)
-    case 'conductor.patch':
-      return patchConductor(turn, command)
-    case 'conductor.declare_dead':
-      return declareDead(turn, command)
-    case 'conductor.revoke':
-      return revoke(turn, command)
-    case 'call':
-      throw new FaultError('internal', 'a call is not a turn')
-  }
+  const carry = carriers[command.kind] as Carrier<HubCommand['kind']>
+  return carry(turn, command, site)
 }
 
 /** What If-Match is compared with, after the drafts so far. */

@@ -4,10 +4,8 @@ import { FaultError } from '../../shared/faults.ts'
 import { sites } from '../schema/organisation.ts'
 import { update } from '../schema/rows.ts'
 import type { HubState } from './state.ts'
+import { allowReports } from './tenure.ts'
 import type { Turn } from './turn.ts'
-
-/** After an outage open tasks have at least this long: what ended meanwhile is about to be reported. */
-const REPORT_MS = 15 * 60_000
 
 /** At the start of a turn. By level: a hub that slept through the last lapse finds out, too. */
 export function noticeOutage(turn: Turn): void {
@@ -27,10 +25,7 @@ export function endOutage(turn: Turn): void {
   if (since === null) return
   state.site.offline_since = null
   mark(turn, null)
-  for (const list of state.tasks.values()) {
-    for (const task of list)
-      if (task.deadline_ms < now + REPORT_MS) turn.updateTask(task, { deadline_ms: now + REPORT_MS })
-  }
+  allowReports(turn)
   const seconds = Math.round((now - Date.parse(since)) / 1000)
   turn.event('site.online', { body: { site: state.site.name, offline_since: since, seconds } })
 }

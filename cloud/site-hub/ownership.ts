@@ -18,6 +18,7 @@ import {
   type HubState,
   type NodeIndex,
 } from './state.ts'
+import { heldByTenure } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
 /** Brings owners in line with the ring after its members or nodes changed. */
@@ -159,7 +160,8 @@ function setOwner(turn: Turn, node: NodeIndex, owner: string | null): void {
   node.target = null
   node.dropping = false
   if (owner !== null) node.moved = nextNumber(turn.state)
-  turn.write(update(nodes, 'uuid', node.id, { conductor: owner, moved: node.moved }))
+  turn.state.promises.delete(node.id) // it was given back, or nobody can act by it
+  turn.write(update(nodes, 'uuid', node.id, { conductor: owner, moved: node.moved, promised_ms: null }))
 }
 
 function askForRelease(turn: Turn, node: NodeIndex): void {
@@ -251,21 +253,4 @@ function membersOf(state: HubState): Member[] {
       labels: row.labels as Record<string, string>,
       draining: row.draining,
     }))
-}
-
-/** Its owner is away, and may still finish the task that it has there: nobody else may have it before that time is over. */
-function heldByTenure(turn: Turn, node: NodeIndex): boolean {
-  const owner = turn.state.conductors.get(node.owner ?? '')
-  const task = activeTask(turn.state, node.id)
-  return owner?.leaseUntil === 0 && !!task?.tenure_ms && task.tenure_ms > turn.now
-}
-
-/** At a site with one live conductor a task may be finished during a cut of the WAN; nobody else would do it anyway (rule 10). */
-const LONE_TENURE_MS = 45 * 60_000
-
-/** What the hub promises now for a task's node when its conductor falls silent. */
-export function tenureMs(state: HubState): number {
-  if (state.site.tenure_ms !== null) return state.site.tenure_ms
-  const live = [...state.conductors.values()].filter((conductor) => conductor.leaseUntil > 0)
-  return live.length === 1 ? LONE_TENURE_MS : 0
 }

@@ -7,15 +7,14 @@ import type { Peer, SiteRef } from '../ports.ts'
 import { conductors } from '../schema/organisation.ts'
 import { select } from '../schema/rows.ts'
 import { endOutage } from './outage.ts'
-import { rebalance, sendGrants, tenureMs } from './ownership.ts'
+import { extend, leaseMsOf } from './lease.ts'
+import { rebalance, sendGrants } from './ownership.ts'
 import { epochOf, findTask, nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
+import { allowHeldReports, endTenures, tenureMs } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
 
-/** The lease may be renewed from memory up to the stored horizon, so a row is written once in 45 s at most. */
-const HORIZON_MS = 60_000
-const HORIZON_WRITE_MS = 45_000
 const NO_SESSION = -1
 /** Runs that are remembered per conductor. */
 const MAX_REPLACED = 8
@@ -32,7 +31,7 @@ export async function opened(turn: Turn, peer: Peer, { incarnation, at }: Upgrad
     const why = 'this upgrade request was used before'
     return refuse(turn, peer, 'conductor.connect', 'conductor.replayed', CLOSE.superseded, { incarnation, at }, why)
   }
-  const attachment: Attachment = { session: NO_SESSION, leaseUntil: 0, incarnation, openedAt: turn.now }
+  const attachment: Attachment = { session: NO_SESSION, leaseMs: 0, incarnation, openedAt: turn.now }
   peer.attachment = attachment
 }
 
@@ -91,6 +90,7 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
   if (conductor.replaced?.includes(incarnation)) return cloned(turn, conductor, peer, incarnation)
   await refreshSite(turn.sql, turn.state) // its enrolment may have brought the site key
   const kept = await keepsGrants(turn, conductor, message.grantsDigest)
+  allowHeldReports(turn, conductor)
   if (!isSameRun) newRun(turn, conductor)
   const session = nextNumber(turn.state)
   const { id } = conductor.row
@@ -107,7 +107,8 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
     version: message.version,
     drivers: message.drivers,
   })
-  extend(turn, conductor, peer)
+  const leaseMs = leaseMsOf(turn.state)
+  extend(turn, conductor, peer, leaseMs)
   endOutage(turn)
   // A connection that was only built anew is no news: it writes the session's row and nothing else.
   if (!isSameRun || !kept)
@@ -118,7 +119,7 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
     type: 'welcome',
     session,
     ringVersion: turn.state.site.ring_version,
-    leaseMs: turn.state.site.lease_ms,
+    leaseMs,
     conductor: conductor.row.id,
     site: site.site,
     organisation: site.organisation,
@@ -161,17 +162,6 @@ function newRun(turn: Turn, conductor: ConductorState): void {
   endTenures(turn, id)
 }
 
-/** Nobody may act on a tenure of this conductor any more. */
-export function endTenures(turn: Turn, conductor: string): number {
-  let ended = 0
-  for (const [node, [task]] of turn.state.tasks) {
-    if (!task || task.tenure_ms === null || turn.state.nodes.get(node)?.owner !== conductor) continue
-    turn.updateTask(task, { tenure_ms: null })
-    ended++
-  }
-  return ended
-}
-
 /** Does the conductor have just what it owns, under a lease that never lapsed? Then every grant goes on, with epoch = session. */
 async function keepsGrants(turn: Turn, conductor: ConductorState, digest: string | null): Promise<boolean> {
   if (digest === null || conductor.leaseUntil === 0) return false
@@ -188,7 +178,8 @@ export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
   const conductor = sessionOf(turn.state, peer)
   if (!conductor) return turn.after(() => peer.close(CLOSE.superseded, 'the session ended; say hello again'))
   conductor.peer = peer
-  extend(turn, conductor, peer)
+  const { leaseMs } = peer.attachment as Attachment
+  extend(turn, conductor, peer, leaseMs)
   const tenures: Record<string, number> = {}
   const ms = tenureMs(turn.state)
   for (const [node, [task]] of turn.state.tasks) {
@@ -198,7 +189,7 @@ export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
       turn.updateTask(task, { tenure_ms: turn.now + ms })
     if (task.tenure_ms > turn.now) tenures[task.id] = task.tenure_ms - turn.now
   }
-  turn.send(peer, { type: 'lease', rid: message.rid, ms: turn.state.site.lease_ms, tenures })
+  turn.send(peer, { type: 'lease', rid: message.rid, ms: leaseMs, tenures })
 }
 
 /**
@@ -221,34 +212,4 @@ export function closed(turn: Turn, peer: Peer): void {
   const conductor = turn.state.conductors.get(peer.conductor)
   // Its lease runs on: it may be back in a moment, and until the lease has ended nobody else may act.
   if (conductor?.peer === peer) conductor.peer = null
-}
-
-/**
- * When its lease is over, with the time for it to have noticed. By the monotonic clock where this hub gave the lease, so that setting the
- * wall clock neither ends one early nor makes anybody wait; a stored horizon is believed as far as one can reach.
- */
-export function lapsesAt(turn: Turn, conductor: ConductorState, marginMs: number): number {
-  const { conductors: all } = turn.state
-  if (conductor.stopped && [...all.values()].some(({ leaseUntil, stopped }) => leaseUntil > 0 && !stopped))
-    return turn.now
-  if (conductor.leaseMono !== undefined) return turn.now + (conductor.leaseMono - turn.env.mono()) + marginMs
-  conductor.leaseUntil = Math.min(conductor.leaseUntil, turn.now + HORIZON_MS)
-  return conductor.leaseUntil + marginMs
-}
-
-function extend(turn: Turn, conductor: ConductorState, peer: Peer): void {
-  const until = turn.now + turn.state.site.lease_ms
-  conductor.leaseUntil = until
-  conductor.leaseMono = turn.env.mono() + turn.state.site.lease_ms
-  // At once, not after the commit: should that fail, the number is not in the row and the attachment means nothing.
-  const attachment: Attachment = {
-    ...(peer.attachment as Attachment),
-    session: conductor.row.session,
-    leaseUntil: until,
-  }
-  peer.attachment = attachment
-  const ahead = (conductor.row.horizon_ms ?? 0) - turn.now
-  // One that is too far ahead is of a clock that was set back since: nobody must wait for it.
-  if (until - turn.now > ahead || ahead < HORIZON_MS - HORIZON_WRITE_MS || ahead > HORIZON_MS)
-    turn.updateConductor(conductor.row, { horizon_ms: turn.now + HORIZON_MS })
 }

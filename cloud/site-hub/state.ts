@@ -12,8 +12,6 @@ export interface ConductorState {
   row: ConductorRow
   peer: Peer | null
   leaseUntil: number
-  /** The same by the monotonic clock, when this hub gave it: a wall clock that is set forward ends no lease. */
-  leaseMono?: number
   /** It said goodbye: nobody need wait for its lease. Set until its next hello. */
   stopped?: boolean
   /** Runs of the process whose session a newer run ended. One that is back lives at the same time as another: a clone. */
@@ -45,13 +43,16 @@ export interface HubState {
   readonly nodes: Map<string, NodeIndex>
   /** Open tasks of a node in their order (nseq): the first is active. */
   readonly tasks: Map<string, TaskRow[]>
+  /** Node → until when its owner may act by the tenure of a task that has ended (ms, wall clock). */
+  readonly promises: Map<string, number>
 }
 
 /** What a socket's attachment keeps over hibernation. */
 export interface Attachment {
   /** -1: it has not said hello. */
   session: number
-  leaseUntil: number
+  /** How long its leases are, as the welcome said. */
+  leaseMs: number
   /** As its upgrade was signed, and when that came. */
   incarnation: string
   openedAt: number
@@ -61,35 +62,42 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
   await sql.batch([{ sql: 'UPDATE sites SET hub_no = hub_no + 1 WHERE id = ?', args: [siteId] }])
   const [site] = await select(sql, sites, 'id = ?', [siteId])
   if (!site) throw new Error(`site ${siteId} does not exist`)
-  const state: HubState = { no: site.hub_no, site, conductors: new Map(), nodes: new Map(), tasks: new Map() }
+  const state: HubState = {
+    no: site.hub_no,
+    site,
+    conductors: new Map(),
+    nodes: new Map(),
+    tasks: new Map(),
+    promises: new Map(),
+  }
 
   for (const row of await select(sql, conductors, 'site = ?', [siteId])) {
-    const attachments = new Map(
-      peers
-        .filter((peer) => peer.conductor === row.id)
-        .map((peer) => [peer, peer.attachment as Attachment | undefined]),
+    const peer = peers.find(
+      ({ conductor, attachment }) =>
+        conductor === row.id && (attachment as Attachment | undefined)?.session === row.session,
     )
-    const [peer, attachment] = [...attachments].find(([, each]) => each?.session === row.session) ?? []
     // A hub that starts trusts the horizon (rule 1): the lease may have been renewed from memory up to it. One that is past lapses in
     // the first turn.
-    const leaseUntil = Math.max(row.horizon_ms ?? 0, attachment?.leaseUntil ?? 0)
+    const leaseUntil = row.horizon_ms ?? 0
     state.conductors.set(row.id, { row, peer: peer ?? null, leaseUntil })
   }
   const index = await sql.all(
-    `SELECT uuid, driver, conductor, moved, spec_version, boot_ip, driver_info ->> '$.${LABELS_FIELD}' FROM nodes WHERE site = ?`,
+    `SELECT uuid, driver, conductor, moved, spec_version, boot_ip, promised_ms, driver_info ->> '$.${LABELS_FIELD}' FROM nodes WHERE site = ?`,
     [siteId],
   )
-  for (const [id, driver, owner, moved, specVersion, bootIp, labels] of index as [
+  for (const [id, driver, owner, moved, specVersion, bootIp, promised, labels] of index as [
     string,
     string,
     string | null,
     number,
     number,
     string | null,
+    number | null,
     string | null,
   ][]) {
     const asked = labels === null ? '' : labelText(JSON.parse(labels) as Record<string, string>)
     state.nodes.set(id, { id, driver, labels: asked, owner, moved, specVersion, bootIp, target: null, dropping: false })
+    if (promised !== null) state.promises.set(id, promised)
   }
   for (const task of await select(sql, tasks, "site = ? AND state = 'open' ORDER BY nseq", [siteId])) {
     state.tasks.set(task.node, [...(state.tasks.get(task.node) ?? []), task])
@@ -135,8 +143,11 @@ export function findTask(state: HubState, id: string): TaskRow | undefined {
 
 /** Is the node's owner there to drive it: under a lease? An owner that is away keeps its nodes while nobody else could have them. */
 export function isDriven(state: HubState, uuid: string): boolean {
-  const owner = state.conductors.get(state.nodes.get(uuid)?.owner ?? '')
-  return owner !== undefined && owner.leaseUntil > 0
+  return (ownerOf(state, uuid)?.leaseUntil ?? 0) > 0
+}
+
+export function ownerOf(state: HubState, uuid: string): ConductorState | undefined {
+  return state.conductors.get(state.nodes.get(uuid)?.owner ?? '')
 }
 
 /** Drivers that the live conductors serve, by name. A field that any of them calls secret is secret. */

@@ -15,8 +15,9 @@ import { isListed, showing } from '../provision/step-list.ts'
 import type { Peer } from '../ports.ts'
 import type { TaskRow } from '../schema/rows.ts'
 import { merged, takeFacts } from './facts.ts'
-import { becameIdle, tenureMs } from './ownership.ts'
+import { becameIdle } from './ownership.ts'
 import { activeTask, epochOf, findTask, sessionOf, type ConductorState } from './state.ts'
+import { tenureMs } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>

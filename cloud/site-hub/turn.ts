@@ -121,6 +121,7 @@ export class Turn {
     this.#rows.set(uuid, null)
     this.#nodeChanges.delete(uuid)
     this.state.nodes.delete(uuid)
+    this.state.promises.delete(uuid)
   }
 
   updateNode(uuid: string, changes: Partial<NodeRow>): void {

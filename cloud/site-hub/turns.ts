@@ -2,12 +2,12 @@
 // 1. One turn at a time (a Durable Object is not serial across a database fetch by itself). 2. An input that fails after it drafted
 // something fails alone: the turn is thrown away and its inputs run one by one. 3. A commit without an answer is looked up, not repeated.
 import { FaultError } from '../../shared/faults.ts'
-import { MARGIN_MS, passTime } from './due.ts'
+import { Clock, moveMoments } from './clock.ts'
+import { nextDue, passTime } from './due.ts'
 import { takenText } from '../schema/rows.ts'
 import type { HubDeps } from './hub.ts'
 import { rebalance, regrant, sendGained } from './ownership.ts'
-import { lapsesAt } from './sessions.ts'
-import { activeTask, isDriven, loadState, type HubState } from './state.ts'
+import { loadState, type HubState } from './state.ts'
 import { assign } from './tasks.ts'
 import { Turn } from './turn.ts'
 
@@ -24,6 +24,7 @@ const TURN_INPUTS = 128
 
 export class Turns {
   readonly #deps: HubDeps
+  readonly #clock: Clock
   #state: HubState | null = null
   /** The state was read from rows, and no turn has begun with it. */
   #isNew = true
@@ -33,6 +34,7 @@ export class Turns {
 
   constructor(deps: HubDeps) {
     this.#deps = deps
+    this.#clock = new Clock(deps.env)
   }
 
   /**
@@ -75,8 +77,9 @@ export class Turns {
     const answers: (() => void)[] = []
     let turn: Turn | undefined
     let committing = false
+    const setBy = this.#clock.setBy()
     try {
-      turn = await this.#draft(inputs, answers)
+      turn = await this.#draft(inputs, answers, setBy)
       await this.#setAlarm(turn)
       committing = true
       await turn.commit()
@@ -91,15 +94,17 @@ export class Turns {
         return true
       }
     }
+    this.#clock.follow(setBy)
     if (turn!.isNews) turn!.after(() => this.#deps.changed(turn!.changedNodes))
     turn!.finish((error) => this.#deps.log('warn', 'hub.effect_failed', { error: String(error) }))
     for (const answer of answers) answer()
     return true
   }
 
-  async #draft(inputs: readonly Input[], answers: (() => void)[]): Promise<Turn> {
+  async #draft(inputs: readonly Input[], answers: (() => void)[], setBy: number): Promise<Turn> {
     const { env, sql, blobs } = this.#deps
     const turn = new Turn(this.#state ?? (await this.#load()), env, sql, blobs)
+    if (setBy !== 0) moveMoments(turn, setBy)
     await passTime(turn)
     // Which nodes were on their way is in no row: the ring says it again.
     if (this.#isNew) await rebalance(turn)
@@ -146,17 +151,9 @@ export class Turns {
    * that rings too early is cheap; moving it with every renewal is not.
    */
   async #setAlarm(turn: Turn): Promise<void> {
-    const { state, now } = turn
-    const due: number[] = []
-    for (const conductor of state.conductors.values())
-      if (conductor.leaseUntil > 0) due.push(lapsesAt(turn, conductor, MARGIN_MS))
-    for (const node of state.tasks.keys()) {
-      const task = activeTask(state, node)!
-      if (state.site.offline_since === null) due.push(task.deadline_ms)
-      if (task.tenure_ms !== null && !isDriven(state, node)) due.push(task.tenure_ms)
-    }
-    const at = due.length > 0 ? Math.max(now, Math.min(...due)) : null
-    if (at === null || (this.#alarmAt !== null && this.#alarmAt > now && this.#alarmAt <= at)) return
+    const at = nextDue(turn)
+    const armed = this.#alarmAt
+    if (at === null || (armed !== null && armed > turn.now && armed <= at)) return
     this.#alarmAt = at
     await this.#deps.alarm.set(at)
   }

@@ -250,3 +250,14 @@ test('a site’s tenure is set and taken back by PATCH', async () => {
   expect((await patch('remove')).body.tenure_ms).toBeNull()
   for (const wrong of [-1, 1.5, 'x', 25 * 3_600_000]) expect((await patch('add', wrong)).status).toBe(400)
 })
+
+test('a site’s lease is set within its bounds, what is beyond them is refused in words, and taken back it is the default', async () => {
+  const patch = (op: string, value?: unknown) => api('PATCH', '/v1/sites/default', [{ op, path: '/lease_ms', value }])
+  expect((await patch('replace', 20_000)).body.lease_ms).toBe(20_000)
+  for (const wrong of [4_999, 40_001, 0, -1, 7_500.5, null, '20000']) {
+    const { status, text } = await patch('replace', wrong)
+    expect([status, text], String(wrong)).toEqual([400, expect.stringContaining('lease_ms')])
+  }
+  expect((await patch('replace', 40_001)).text).toContain('5000 to 40000')
+  expect((await patch('remove')).body.lease_ms).toBe(15_000)
+})

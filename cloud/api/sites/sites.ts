@@ -3,8 +3,9 @@ import { z } from 'zod'
 import { FaultError } from '../../../shared/faults.ts'
 import { uuidv7 } from '../../../shared/ids.ts'
 import { fingerprint } from '../../../shared/sealing.ts'
+import { MAX_LEASE_MS, MIN_LEASE_MS } from '../../lease-bounds.ts'
 import { sites } from '../../schema/organisation.ts'
-import { insert, isoTime, select, update, type SiteRow } from '../../schema/rows.ts'
+import { blankRow, insert, isoTime, select, update, type SiteRow } from '../../schema/rows.ts'
 import { readBody } from '../body.ts'
 import { json, links, type Answer, type Call, type Route } from '../call.ts'
 import { checkMatch, etag, ifMatch } from '../conditions.ts'
@@ -55,10 +56,15 @@ const TenureMs = z
   .max(24 * 3_600_000)
   .nullable()
 
+const leaseBounds = `a lease has ${MIN_LEASE_MS} to ${MAX_LEASE_MS} ms`
+/** How long a conductor may act without an answer of the hub; of the sessions that begin from now on. */
+const LeaseMs = z.int().min(MIN_LEASE_MS, leaseBounds).max(MAX_LEASE_MS, leaseBounds)
+
 const SiteBody = z.strictObject({ name: Name, description: Description.optional(), pool: Pool.nullable().optional() })
 const PATCHABLE: Readonly<Record<string, Patchable>> = {
   description: { since: 1, schema: Description },
   pool: { since: 1, schema: Pool.nullable() },
+  lease_ms: { since: 1, schema: LeaseMs },
   tenure_ms: { since: 1, schema: TenureMs },
 }
 
@@ -118,11 +124,12 @@ async function patchSite(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const patch = checkPatch(await readBody(call.request, PatchBody), PATCHABLE, call.version)
   const site = await findSite(call.sql, call.params['ident']!)
+  const unset = blankRow(sites) as Record<string, unknown>
   const changes: Partial<SiteRow> = { updated_at: isoTime(call.ports.env.now()) }
   for (const { op, path, value } of patch) {
     const root = path.slice(1)
     if (!Object.hasOwn(PATCHABLE, root)) throw invalid(`"${path}" cannot be changed by itself`)
-    Object.assign(changes, { [root]: op === 'remove' ? null : value })
+    Object.assign(changes, { [root]: op === 'remove' ? unset[root] : value })
   }
   const wanted = ifMatch(call.request.headers)
   const stamp = site.updated_at ?? site.created_at

@@ -90,8 +90,8 @@ export const numbers: readonly Mutant[] = [
     rule: '4',
     flavour: 'clocks',
     breaks: 'setting the hub’s clock forward ends leases that it has just given',
-    file: 'cloud/site-hub/sessions.ts',
-    find: '  if (conductor.leaseMono !== undefined) return turn.now + (conductor.leaseMono - turn.env.mono()) + marginMs\n',
+    file: 'cloud/site-hub/clock.ts',
+    find: '    if (conductor.leaseUntil > 0) conductor.leaseUntil += byMs\n',
     replace: '',
   },
   {
