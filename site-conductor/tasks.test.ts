@@ -147,6 +147,24 @@ test('a task that went to another conductor after a lapse does not stay in the j
   expect(tasks.isPending('n')).toBe(false)
 })
 
+test('a task that the hub has settled goes no further, also where its tenure would let it', async () => {
+  const { env, tasks, grants, journal, happened, sent, rid, asked, gate } = await setUp()
+  await tasks.deliver(task())
+  await asked(1)
+  tasks.proceed('t', rid()!, 3_600_000)
+  await asked(2)
+  grants.lapse()
+  await until(() => happened.includes('two 1'))
+  grants.startLease({ from: moment(env), ms: 60_000 })
+  const settled = tasks.settled('t')
+  await until(() => !tasks.isBusy('n'))
+  gate.resolve()
+  await settled
+  expect(happened, 'the run has let go').toEqual(['one 1', 'two 1', 'release'])
+  expect(journal.entries.size).toBe(0)
+  expect(sent.filter(({ type }) => type === 'result')).toEqual([])
+})
+
 test('what is delivered while the conductor stops does not begin', async () => {
   const { tasks, sent } = await setUp()
   const delivery = tasks.deliver(task())

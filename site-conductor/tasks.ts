@@ -117,8 +117,10 @@ export class Tasks {
     await this.#options.journal.acked(id, upTo)
   }
 
+  /** The hub has the task's outcome. Or the task ended there without this conductor: then a run that went on by its tenure is over, too. */
   async settled(id: string): Promise<void> {
-    await this.#reports.forget(id)
+    if (this.#options.journal.entries.get(id)?.result === undefined) await this.over(id, 'done')
+    else await this.#reports.forget(id)
   }
 
   extendTenures(tenures: Record<string, number>, sent: Moment): void {
