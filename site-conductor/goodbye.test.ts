@@ -1,5 +1,7 @@
 // A clean stop: what ran ends, the hub is told as the last word, and a hub that does not know the word holds nobody up.
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { z } from 'zod'
+import { defineDriver } from './driver.ts'
 import { fakeGrant, type FakeHub } from './fake-hub.ts'
 import { fakeSite, type FakeSite } from './fake-site.ts'
 
@@ -29,5 +31,26 @@ test('a hub that does not know goodbye keeps no conductor from stopping', async 
   const conductor = await site.start()
   await hub.next('hello')
   await conductor.close()
+  expect((await conductor.ended).kind).toBe('drained')
+})
+
+test('no goodbye is said while a driver has not come back: the hub waits for the lease, as after a crash', async () => {
+  const [entered, back] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const deaf = async () => (entered.resolve(), await back.promise)
+  const driver = defineDriver({
+    name: 'deaf',
+    about: 'for this test',
+    info: z.looseObject({}),
+    secrets: [],
+    interfaces: { power: { deaf: { steps: { power_on: deaf } } }, management: { deaf: { steps: {} } } },
+  })
+  hub.grants.set(node, fakeGrant(node, { driver: 'deaf' }))
+  const conductor = await site.start({ drivers: new Map([['deaf', driver]]) })
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [{ interface: 'power', step: 'power_on', args: {} }] })
+  await entered.promise
+  await conductor.close()
+  back.resolve()
+  expect(hub.all('bye')).toEqual([])
   expect((await conductor.ended).kind).toBe('drained')
 })

@@ -4,6 +4,7 @@
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
 import type { Outcome, Step, StepEvent } from '../shared/protocol.ts'
+import type { Acts } from './acts.ts'
 import type { Authority } from './authority.ts'
 import {
   type Driver,
@@ -33,6 +34,8 @@ export interface RunOptions {
   readonly site: Site
   readonly questions: Questions
   readonly reports: Reports
+  /** Where each thing that the driver does is on record until it has come back. */
+  readonly acts: Acts
   readonly note: (node: string, task: string, stage: string, body: Record<string, unknown>) => void
   /** Facts of a node have gone up with a step's event. */
   readonly told: (node: string, epoch: number, facts: Record<string, unknown>) => void
@@ -43,7 +46,7 @@ export interface RunOptions {
 export class Run {
   readonly task: Task
   readonly authority: Authority
-  /** Resolves when nothing of it is under way any more. Never rejects. */
+  /** Resolves when it does nothing more; what its driver is deaf in is in `acts`. Never rejects. */
   readonly ended: Promise<void>
   readonly #options: RunOptions
   readonly #driver: Driver
@@ -132,7 +135,7 @@ export class Run {
         if (toFault(error).code !== 'bmc.session_lost' || ++lost === FENCES) throw error
         this.#log.warn('the BMC session of a step was lost', { step: nameOf(step), lost })
       } finally {
-        await fence?.close()
+        if (fence !== undefined) await this.#closeFence(step, fence)
       }
     }
   }
@@ -141,11 +144,29 @@ export class Run {
     const { fencing } = this.#driver
     if (!fencing?.steps.includes(nameOf(step))) return undefined
     const limit = { ms: FENCE_TIMEOUT_MS, what: `opening a BMC session for ${nameOf(step)}` }
-    const fence = await bounded(this.#options.env, limit, this.authority.signal, async (signal) =>
+    const fence = await this.#act(limit, this.authority.signal, async (signal) =>
       fencing.open(await this.#contextOf(step, signal), this.#predecessor),
     )
     this.#predecessor = fence.session ?? this.#predecessor
     return fence
+  }
+
+  /** One that cannot be closed in time is left to the BMC, which closes what is silent. */
+  async #closeFence(step: Step, fence: Fence): Promise<void> {
+    const limit = { ms: FENCE_TIMEOUT_MS, what: `closing the BMC session of ${nameOf(step)}` }
+    await this.#act(limit, new AbortController().signal, () => fence.close()).catch((error: unknown) =>
+      this.#log.warn('the BMC session of a step was not closed', { step: nameOf(step), error }),
+    )
+  }
+
+  /** Lets the driver do something, on record and within its limit. */
+  #act<T>(
+    limit: { ms: number; what: string },
+    outer: AbortSignal,
+    act: (signal: AbortSignal, again: () => void) => Promise<T>,
+  ): Promise<T> {
+    const { env, acts } = this.#options
+    return bounded(env, limit, outer, (signal, again) => acts.track(this.task.node, limit.what, act(signal, again)))
   }
 
   #checkCancelled(): void {
@@ -166,7 +187,7 @@ export class Run {
         throw new FaultError('driver.unsupported', `driver ${this.#driver.name} has no step ${nameOf(step)}`)
       const work = async (signal: AbortSignal, again: () => void) =>
         act(await this.#contextOf(step, signal, fence, again))
-      const done = (await bounded(this.#options.env, limit, outer, work)) ?? {}
+      const done = (await this.#act(limit, outer, work)) ?? {}
       if (done.value !== undefined) this.#value = done.value
       if (step.waits) await this.#report('resumed')
       await this.#report('finished', done)
@@ -180,7 +201,7 @@ export class Run {
     const { task, authority } = this
     const step = task.steps[Math.min(this.#index, task.steps.length - 1)]!
     const limit = { ms: STEP_TIMEOUT_MS, what: 'resuming' }
-    await bounded(this.#options.env, limit, authority.signal, async (signal) => {
+    await this.#act(limit, authority.signal, async (signal) => {
       const context = await this.#contextOf(step, signal)
       for (const kind of Object.keys(this.#driver.interfaces)) {
         const back = await implementationOf(this.#driver, authority.hold.grant, kind)?.resume?.(context)

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import type { FromConductor } from '../shared/protocol.ts'
 import { newSiteKey } from '../shared/sealing.ts'
+import { DEAF_AFTER_MS } from './acts.ts'
 import { Agents } from './agents.ts'
 import { defineDriver } from './driver.ts'
 import { FakeDisk } from './fake-disk.ts'
@@ -122,11 +123,14 @@ test('delivered again under a new epoch, the old run has let go before the new o
   tasks.proceed('t', rid()!, 0)
   await until(() => happened.includes('two 1'))
   grants.add(fakeGrant('n', { driver: 'slow', epoch: 2 }))
-  await tasks.deliver(task({ epoch: 2, doneSteps: 1, lastEvent: 3 }))
+  const delivery = tasks.deliver(task({ epoch: 2, doneSteps: 1, lastEvent: 3 }))
+  await until(() => happened.includes('release'))
+  expect(happened, 'its driver has not come back').toEqual(['one 1', 'two 1', 'release'])
+  gate.resolve()
+  await delivery
   await asked(3)
   tasks.proceed('t', rid()!, 0)
   await until(() => happened.includes('two 2'))
-  gate.resolve()
   await until(() => sent.some(({ type }) => type === 'result'))
   expect(happened.slice(0, 5)).toEqual(['one 1', 'two 1', 'release', 'resume 2', 'two 2'])
   expect(sent.filter(({ type }) => type === 'result')).toMatchObject([{ epoch: 2, outcome: { ok: true } }])
@@ -163,6 +167,43 @@ test('a task that the hub has settled goes no further, also where its tenure wou
   expect(happened, 'the run has let go').toEqual(['one 1', 'two 1', 'release'])
   expect(journal.entries.size).toBe(0)
   expect(sent.filter(({ type }) => type === 'result')).toEqual([])
+})
+
+test('a node is in use until its driver has come back from a step, also from one that ended with the grant', async () => {
+  const { tasks, grants, happened, rid, asked, gate, env } = await setUp()
+  await tasks.deliver(task({ doneSteps: 1, lastEvent: 3 }))
+  await asked(1)
+  tasks.proceed('t', rid()!, 0)
+  await until(() => happened.includes('two 1'))
+  grants.drop('n')
+  await until(() => !tasks.isBusy('n'))
+  const ends: string[][] = []
+  const ended = tasks.ended('n').then((deaf) => ends.push(deaf))
+  expect(await tasks.ended('another')).toEqual([])
+  expect(ends).toEqual([])
+  gate.resolve()
+  await ended
+  expect(ends, 'and nobody was deaf').toEqual([[]])
+  env.advance(DEAF_AFTER_MS)
+})
+
+test('a driver that never comes back from a step keeps its node for two minutes, and is named', async () => {
+  const { env, tasks, grants, happened, rid, asked } = await setUp()
+  await tasks.deliver(task({ doneSteps: 1, lastEvent: 3 }))
+  await asked(1)
+  tasks.proceed('t', rid()!, 0)
+  await until(() => happened.includes('two 1'))
+  grants.drop('n')
+  const ends: string[][] = []
+  const ended = tasks.ended('n').then((deaf) => ends.push(deaf))
+  await until(() => !tasks.isBusy('n'))
+  await new Promise((resolve) => setImmediate(resolve))
+  env.advance(DEAF_AFTER_MS - 1)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(ends).toEqual([])
+  env.advance(1)
+  await ended
+  expect(ends).toEqual([['step power.two']])
 })
 
 test('what is delivered while the conductor stops does not begin', async () => {

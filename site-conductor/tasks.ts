@@ -4,6 +4,7 @@
 import type { Env } from '../shared/env.ts'
 import { FaultError } from '../shared/faults.ts'
 import type { FromConductor } from '../shared/protocol.ts'
+import { Acts, DEAF_AFTER_MS } from './acts.ts'
 import { Authority } from './authority.ts'
 import type { Driver } from './driver.ts'
 import type { Grants } from './grants.ts'
@@ -39,6 +40,7 @@ export class Tasks {
   readonly #questions: Questions
   readonly #reports: Reports
   readonly #runs = new Map<string, Run>()
+  readonly #acts: Acts
   /** Per node the last delivery that is being dealt with: one after another. */
   readonly #deliveries = new Map<string, Promise<void>>()
   #closed = false
@@ -46,6 +48,7 @@ export class Tasks {
 
   constructor(options: TasksOptions) {
     this.#options = options
+    this.#acts = new Acts(options.env)
     this.#questions = new Questions(options.env, options.send)
     this.#reports = new Reports(options.journal, options.grants, options.send)
   }
@@ -66,7 +69,9 @@ export class Tasks {
 
   async #begin(task: Task): Promise<void> {
     const { env, grants, journal, drivers, send, broken, log } = this.#options
-    await this.ended(task.node)
+    const deaf = await this.ended(task.node)
+    if (deaf.length > 0)
+      log.error('a task begins beside what its driver does not end', { node: task.node, task: task.id, acts: deaf })
     if (this.#closed) return
     try {
       const hold = grants.find(task.node, task.epoch)
@@ -77,7 +82,7 @@ export class Tasks {
       this.#repeat(task.id)
       const { events = [], result } = journal.entries.get(task.id) ?? {}
       if (result !== undefined || this.#closed) return
-      const options = { ...this.#options, questions: this.#questions, reports: this.#reports }
+      const options = { ...this.#options, questions: this.#questions, reports: this.#reports, acts: this.#acts }
       const run = new Run(options, task, driver, new Authority(env, grants, hold), events)
       this.#runs.set(task.id, run)
       void run.ended.then(() => this.#ended(task))
@@ -139,9 +144,15 @@ export class Tasks {
     return [...this.#options.journal.entries.values()].some(({ task }) => task.node === node)
   }
 
-  /** Resolves when no run on `node` is under way. */
-  async ended(node: string): Promise<void> {
+  /** Waits until no run on `node` is under way, and its driver has come back from each step. Answers what it has waited for in vain. */
+  async ended(node: string): Promise<string[]> {
     await Promise.all([...this.#runs.values()].filter((run) => run.task.node === node).map((run) => run.ended))
+    return await this.#acts.ended(DEAF_AFTER_MS, node)
+  }
+
+  /** Waits until no driver is at work on any step. Answers those that still are after `ms`. */
+  async idle(ms: number): Promise<string[]> {
+    return await this.#acts.ended(ms)
   }
 
   isBusy(node: string): boolean {
