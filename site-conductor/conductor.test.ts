@@ -180,6 +180,28 @@ test('a cancel after the point of no return is refused with a note, and the task
   expect(stages).toContain('cancel.refused')
 })
 
+test('a cancel that comes behind the point of no return does not count at the next question either', async () => {
+  await site.start()
+  await hub.next('hello')
+  hub.behaviour.onMessage = (message) => {
+    if (message.type !== 'intent' || message.step === 0) return
+    hub.send({ type: 'cancel', id: message.id })
+  }
+  hub.give({ id: 't1', node, steps: [step('deploy.write_image', { pointOfNoReturn: true }), step('power.power_on')] })
+  expect(await hub.next('result')).toMatchObject({ outcome: { ok: true } })
+  expect((await hub.next('notes')).notes.map((note) => note.stage)).toContain('cancel.refused')
+})
+
+test('a cancel before the point of no return counts at the question for it', async () => {
+  await site.start()
+  await hub.next('hello')
+  hub.behaviour.onMessage = (message) => {
+    if (message.type === 'intent') return (hub.send({ type: 'cancel', id: message.id }), true)
+  }
+  hub.give({ id: 't1', node, steps: [step('deploy.write_image', { pointOfNoReturn: true })] })
+  expect(await hub.next('result')).toMatchObject({ outcome: { ok: false, fault: { code: 'task.cancelled' } } })
+})
+
 test('a reconnect within the session asks the open question again and interrupts no step', async () => {
   slow(6000)
   hub.behaviour.keepSession = true

@@ -3,6 +3,7 @@
 // ends the run silently: whoever has it now goes on at the step that was under way, and a step reads before it acts.
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
+import { isPastNoReturn } from '../shared/no-return.ts'
 import type { Outcome, Step, StepEvent } from '../shared/protocol.ts'
 import type { Acts } from './acts.ts'
 import type { Authority } from './authority.ts'
@@ -61,6 +62,8 @@ export class Run {
   /** What last acted on the node's BMC, as far as is known. */
   #predecessor: string | undefined
   #cancelled = false
+  /** The step that this run began last. */
+  #begun = -1
   /** Ends the step under way. */
   #endStep: ((reason: FaultError) => void) | undefined
 
@@ -79,19 +82,20 @@ export class Run {
     this.ended = this.#work()
   }
 
-  /** Honoured while the hub is asked and in waits, otherwise at the end of the step; not from the point of no return on, except in a wait. */
+  /** Honoured while the hub is asked and in waits, otherwise at the end of the step; from the point of no return on only in a wait. */
   cancel(): void {
     const { questions, note } = this.#options
     const { id, node, steps } = this.task
     const isAsking = questions.isOpen(id)
     const { waits = false, abortable = true } = steps[this.#index] ?? {}
-    if (!isAsking && !waits && steps.slice(0, this.#index + 1).some((step) => step.pointOfNoReturn)) {
+    const isInWait = waits && !isAsking
+    if (!isInWait && isPastNoReturn(steps, this.#index, this.#begun === this.#index)) {
       return note(node, id, 'cancel.refused', { step: nameOf(steps[this.#index]) })
     }
     this.#cancelled = true
     const reason = new FaultError('task.cancelled', 'the task was cancelled')
     if (isAsking) questions.refuse(id, reason)
-    else if (waits && abortable) this.#endStep?.(reason)
+    else if (isInWait && abortable) this.#endStep?.(reason)
   }
 
   /** Ends the task with a failure at once, wherever it is: a person at the site wants it so. */
@@ -174,13 +178,14 @@ export class Run {
   }
 
   async #perform(step: Step, fence: Fence | undefined): Promise<void> {
-    await this.#report('started')
-    if (step.waits) await this.#report('waiting')
+    this.#begun = this.#index
     const wait = new AbortController()
     this.#endStep = (reason) => wait.abort(reason)
     const outer = AbortSignal.any([this.authority.signal, wait.signal])
     const limit = { ms: step.timeoutMs ?? STEP_TIMEOUT_MS, what: `step ${nameOf(step)}` }
     try {
+      await this.#report('started')
+      if (step.waits) await this.#report('waiting')
       const implementation = implementationOf(this.#driver, this.authority.hold.grant, step.interface)
       const act = implementation?.steps?.[step.step] ?? reservedSteps[step.step]
       if (act === undefined)
