@@ -123,6 +123,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     ...shared,
     journal,
     note: (node, task, stage, body) => notes.add({ node, task, stage, body }),
+    ahead: (task) => drives.ahead(task),
     told: (node, epoch, fields) => facts.saidElsewhere(node, epoch, fields),
     ended: (node) => poll.taskEnded(node),
     broken: fail,
@@ -184,7 +185,6 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   async function dispatch(message: ToConductor): Promise<void> {
     switch (message.type) {
       case 'task':
-        await drives.ahead(message)
         return await tasks.deliver(message)
       case 'proceed':
         return tasks.proceed(message.id, message.rid, message.tenureMs)

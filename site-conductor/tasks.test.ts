@@ -35,7 +35,7 @@ const task = (more: Partial<Task> = {}): Task => ({
   ...more,
 })
 
-async function setUp() {
+async function setUp(ahead: () => Promise<void> = async () => {}) {
   const env = new FakeEnv()
   const disk = new FakeDisk()
   const journal = await Journal.open(disk)
@@ -85,6 +85,7 @@ async function setUp() {
     send: (message) => void sent.push(message),
     note: () => {},
     told: () => {},
+    ahead,
     ended: () => {},
     broken: (error) => void broken.push(error),
   })
@@ -204,6 +205,35 @@ test('a driver that never comes back from a step keeps its node for two minutes,
   env.advance(1)
   await ended
   expect(ends).toEqual([['step power.two']])
+})
+
+test('an outcome is not forgotten because it was refused under the epoch before, while the task is being taken in again', async () => {
+  let drive = Promise.resolve()
+  const { env, tasks, grants, journal, sent, asked, rid, happened, gate } = await setUp(() => drive)
+  await tasks.deliver(task())
+  gate.resolve()
+  for (const count of [1, 2]) {
+    await asked(count)
+    tasks.proceed('t', rid()!, 0)
+  }
+  await until(() => journal.entries.get('t')?.result !== undefined && !tasks.isBusy('n'))
+  grants.forgetSession()
+  grants.add(fakeGrant('n', { driver: 'slow', epoch: 2 }))
+  tasks.reconnected()
+  env.advance(10_001)
+  const [fetched, meanwhile] = [Promise.withResolvers<void>(), sent.length]
+  drive = fetched.promise
+  const second = tasks.deliver(task({ epoch: 2, since: 1, doneSteps: 1, lastEvent: 3 }))
+  await tasks.over('t', 'fenced', undefined, 1)
+  expect(journal.entries.get('t')?.result, 'while what it needs is fetched').toBeDefined()
+  fetched.resolve()
+  await second
+  await tasks.over('t', 'fenced', undefined, 1)
+  expect(journal.entries.get('t')?.result, 'and when it has been accepted').toBeDefined()
+  expect(sent.slice(meanwhile).filter(({ type }) => type === 'result')).toMatchObject([
+    { id: 't', epoch: 2, outcome: { ok: true } },
+  ])
+  expect(happened.filter((what) => what.startsWith('two'))).toEqual(['two 1'])
 })
 
 test('what is delivered while the conductor stops does not begin', async () => {

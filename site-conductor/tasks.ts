@@ -30,6 +30,8 @@ export interface TasksOptions {
   readonly send: (message: FromConductor) => void
   readonly note: RunOptions['note']
   readonly told: RunOptions['told']
+  /** Resolves when what the task will need of the cloud is here. */
+  readonly ahead: (task: Task) => Promise<void>
   /** Nothing is done with the node any more, for now. */
   readonly ended: (node: string) => void
   readonly broken: RunOptions['broken']
@@ -43,6 +45,8 @@ export class Tasks {
   readonly #acts: Acts
   /** Per node the last delivery that is being dealt with: one after another. */
   readonly #deliveries = new Map<string, Promise<void>>()
+  /** Tasks that are being taken in, with their epoch. */
+  readonly #coming = new Map<string, number>()
   #closed = false
   #stopLeftovers = () => {}
 
@@ -61,10 +65,13 @@ export class Tasks {
       return this.#repeat(task.id)
     }
     going?.authority.end(new FaultError('fenced', `task ${task.id} was delivered again with epoch ${task.epoch}`))
-    const delivery = (this.#deliveries.get(task.node) ?? Promise.resolve()).then(() => this.#begin(task))
+    this.#coming.set(task.id, task.epoch)
+    const before = this.#deliveries.get(task.node)
+    const delivery = Promise.all([before, this.#options.ahead(task)]).then(() => this.#begin(task))
     this.#deliveries.set(task.node, delivery)
     await delivery
     if (this.#deliveries.get(task.node) === delivery) this.#deliveries.delete(task.node)
+    if (this.#coming.get(task.id) === task.epoch) this.#coming.delete(task.id)
   }
 
   async #begin(task: Task): Promise<void> {
@@ -107,8 +114,9 @@ export class Tasks {
   async over(id: string, why: 'fenced' | 'done', rid?: number, epoch?: number): Promise<void> {
     const run = this.#runs.get(id)
     if (rid !== undefined && run !== undefined && !this.#questions.isOpen(id, rid)) return
-    // An answer to what was said under an epoch that this run has left behind.
-    if (epoch !== undefined && run !== undefined && run.authority.epoch > epoch) return
+    // An answer to what was said under an epoch that the task has left behind.
+    const present = [run?.authority.epoch, this.#coming.get(id), this.#reports.epochOf(id)]
+    if (epoch !== undefined && present.some((one) => one !== undefined && one > epoch)) return
     run?.authority.end(new FaultError('fenced', `the hub says that task ${id} is ${why}`))
     await run?.ended
     await this.#reports.forget(id)
@@ -177,7 +185,9 @@ export class Tasks {
   /** There is a session: say again whatever may not have been heard. */
   reconnected(): void {
     this.#stopLeftovers()
-    this.#stopLeftovers = this.#options.env.setTimer(LEFTOVERS_AFTER_MS, () => this.#reports.askAboutLeftovers())
+    this.#stopLeftovers = this.#options.env.setTimer(LEFTOVERS_AFTER_MS, () =>
+      this.#reports.askAboutLeftovers((id) => this.#coming.has(id)),
+    )
     for (const id of this.#options.journal.entries.keys()) this.#repeat(id)
   }
 
