@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { FromConductor } from '../shared/protocol.ts'
 import { seal } from '../shared/sealing.ts'
+import { DEAF_AFTER_MS } from './acts.ts'
 import { Calls } from './calls.ts'
 import { defineDriver } from './driver.ts'
 import { fakeMachine } from './drivers/fake/machine.ts'
@@ -80,6 +81,32 @@ test('a node is in use until the driver has come back from a call, also from one
   expect(isFree).toBe(false)
   back.resolve()
   await ended
+})
+
+test('a call that never comes back keeps its node for two minutes, and is named', async () => {
+  const env = new FakeEnv()
+  const grants = new Grants(env)
+  grants.startLease({ from: moment(env), ms: 15_000 })
+  grants.add(fakeGrant('leaving', { driver: 'deaf', interfaces: { power: 'deaf' } }))
+  const entered = Promise.withResolvers<void>()
+  const methods = { get_power_state: () => (entered.resolve(), new Promise(() => {})) }
+  const driver = defineDriver({
+    name: 'deaf',
+    about: 'for this test',
+    info: z.looseObject({}),
+    secrets: [],
+    interfaces: { power: { deaf: { steps: {}, methods } }, management: { deaf: { steps: {} } } },
+  })
+  const drivers = new Map([['deaf', driver]])
+  const calls = new Calls({ env, log: silent, grants, drivers, site: {} as Site, send: () => {}, note: () => {} })
+  const about = { type: 'call' as const, rid: 1, node: 'leaving', epoch: 1, args: {}, timeoutMs: 5_000 }
+  const answered = calls.answer({ ...about, interface: 'power', method: 'get_power_state' })
+  await entered.promise
+  grants.drop('leaving')
+  await answered
+  const ended = calls.ended('leaving')
+  env.advance(DEAF_AFTER_MS)
+  expect(await ended).toEqual(['power.get_power_state'])
 })
 
 test('power state and boot device are read and set', async () => {

@@ -2,12 +2,13 @@
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
 import type { FromConductor, Grant, ToConductor } from '../shared/protocol.ts'
+import { Acts, DEAF_AFTER_MS } from './acts.ts'
 import { type Context, type Driver, type Implementation, implementationOf } from './driver.ts'
 import { openDriverInfo } from './driver-info.ts'
 import type { Grants, Hold } from './grants.ts'
 import type { Log } from './log.ts'
 import type { Site } from './site.ts'
-import { bounded, sleep } from './timing.ts'
+import { bounded } from './timing.ts'
 
 export interface CallsOptions {
   readonly env: Env
@@ -24,10 +25,11 @@ type Call = Extract<ToConductor, { type: 'call' }>
 export class Calls {
   readonly #options: CallsOptions
   /** Calls of the hub that a driver has not come back from, answered or not. */
-  readonly #running = new Map<Promise<unknown>, string>()
+  readonly #acts: Acts
 
   constructor(options: CallsOptions) {
     this.#options = options
+    this.#acts = new Acts(options.env)
   }
 
   /** Answers one call. Never throws. */
@@ -38,7 +40,7 @@ export class Calls {
       const hold = grants.find(call.node, call.epoch)
       const limit = { ms: call.timeoutMs, what }
       const result = await bounded(env, limit, hold.signal, (signal) =>
-        this.#track(call.node, this.invoke(hold, call.interface, call.method, call.args, signal)),
+        this.#acts.track(call.node, what, this.invoke(hold, call.interface, call.method, call.args, signal)),
       )
       send({ type: 'answer', rid: call.rid, result: result ?? null })
     } catch (error) {
@@ -48,27 +50,14 @@ export class Calls {
     }
   }
 
-  /** Resolves when no driver is at work on a call for the node. */
-  async ended(node: string): Promise<void> {
-    await Promise.allSettled([...this.#running].filter(([, of]) => of === node).map(([running]) => running))
+  /** Waits until no driver is at work on a call for the node. Answers the calls that it has waited for in vain. */
+  async ended(node: string): Promise<string[]> {
+    return await this.#acts.ended(DEAF_AFTER_MS, node)
   }
 
-  /** Waits until no driver is at work on any call; false when one still is after `ms`. */
-  async idle(ms: number): Promise<boolean> {
-    const all = Promise.allSettled(this.#running.keys()).then(() => true)
-    const late = new AbortController()
-    const limit = sleep(this.#options.env, ms, late.signal).then(
-      () => false,
-      () => true,
-    )
-    return await Promise.race([all, limit]).finally(() => late.abort(new Error('no longer needed')))
-  }
-
-  #track<T>(node: string, running: Promise<T>): Promise<T> {
-    this.#running.set(running, node)
-    const forget = () => void this.#running.delete(running)
-    running.then(forget, forget)
-    return running
+  /** Waits until no driver is at work on any call. Answers those that still are after `ms`. */
+  async idle(ms: number): Promise<string[]> {
+    return await this.#acts.ended(ms)
   }
 
   /** Calls a method of the node's driver; also what periodic tasks use. */

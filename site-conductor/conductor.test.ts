@@ -145,41 +145,6 @@ test('done in answer to an intent ends the task, and it is not in the next hello
   expect(hub.all('result')).toEqual([])
 })
 
-test('a cancel ends a wait', async () => {
-  slow(FOREVER_MS)
-  await site.start()
-  await hub.next('hello')
-  hub.give({ id: 't1', node, steps: [step('deploy.wait_agent', { waits: true })] })
-  await hub.next('event', (frame) => frame.events.some((event) => event.kind === 'waiting'))
-  hub.send({ type: 'cancel', id: 't1' })
-  const { outcome } = await hub.next('result')
-  expect(outcome).toMatchObject({ ok: false, step: 0, fault: { code: 'task.cancelled' } })
-})
-
-test('a cancel in the middle of a step is honoured at its end', async () => {
-  slow(500)
-  await site.start()
-  await hub.next('hello')
-  hub.give({ id: 't1', node, steps: [step('power.power_on'), step('power.power_off')] })
-  await hub.next('event')
-  hub.send({ type: 'cancel', id: 't1' })
-  const { outcome } = await hub.next('result')
-  expect(outcome).toMatchObject({ ok: false, step: 1, fault: { code: 'task.cancelled' } })
-  expect(fakeMachine(node).changes).toEqual(['power on'])
-})
-
-test('a cancel after the point of no return is refused with a note, and the task goes on', async () => {
-  slow(500)
-  await site.start()
-  await hub.next('hello')
-  hub.give({ id: 't1', node, steps: [step('deploy.write_image', { pointOfNoReturn: true }), step('power.power_on')] })
-  await hub.next('event')
-  hub.send({ type: 'cancel', id: 't1' })
-  expect(await hub.next('result')).toMatchObject({ outcome: { ok: true } })
-  const stages = (await hub.next('notes')).notes.map((note) => note.stage)
-  expect(stages).toContain('cancel.refused')
-})
-
 test('a reconnect within the session asks the open question again and interrupts no step', async () => {
   slow(6000)
   hub.behaviour.keepSession = true

@@ -62,8 +62,8 @@ export interface RunningConductor {
   close(): Promise<void>
 }
 
-/** A driver that is deaf to the end of its node's grant: then the hub waits for the lease, as after a crash. */
-const CALLS_END_WITHIN_MS = 2_000
+/** A driver that is deaf to the end of its node's grant: then no goodbye is said, and the hub waits for the lease, as after a crash. */
+const ACTS_END_WITHIN_MS = 2_000
 
 export async function startConductor(options: ConductorOptions): Promise<RunningConductor> {
   const { config, env = systemEnv, services = {} } = options
@@ -124,6 +124,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     ...shared,
     journal,
     note: (node, task, stage, body) => notes.add({ node, task, stage, body }),
+    ahead: (task) => drives.ahead(task),
     told: (node, epoch, fields) => facts.saidElsewhere(node, epoch, fields),
     ended: (node) => poll.taskEnded(node),
     broken: fail,
@@ -167,17 +168,24 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       },
       message: (message) => void dispatch(message).catch(fail),
       tenures: (tenures, sent) => tasks.extendTenures(tenures, sent),
-      // Said when nothing of it is under way any more. After a new session the old epoch means nothing, and the hub asks again.
-      dropped(node, epoch) {
-        void Promise.all([tasks.ended(node), calls.ended(node)]).then(() => send({ type: 'released', node, epoch }))
-      },
+      dropped: (node, epoch) => void giveBack(node, epoch),
     },
   })
+
+  /** Said when nothing of it is under way any more. After a new session the old epoch means nothing, and the hub asks again. */
+  async function giveBack(node: string, epoch: number): Promise<void> {
+    const deaf = (await Promise.all([tasks.ended(node), calls.ended(node)])).flat()
+    if (deaf.length > 0) {
+      log.error('a node is given back that its driver has not come back from', { node, epoch, acts: deaf })
+      notes.add({ node, stage: 'release.deaf', body: { acts: deaf } })
+      notes.flush() // while the node is ours: the hub hears of it from nobody else
+    }
+    send({ type: 'released', node, epoch })
+  }
 
   async function dispatch(message: ToConductor): Promise<void> {
     switch (message.type) {
       case 'task':
-        await drives.ahead(message)
         return await tasks.deliver(message)
       case 'proceed':
         return tasks.proceed(message.id, message.rid, message.tenureMs)
@@ -238,8 +246,10 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       notes.flush()
       await tasks.close()
       grants.lapse()
-      if (await calls.idle(CALLS_END_WITHIN_MS)) await link.leave()
-      else link.stop()
+      const deaf = (await Promise.all([tasks.idle(ACTS_END_WITHIN_MS), calls.idle(ACTS_END_WITHIN_MS)])).flat()
+      if (deaf.length === 0) await link.leave()
+      else log.error('no goodbye: a driver has not come back', { acts: deaf })
+      link.stop()
       await ended.catch(() => {})
       await closing.disposeAsync()
     },

@@ -1,7 +1,9 @@
 // A clean stop: what ran ends, the hub is told as the last word, and a hub that does not know the word holds nobody up.
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { z } from 'zod'
 import { CLOSE } from '../shared/upgrade.ts'
 import { folder } from './disk.ts'
+import { defineDriver } from './driver.ts'
 import { fakeGrant, type FakeHub } from './fake-hub.ts'
 import { fakeSite, type FakeSite } from './fake-site.ts'
 
@@ -61,4 +63,25 @@ test('what comes while it closes writes nothing into its folder after the lock i
   isClosed = true
   await new Promise((resolve) => setTimeout(resolve, 200)) // four seconds of the conductor's clock
   expect(late).toEqual([])
+})
+
+test('no goodbye is said while a driver has not come back: the hub waits for the lease, as after a crash', async () => {
+  const [entered, back] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const deaf = async () => (entered.resolve(), await back.promise)
+  const driver = defineDriver({
+    name: 'deaf',
+    about: 'for this test',
+    info: z.looseObject({}),
+    secrets: [],
+    interfaces: { power: { deaf: { steps: { power_on: deaf } } }, management: { deaf: { steps: {} } } },
+  })
+  hub.grants.set(node, fakeGrant(node, { driver: 'deaf' }))
+  const conductor = await site.start({ drivers: new Map([['deaf', driver]]) })
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [{ interface: 'power', step: 'power_on', args: {} }] })
+  await entered.promise
+  await conductor.close()
+  back.resolve()
+  expect(hub.all('bye')).toEqual([])
+  expect((await conductor.ended).kind).toBe('drained')
 })

@@ -25,6 +25,11 @@ export class Reports {
     this.accepted(task)
   }
 
+  /** Under which the task was accepted last, by this run of the process. */
+  epochOf(id: string): number | undefined {
+    return this.#holds.get(id)?.grant.epoch
+  }
+
   accepted(task: Task): void {
     this.#send({ type: 'accepted', id: task.id, epoch: task.epoch })
   }
@@ -54,10 +59,11 @@ export class Reports {
 
   /**
    * Asks about tasks of an earlier run of the process or of an earlier hold that the hub has not delivered again: under their old epoch nothing of it moves a state, and
-   * the answer (`settled`, `done` or `fenced`) lets us forget them.
+   * the answer (`settled`, `done` or `fenced`) lets us forget them. Not about those that are being taken in at this moment.
    */
-  askAboutLeftovers(): void {
+  askAboutLeftovers(isComing: (id: string) => boolean): void {
     for (const [id, { task, result }] of this.#journal.entries) {
+      if (isComing(id)) continue
       const hold = this.#holds.get(id)
       if (hold !== undefined && this.#grants.get(task.node) === hold) continue
       if (result !== undefined) this.#send({ type: 'result', id, epoch: result.epoch, outcome: result.outcome })

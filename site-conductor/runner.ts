@@ -3,7 +3,9 @@
 // ends the run silently: whoever has it now goes on at the step that was under way, and a step reads before it acts.
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
+import { isPastNoReturn } from '../shared/no-return.ts'
 import type { Outcome, Step, StepEvent } from '../shared/protocol.ts'
+import type { Acts } from './acts.ts'
 import type { Authority } from './authority.ts'
 import {
   type Driver,
@@ -33,6 +35,8 @@ export interface RunOptions {
   readonly site: Site
   readonly questions: Questions
   readonly reports: Reports
+  /** Where each thing that the driver does is on record until it has come back. */
+  readonly acts: Acts
   readonly note: (node: string, task: string, stage: string, body: Record<string, unknown>) => void
   /** Facts of a node have gone up with a step's event. */
   readonly told: (node: string, epoch: number, facts: Record<string, unknown>) => void
@@ -43,7 +47,7 @@ export interface RunOptions {
 export class Run {
   readonly task: Task
   readonly authority: Authority
-  /** Resolves when nothing of it is under way any more. Never rejects. */
+  /** Resolves when it does nothing more; what its driver is deaf in is in `acts`. Never rejects. */
   readonly ended: Promise<void>
   readonly #options: RunOptions
   readonly #driver: Driver
@@ -58,6 +62,8 @@ export class Run {
   /** What last acted on the node's BMC, as far as is known. */
   #predecessor: string | undefined
   #cancelled = false
+  /** The step that this run began last. */
+  #begun = -1
   /** Ends the step under way. */
   #endStep: ((reason: FaultError) => void) | undefined
 
@@ -76,19 +82,20 @@ export class Run {
     this.ended = this.#work()
   }
 
-  /** Honoured while the hub is asked and in waits, otherwise at the end of the step; not from the point of no return on, except in a wait. */
+  /** Honoured while the hub is asked and in waits, otherwise at the end of the step; from the point of no return on only in a wait. */
   cancel(): void {
     const { questions, note } = this.#options
     const { id, node, steps } = this.task
     const isAsking = questions.isOpen(id)
     const { waits = false, abortable = true } = steps[this.#index] ?? {}
-    if (!isAsking && !waits && steps.slice(0, this.#index + 1).some((step) => step.pointOfNoReturn)) {
+    const isInWait = waits && !isAsking
+    if (!isInWait && isPastNoReturn(steps, this.#index, this.#begun === this.#index)) {
       return note(node, id, 'cancel.refused', { step: nameOf(steps[this.#index]) })
     }
     this.#cancelled = true
     const reason = new FaultError('task.cancelled', 'the task was cancelled')
     if (isAsking) questions.refuse(id, reason)
-    else if (waits && abortable) this.#endStep?.(reason)
+    else if (isInWait && abortable) this.#endStep?.(reason)
   }
 
   /** Ends the task with a failure at once, wherever it is: a person at the site wants it so. */
@@ -132,7 +139,7 @@ export class Run {
         if (toFault(error).code !== 'bmc.session_lost' || ++lost === FENCES) throw error
         this.#log.warn('the BMC session of a step was lost', { step: nameOf(step), lost })
       } finally {
-        await fence?.close()
+        if (fence !== undefined) await this.#closeFence(step, fence)
       }
     }
   }
@@ -141,11 +148,29 @@ export class Run {
     const { fencing } = this.#driver
     if (!fencing?.steps.includes(nameOf(step))) return undefined
     const limit = { ms: FENCE_TIMEOUT_MS, what: `opening a BMC session for ${nameOf(step)}` }
-    const fence = await bounded(this.#options.env, limit, this.authority.signal, async (signal) =>
+    const fence = await this.#act(limit, this.authority.signal, async (signal) =>
       fencing.open(await this.#contextOf(step, signal), this.#predecessor),
     )
     this.#predecessor = fence.session ?? this.#predecessor
     return fence
+  }
+
+  /** One that cannot be closed in time is left to the BMC, which closes what is silent. */
+  async #closeFence(step: Step, fence: Fence): Promise<void> {
+    const limit = { ms: FENCE_TIMEOUT_MS, what: `closing the BMC session of ${nameOf(step)}` }
+    await this.#act(limit, new AbortController().signal, () => fence.close()).catch((error: unknown) =>
+      this.#log.warn('the BMC session of a step was not closed', { step: nameOf(step), error }),
+    )
+  }
+
+  /** Lets the driver do something, on record and within its limit. */
+  #act<T>(
+    limit: { ms: number; what: string },
+    outer: AbortSignal,
+    act: (signal: AbortSignal, again: () => void) => Promise<T>,
+  ): Promise<T> {
+    const { env, acts } = this.#options
+    return bounded(env, limit, outer, (signal, again) => acts.track(this.task.node, limit.what, act(signal, again)))
   }
 
   #checkCancelled(): void {
@@ -153,20 +178,21 @@ export class Run {
   }
 
   async #perform(step: Step, fence: Fence | undefined): Promise<void> {
-    await this.#report('started')
-    if (step.waits) await this.#report('waiting')
+    this.#begun = this.#index
     const wait = new AbortController()
     this.#endStep = (reason) => wait.abort(reason)
     const outer = AbortSignal.any([this.authority.signal, wait.signal])
     const limit = { ms: step.timeoutMs ?? STEP_TIMEOUT_MS, what: `step ${nameOf(step)}` }
     try {
+      await this.#report('started')
+      if (step.waits) await this.#report('waiting')
       const implementation = implementationOf(this.#driver, this.authority.hold.grant, step.interface)
       const act = implementation?.steps?.[step.step] ?? reservedSteps[step.step]
       if (act === undefined)
         throw new FaultError('driver.unsupported', `driver ${this.#driver.name} has no step ${nameOf(step)}`)
       const work = async (signal: AbortSignal, again: () => void) =>
         act(await this.#contextOf(step, signal, fence, again))
-      const done = (await bounded(this.#options.env, limit, outer, work)) ?? {}
+      const done = (await this.#act(limit, outer, work)) ?? {}
       if (done.value !== undefined) this.#value = done.value
       if (step.waits) await this.#report('resumed')
       await this.#report('finished', done)
@@ -180,7 +206,7 @@ export class Run {
     const { task, authority } = this
     const step = task.steps[Math.min(this.#index, task.steps.length - 1)]!
     const limit = { ms: STEP_TIMEOUT_MS, what: 'resuming' }
-    await bounded(this.#options.env, limit, authority.signal, async (signal) => {
+    await this.#act(limit, authority.signal, async (signal) => {
       const context = await this.#contextOf(step, signal)
       for (const kind of Object.keys(this.#driver.interfaces)) {
         const back = await implementationOf(this.#driver, authority.hold.grant, kind)?.resume?.(context)

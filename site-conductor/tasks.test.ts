@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import type { FromConductor } from '../shared/protocol.ts'
 import { newSiteKey } from '../shared/sealing.ts'
+import { DEAF_AFTER_MS } from './acts.ts'
 import { Agents } from './agents.ts'
 import { defineDriver } from './driver.ts'
 import { FakeDisk } from './fake-disk.ts'
@@ -34,7 +35,7 @@ const task = (more: Partial<Task> = {}): Task => ({
   ...more,
 })
 
-async function setUp() {
+async function setUp(ahead: () => Promise<void> = async () => {}) {
   const env = new FakeEnv()
   const disk = new FakeDisk()
   const journal = await Journal.open(disk)
@@ -84,6 +85,7 @@ async function setUp() {
     send: (message) => void sent.push(message),
     note: () => {},
     told: () => {},
+    ahead,
     ended: () => {},
     broken: (error) => void broken.push(error),
   })
@@ -122,11 +124,14 @@ test('delivered again under a new epoch, the old run has let go before the new o
   tasks.proceed('t', rid()!, 0)
   await until(() => happened.includes('two 1'))
   grants.add(fakeGrant('n', { driver: 'slow', epoch: 2 }))
-  await tasks.deliver(task({ epoch: 2, doneSteps: 1, lastEvent: 3 }))
+  const delivery = tasks.deliver(task({ epoch: 2, doneSteps: 1, lastEvent: 3 }))
+  await until(() => happened.includes('release'))
+  expect(happened, 'its driver has not come back').toEqual(['one 1', 'two 1', 'release'])
+  gate.resolve()
+  await delivery
   await asked(3)
   tasks.proceed('t', rid()!, 0)
   await until(() => happened.includes('two 2'))
-  gate.resolve()
   await until(() => sent.some(({ type }) => type === 'result'))
   expect(happened.slice(0, 5)).toEqual(['one 1', 'two 1', 'release', 'resume 2', 'two 2'])
   expect(sent.filter(({ type }) => type === 'result')).toMatchObject([{ epoch: 2, outcome: { ok: true } }])
@@ -145,6 +150,90 @@ test('a task that went to another conductor after a lapse does not stay in the j
   await tasks.over('t', 'fenced', 0, 1)
   expect(journal.entries.size).toBe(0)
   expect(tasks.isPending('n')).toBe(false)
+})
+
+test('a task that the hub has settled goes no further, also where its tenure would let it', async () => {
+  const { env, tasks, grants, journal, happened, sent, rid, asked, gate } = await setUp()
+  await tasks.deliver(task())
+  await asked(1)
+  tasks.proceed('t', rid()!, 3_600_000)
+  await asked(2)
+  grants.lapse()
+  await until(() => happened.includes('two 1'))
+  grants.startLease({ from: moment(env), ms: 60_000 })
+  const settled = tasks.settled('t')
+  await until(() => !tasks.isBusy('n'))
+  gate.resolve()
+  await settled
+  expect(happened, 'the run has let go').toEqual(['one 1', 'two 1', 'release'])
+  expect(journal.entries.size).toBe(0)
+  expect(sent.filter(({ type }) => type === 'result')).toEqual([])
+})
+
+test('a node is in use until its driver has come back from a step, also from one that ended with the grant', async () => {
+  const { tasks, grants, happened, rid, asked, gate, env } = await setUp()
+  await tasks.deliver(task({ doneSteps: 1, lastEvent: 3 }))
+  await asked(1)
+  tasks.proceed('t', rid()!, 0)
+  await until(() => happened.includes('two 1'))
+  grants.drop('n')
+  await until(() => !tasks.isBusy('n'))
+  const ends: string[][] = []
+  const ended = tasks.ended('n').then((deaf) => ends.push(deaf))
+  expect(await tasks.ended('another')).toEqual([])
+  expect(ends).toEqual([])
+  gate.resolve()
+  await ended
+  expect(ends, 'and nobody was deaf').toEqual([[]])
+  env.advance(DEAF_AFTER_MS)
+})
+
+test('a driver that never comes back from a step keeps its node for two minutes, and is named', async () => {
+  const { env, tasks, grants, happened, rid, asked } = await setUp()
+  await tasks.deliver(task({ doneSteps: 1, lastEvent: 3 }))
+  await asked(1)
+  tasks.proceed('t', rid()!, 0)
+  await until(() => happened.includes('two 1'))
+  grants.drop('n')
+  const ends: string[][] = []
+  const ended = tasks.ended('n').then((deaf) => ends.push(deaf))
+  await until(() => !tasks.isBusy('n'))
+  await new Promise((resolve) => setImmediate(resolve))
+  env.advance(DEAF_AFTER_MS - 1)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(ends).toEqual([])
+  env.advance(1)
+  await ended
+  expect(ends).toEqual([['step power.two']])
+})
+
+test('an outcome is not forgotten because it was refused under the epoch before, while the task is being taken in again', async () => {
+  let drive = Promise.resolve()
+  const { env, tasks, grants, journal, sent, asked, rid, happened, gate } = await setUp(() => drive)
+  await tasks.deliver(task())
+  gate.resolve()
+  for (const count of [1, 2]) {
+    await asked(count)
+    tasks.proceed('t', rid()!, 0)
+  }
+  await until(() => journal.entries.get('t')?.result !== undefined && !tasks.isBusy('n'))
+  grants.forgetSession()
+  grants.add(fakeGrant('n', { driver: 'slow', epoch: 2 }))
+  tasks.reconnected()
+  env.advance(10_001)
+  const [fetched, meanwhile] = [Promise.withResolvers<void>(), sent.length]
+  drive = fetched.promise
+  const second = tasks.deliver(task({ epoch: 2, since: 1, doneSteps: 1, lastEvent: 3 }))
+  await tasks.over('t', 'fenced', undefined, 1)
+  expect(journal.entries.get('t')?.result, 'while what it needs is fetched').toBeDefined()
+  fetched.resolve()
+  await second
+  await tasks.over('t', 'fenced', undefined, 1)
+  expect(journal.entries.get('t')?.result, 'and when it has been accepted').toBeDefined()
+  expect(sent.slice(meanwhile).filter(({ type }) => type === 'result')).toMatchObject([
+    { id: 't', epoch: 2, outcome: { ok: true } },
+  ])
+  expect(happened.filter((what) => what.startsWith('two'))).toEqual(['two 1'])
 })
 
 test('what is delivered while the conductor stops does not begin', async () => {

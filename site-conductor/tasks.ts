@@ -4,6 +4,7 @@
 import type { Env } from '../shared/env.ts'
 import { FaultError } from '../shared/faults.ts'
 import type { FromConductor } from '../shared/protocol.ts'
+import { Acts, DEAF_AFTER_MS } from './acts.ts'
 import { Authority } from './authority.ts'
 import type { Driver } from './driver.ts'
 import type { Grants } from './grants.ts'
@@ -29,6 +30,8 @@ export interface TasksOptions {
   readonly send: (message: FromConductor) => void
   readonly note: RunOptions['note']
   readonly told: RunOptions['told']
+  /** Resolves when what the task will need of the cloud is here. */
+  readonly ahead: (task: Task) => Promise<void>
   /** Nothing is done with the node any more, for now. */
   readonly ended: (node: string) => void
   readonly broken: RunOptions['broken']
@@ -39,13 +42,17 @@ export class Tasks {
   readonly #questions: Questions
   readonly #reports: Reports
   readonly #runs = new Map<string, Run>()
+  readonly #acts: Acts
   /** Per node the last delivery that is being dealt with: one after another. */
   readonly #deliveries = new Map<string, Promise<void>>()
+  /** Tasks that are being taken in, with their epoch. */
+  readonly #coming = new Map<string, number>()
   #closed = false
   #stopLeftovers = () => {}
 
   constructor(options: TasksOptions) {
     this.#options = options
+    this.#acts = new Acts(options.env)
     this.#questions = new Questions(options.env, options.send)
     this.#reports = new Reports(options.journal, options.grants, options.send)
   }
@@ -58,15 +65,20 @@ export class Tasks {
       return this.#repeat(task.id)
     }
     going?.authority.end(new FaultError('fenced', `task ${task.id} was delivered again with epoch ${task.epoch}`))
-    const delivery = (this.#deliveries.get(task.node) ?? Promise.resolve()).then(() => this.#begin(task))
+    this.#coming.set(task.id, task.epoch)
+    const before = this.#deliveries.get(task.node)
+    const delivery = Promise.all([before, this.#options.ahead(task)]).then(() => this.#begin(task))
     this.#deliveries.set(task.node, delivery)
     await delivery
     if (this.#deliveries.get(task.node) === delivery) this.#deliveries.delete(task.node)
+    if (this.#coming.get(task.id) === task.epoch) this.#coming.delete(task.id)
   }
 
   async #begin(task: Task): Promise<void> {
     const { env, grants, journal, drivers, send, broken, log } = this.#options
-    await this.ended(task.node)
+    const deaf = await this.ended(task.node)
+    if (deaf.length > 0)
+      log.error('a task begins beside what its driver does not end', { node: task.node, task: task.id, acts: deaf })
     if (this.#closed) return
     try {
       const hold = grants.find(task.node, task.epoch)
@@ -77,7 +89,7 @@ export class Tasks {
       this.#repeat(task.id)
       const { events = [], result } = journal.entries.get(task.id) ?? {}
       if (result !== undefined || this.#closed) return
-      const options = { ...this.#options, questions: this.#questions, reports: this.#reports }
+      const options = { ...this.#options, questions: this.#questions, reports: this.#reports, acts: this.#acts }
       const run = new Run(options, task, driver, new Authority(env, grants, hold), events)
       this.#runs.set(task.id, run)
       void run.ended.then(() => this.#ended(task))
@@ -102,8 +114,9 @@ export class Tasks {
   async over(id: string, why: 'fenced' | 'done', rid?: number, epoch?: number): Promise<void> {
     const run = this.#runs.get(id)
     if (rid !== undefined && run !== undefined && !this.#questions.isOpen(id, rid)) return
-    // An answer to what was said under an epoch that this run has left behind.
-    if (epoch !== undefined && run !== undefined && run.authority.epoch > epoch) return
+    // An answer to what was said under an epoch that the task has left behind.
+    const present = [run?.authority.epoch, this.#coming.get(id), this.#reports.epochOf(id)]
+    if (epoch !== undefined && present.some((one) => one !== undefined && one > epoch)) return
     run?.authority.end(new FaultError('fenced', `the hub says that task ${id} is ${why}`))
     await run?.ended
     await this.#reports.forget(id)
@@ -117,8 +130,10 @@ export class Tasks {
     await this.#options.journal.acked(id, upTo)
   }
 
+  /** The hub has the task's outcome. Or the task ended there without this conductor: then a run that went on by its tenure is over, too. */
   async settled(id: string): Promise<void> {
-    await this.#reports.forget(id)
+    if (this.#options.journal.entries.get(id)?.result === undefined) await this.over(id, 'done')
+    else await this.#reports.forget(id)
   }
 
   extendTenures(tenures: Record<string, number>, sent: Moment): void {
@@ -137,9 +152,15 @@ export class Tasks {
     return [...this.#options.journal.entries.values()].some(({ task }) => task.node === node)
   }
 
-  /** Resolves when no run on `node` is under way. */
-  async ended(node: string): Promise<void> {
+  /** Waits until no run on `node` is under way, and its driver has come back from each step. Answers what it has waited for in vain. */
+  async ended(node: string): Promise<string[]> {
     await Promise.all([...this.#runs.values()].filter((run) => run.task.node === node).map((run) => run.ended))
+    return await this.#acts.ended(DEAF_AFTER_MS, node)
+  }
+
+  /** Waits until no driver is at work on any step. Answers those that still are after `ms`. */
+  async idle(ms: number): Promise<string[]> {
+    return await this.#acts.ended(ms)
   }
 
   isBusy(node: string): boolean {
@@ -164,7 +185,9 @@ export class Tasks {
   /** There is a session: say again whatever may not have been heard. */
   reconnected(): void {
     this.#stopLeftovers()
-    this.#stopLeftovers = this.#options.env.setTimer(LEFTOVERS_AFTER_MS, () => this.#reports.askAboutLeftovers())
+    this.#stopLeftovers = this.#options.env.setTimer(LEFTOVERS_AFTER_MS, () =>
+      this.#reports.askAboutLeftovers((id) => this.#coming.has(id)),
+    )
     for (const id of this.#options.journal.entries.keys()) this.#repeat(id)
   }
 

@@ -203,6 +203,23 @@ test('a cancel that was lost with its link is said again', async () => {
   expect(again.frames.map((frame) => frame.type).slice(-2)).toEqual(['task', 'cancel'])
 })
 
+test('a cancel that came too late is no answer to a later question: the conductor has refused it', async () => {
+  const { a, node } = await deploying()
+  const { id, epoch, steps } = a.last('task')
+  const write = steps.findIndex(({ pointOfNoReturn }) => pointOfNoReturn)
+  const say = (n: number, step: number, kind: StepEvent['kind']) =>
+    bench.say(a, { type: 'event', id, epoch, events: [{ n, at: bench.now, step, kind }] })
+  await say(1, 4, 'waiting')
+  await bench.say(a, { type: 'intent', id, epoch, step: write, rid: 1 })
+  await provision(node, 'abort')
+  await bench.say(a, { type: 'intent', id, epoch, step: write + 1, rid: 2 })
+  expect(a.frames.map((frame) => frame.type).slice(-2)).toEqual(['cancel', 'proceed'])
+  await say(2, write, 'finished')
+  await bench.disconnect(a)
+  const again = await bench.connect('a')
+  expect(again.frames.at(-1)?.type, 'nor is it said again').toBe('task')
+})
+
 test('only the conductor that was asked can answer a call', async () => {
   const a = await bench.connect('a')
   const node = await bench.newNode()

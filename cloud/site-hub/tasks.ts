@@ -9,6 +9,7 @@ import {
   type StepEvent,
   type ToConductor,
 } from '../../shared/protocol.ts'
+import { isPastNoReturn } from '../../shared/no-return.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
 import { abortedAfter, finish, undo, waiting, working } from '../provision/work.ts'
 import { isListed, showing } from '../provision/step-list.ts'
@@ -64,7 +65,13 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
     return settle(turn, task, 'failed', tooLarge)
   }
   turn.send(owner.peer, message)
-  if (task.cancel) turn.send(owner.peer, { type: 'cancel', id: task.id })
+  if (isCancelled(task, task.done_steps)) turn.send(owner.peer, { type: 'cancel', id: task.id })
+}
+
+/** Is its cancel to be honoured at `step`? A conductor refuses one that comes too late, and must not wait for its permit then. */
+function isCancelled(task: TaskRow, step: number): boolean {
+  const permitted = (task.intent as { step: number } | null)?.step
+  return task.cancel && !isPastNoReturn(task.steps as Step[], step, permitted === step)
 }
 
 export function accepted(turn: Turn, peer: Peer, message: Message<'accepted'>): void {
@@ -87,7 +94,7 @@ export async function rejected(turn: Turn, peer: Peer, message: Message<'rejecte
 export async function intent(turn: Turn, peer: Peer, message: Message<'intent'>): Promise<void> {
   const task = heard(turn, peer, message)
   if (!task) return
-  if (task.cancel) return turn.send(peer, { type: 'cancel', id: task.id })
+  if (isCancelled(task, message.step)) return turn.send(peer, { type: 'cancel', id: task.id })
   const { step, epoch, rid, bmcSession } = message
   const isNew = bmcSession !== undefined && (await turn.node(task.node)).bmc_session !== bmcSession
   if (isNew) turn.updateNode(task.node, { bmc_session: bmcSession })

@@ -153,4 +153,15 @@ export const leases: readonly Mutant[] = [
     find: 'const promised = Math.max(task.tenure_ms ?? 0, turn.now + ms)',
     replace: 'const promised = turn.now + ms',
   },
+  {
+    id: 'settled-but-goes-on',
+    rule: '10',
+    flavour: 'lone',
+    breaks: 'a run that went on by its tenure goes on although its task has ended at the hub',
+    file: 'site-conductor/tasks.ts',
+    find: "if (this.#options.journal.entries.get(id)?.result === undefined) await this.over(id, 'done')\n    else await",
+    replace: 'await',
+    survives:
+      'no simulated task ends at the hub while its conductor is away with a tenure: only its deadline would do that, and none is as near; tasks.test.ts has it',
+  },
 ]

@@ -107,7 +107,25 @@ export const numbers: readonly Mutant[] = [
     rule: '4',
     breaks: 'a conductor gives a node back while a call still works on it',
     file: 'site-conductor/conductor.ts',
-    find: "void Promise.all([tasks.ended(node), calls.ended(node)]).then(() => send({ type: 'released', node, epoch }))",
-    replace: "void Promise.all([tasks.ended(node)]).then(() => send({ type: 'released', node, epoch }))",
+    find: 'await Promise.all([tasks.ended(node), calls.ended(node)])',
+    replace: 'await Promise.all([tasks.ended(node)])',
+  },
+  {
+    id: 'release-beside-a-step',
+    rule: '4',
+    breaks: 'a conductor gives a node back while its driver has not come back from a step that was ended',
+    file: 'site-conductor/tasks.ts',
+    find: 'return await this.#acts.ended(DEAF_AFTER_MS, node)',
+    replace: 'return await this.#acts.ended(0, node)',
+  },
+  {
+    id: 'goodbye-beside-a-step',
+    rule: '4',
+    breaks: 'a conductor that stops says goodbye while its driver has not come back, and others get its nodes at once',
+    file: 'site-conductor/conductor.ts',
+    find: 'if (deaf.length === 0) await link.leave()',
+    replace: 'if (deaf.length >= 0) await link.leave()',
+    survives:
+      'all that a simulated driver still does after its end is to close its BMC session; goodbye.test.ts has one that does more',
   },
 ]

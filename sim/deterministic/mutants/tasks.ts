@@ -82,12 +82,8 @@ export const tasks: readonly Mutant[] = [
     flavour: 'gentle',
     breaks: 'the journal keeps what the hub has settled',
     file: 'site-conductor/tasks.ts',
-    find: `  async settled(id: string): Promise<void> {
-    await this.#reports.forget(id)
-`,
-    replace: `  async settled(id: string): Promise<void> {
-    if (this.#runs.has(id)) await this.#reports.forget(id)
-`,
+    find: '    else await this.#reports.forget(id)\n',
+    replace: '    else if (this.#runs.has(id)) await this.#reports.forget(id)\n',
   },
   {
     id: 'context-stays-here',
