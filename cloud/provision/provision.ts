@@ -10,9 +10,10 @@ import { notDriven } from '../site-hub/outage.ts'
 import { activeTask, isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { compose, hasInterface, type WorkKind } from './compose.ts'
+import { undoOf } from './maintenance.ts'
 import { cancel, move } from './move.ts'
 import { openTask } from './open-task.ts'
-import { continueList, hasBootedBefore, isHeld, noSteps } from './step-list.ts'
+import { continueList, hasBootedBefore, heldKind, isHeld, noSteps } from './step-list.ts'
 import { begin, complete, withoutRescue } from './work.ts'
 
 /** The work that begins when a node enters a state. */
@@ -104,7 +105,15 @@ async function abort(turn: Turn, node: NodeRow, caller: Caller): Promise<null> {
   const changes = { ...noSteps(node), ...withoutRescue(node), last_error, last_fault: null }
   move(turn, node, 'abort', 'user', changes, caller)
   // A task that is cancelled is undone when it has ended; behind a hold there is none.
-  if (wasHeld) openTask(turn, await turn.node(node.uuid), 'undo', PLANS.undo, {}, caller)
+  if (wasHeld)
+    openTask(
+      turn,
+      await turn.node(node.uuid),
+      'undo',
+      PLANS.undo,
+      undoOf({ kind: heldKind(node), cancel: true }),
+      caller,
+    )
   return null
 }
 

@@ -88,7 +88,7 @@ export function hasBootedBefore(node: NodeRow): boolean {
 
 const isHold = ({ step }: Step) => step === 'hold'
 
-function heldKind({ provision_state: state }: NodeRow): ListKind {
+export function heldKind({ provision_state: state }: NodeRow): ListKind {
   if (state.startsWith('clean')) return 'clean'
   return state.startsWith('service') ? 'service' : 'deploy'
 }
@@ -116,6 +116,13 @@ export function showing(node: NodeRow, kind: ListKind, step: Step, index: number
     [`${list}_step`]: abortable === undefined ? shown : { ...shown, abortable },
     driver_internal_info: { ...(node.driver_internal_info as Internal), [`${list}_step_index`]: index },
   }
+}
+
+/** Of the step of a `kind` that the node shows as under way; undefined when none has begun. */
+export function shownIndex(node: NodeRow, kind: string): number | undefined {
+  if (!isListed(kind)) return undefined
+  const index = (node.driver_internal_info as Internal)[`${LISTS[kind]}_step_index`]
+  return index === undefined ? undefined : Number(index)
 }
 
 /** What a settled list leaves on the node. */
