@@ -185,6 +185,8 @@ async function carryOut(turn: Turn, command: HubCommand, site: SiteRef): Promise
     case 'node.raid':
       return setRaid(turn, command)
     case 'site.refresh':
+      // Whoever listens here looks for sites that were added, too.
+      turn.isNews = true
       return command.addresses ? refreshAddresses(turn) : refreshSite(turn.sql, turn.state)
     case 'conductor.drain':
       return drain(turn, command)
