@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { FaultError } from '../../shared/faults.ts'
 import { isUuid } from '../../shared/ids.ts'
 import type { PatchOperation } from '../site-hub/commands.ts'
-import { linkBase } from '../store/json-sql.ts'
+import { shownArgs } from '../store/json-sql.ts'
 import { readBody } from './body.ts'
 import { etag } from './conditions.ts'
 import { empty, type Answer, type Call, type Route } from './call.ts'
@@ -105,8 +105,8 @@ const absent = (resource: ListKind, ident: string) =>
 /** Throws 404. */
 export async function findRow(resource: Resource, call: Call, ident: string): Promise<Found> {
   const [column, value] = identOf(resource, call, ident)
-  const sql = `SELECT ${resource.uuid}, ${resource.site ?? 'NULL'} FROM ${resource.from} WHERE ${column} = ?2`
-  const [row] = await call.sql.all(sql, ['', value])
+  const sql = `SELECT ${resource.uuid}, ${resource.site ?? 'NULL'} FROM ${resource.from} WHERE ${column} = ?`
+  const [row] = await call.sql.all(sql, [value])
   if (!row) throw absent(resource, ident)
   return { uuid: String(row[0]), site: row[1] as string | null }
 }
@@ -130,8 +130,8 @@ export async function textOf(
 ): Promise<string> {
   const [column, value] = identOf(resource, call, ident)
   const chosen = fields === undefined ? undefined : names(fields).sort().join(',')
-  const sql = `SELECT ${expression(kind, call.version, chosen)} FROM ${resource.from} WHERE ${column} = ?2`
-  const [row] = await call.sql.all(sql, [linkBase(call.base), value])
+  const sql = `SELECT ${expression(kind, call.version, chosen)} FROM ${resource.from} WHERE ${column} = ?3`
+  const [row] = await call.sql.all(sql, [...shownArgs(call), value])
   if (!row) throw absent(resource, ident)
   return String(row[0])
 }
@@ -146,8 +146,8 @@ async function answerOf(
 ): Promise<Answer & { body: string }> {
   const [column, value] = identOf(resource, call, ident)
   const { stamp, from } = resource
-  const sql = `SELECT ${expression(resource, call.version)}, ${stamp ?? 'NULL'} FROM ${from} WHERE ${column} = ?2`
-  const [row] = await call.sql.all(sql, [linkBase(call.base), value])
+  const sql = `SELECT ${expression(resource, call.version)}, ${stamp ?? 'NULL'} FROM ${from} WHERE ${column} = ?3`
+  const [row] = await call.sql.all(sql, [...shownArgs(call), value])
   if (!row) throw absent(resource, ident)
   const tag = row[1] === null || row[1] === undefined ? {} : etag(call, row[1])
   return { status, headers: { ...headers, ...tag }, body: String(row[0]) }

@@ -1,6 +1,6 @@
 // What happened to a node: its timeline (events and notes by time, ours) and its history (Ironic's view of the same events).
 import { FaultError } from '../../../shared/faults.ts'
-import { linkBase, links, type Field } from '../../store/json-sql.ts'
+import { shownArgs, links, type Field } from '../../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
 import { expression, invalid, limitOf, list, PAGE, readQuery, type ListKind } from '../query.ts'
 import { findNode } from './find.ts'
@@ -72,8 +72,8 @@ async function historyEntry(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { uuid } = await findNode(call, call.params['ident']!)
   const id = /^00000000-0000-8000-8000-([0-9a-f]{12})$/i.exec(call.params['entry']!)?.[1]
-  const sql = `SELECT ${expression(HISTORY, call.version)} FROM ${HISTORY.from} WHERE e.node = ?2 AND e.id = ?3`
-  const [row] = id ? await call.sql.all(sql, [linkBase(call.base), uuid, Number.parseInt(id, 16)]) : []
+  const sql = `SELECT ${expression(HISTORY, call.version)} FROM ${HISTORY.from} WHERE e.node = ?3 AND e.id = ?4`
+  const [row] = id ? await call.sql.all(sql, [...shownArgs(call), uuid, Number.parseInt(id, 16)]) : []
   if (!row) throw new FaultError('not_found', `History entry ${call.params['entry']} could not be found.`)
   return json(String(row[0]))
 }
