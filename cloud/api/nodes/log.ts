@@ -36,13 +36,19 @@ const HISTORY_UUID = `printf('00000000-0000-8000-8000-%012x', e.id)`
 const FAILED = `coalesce(e.body ->> '$.last_error', e.body ->> '$.fault.message')`
 const TEXT = `coalesce(${FAILED}, CASE e.type WHEN 'node.provision_state' THEN 'moved from ' || (e.body ->> '$.from') || ' to ' || (e.body ->> '$.to') ELSE e.type END)`
 
+const MOVED = `type = 'node.provision_state'`
+const STATE = `coalesce(p.body ->> '$.to', (SELECT body ->> '$.from' FROM events WHERE node = e.node AND ${MOVED} ORDER BY id LIMIT 1), n.provision_state)`
+const SECONDS = `CAST(round((julianday(e.at) - julianday(coalesce(p.at, n.created_at))) * 86400) AS INTEGER)`
+
 const field = (name: string, since: number, sql: Field['sql']): Field => ({ name, since, sql })
 
 const HISTORY: ListKind = {
   key: 'history',
   noun: 'History entry',
-  // Steps are for the timeline.
-  from: `events e JOIN nodes n ON n.uuid = e.node AND e.type NOT LIKE 'step.%'`,
+  // Steps are for the timeline. `p`: how the node had come to the state in which it was.
+  from:
+    `events e JOIN nodes n ON n.uuid = e.node AND e.type NOT LIKE 'step.%' LEFT JOIN events p ON p.id =` +
+    ` (SELECT max(id) FROM events WHERE node = e.node AND ${MOVED} AND id < e.id)`,
   uuid: HISTORY_UUID,
   id: 'e.id',
   fields: [
@@ -53,6 +59,11 @@ const HISTORY: ListKind = {
     field('event_type', 78, 'e.type'),
     field('conductor', 78, `e.body ->> '$.hostname'`),
     field('user', 78, 'e.actor'),
+    // Tokens belong to an organisation as a whole.
+    field('project', 113, 'NULL'),
+    field('state', 115, STATE),
+    field('target_provision_state', 115, `p.body ->> '$.target'`),
+    { ...field('duration_seconds', 115, SECONDS), type: 'integer' },
     field('links', 78, links('nodes', `n.uuid || '/history/' || ${HISTORY_UUID}`)),
   ],
   brief: ['uuid', 'created_at', 'severity', 'event', 'links'],
