@@ -32,7 +32,7 @@ export interface HubDeps {
   readonly sql: Sql
   readonly env: Env
   readonly alarm: Alarm
-  readonly blobs: Pick<Blobs, 'put'>
+  readonly blobs: Pick<Blobs, 'put' | 'delete'>
   /** Sockets that are open now, also those from before a hibernation. */
   peers(): Peer[]
   readonly log: Ports['log']
