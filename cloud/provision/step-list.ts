@@ -68,6 +68,12 @@ export async function parked(turn: Turn, task: TaskRow): Promise<boolean> {
   return true
 }
 
+/** What is left of the list of a node that is parked. */
+export function behindHold(node: NodeRow): readonly Step[] {
+  const kind = heldKind(node)
+  return listOf(node, kind).slice(Number((node.driver_internal_info as Internal)[`${LISTS[kind]}_step_index`]) + 1)
+}
+
 /** Goes on behind the hold at which the node is parked, in the waiting state. Answers the task's id; null when nothing is left to do. */
 export async function continueList(turn: Turn, uuid: string, caller: Caller): Promise<string | null> {
   const node = await turn.node(uuid)

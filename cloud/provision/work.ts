@@ -26,8 +26,7 @@ export async function begin(
   caller: Caller,
 ): Promise<string | null> {
   const node = await turn.node(uuid)
-  const isAutomated = kind === 'clean' && node.target_provision_state !== 'manageable'
-  if (composed.steps.length === 0 || (isAutomated && node.automated_clean === false)) {
+  if (composed.steps.length === 0) {
     await complete(turn, uuid, kind, caller)
     return null
   }
@@ -117,7 +116,13 @@ export async function undo(turn: Turn, task: TaskRow): Promise<void> {
   const steps = task.steps as { interface: string; step: string }[]
   const boots = steps.findIndex(({ interface: iface, step }) => iface === 'boot' && step === 'prepare_ramdisk')
   if (!UNDONE.has(task.kind) || boots === -1 || task.done_steps < boots || others.length > 0) return
-  openTask(turn, await turn.node(task.node), 'undo', PLANS.undo, undoOf(task), callerOf(task))
+  openUndo(turn, await turn.node(task.node), task, callerOf(task))
+}
+
+/** Ends what booted the machine for `work`. One that must stay on goes on with what it runs, and starts from its disk the next time. */
+export function openUndo(turn: Turn, node: NodeRow, work: Pick<TaskRow, 'kind' | 'cancel'>, caller: Caller): void {
+  const steps = node.disable_power_off ? PLANS.undo.filter(({ step }) => step !== 'power_off') : PLANS.undo
+  openTask(turn, node, 'undo', steps, undoOf(work), caller)
 }
 
 /** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */
