@@ -3,11 +3,13 @@
 import { z } from 'zod'
 import { FaultError, toFault } from '../../shared/faults.ts'
 import { allocations } from '../schema/organisation-resources.ts'
+import type { Row } from '../ports.ts'
 import { isoTime } from '../schema/rows.ts'
 import { fieldsOf, sortOf } from '../store/json-sql.ts'
 import { FREE, ORDER, SUITABLE } from '../store/suitable-nodes.ts'
 import { empty, json, type Answer, type Call, type Route } from './call.ts'
-import { command, findNode } from './nodes/find.ts'
+import { changed, onlyMatching } from './conditions.ts'
+import { findNode, order } from './nodes/find.ts'
 import { ofNode } from './ports/filters.ts'
 import { equals, invalid, names, readQuery } from './query.ts'
 import { mentioned, routesOf, textOf, type Attributes, type Body, type Resource } from './resource.ts'
@@ -85,10 +87,17 @@ export const ALLOCATIONS: Resource = {
     },
     created: (call, uuid) => call.ports.background(settle(call, uuid)),
     async remove(call, { uuid }) {
-      const [gone] = await call.sql.batch([
-        { sql: `DELETE FROM allocations WHERE uuid = ? AND state <> 'active' RETURNING uuid`, args: [uuid] },
-      ])
-      if (gone!.length === 0) await release(call, uuid)
+      const match = onlyMatching(call)
+      const [gone, [unchanged]] = (await call.sql.batch([
+        {
+          sql: `DELETE FROM allocations WHERE uuid = ? AND state <> 'active'${match.sql} RETURNING uuid`,
+          args: [uuid, ...match.args],
+        },
+        { sql: `SELECT 1 FROM allocations WHERE uuid = ?${match.sql}`, args: [uuid, ...match.args] },
+      ])) as [Row[], Row[]]
+      if (gone.length > 0) return
+      if (match.sql !== '' && !unchanged) throw changed()
+      await release(call, uuid)
     },
   },
   /** Whoever waits for one that nobody works on (the process that did is gone) has it taken up again. */
@@ -113,7 +122,7 @@ async function release(call: Call, uuid: string): Promise<void> {
     [uuid],
   )
   if (!row) throw new FaultError('not_found', `Allocation ${uuid} could not be found.`)
-  await command(call, String(row[1]), { kind: 'allocation.release', allocation: uuid, node: String(row[0]) })
+  await order(call, String(row[1]), { kind: 'allocation.release', allocation: uuid, node: String(row[0]) })
 }
 
 const ABANDONED_MS = 60_000
@@ -188,7 +197,7 @@ async function asked(
     | { kind: 'allocation.backfill'; allocation: string; node: string },
 ): Promise<Outcome> {
   try {
-    const { node } = (await command(call, site, wanted)) as { node: string | null }
+    const { node } = (await order(call, site, wanted)) as { node: string | null }
     return node === null ? 'none' : 'settled'
   } catch (error) {
     const { code, message } = toFault(error)

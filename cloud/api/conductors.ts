@@ -2,7 +2,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { isUuid } from '../../shared/ids.ts'
-import { flag, json as jsonColumn, linkBase, links, objectSql, visible, type Field } from '../store/json-sql.ts'
+import { flag, json as jsonColumn, shownArgs, links, objectSql, visible, type Field } from '../store/json-sql.ts'
 import { json, links as linksTo, type Answer, type Call, type Route } from './call.ts'
 import { need } from './microversion.ts'
 import { INTERFACES } from './nodes/fields.ts'
@@ -78,11 +78,7 @@ async function listConductors(call: Call): Promise<Answer> {
   const after = marker === undefined ? '' : `WHERE c.hostname ${direction === 'asc' ? '>' : '<'} ?3`
   // A site and a hostname name one conductor; without a group in the marker, hostnames should differ between sites.
   const sql = `SELECT c.hostname, ${objectSql(wanted, call.version)} FROM ${FROM} ${after} ORDER BY c.hostname ${direction} LIMIT ${limit}`
-  const rows = await call.sql.all(sql, [
-    linkBase(call.base),
-    call.ports.env.now(),
-    ...(marker === undefined ? [] : [marker]),
-  ])
+  const rows = await call.sql.all(sql, [...shownArgs(call), ...(marker === undefined ? [] : [marker])])
   let body = `{"conductors":[${rows.map((row) => row[1]).join(',')}]`
   if (rows.length === limit) {
     for (const [name, value] of [
@@ -106,7 +102,7 @@ async function getConductor(call: Call): Promise<Answer> {
 export async function showConductor(call: Call, ident: string, fields?: string): Promise<string> {
   const wanted = visible(CONDUCTOR_FIELDS, call.version, fields === undefined ? undefined : names(fields))
   const sql = `SELECT ${objectSql(wanted, call.version)} FROM ${FROM} WHERE ${isUuid(ident) ? 'c.id' : 'c.hostname'} = ?3`
-  const [row] = await call.sql.all(sql, [linkBase(call.base), call.ports.env.now(), ident])
+  const [row] = await call.sql.all(sql, [...shownArgs(call), ident])
   if (!row) throw new FaultError('not_found', `Conductor ${ident} could not be found.`)
   return String(row[0])
 }

@@ -1,9 +1,9 @@
 // The event log (ours): every change of an organisation's nodes, tasks, conductors and sites, in order, by page or as a stream of
 // server-sent events (WHATWG HTML §9.2). 1. A stream reads the rows after the last one it sent whenever a hub says that it committed, and
 // only while its client takes what it sends: nothing is kept in memory for a slow one. 2. It ends by itself, so that a token that was
-// revoked and a site that was added are noticed; a client connects again with Last-Event-ID and misses nothing.
+// revoked is noticed; a client connects again with Last-Event-ID and misses nothing.
 import type { Env } from '../../shared/env.ts'
-import type { SqlValue, Watcher } from '../ports.ts'
+import type { SqlValue, Watch, Watcher } from '../ports.ts'
 import { json, type Answer, type Call, type Route } from './call.ts'
 import { findNode } from './nodes/find.ts'
 import { IDENT, invalid, limitOf, NUMBER_MARKER, PAGE, readQuery } from './query.ts'
@@ -54,19 +54,15 @@ async function stream(call: Call, query: Map<string, string>): Promise<Response>
   const asked = call.request.headers.get('last-event-id') ?? query.get('marker')
   if (asked !== undefined && !ID.test(asked)) throw invalid('Last-Event-ID is the id of an event')
   const { where, args } = await conditions(call, query)
-  const site = query.get('site')
-  const rows = await call.sql.all(
-    `SELECT id FROM sites${site === undefined ? '' : ' WHERE id = ?'}`,
-    site === undefined ? [] : [site],
-  )
-  const sites = rows.map(([id]) => ({ organisation: call.principal.organisation, site: String(id) }))
   const news = new News()
-  const watch = await call.ports.hub.watch(sites, news)
+  const sites = new Sites(call, query.get('site'), news)
+  await sites.watch()
   const sql = `SELECT id, type, ${EVENT} FROM events WHERE ${where} AND id <= ?2 ORDER BY id LIMIT ${STREAM_PAGE}`
   const last = async () => Number((await call.sql.all('SELECT coalesce(max(id), 0) FROM events'))[0]![0])
   let cursor = asked === undefined ? await last() : Number(asked)
   /** What is new, as text; empty when there is nothing. */
   const read = async (): Promise<string> => {
+    await sites.watch()
     const upTo = await last()
     const found = await call.sql.all(sql, [cursor, upTo, ...args])
     const isFull = found.length === STREAM_PAGE
@@ -81,7 +77,7 @@ async function stream(call: Call, query: Map<string, string>): Promise<Response>
     'Openstack-Request-Id': call.requestId,
   }
   return new Response(
-    streamOf(call.ports.env, news, read, () => watch.close()),
+    streamOf(call.ports.env, news, read, () => sites.close()),
     { headers },
   )
 }
@@ -102,9 +98,9 @@ function streamOf(env: Env, news: News, read: () => Promise<string>, close: () =
         try {
           for (;;) {
             const what = news.isEnded || env.now() >= until ? 'end' : await news.next(env, HEARTBEAT_MS)
-            const text = what === 'changed' ? await read() : what === 'silent' ? ':\n\n' : undefined
-            if (text === undefined) break
-            if (text !== '') return send(text)
+            if (what === 'end') break
+            const text = await read()
+            if (text !== '' || what === 'silent') return send(text === '' ? ':\n\n' : text)
           }
           close()
           controller.close()
@@ -120,6 +116,38 @@ function streamOf(env: Env, news: News, read: () => Promise<string>, close: () =
     },
     { highWaterMark: 1 },
   )
+}
+
+/** The sites whose hubs are listened to: one, or all, and then those that are added as well. */
+class Sites {
+  readonly #call: Call
+  readonly #only: string | undefined
+  readonly #news: News
+  readonly #watches = new Map<string, Watch>()
+
+  constructor(call: Call, only: string | undefined, news: News) {
+    this.#call = call
+    this.#only = only
+    this.#news = news
+  }
+
+  /** Listens to those that it does not listen to yet; what they commit from here on is told. */
+  async watch(): Promise<void> {
+    const { sql, ports, principal } = this.#call
+    const rows =
+      this.#only === undefined
+        ? await sql.all('SELECT id FROM sites')
+        : await sql.all('SELECT id FROM sites WHERE id = ?', [this.#only])
+    const added = rows.map(([id]) => String(id)).filter((id) => !this.#watches.has(id))
+    if (added.length === 0) return
+    const refs = added.map((site) => ({ organisation: principal.organisation, site }))
+    const watch = await ports.hub.watch(refs, this.#news)
+    for (const id of added) this.#watches.set(id, watch)
+  }
+
+  close(): void {
+    for (const watch of new Set(this.#watches.values())) watch.close()
+  }
 }
 
 /** Whether something was committed since it was looked at last. It starts as if: there may be a past to catch up with. */

@@ -1,7 +1,12 @@
 // What a careful client may say with a request: Idempotency-Key, If-Match, Prefer: wait, dry_run; and when a node is overdue.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
-import { fresh } from '../hosts/test-conductor.ts'
+import { systemEnv } from '../../shared/env.ts'
+import { startTestHost, startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { ask, fresh } from '../hosts/test-conductor.ts'
+import { nodes, tasks } from '../schema/organisation.ts'
+import { insert } from '../schema/rows.ts'
+import { RESOURCES } from './routes.ts'
+import { sample } from './testdata/samples.ts'
 
 describe('careful requests', () => {
   let site: TestSite
@@ -113,20 +118,57 @@ describe('careful requests', () => {
       expect((await api('GET', `/v1/nodes/${uuid}`)).body.provision_state).toBe('enroll')
     })
 
-    it('holds for ports and sites', async () => {
-      const uuid = await node()
-      const made = await api('POST', '/v1/ports', { node_uuid: uuid, address: '52:54:00:00:77:02' })
-      const here = (await api('POST', '/v1/sites', { name: fresh('site') })).body.uuid
-      for (const [path, patch] of [
-        [`/v1/ports/${made.body.uuid}`, [{ op: 'add', path: '/extra/a', value: 1 }]],
-        [`/v1/sites/${here}`, [{ op: 'add', path: '/description', value: 'x' }]],
-      ] as const) {
-        const tag = (await api('GET', path)).headers.get('etag')!
-        expect((await api('PATCH', path, patch, { 'If-Match': tag })).status, path).toBe(200)
-        expect((await api('PATCH', path, patch, { 'If-Match': tag })).status, path).toBe(412)
-        expect((await api('PATCH', path, patch, { 'If-Match': '*' })).status, path).toBe(200)
-      }
+    it('holds for sites', async () => {
+      const path = `/v1/sites/${(await api('POST', '/v1/sites', { name: fresh('site') })).body.uuid}`
+      await holds(path, [{ op: 'add', path: '/description', value: 'x' }])
     })
+
+    it.each(RESOURCES.map((resource) => [resource.path, resource] as const))('holds for %s', async (path, resource) => {
+      const owner = await node()
+      await sql().batch([{ sql: "UPDATE nodes SET power_state = 'power off' WHERE uuid = ?", args: [owner] }])
+      const made = await api('POST', `/v1/${path}`, sample(path, owner))
+      const item = `/v1/${path}/${made.body.uuid}`
+      const name = 'description' in resource.attributes ? 'description' : 'extra'
+      const value = name === 'extra' ? { a: 1 } : 'changed'
+      await holds(item, [{ op: 'replace', path: `/${name}`, value }])
+      const tag = (await api('GET', item)).headers.get('etag')!
+      expect(made.headers.get('etag'), 'a creation shows the ETag').toMatch(/^"/)
+      expect((await api('DELETE', item, undefined, { 'If-Match': made.headers.get('etag')! })).status).toBe(412)
+      expect((await api('DELETE', item, undefined, { 'If-Match': tag })).status).toBe(204)
+      expect((await api('DELETE', item, undefined, { 'If-Match': tag })).status).toBe(404)
+    })
+
+    it('holds for an allocation that has its node', async () => {
+      const uuid = await node()
+      const resource_class = fresh('class')
+      await api('PATCH', `/v1/nodes/${uuid}`, [{ op: 'add', path: '/resource_class', value: resource_class }])
+      await sql().batch([
+        {
+          sql: "UPDATE nodes SET provision_state = 'available', power_state = 'power off' WHERE uuid = ?",
+          args: [uuid],
+        },
+      ])
+      const made = await api('POST', '/v1/allocations', { resource_class })
+      const item = `/v1/allocations/${made.body.uuid}`
+      const tag = async () => {
+        for (;;) {
+          const { body, headers } = await api('GET', item)
+          if (body.state !== 'allocating') return [body.state, headers.get('etag')!] as const
+        }
+      }
+      const [state, now] = await tag()
+      expect(state).toBe('active')
+      expect((await api('DELETE', item, undefined, { 'If-Match': made.headers.get('etag')! })).status).toBe(412)
+      expect((await api('DELETE', item, undefined, { 'If-Match': now })).status).toBe(204)
+    })
+
+    /** Of two changes by those who read the same, the second is refused. */
+    async function holds(path: string, patch: readonly object[]): Promise<void> {
+      const tag = (await api('GET', path)).headers.get('etag')!
+      expect((await api('PATCH', path, patch, { 'If-Match': tag })).status, path).toBe(200)
+      expect((await api('PATCH', path, patch, { 'If-Match': tag })).status, path).toBe(412)
+      expect((await api('PATCH', path, patch, { 'If-Match': '*' })).status, path).toBe(200)
+    }
 
     it('is refused where it would be ignored, and when it is none', async () => {
       const uuid = await node()
@@ -224,6 +266,51 @@ describe('careful requests', () => {
     expect((await fields()).overdue).toBe(false)
     await set('2026-01-01T00:00:00.000+00:00')
     expect(await fields()).toMatchObject({ overdue: true, expected_at: '2026-01-01T00:01:00.000+00:00' })
+  })
+
+  it('what is overdue is so by the clock of the host, not by that of the database', async () => {
+    const now = Date.parse('2031-05-01T00:00:00Z')
+    const host = await startTestHost({ env: { ...systemEnv, now: () => now } })
+    const { store } = host.cloud.ports
+    const data = store.organisation(String((await store.directory.all('SELECT id FROM organisations'))[0]![0]))
+    const place = String((await data.all('SELECT id FROM sites'))[0]![0])
+    const uuid = '0195a0a0-0000-7000-8000-000000000001'
+    const at = '2031-04-30T23:59:30.000+00:00'
+    await data.batch([
+      insert(nodes, {
+        uuid,
+        site: place,
+        driver: 'x',
+        provision_state: 'verifying',
+        created_at: at,
+        provision_updated_at: at,
+        interfaces: {},
+        secrets: {},
+      }),
+      insert(tasks, {
+        id: uuid,
+        site: place,
+        node: uuid,
+        nseq: 1,
+        kind: 'verify',
+        state: 'open',
+        steps: [],
+        context: {},
+        deadline_ms: now + 600_000,
+        created_at: at,
+      }),
+    ])
+    const seen = async () => [
+      (await ask(host, 'GET', `/v1/nodes/${uuid}?fields=overdue`)).body.overdue,
+      (await ask(host, 'GET', `/v1/tasks/${uuid}?fields=overdue`)).body.overdue,
+    ]
+    expect(await seen()).toEqual([false, false])
+    await data.batch([
+      { sql: "UPDATE nodes SET provision_updated_at = '2031-04-30T23:58:00.000+00:00'", args: [] },
+      { sql: "UPDATE tasks SET created_at = '2031-04-30T00:00:00.000+00:00'", args: [] },
+    ])
+    expect(await seen()).toEqual([true, true])
+    await host.stop()
   })
 
   it('a task shows its steps, its cause of failure, and what to do next', async () => {

@@ -1,9 +1,10 @@
 // Inspection rules (1.96): what is done with a node when what its inspection found meets conditions.
 import { z } from 'zod'
 import { inspectionRules } from '../schema/organisation-resources.ts'
+import { isoTime } from '../schema/rows.ts'
 import { fieldsOf, json, sortOf } from '../store/json-sql.ts'
-import type { Route } from './call.ts'
-import { invalid } from './query.ts'
+import { empty, type Answer, type Call, type Route } from './call.ts'
+import { invalid, readQuery } from './query.ts'
 import { routesOf, type Attributes, type Resource } from './resource.ts'
 import { text, Uuid } from './shapes.ts'
 import { ofOrganisation } from './writers.ts'
@@ -99,4 +100,28 @@ export const INSPECTION_RULES: Resource = {
   }),
 }
 
-export const inspectionRuleRoutes: readonly Route[] = routesOf(INSPECTION_RULES)
+/** All of them, each of which the audit log has. */
+async function removeAll(call: Call): Promise<Answer> {
+  readQuery(call.search, [])
+  const { principal, ports, requestId } = call
+  const told =
+    'INSERT INTO audit (at, actor, action, target, outcome, body, request_id)' +
+    ` SELECT ?, ?, 'inspection_rule.deleted', uuid, 'done', '{}', ? FROM inspection_rules`
+  await call.sql.batch([
+    { sql: told, args: [isoTime(ports.env.now()), principal.actor, requestId] },
+    { sql: 'DELETE FROM inspection_rules', args: [] },
+  ])
+  return empty(204)
+}
+
+export const inspectionRuleRoutes: readonly Route[] = [
+  ...routesOf(INSPECTION_RULES),
+  {
+    method: 'DELETE',
+    path: '/v1/inspection_rules',
+    since: SINCE,
+    tooOld: 'method.not_allowed',
+    about: 'Deletes all inspection rules',
+    run: removeAll,
+  },
+]

@@ -1,7 +1,7 @@
 // Query arguments, lists and their paging: Ironic's limit, marker, sort and fields; filters are kept in `next` (upstream loses them).
 import { FaultError } from '../../shared/faults.ts'
 import type { Sql, SqlValue } from '../ports.ts'
-import { cached, linkBase, objectSql, visible, type Field } from '../store/json-sql.ts'
+import { cached, objectSql, shownArgs, visible, type Field } from '../store/json-sql.ts'
 import type { Answer, Call, JsonSchema } from './call.ts'
 import { need } from './microversion.ts'
 
@@ -198,7 +198,7 @@ export async function list(
   const order = await orderOf(kind, call.sql, query)
   if (order.after) conditions.push(order.after)
 
-  const args: SqlValue[] = [linkBase(call.base)]
+  const args: SqlValue[] = [...shownArgs(call)]
   const where = conditions.map(({ sql, args: values }) => {
     let next = 0
     return `(${sql.replaceAll('@', () => `?${args.push(values[next++]!)}`)})`

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { FaultError } from '../../shared/faults.ts'
 import { isUuid } from '../../shared/ids.ts'
 import type { PatchOperation } from '../site-hub/commands.ts'
-import { linkBase } from '../store/json-sql.ts'
+import { shownArgs } from '../store/json-sql.ts'
 import { readBody } from './body.ts'
 import { etag } from './conditions.ts'
 import { empty, type Answer, type Call, type Route } from './call.ts'
@@ -57,7 +57,7 @@ export interface Resource extends ListKind {
   readonly namedSince?: number
   /** SQL of the site whose hub writes the row. */
   readonly site?: string
-  /** SQL of what If-Match compares; without it a change cannot have conditions. */
+  /** SQL of what If-Match compares, where that is not the time of the last change. */
   readonly stamp?: string
   /** Has the path …/detail, too. */
   readonly detailPath?: true
@@ -105,8 +105,8 @@ const absent = (resource: ListKind, ident: string) =>
 /** Throws 404. */
 export async function findRow(resource: Resource, call: Call, ident: string): Promise<Found> {
   const [column, value] = identOf(resource, call, ident)
-  const sql = `SELECT ${resource.uuid}, ${resource.site ?? 'NULL'} FROM ${resource.from} WHERE ${column} = ?2`
-  const [row] = await call.sql.all(sql, ['', value])
+  const sql = `SELECT ${resource.uuid}, ${resource.site ?? 'NULL'} FROM ${resource.from} WHERE ${column} = ?`
+  const [row] = await call.sql.all(sql, [value])
   if (!row) throw absent(resource, ident)
   return { uuid: String(row[0]), site: row[1] as string | null }
 }
@@ -130,13 +130,19 @@ export async function textOf(
 ): Promise<string> {
   const [column, value] = identOf(resource, call, ident)
   const chosen = fields === undefined ? undefined : names(fields).sort().join(',')
-  const sql = `SELECT ${expression(kind, call.version, chosen)} FROM ${resource.from} WHERE ${column} = ?2`
-  const [row] = await call.sql.all(sql, [linkBase(call.base), value])
+  const sql = `SELECT ${expression(kind, call.version, chosen)} FROM ${resource.from} WHERE ${column} = ?3`
+  const [row] = await call.sql.all(sql, [...shownArgs(call), value])
   if (!row) throw absent(resource, ident)
   return String(row[0])
 }
 
-/** The whole item, with its ETag where it has one. */
+/** The time of an item's last change, unless it has something better. */
+function stampOf({ stamp, uuid }: Resource): string {
+  const alias = uuid.replace(/uuid$/, '')
+  return stamp ?? `coalesce(${alias}updated_at, ${alias}created_at)`
+}
+
+/** The whole item, with its ETag. */
 async function answerOf(
   resource: Resource,
   call: Call,
@@ -145,12 +151,11 @@ async function answerOf(
   headers: Record<string, string> = {},
 ): Promise<Answer & { body: string }> {
   const [column, value] = identOf(resource, call, ident)
-  const { stamp, from } = resource
-  const sql = `SELECT ${expression(resource, call.version)}, ${stamp ?? 'NULL'} FROM ${from} WHERE ${column} = ?2`
-  const [row] = await call.sql.all(sql, [linkBase(call.base), value])
+  const { from } = resource
+  const sql = `SELECT ${expression(resource, call.version)}, ${stampOf(resource)} FROM ${from} WHERE ${column} = ?3`
+  const [row] = await call.sql.all(sql, [...shownArgs(call), value])
   if (!row) throw absent(resource, ident)
-  const tag = row[1] === null || row[1] === undefined ? {} : etag(call, row[1])
-  return { status, headers: { ...headers, ...tag }, body: String(row[0]) }
+  return { status, headers: { ...headers, ...etag(call, row[1]!) }, body: String(row[0]) }
 }
 
 /** Throws 406 when the body sets something newer than the request's version. */
@@ -202,7 +207,6 @@ export function routesOf(resource: Resource): Route[] {
   const allowed = patchableOf(resource)
   const write = tooOld ? { since, tooOld } : { since }
   const one = `${path}/:ident`
-  const conditional = resource.stamp === undefined ? {} : { conditional: true as const }
   const a = `${/^[AEIOU]/.test(noun) ? 'an' : 'a'} ${noun.toLowerCase()}`
   return [
     {
@@ -242,7 +246,7 @@ export function routesOf(resource: Resource): Route[] {
       body: PatchBody,
       patch: allowed,
       one: resource,
-      ...conditional,
+      conditional: true,
       ...(resource.patchQuery ? { query: resource.patchQuery } : {}),
       run: (call) => patch(resource, allowed, call),
     },
@@ -251,7 +255,7 @@ export function routesOf(resource: Resource): Route[] {
       path: one,
       ...write,
       about: `Deletes ${a}`,
-      ...conditional,
+      conditional: true,
       run: (call) => remove(resource, call),
     },
   ]

@@ -1,7 +1,7 @@
 // Tasks (ours): long work on a node, with its steps, how far it is, why it failed, what to do next, and by when it should have ended.
 import { FaultError } from '../../shared/faults.ts'
 import { STATES, type State } from '../../shared/states.ts'
-import { flag, json as jsonColumn, linkBase, links, type Field } from '../store/json-sql.ts'
+import { flag, json as jsonColumn, links, NOW, shownArgs, type Field } from '../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from './call.ts'
 import { findNode } from './nodes/find.ts'
 import { expression, fieldsArgument, IDENT, invalid, list, names, readQuery, type ListKind } from './query.ts'
@@ -72,7 +72,7 @@ export const TASKS: ListKind = {
     field('cause', 1, `t.fault ->> '$.message'`),
     field('next_action', 1, NEXT_ACTION),
     field('expected_at', 1, EXPECTED_AT),
-    field('overdue', 1, flag(`(t.state = 'open' AND julianday(${EXPECTED_AT}) < julianday('now'))`)),
+    field('overdue', 1, flag(`(t.state = 'open' AND julianday(${EXPECTED_AT}) < ${NOW})`)),
     field('deadline', 1, TIME(`t.deadline_ms / 1000.0, 'unixepoch'`)),
     field('actor', 1, 't.actor'),
     field('request_id', 1, 't.request_id'),
@@ -108,8 +108,8 @@ async function task(call: Call): Promise<Answer> {
   const fields = readQuery(call.search, ['fields']).get('fields')
   const id = call.params['id']!
   const shown = expression(TASKS, call.version, fields === undefined ? undefined : names(fields).sort().join(','))
-  const [row] = await call.sql.all(`SELECT ${shown} FROM ${TASK_FROM} WHERE t.id = ?2`, [
-    linkBase(call.base),
+  const [row] = await call.sql.all(`SELECT ${shown} FROM ${TASK_FROM} WHERE t.id = ?3`, [
+    ...shownArgs(call),
     id.toLowerCase(),
   ])
   if (!row) throw new FaultError('not_found', `Task ${id} could not be found.`)

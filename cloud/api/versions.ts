@@ -125,4 +125,7 @@ export const VERSIONS: Readonly<Record<number, Version>> = {
   110: { about: 'abort in "wait call-back"' },
   111: { about: 'portgroups that the network makes', shows: ['ports.available_for_dynamic_portgroup', 'portgroups.dynamic_portgroup'] },
   112: { about: 'traits and description of runbooks', shows: ['runbooks.traits', 'runbooks.description'], opens: ['/v1/runbooks/*/traits'] },
+  113: { about: 'project of an entry of the history' },
+  114: { about: 'vendor, model and serial number of firmware components' },
+  115: { about: 'an entry of the history says the state in which it happened, and for how long the node had been in it' },
 }

@@ -10,6 +10,7 @@ import { blankRow, insert, isoTime, remove, select, takenText, updateIf } from '
 import type { NewRow, NodeTable, PatchOperation } from '../site-hub/commands.ts'
 import { applyPatch } from '../store/json-patch.ts'
 import { check } from './body.ts'
+import { changed as changedSince, checkMatch, ifMatch, onlyMatching } from './conditions.ts'
 import type { Call } from './call.ts'
 import { command, findNode, type FoundNode } from './nodes/find.ts'
 import { invalid } from './query.ts'
@@ -104,6 +105,7 @@ export function ofOrganisation<T extends SQLiteTable>(table: T, own: Own<T>): Wr
       return uuid
     },
     async patch(call, { uuid }, operations) {
+      const wanted = ifMatch(call.request.headers)
       for (let attempt = 0; attempt < TRIES; attempt++) {
         const [row] = (await select(call.sql, table, 'uuid = ?', [uuid])) as Body[]
         if (!row) throw new FaultError('not_found', `${own.noun} ${uuid} could not be found.`)
@@ -115,9 +117,11 @@ export function ofOrganisation<T extends SQLiteTable>(table: T, own: Own<T>): Wr
             after[root] = check(own.attributes[root]!.schema, after[root], root)
         }
         own.refuse?.(after, before, call)
+        checkMatch(wanted, String(row['updated_at'] ?? row['created_at']))
         const changes = Object.fromEntries(roots.map((root) => [root, after[root]]))
         const changed = { ...changes, updated_at: isoTime(call.ports.env.now()) }
         const expected = Object.fromEntries(roots.map((root) => [root, before[root]]))
+        if (wanted) expected['updated_at'] = row['updated_at']
         const [done] = await stored(call, [
           updateIf(table, 'uuid', uuid, changed as never, expected as never),
           note(call, 'updated', uuid, { fields: roots }),
@@ -129,7 +133,10 @@ export function ofOrganisation<T extends SQLiteTable>(table: T, own: Own<T>): Wr
     async remove(call, { uuid }) {
       if (own.inUse && (await call.sql.all(own.inUse.sql, [uuid])).length > 0)
         throw new FaultError('request.invalid', own.inUse.text.replace('?', uuid), { hint: own.inUse.hint })
-      await stored(call, [remove(table, 'uuid', uuid), note(call, 'deleted', uuid)])
+      const [statement, match] = [remove(table, 'uuid', uuid), onlyMatching(call)]
+      const all = { sql: `${statement.sql}${match.sql} RETURNING uuid`, args: [...statement.args, ...match.args] }
+      const [gone] = await stored(call, [all, note(call, 'deleted', uuid)])
+      if (gone!.length === 0 && match.sql !== '') throw changedSince()
     },
   }
 }

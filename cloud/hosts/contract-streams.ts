@@ -125,6 +125,21 @@ export const STREAMS: readonly ContractTest[] = [
     },
   },
   {
+    name: 'a stream that is open has the events of a site that is added later',
+    async run(host) {
+      const listener = await Listener.open(host, '')
+      await withConductor(host, async (site) => {
+        const node = await makeNode(host, site)
+        let found: unknown
+        while (found !== node) {
+          const { event, data } = await listener.next()
+          if (event === 'node.created') found = data.node
+        }
+      })
+      await listener.close()
+    },
+  },
+  {
     name: 'an answer that may wait comes when the node rests',
     async run(host) {
       await withConductor(host, async (site, conductor) => {

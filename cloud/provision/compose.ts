@@ -30,9 +30,14 @@ export interface Composed {
 
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
-  const off = composed.steps.find(({ step }) => step === 'power_off' || step === 'soft_power_off')
-  if (node.disable_power_off && off) throw neverOff(node)
+  keepOn(node, composed.steps)
   return composed
+}
+
+/** Refuses steps that would switch a machine off whose node forbids that. */
+export function keepOn(node: NodeRow, steps: readonly Step[]): void {
+  const off = steps.some(({ step }) => step === 'power_off' || step === 'soft_power_off')
+  if (node.disable_power_off && off) throw neverOff(node)
 }
 
 export function neverOff({ uuid }: NodeRow): FaultError {
@@ -75,8 +80,9 @@ async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promi
   return composed(node, deployPlan(chosen), chosen, offered)
 }
 
-/** Ironic's automated cleaning: what the driver does between tenants. */
+/** Ironic's automated cleaning: what the driver does between tenants, unless the node is not to be cleaned by itself. */
 async function cleaning(turn: Turn, node: NodeRow): Promise<Composed> {
+  if (node.automated_clean === false) return { steps: [] }
   const offered = offers(turn, node, 'clean')
   return { steps: offered ? aroundRamdisk(automatedSteps(offered, 'clean')) : PLANS.clean }
 }

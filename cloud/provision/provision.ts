@@ -3,17 +3,15 @@
 import { FaultError } from '../../shared/faults.ts'
 import { choices, isResting, next, STATES, targetOf, VERBS, type State, type Verb } from '../../shared/states.ts'
 import { BLOB, MASK } from '../../shared/sealing.ts'
-import { PLANS } from '../plans.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import type { Caller, ProvisionArgs, Rehearsal } from '../site-hub/commands.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { activeTask, isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
-import { compose, hasInterface, type WorkKind } from './compose.ts'
+import { compose, hasInterface, keepOn, type WorkKind } from './compose.ts'
 import { cancel, move } from './move.ts'
-import { openTask } from './open-task.ts'
-import { continueList, hasBootedBefore, isHeld, noSteps } from './step-list.ts'
-import { begin, complete, withoutRescue } from './work.ts'
+import { behindHold, continueList, hasBootedBefore, heldKind, isHeld, noSteps } from './step-list.ts'
+import { begin, complete, openUndo, withoutRescue } from './work.ts'
 
 /** The work that begins when a node enters a state. */
 const WORK: Partial<Record<State, WorkKind>> = {
@@ -75,10 +73,8 @@ export async function rehearse(turn: Turn, uuid: string, verb: Verb, args: Provi
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
   const given = withArguments(node, args)
   const composed = kind && (await compose(turn, given, kind, args))
-  const isCleaned = node.automated_clean !== false
-  const tasks = kind && composed && (verb !== 'provide' || isCleaned) ? [{ kind, steps: composed.steps }] : []
-  if (kind === 'tear-down' && isCleaned)
-    tasks.push({ kind: 'clean', steps: (await compose(turn, node, 'clean')).steps })
+  const tasks = kind && composed ? [{ kind, steps: composed.steps }] : []
+  if (kind === 'tear-down') tasks.push({ kind: 'clean', steps: (await compose(turn, node, 'clean')).steps })
   const rests = verb === 'clean' ? 'manageable' : ((targetOf(to) ?? to) as State)
   return {
     from: node.provision_state as State,
@@ -104,11 +100,12 @@ async function abort(turn: Turn, node: NodeRow, caller: Caller): Promise<null> {
   const changes = { ...noSteps(node), ...withoutRescue(node), last_error, last_fault: null }
   move(turn, node, 'abort', 'user', changes, caller)
   // A task that is cancelled is undone when it has ended; behind a hold there is none.
-  if (wasHeld) openTask(turn, await turn.node(node.uuid), 'undo', PLANS.undo, {}, caller)
+  if (wasHeld) openUndo(turn, await turn.node(node.uuid), { kind: heldKind(node), cancel: true }, caller)
   return null
 }
 
 async function unhold(turn: Turn, node: NodeRow, caller: Caller): Promise<string | null> {
+  keepOn(node, behindHold(node))
   move(turn, node, 'unhold', 'user', { last_error: null, last_fault: null }, caller)
   const task = await continueList(turn, node.uuid, caller)
   if (task !== null || isHeld(await turn.node(node.uuid))) return task

@@ -68,6 +68,12 @@ export async function parked(turn: Turn, task: TaskRow): Promise<boolean> {
   return true
 }
 
+/** What is left of the list of a node that is parked. */
+export function behindHold(node: NodeRow): readonly Step[] {
+  const kind = heldKind(node)
+  return listOf(node, kind).slice(Number((node.driver_internal_info as Internal)[`${LISTS[kind]}_step_index`]) + 1)
+}
+
 /** Goes on behind the hold at which the node is parked, in the waiting state. Answers the task's id; null when nothing is left to do. */
 export async function continueList(turn: Turn, uuid: string, caller: Caller): Promise<string | null> {
   const node = await turn.node(uuid)
@@ -88,7 +94,7 @@ export function hasBootedBefore(node: NodeRow): boolean {
 
 const isHold = ({ step }: Step) => step === 'hold'
 
-function heldKind({ provision_state: state }: NodeRow): ListKind {
+export function heldKind({ provision_state: state }: NodeRow): ListKind {
   if (state.startsWith('clean')) return 'clean'
   return state.startsWith('service') ? 'service' : 'deploy'
 }
@@ -116,6 +122,13 @@ export function showing(node: NodeRow, kind: ListKind, step: Step, index: number
     [`${list}_step`]: abortable === undefined ? shown : { ...shown, abortable },
     driver_internal_info: { ...(node.driver_internal_info as Internal), [`${list}_step_index`]: index },
   }
+}
+
+/** Of the step of a `kind` that the node shows as under way; undefined when none has begun. */
+export function shownIndex(node: NodeRow, kind: string): number | undefined {
+  if (!isListed(kind)) return undefined
+  const index = (node.driver_internal_info as Internal)[`${LISTS[kind]}_step_index`]
+  return index === undefined ? undefined : Number(index)
 }
 
 /** What a settled list leaves on the node. */

@@ -3,11 +3,13 @@ import { fault, FaultError, type Fault } from '../../shared/faults.ts'
 import { isResting, next, STATES, type State } from '../../shared/states.ts'
 import { PLANS, UNDONE } from '../plans.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
+import type { Step } from '../../shared/protocol.ts'
 import type { Caller } from '../site-hub/commands.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { endAllocation } from '../site-hub/allocations.ts'
 import { withSealed } from '../site-hub/secrets.ts'
 import { compose, type Composed, type WorkKind } from './compose.ts'
+import { faultOf, inMaintenance, tellMaintenance, undoFault, undoOf } from './maintenance.ts'
 import { move } from './move.ts'
 import { openTask } from './open-task.ts'
 import { isListed, noSteps, openList, parked } from './step-list.ts'
@@ -24,8 +26,7 @@ export async function begin(
   caller: Caller,
 ): Promise<string | null> {
   const node = await turn.node(uuid)
-  const isAutomated = kind === 'clean' && node.target_provision_state !== 'manageable'
-  if (composed.steps.length === 0 || (isAutomated && node.automated_clean === false)) {
+  if (composed.steps.length === 0) {
     await complete(turn, uuid, kind, caller)
     return null
   }
@@ -48,22 +49,19 @@ async function beginCleaning(turn: Turn, uuid: string, caller: Caller): Promise<
   return begin(turn, uuid, 'clean', await compose(turn, await turn.node(uuid), 'clean'), caller)
 }
 
-/** Takes the end of a node's task into its state. `null`: it ended well. */
-export async function finish(
-  turn: Turn,
-  task: TaskRow,
-  failure: Fault | null,
-  step: string | undefined,
-): Promise<void> {
+/** Takes the end of a node's task into its state. `failure` null: it ended well; `at`: the step that failed, where one did. */
+export async function finish(turn: Turn, task: TaskRow, failure: Fault | null, at: number | undefined): Promise<void> {
   const node = await turn.node(task.node)
+  const failing = at === undefined ? undefined : (task.steps as Step[])[at]
+  const step = failing && `${failing.interface}.${failing.step}`
   if (task.kind === 'power') return endPowerTask(turn, node, failure)
-  if (task.kind === 'undo') return endUndo(turn, node, failure)
+  if (task.kind === 'undo') return endUndo(turn, node, task, failure)
   if (ASIDE.has(task.kind)) return endAside(turn, node, failure, step)
   if (await abortedAfter(turn, task, step)) return
   if (isResting(node.provision_state as State) || task.cancel) return
   if (failure) {
     const error = `${task.kind}${step ? ` step ${step}` : ''} failed: ${failure.message} Next: ${failure.hint}`
-    return failed(turn, node, error, failure)
+    return failed(turn, node, error, failure, faultOf(node, task, at))
   }
   if (await parked(turn, task)) return
   await complete(turn, node.uuid, task.kind, callerOf(task))
@@ -102,11 +100,14 @@ export async function complete(turn: Turn, uuid: string, kind: string, caller: C
   move(turn, now, isManaged ? 'manage' : 'done', 'task', { ...changes, ...inspected }, caller)
 }
 
-/** The work on the node has failed. */
-export function failed(turn: Turn, node: NodeRow, error: string, why: Fault): void {
-  const changes = { ...noSteps(node), ...withoutRescue(node), last_error: error.slice(0, 4096), last_fault: why }
+/** The work on the node has failed; with a `fault` it goes into maintenance. */
+function failed(turn: Turn, node: NodeRow, error: string, why: Fault, fault?: string): void {
+  const last_error = error.slice(0, 4096)
+  const changes = { ...noSteps(node), ...withoutRescue(node), last_error, last_fault: why }
   const adopted = node.provision_state === 'adopting' ? { power_state: null } : {}
-  move(turn, node, 'fail', 'task', { ...changes, ...adopted })
+  const kept = fault === undefined ? {} : inMaintenance(node, fault, last_error)
+  move(turn, node, 'fail', 'task', { ...changes, ...adopted, ...kept })
+  if (fault !== undefined) tellMaintenance(turn, node, fault, last_error)
 }
 
 /** A task has ended otherwise than well. Where it had begun to boot the machine and no other task follows, one is opened that ends that. */
@@ -115,7 +116,13 @@ export async function undo(turn: Turn, task: TaskRow): Promise<void> {
   const steps = task.steps as { interface: string; step: string }[]
   const boots = steps.findIndex(({ interface: iface, step }) => iface === 'boot' && step === 'prepare_ramdisk')
   if (!UNDONE.has(task.kind) || boots === -1 || task.done_steps < boots || others.length > 0) return
-  openTask(turn, await turn.node(task.node), 'undo', PLANS.undo, {}, callerOf(task))
+  openUndo(turn, await turn.node(task.node), task, callerOf(task))
+}
+
+/** Ends what booted the machine for `work`. One that must stay on goes on with what it runs, and starts from its disk the next time. */
+export function openUndo(turn: Turn, node: NodeRow, work: Pick<TaskRow, 'kind' | 'cancel'>, caller: Caller): void {
+  const steps = node.disable_power_off ? PLANS.undo.filter(({ step }) => step !== 'power_off') : PLANS.undo
+  openTask(turn, node, 'undo', steps, undoOf(work), caller)
 }
 
 /** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */
@@ -169,8 +176,14 @@ function endAside(turn: Turn, node: NodeRow, failure: Fault | null, step: string
 }
 
 /** The node keeps the error of what was undone; a machine that may still be on is worth a second one. */
-function endUndo(turn: Turn, node: NodeRow, failure: Fault | null): void {
+function endUndo(turn: Turn, node: NodeRow, task: TaskRow, failure: Fault | null): void {
   if (!failure) return
   const what = `${node.last_error ?? ''} Afterwards the machine could not be switched off and set to its disk: ${failure.message}`
-  turn.updateNode(node.uuid, { last_error: what.trim().slice(0, 4096) })
+  const last_error = what.trim().slice(0, 4096)
+  const fault = undoFault(task)
+  if (fault === undefined) return turn.updateNode(node.uuid, { last_error })
+  turn.regrant.add(node.uuid)
+  const kept = { ...inMaintenance(node, fault, last_error), spec_version: node.spec_version + 1 }
+  turn.updateNode(node.uuid, { last_error, ...kept })
+  tellMaintenance(turn, node, fault, last_error)
 }

@@ -32,7 +32,7 @@ export interface HubDeps {
   readonly sql: Sql
   readonly env: Env
   readonly alarm: Alarm
-  readonly blobs: Pick<Blobs, 'put'>
+  readonly blobs: Pick<Blobs, 'put' | 'delete'>
   /** Sockets that are open now, also those from before a hibernation. */
   peers(): Peer[]
   readonly log: Ports['log']
@@ -171,7 +171,10 @@ const carriers: { [K in TurnCommand['kind']]: Carrier<K> } = {
   'allocation.match': match,
   'allocation.backfill': backfill,
   'allocation.release': release,
-  'site.refresh': (turn, command) => (command.addresses ? refreshAddresses(turn) : refreshSite(turn.sql, turn.state)),
+  'site.refresh': (turn, command) => {
+    turn.isNews = true // whoever listens here looks for sites that were added, too
+    return command.addresses ? refreshAddresses(turn) : refreshSite(turn.sql, turn.state)
+  },
   'conductor.drain': drain,
   'conductor.patch': patchConductor,
   'conductor.declare_dead': declareDead,

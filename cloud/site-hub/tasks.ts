@@ -150,8 +150,7 @@ export async function result(turn: Turn, peer: Peer, message: Message<'result'>)
   // What was said before it reached a hub that is gone: after another hello it comes again, and the result behind it.
   if (outcome.ok && task.done_steps < (task.steps as Step[]).length)
     return turn.after(() => peer.close(CLOSE.superseded, 'the events before this result were not heard'))
-  const step = outcome.ok || outcome.step === undefined ? undefined : (task.steps as Step[])[outcome.step]
-  await finish(turn, task, outcome.ok ? null : outcome.fault, step && `${step.interface}.${step.step}`)
+  await finish(turn, task, outcome.ok ? null : outcome.fault, outcome.ok ? undefined : outcome.step)
   await settle(
     turn,
     task,

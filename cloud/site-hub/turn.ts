@@ -3,6 +3,7 @@
 import type { InferSelectModel } from 'drizzle-orm'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Caller } from './commands.ts'
+import { droppedBlob, prune, pruneSites } from './retention.ts'
 import { guard, type HubState } from './state.ts'
 import { audit, conductors, events, nodes, notes, ports, tasks } from '../schema/organisation.ts'
 import {
@@ -42,13 +43,14 @@ const OF_NODE = [
   biosSettings,
   firmwareComponents,
   inventories,
+  notes,
 ]
 
 export class Turn {
   readonly state: HubState
   readonly env: Env
   readonly sql: Sql
-  readonly blobs: Pick<Blobs, 'put'>
+  readonly blobs: Pick<Blobs, 'put' | 'delete'>
   readonly id: string
   /** The turn's time: every row it writes has the same. */
   readonly now: number
@@ -70,7 +72,7 @@ export class Turn {
   #taskChanges = new Map<string, Partial<TaskRow>>()
   #conductorChanges = new Map<string, Partial<ConductorRow>>()
 
-  constructor(state: HubState, env: Env, sql: Sql, blobs: Pick<Blobs, 'put'>) {
+  constructor(state: HubState, env: Env, sql: Sql, blobs: Pick<Blobs, 'put' | 'delete'>) {
     this.blobs = blobs
     this.state = state
     this.env = env
@@ -117,6 +119,7 @@ export class Turn {
 
   removeNode(uuid: string): void {
     for (const table of OF_NODE) this.write(remove(table, 'node', uuid))
+    this.#dropBlob(this.#rows.get(uuid)?.secrets ?? {}, {})
     this.write(remove(nodes, 'uuid', uuid))
     this.#rows.set(uuid, null)
     this.#nodeChanges.delete(uuid)
@@ -128,11 +131,18 @@ export class Turn {
     const row = this.#rows.get(uuid)!
     this.isNews = true
     this.drafts++
+    if (changes.secrets !== undefined) this.#dropBlob(row.secrets, changes.secrets)
     const all = { ...this.#nodeChanges.get(uuid), ...changes, version: row.version + 1, updated_at: this.time }
     this.#nodeChanges.set(uuid, all)
     const index = this.state.nodes.get(uuid)
     if (index && changes.spec_version !== undefined) index.specVersion = changes.spec_version
     this.#rows.set(uuid, { ...row, ...changes, version: row.version + 1, updated_at: this.time })
+  }
+
+  /** Nothing names it any more: it goes when that is durable. One that could not be deleted is nobody's, and sealed. */
+  #dropBlob(before: unknown, after: unknown): void {
+    const key = droppedBlob(before, after)
+    if (key !== undefined) this.after(() => void this.blobs.delete(key).catch(() => undefined))
   }
 
   /** Drafts changes of an open task; the hub's memory sees them at once. */
@@ -160,6 +170,7 @@ export class Turn {
 
   event(type: string, about: Omit<EventInsert, 'at' | 'site' | 'type'>, caller?: Caller): void {
     this.isNews = true
+    if (about.node === undefined) for (const statement of pruneSites(this.state.site.counter)) this.write(statement)
     this.write(
       insert(events, {
         at: this.time,
@@ -206,6 +217,7 @@ export class Turn {
       ...[...this.#taskChanges].map(([id, changes]) => update(tasks, 'id', id, changes)),
       ...[...this.#conductorChanges].map(([id, changes]) => update(conductors, 'id', id, changes)),
     ]
+    for (const [uuid, { version }] of this.#nodeChanges) statements.push(...prune(uuid, version!))
     if (statements.length > 0) await this.sql.batch([guard(this.state, this.id), ...statements])
   }
 

@@ -1,5 +1,6 @@
 // Answers built inside SQLite: a resource's field list becomes one SQL expression that gives the resource as JSON text, which goes to
-// the client unread. The first parameter (?1) is always the base of links.
+// the client unread. The first parameters are always what `shownArgs` gives: ?1 the base of links, ?2 the time.
+import type { Env } from '../../shared/env.ts'
 import { FaultError } from '../../shared/faults.ts'
 
 export interface Field {
@@ -75,9 +76,12 @@ export const links = (resource: string, id: string, below = ''): Json => {
   }
 }
 
-/** What is bound as ?1. */
-export function linkBase(base: string): string {
-  return JSON.stringify(base).slice(1, -1)
+/** SQL of the time of the request, as julianday: the host's clock, not the database's. */
+export const NOW = `julianday(?2 / 1000.0, 'unixepoch')`
+
+/** What is bound as ?1 and ?2. */
+export function shownArgs(call: { base: string; ports: { env: Pick<Env, 'now'> } }): [base: string, nowMs: number] {
+  return [JSON.stringify(call.base).slice(1, -1), call.ports.env.now()]
 }
 
 // SQLite takes at most 127 arguments to a function: 60 scalars to a json_object.

@@ -132,7 +132,10 @@ export class HubHost {
       env: process.env,
       alarm: { set: async (at) => this.#setAlarm(at) },
       // No machine of the simulation is inspected.
-      blobs: { put: () => Promise.reject(new Error('nobody keeps blobs here')) },
+      blobs: {
+        put: () => Promise.reject(new Error('nobody keeps blobs here')),
+        delete: () => Promise.reject(new Error('nobody keeps blobs here')),
+      },
       peers: () => [...this.#peers],
       changed: () => undefined,
       log: (level, event, fields) => level !== 'info' && world.say('hub', `${event} ${JSON.stringify(fields ?? {})}`),

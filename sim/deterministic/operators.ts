@@ -84,6 +84,7 @@ export class Operators {
       case 'manageable':
         return void (await verb('provide'))
       case 'clean failed':
+        await this.#ask({ kind: 'node.maintenance', node, on: false, reason: null } as unknown as Wish)
         return void (await verb('manage'))
       case 'available':
       case 'deploy failed': {

@@ -1,7 +1,7 @@
 // The fields of a node: wire name, the microversion that shows it, and the SQL that gives it. Every answer about nodes comes from
 // this one table. 1. The column `secrets` is never named here. 2. What may hold a secret goes through `masked`.
 import { STATES } from '../../../shared/states.ts'
-import { fieldsOf, flag as flagOf, json, sortOf, type Field, type Json } from '../../store/json-sql.ts'
+import { fieldsOf, flag as flagOf, json, NOW, sortOf, type Field, type Json } from '../../store/json-sql.ts'
 
 /** FROM of every statement that uses these fields. */
 export const FROM_NODES = 'nodes n JOIN sites s ON s.id = n.site LEFT JOIN conductors c ON c.id = n.conductor'
@@ -115,7 +115,7 @@ export const NODE_FIELDS: readonly Field[] = [
   {
     name: 'overdue',
     since: 8,
-    sql: flagOf(`coalesce(julianday(${EXPECTED_AT}) < julianday('now'), 0)`),
+    sql: flagOf(`coalesce(julianday(${EXPECTED_AT}) < ${NOW}, 0)`),
     native: true,
   },
 ]

@@ -41,23 +41,20 @@ export type Wanted = HubCommand extends infer C
     : never
   : never
 
-function conditions(call: Call): { ifMatch?: readonly string[] } {
+/** Sends a command about what the request is about: its If-Match holds for it. Answers the command's value or throws its fault. */
+export async function command(call: Call, site: string, wanted: Wanted): Promise<unknown> {
   const stamps = ifMatch(call.request.headers)
-  return stamps === undefined ? {} : { ifMatch: stamps }
+  return order(call, site, stamps === undefined ? wanted : { ...wanted, ifMatch: stamps })
 }
 
 /** Sends a command to the hub of `site`; answers its value or throws its fault. */
-export async function command(call: Call, site: string, wanted: Wanted): Promise<unknown> {
+export async function order(
+  call: Call,
+  site: string,
+  wanted: Wanted & { ifMatch?: readonly string[] },
+): Promise<unknown> {
   const { organisation, actor } = call.principal
-  const result = await call.ports.hub.command(
-    { organisation, site },
-    {
-      ...wanted,
-      ...conditions(call),
-      actor,
-      requestId: call.requestId,
-    },
-  )
+  const result = await call.ports.hub.command({ organisation, site }, { ...wanted, actor, requestId: call.requestId })
   if (!result.ok) throw FaultError.of(result.fault)
   return result.value
 }

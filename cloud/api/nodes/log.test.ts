@@ -74,6 +74,44 @@ describe('what happened to a node', () => {
     ).toBe(404)
   })
 
+  it('history says the project, the state in which it happened, and for how long the node had been in it', async () => {
+    const { store } = site.host.cloud.ports
+    const sql = store.organisation(site.enrolled.organisation)
+    const node = (await site.api('POST', '/v1/nodes', { driver: 'fake-hardware' })).body.uuid
+    const at = (second: number) => `2026-01-01T00:00:0${second}.500+00:00`
+    const moved = (second: number, from: string, to: string, target: string | null) => ({
+      sql: "INSERT INTO events (at, site, node, type, body) SELECT ?, site, uuid, 'node.provision_state', ? FROM nodes WHERE uuid = ?",
+      args: [at(second), JSON.stringify({ from, to, target }), node],
+    })
+    await sql.batch([
+      { sql: 'UPDATE nodes SET created_at = ? WHERE uuid = ?', args: [at(0), node] },
+      moved(2, 'enroll', 'verifying', 'manageable'),
+      moved(7, 'verifying', 'manageable', null),
+    ])
+    const asked = (version: number) =>
+      site.api('GET', `/v1/nodes/${node}/history?detail=true`, undefined, {
+        'X-OpenStack-Ironic-API-Version': `1.${version}`,
+      })
+    const { history } = (await asked(115)).body
+    const facts = history.map((entry: Record<string, unknown>) =>
+      ['event_type', 'project', 'state', 'target_provision_state', 'duration_seconds'].map((name) => entry[name]),
+    )
+    expect(facts[0]).toEqual(['node.created', null, 'enroll', null, expect.any(Number)])
+    expect(facts.slice(1)).toEqual([
+      ['node.provision_state', null, 'enroll', null, 2],
+      ['node.provision_state', null, 'verifying', 'manageable', 5],
+    ])
+    const has = async (version: number) => {
+      const [entry] = (await asked(version)).body.history
+      return ['project', 'state', 'duration_seconds'].map((name) => name in entry)
+    }
+    expect(await Promise.all([112, 113, 114].map(has))).toEqual([
+      [false, false, false],
+      [true, false, false],
+      [true, false, false],
+    ])
+  })
+
   it('a task shows its steps and how far it is, without arguments or context', async () => {
     const { body } = await site.api('GET', `/v1/tasks?node=n1`)
     expect(body.tasks).toMatchObject([{ kind: 'power', state: 'done', percent: 100, node_uuid: uuid }])
@@ -92,7 +130,7 @@ describe('what happened to a node', () => {
   })
 
   it('events name who asked, and in which request', async () => {
-    const { body } = await site.api('GET', '/v1/events?type=node.created')
+    const { body } = await site.api('GET', '/v1/events?type=node.created&node=n1')
     expect(body.events).toMatchObject([
       { node: uuid, actor: 'token:first', request_id: expect.stringMatching(/^req-/), body: { name: 'n1' } },
     ])

@@ -1,6 +1,6 @@
 // What happened to a node: its timeline (events and notes by time, ours) and its history (Ironic's view of the same events).
 import { FaultError } from '../../../shared/faults.ts'
-import { linkBase, links, type Field } from '../../store/json-sql.ts'
+import { shownArgs, links, type Field } from '../../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
 import { expression, invalid, limitOf, list, PAGE, readQuery, type ListKind } from '../query.ts'
 import { findNode } from './find.ts'
@@ -36,13 +36,19 @@ const HISTORY_UUID = `printf('00000000-0000-8000-8000-%012x', e.id)`
 const FAILED = `coalesce(e.body ->> '$.last_error', e.body ->> '$.fault.message')`
 const TEXT = `coalesce(${FAILED}, CASE e.type WHEN 'node.provision_state' THEN 'moved from ' || (e.body ->> '$.from') || ' to ' || (e.body ->> '$.to') ELSE e.type END)`
 
+const MOVED = `type = 'node.provision_state'`
+const STATE = `coalesce(p.body ->> '$.to', (SELECT body ->> '$.from' FROM events WHERE node = e.node AND ${MOVED} ORDER BY id LIMIT 1), n.provision_state)`
+const SECONDS = `CAST(round((julianday(e.at) - julianday(coalesce(p.at, n.created_at))) * 86400) AS INTEGER)`
+
 const field = (name: string, since: number, sql: Field['sql']): Field => ({ name, since, sql })
 
 const HISTORY: ListKind = {
   key: 'history',
   noun: 'History entry',
-  // Steps are for the timeline.
-  from: `events e JOIN nodes n ON n.uuid = e.node AND e.type NOT LIKE 'step.%'`,
+  // Steps are for the timeline. `p`: how the node had come to the state in which it was.
+  from:
+    `events e JOIN nodes n ON n.uuid = e.node AND e.type NOT LIKE 'step.%' LEFT JOIN events p ON p.id =` +
+    ` (SELECT max(id) FROM events WHERE node = e.node AND ${MOVED} AND id < e.id)`,
   uuid: HISTORY_UUID,
   id: 'e.id',
   fields: [
@@ -53,6 +59,11 @@ const HISTORY: ListKind = {
     field('event_type', 78, 'e.type'),
     field('conductor', 78, `e.body ->> '$.hostname'`),
     field('user', 78, 'e.actor'),
+    // Tokens belong to an organisation as a whole.
+    field('project', 113, 'NULL'),
+    field('state', 115, STATE),
+    field('target_provision_state', 115, `p.body ->> '$.target'`),
+    { ...field('duration_seconds', 115, SECONDS), type: 'integer' },
     field('links', 78, links('nodes', `n.uuid || '/history/' || ${HISTORY_UUID}`)),
   ],
   brief: ['uuid', 'created_at', 'severity', 'event', 'links'],
@@ -72,8 +83,8 @@ async function historyEntry(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { uuid } = await findNode(call, call.params['ident']!)
   const id = /^00000000-0000-8000-8000-([0-9a-f]{12})$/i.exec(call.params['entry']!)?.[1]
-  const sql = `SELECT ${expression(HISTORY, call.version)} FROM ${HISTORY.from} WHERE e.node = ?2 AND e.id = ?3`
-  const [row] = id ? await call.sql.all(sql, [linkBase(call.base), uuid, Number.parseInt(id, 16)]) : []
+  const sql = `SELECT ${expression(HISTORY, call.version)} FROM ${HISTORY.from} WHERE e.node = ?3 AND e.id = ?4`
+  const [row] = id ? await call.sql.all(sql, [...shownArgs(call), uuid, Number.parseInt(id, 16)]) : []
   if (!row) throw new FaultError('not_found', `History entry ${call.params['entry']} could not be found.`)
   return json(String(row[0]))
 }

@@ -42,7 +42,6 @@ export const PORTS: Resource = {
   uuid: 'p.uuid',
   id: 'p.id',
   site: 'p.site',
-  stamp: 'coalesce(p.updated_at, p.created_at)',
   namedSince: 88,
   detailPath: true,
   fields: PORT_FIELDS,

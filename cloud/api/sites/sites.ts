@@ -96,7 +96,22 @@ async function createSite(call: Call): Promise<Answer> {
   await call.sql.batch([
     insert(sites, { id, name: body.name, description: body.description ?? null, pool: body.pool ?? null, created_at }),
   ])
+  // A stream that does not hear of it looks again with its next heartbeat.
+  call.ports.background(tellStreams(call, id).catch(() => undefined))
   return json(await shown(call, await findSite(call.sql, id)), 201, { Location: `${call.base}/v1/sites/${id}` })
+}
+
+/** Streams of all sites listen to the hubs of those that there are: one of them says that there is another. */
+async function tellStreams(call: Call, added: string): Promise<void> {
+  const [other] = await call.sql.all('SELECT id FROM sites WHERE id <> ? ORDER BY id LIMIT 1', [added])
+  if (other) await refreshHub(call, String(other[0]), false)
+}
+
+async function refreshHub(call: Call, site: string, addresses: boolean): Promise<void> {
+  const { principal, ports, requestId } = call
+  const ref = { organisation: principal.organisation, site }
+  const told = await ports.hub.command(ref, { kind: 'site.refresh', addresses, actor: principal.actor, requestId })
+  if (!told.ok) throw FaultError.of(told.fault)
 }
 
 async function listSites(call: Call): Promise<Answer> {
@@ -140,14 +155,7 @@ async function patchSite(call: Call): Promise<Answer> {
     { sql: `${sql}${unchanged} RETURNING id`, args: wanted === undefined ? args : [...args, stamp] },
   ])
   if (rows?.length !== 1) throw new FaultError('request.changed', 'The site was changed since it was read.')
-  const ref = { organisation: call.principal.organisation, site: site.id }
-  const told = await call.ports.hub.command(ref, {
-    kind: 'site.refresh',
-    addresses: 'pool' in changes,
-    actor: call.principal.actor,
-    requestId: call.requestId,
-  })
-  if (!told.ok) throw FaultError.of(told.fault)
+  await refreshHub(call, site.id, 'pool' in changes)
   return siteAnswer(call, site.id)
 }
 

@@ -105,7 +105,7 @@ export class Hubs implements HubPort {
   // oxlint-disable-next-line typescript/require-await -- a throw becomes a rejection, as the port says
   async watch(sites: readonly SiteRef[], watcher: Watcher): Promise<Watch> {
     if (this.#closed) throw new FaultError('unavailable', 'The server stops.')
-    if (this.#watchers.size >= MAX_WATCHERS)
+    if (this.#watchers.size >= MAX_WATCHERS && !this.#watchers.has(watcher))
       throw new FaultError('watch.full', `${MAX_WATCHERS} streams and waiting requests are open already.`)
     const watched = sites.map((site) => this.#site(site).watchers)
     this.#watchers.add(watcher)

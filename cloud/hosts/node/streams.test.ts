@@ -1,6 +1,6 @@
 // Streams of events on the Node host: they end with the server, hold nothing for a client that does not read, and leave nothing behind.
 import { expect, it } from 'vitest'
-import { ask } from '../test-conductor.ts'
+import { ask, enrol, TestConductor } from '../test-conductor.ts'
 import { startTestHost, type TestHost } from './test-host.ts'
 
 const open = (host: TestHost, path = '/v1/events', signal?: AbortSignal): Promise<Response> =>
@@ -49,6 +49,20 @@ it('a stream that its client leaves is forgotten, and a thousand are the most', 
   }
   expect(status, 'a place was free again').toBe(200)
   for (const watch of watches) watch.close()
+  await host.stop()
+})
+
+it('an open stream is told of a site that is added, and of what happens there, when nothing happens elsewhere', async () => {
+  const host = await startTestHost()
+  const reader = (await open(host)).body!.pipeThrough(new TextDecoderStream()).getReader()
+  const made = await ask(host, 'POST', '/v1/sites', { name: 'later' })
+  const enrolled = await enrol(host, 'later', 'later')
+  const conductor = await TestConductor.start(host, enrolled, 'later')
+  let text = ''
+  while (!text.includes('event: conductor.connected')) text += (await reader.read()).value ?? ''
+  expect(text).toContain(`"site":"${made.body.uuid}"`)
+  conductor.stop()
+  await reader.cancel()
   await host.stop()
 })
 

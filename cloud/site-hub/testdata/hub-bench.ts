@@ -117,7 +117,10 @@ export class HubBench {
       sql,
       env,
       alarm: { set: async (at) => void (this.alarmAt = at) },
-      blobs: { put: async (key, value) => void this.blobs.set(key, new TextDecoder().decode(value)) },
+      blobs: {
+        put: async (key, value) => void this.blobs.set(key, new TextDecoder().decode(value)),
+        delete: async (key) => void this.blobs.delete(key),
+      },
       peers: () => [...this.peers],
       changed: () => undefined,
       log: () => undefined,
