@@ -6,7 +6,7 @@ import { RedfishError } from './errors.ts'
 import { line, parseJson, refusalOf, shaped } from './json.ts'
 import type { Answer, Outgoing, Wire } from './wire.ts'
 
-/** For how long 503 is waited for in all, at most for how long at once, and for how long where the BMC does not say. */
+/** For how long 503 is waited for in all where nothing else is said, at most for how long at once, and for how long where the BMC does not say. */
 const BUSY_MS = 45_000
 const LONGEST_BUSY_PAUSE_MS = 10_000
 const BUSY_PAUSE_MS = 1_000
@@ -38,9 +38,17 @@ export class Requests {
   protected readonly credentials: Headers
   /** What 401 means. */
   readonly #unauthorized: 'session-lost' | 'authentication'
+  readonly #busyMs: number
   #isSuspect = false
 
-  constructor(wire: Wire, credentials: Headers, unauthorized: 'session-lost' | 'authentication') {
+  /** `busyMs`: for how long 503 is waited for. */
+  constructor(
+    wire: Wire,
+    credentials: Headers,
+    unauthorized: 'session-lost' | 'authentication',
+    { busyMs = BUSY_MS }: { busyMs?: number } = {},
+  ) {
+    this.#busyMs = busyMs
     this.wire = wire
     this.credentials = credentials
     this.#unauthorized = unauthorized
@@ -108,13 +116,15 @@ export class Requests {
       ...(etag !== undefined && { 'if-match': etag }),
     }
     const outgoing = { ...request, headers, body: body === undefined ? undefined : JSON.stringify(body) }
-    const until = env.mono() + BUSY_MS
+    const until = env.mono() + this.#busyMs
     for (;;) {
       const answer = await this.#once(outgoing)
       if (answer.status !== 503) return answer
       const pauseMs = retryAfterMs(answer) ?? BUSY_PAUSE_MS
-      if (env.mono() + pauseMs > until)
-        throw new RedfishError('busy', sentence('the BMC is busy (503)', refusalOf(answer.body).text), { status: 503 })
+      const { text, messageIds } = refusalOf(answer.body)
+      // Waiting brings no session back.
+      if (env.mono() + pauseMs > until || messageIds.includes('SessionLimitExceeded'))
+        throw new RedfishError('busy', sentence('the BMC is busy (503)', text), { status: 503, messageIds })
       await this.#pause(pauseMs, request.signal)
     }
   }

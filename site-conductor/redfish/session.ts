@@ -6,6 +6,9 @@ import { refusalOf } from './json.ts'
 import { accepted, type Changing, isHeader, type Reading, Requests } from './requests.ts'
 import type { Verify, Wire } from './wire.ts'
 
+/** BMCs that have no session left say that they are busy, and may be so for long. */
+const LOGIN_BUSY_MS = 10_000
+
 export type AuthType = 'basic' | 'session' | 'auto'
 
 /** How to reach one BMC. */
@@ -117,14 +120,19 @@ function basic(wire: Wire, username: string, password: string): Session {
 /** Throws 'missing' where the BMC has no sessions, 'busy' where it has none left. */
 export async function openSession(wire: Wire, bmc: Bmc, options: Reading & Partial<Changing>): Promise<Session> {
   const { endpoint } = wire
-  const stranger = new Requests(wire, {}, 'authentication')
+  const stranger = new Requests(wire, {}, 'authentication', { busyMs: LOGIN_BUSY_MS })
   const { value: root } = await stranger.get(endpoint.root, ServiceRoot, options)
   const service = root.Links?.Sessions ?? root.SessionService
   if (!service) throw new RedfishError('missing', 'the BMC has no session service')
   const found = pathOf(endpoint, service['@odata.id']).replace(/\/$/, '')
   const path = root.Links?.Sessions ? found : `${found}/Sessions`
   const body = { UserName: bmc.username, Password: bmc.password }
-  const answer = await stranger.send({ method: 'POST', path, body, ...options })
+  const post = () => stranger.send({ method: 'POST', path, body, ...options })
+  const answer = await post().catch((error: unknown) => {
+    if (!(error instanceof RedfishError) || error.kind !== 'unanswered') throw error
+    // It may have been opened: nobody knows its token, and it ends by itself.
+    return post()
+  })
   if (refusalOf(answer.body).messageIds.includes('SessionLimitExceeded'))
     throw new RedfishError('busy', 'the BMC has no session left', { status: answer.status })
   accepted(path, answer, 'authentication')

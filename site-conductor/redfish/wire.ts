@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import { join } from 'node:path'
-import type { TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
 import { checkedLookup, type Endpoint } from './endpoint.ts'
 import { type Env, nodeEnv } from './env.ts'
 import { RedfishError } from './errors.ts'
@@ -45,6 +45,9 @@ export interface Wire {
   exchange(request: Outgoing): Promise<Answer>
   close(): void
 }
+
+/** Of all wires. (Node does not say so of a connection that a waiting request gets from another.) */
+const connected = new WeakSet<Socket>()
 
 /** `timeoutMs`: of one request with its answer; default 30 s. */
 export function openWire(
@@ -105,8 +108,11 @@ function exchange(
       }
     }
     outgoing.once('socket', (socket) => {
-      if (outgoing.reusedSocket) send()
-      else (socket as TLSSocket).once(isTls ? 'secureConnect' : 'connect', send)
+      if (connected.has(socket)) return send()
+      socket.once(isTls ? 'secureConnect' : 'connect', () => {
+        connected.add(socket)
+        send()
+      })
     })
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       const why = isTls && !hasLeft ? distrust(error) : undefined
