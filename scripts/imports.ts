@@ -17,7 +17,7 @@ const RULES: readonly Rule[] = [
   { files: /^cloud\//, allow: /^(cloud|shared)\//, why: 'cloud imports shared only' },
   { files: /^site-conductor\//, allow: /^(site-conductor|shared)\//, why: 'site-conductor imports shared only' },
   { files: /^agent\//, allow: /^(agent|shared)\//, why: 'agent imports shared only' },
-  ...['ipmi', 'dhcp', 'tftp', 'config-drive'].map((protocol) => ({
+  ...['ipmi', 'redfish', 'dhcp', 'tftp', 'config-drive'].map((protocol) => ({
     files: new RegExp(`^site-conductor/${protocol}/`),
     allow: new RegExp(`^site-conductor/${protocol}/`),
     why: `${protocol} is a protocol of its own and could be published alone`,

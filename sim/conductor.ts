@@ -74,7 +74,7 @@ async function configFile({ dataDir, network, place = 1, ramdiskBytes, config }:
     loaderUefi: await file('snponly.efi', 1024),
     deployKernel: await file('kernel', ramdiskBytes),
     deployRamdisk: await file('initrd', ramdiskBytes),
-    drivers: ['ipmi', 'fake-hardware'],
+    drivers: ['ipmi', 'redfish', 'fake-hardware'],
     ...config,
   })
 }

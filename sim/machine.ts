@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlockDevice } from '../agent/disk/block-devices.ts'
 import { noBoot, type Chassis, type ChassisBoot, type PowerAction } from './bmc/chassis.ts'
+import { type RunningRedfish, startRedfishBmc } from './bmc/redfish/start.ts'
 import { startBmc, type RunningBmc } from './bmc/start.ts'
 import { askForLease } from './dhcp-client.ts'
 import { lookAtDisk, makeDisk } from './disk.ts'
@@ -27,6 +28,8 @@ export interface MachineOptions {
   readonly relayAddress: string
   /** Pulled: the machine has power and a BMC, but its network card reaches nobody. May be changed at any time. */
   cable: 'plugged' | 'pulled'
+  /** With it, the machine has a Redfish BMC beside the other: key and certificate (PEM). */
+  readonly redfish?: { readonly key: string; readonly cert: string } | undefined
   onConsole?(line: string): void
 }
 
@@ -40,6 +43,8 @@ export interface Transition {
 export interface SimMachine {
   readonly options: MachineOptions
   readonly bmc: RunningBmc
+  /** Of the same machine: what is set at one of its BMCs shows at the other. */
+  readonly redfish: RunningRedfish | undefined
   readonly disk: BlockDevice
   readonly transitions: readonly Transition[]
   /** How often the power went from off to on. */
@@ -67,9 +72,20 @@ export async function startMachine(options: MachineOptions): Promise<SimMachine>
     // A restarted conductor finds the sessions of the killed one still open.
     sessionLimit: 16,
   })
+  const { redfish: tls, uuid, mac, name } = options
+  const redfish =
+    tls &&
+    (await startRedfishBmc({
+      chassis: computer,
+      tls,
+      users: [{ name: BMC_USER, password: options.bmcPassword, role: 'Administrator' }],
+      sessionLimit: 16,
+      facts: { uuid, macs: [mac], serialNumber: name },
+    }))
   return {
     options,
     bmc,
+    redfish,
     disk,
     transitions: computer.transitions,
     offToOn: () => computer.transitions.filter(({ kind }) => kind === 'power on').length,
@@ -77,7 +93,7 @@ export async function startMachine(options: MachineOptions): Promise<SimMachine>
     bootBytes: () => computer.bootBytes,
     async close() {
       computer.control('off')
-      await Promise.all([bmc.close(), computer.idle()])
+      await Promise.all([bmc.close(), redfish?.close(), computer.idle()])
     },
   }
 }
@@ -86,6 +102,7 @@ class Computer implements Chassis {
   readonly transitions: Transition[] = []
   readonly lines: string[] = []
   bootBytes = 0
+  #starts = 0
   readonly #options: MachineOptions
   readonly #disk: BlockDevice
   #flags: ChassisBoot = noBoot
@@ -100,6 +117,10 @@ class Computer implements Chassis {
 
   power(): 'on' | 'off' {
     return this.#power === undefined ? 'off' : 'on'
+  }
+
+  startCount(): number {
+    return this.#starts
   }
 
   boot(): ChassisBoot {
@@ -154,6 +175,7 @@ class Computer implements Chassis {
 
   /** The flags are read, and consumed unless they are persistent, at the moment of the start. */
   #start(): void {
+    this.#starts++
     const power = new AbortController()
     const { valid, persistent, device } = this.#flags
     if (!persistent) this.#flags = noBoot

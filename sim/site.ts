@@ -1,11 +1,13 @@
 // A site without hardware: the real conductor against a real cloud, with machines that are simulated down to their network packets.
 // Everything is made through the public API; `close` leaves nothing behind but the data folder it was given.
+import { writeFile } from 'node:fs/promises'
 import { join as joined } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { admit, receive, requestSiteKey } from '../site-conductor/admit.ts'
 import type { Dialer } from '../site-conductor/dialer.ts'
 import { folder } from '../site-conductor/disk.ts'
 import { enrol } from '../site-conductor/enrol.ts'
+import { issueServer, newSiteCa } from '../site-conductor/site-ca.ts'
 import { Api } from './api.ts'
 import { DHCP_PORT, makeConductor, type SimConductor } from './conductor.ts'
 import { makeImage } from './image.ts'
@@ -35,6 +37,8 @@ export interface SimSiteOptions {
   readonly imageBytes?: number
   /** Of kernel and initrd each; default 256 KiB. */
   readonly ramdiskBytes?: number
+  /** Of the nodes; with redfish each machine has such a BMC as well, behind TLS. Default ipmi. */
+  readonly driver?: 'ipmi' | 'redfish'
   /** Default: one that anybody can guess. */
   readonly bmcPassword?: string
   onLog?(line: string): void
@@ -75,7 +79,15 @@ const CONNECT_TIMEOUT_MS = 60_000
 
 /** Resolves when the conductor is connected and the nodes are there, all in `enroll`. */
 export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
-  const { cloudUrl, token, dataDir, siteName = 'default', bmcPassword = 'calvin', onLog = () => {} } = options
+  const {
+    cloudUrl,
+    token,
+    dataDir,
+    siteName = 'default',
+    bmcPassword = 'calvin',
+    driver = 'ipmi',
+    onLog = () => {},
+  } = options
   const api = new Api(cloudUrl, token)
   const closers: (() => Promise<void>)[] = []
   const close = async () => {
@@ -114,12 +126,16 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
     closers.push(() => conductor.close())
     await conductor.start()
 
-    const driverInfo = (machine: SimMachine) => ({
-      ipmi_address: machine.bmc.address,
-      ipmi_port: machine.bmc.port,
-      ipmi_username: BMC_USER,
-      ipmi_password: machine.options.bmcPassword,
-    })
+    const redfish = driver === 'redfish' ? await redfishTls(dataDir) : undefined
+    const driverInfo = ({ bmc, redfish: server, options: { bmcPassword: password } }: SimMachine) =>
+      server === undefined
+        ? { ipmi_address: bmc.address, ipmi_port: bmc.port, ipmi_username: BMC_USER, ipmi_password: password }
+        : {
+            redfish_address: server.url,
+            redfish_username: BMC_USER,
+            redfish_password: password,
+            redfish_verify_ca: redfish!.caFile,
+          }
     await connected(api, enrolled.conductor)
     const dhcpServers = [{ address: network.conductor, port: DHCP_PORT }]
     let places = 1
@@ -150,11 +166,12 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
         dhcpServers,
         relayAddress: network.relay,
         cable: 'plugged',
+        redfish: redfish?.tls,
         onConsole: (line) => options.onConsole?.(name, line),
       })
       started.push(machine)
       if (options.createNodes === false) return { machine, node: '' }
-      return { machine, node: await createNode(api, siteName, machine, driverInfo(machine)) }
+      return { machine, node: await createNode(api, siteName, machine, driver, driverInfo(machine)) }
     }
     const machines: SiteMachine[] = []
     for (let from = 0; from < options.machines; from += AT_ONCE) {
@@ -212,18 +229,28 @@ async function createNode(
   api: Api,
   siteName: string,
   machine: SimMachine,
+  driver: string,
   driverInfo: Record<string, unknown>,
 ): Promise<string> {
   const { name, mac } = machine.options
   const { uuid } = (await api.call('POST', '/nodes', {
     name,
-    driver: 'ipmi',
+    driver,
     conductor_group: siteName,
     driver_info: driverInfo,
     properties: { cpu_arch: 'x86_64', capabilities: 'boot_mode:uefi' },
   })) as { uuid: string }
   await api.call('POST', '/ports', { node_uuid: uuid, address: mac })
   return uuid
+}
+
+/** A certificate for the BMCs of this site, and the file with its authority, as a conductor's host would have it. */
+async function redfishTls(dataDir: string): Promise<{ tls: { key: string; cert: string }; caFile: string }> {
+  const ca = await newSiteCa(new Date())
+  const { certificate: cert, privateKey: key } = await issueServer(ca, ['127.0.0.1'], new Date())
+  const caFile = joined(dataDir, 'bmc-ca.pem')
+  await writeFile(caFile, ca.certificate)
+  return { tls: { key, cert }, caFile }
 }
 
 /** Locally administered (IEEE 802, second bit of the first byte). */

@@ -7,6 +7,7 @@ const BUILT_IN: Readonly<Record<string, () => Promise<{ default: Driver }>>> = {
   'fake-hardware': () => import('./drivers/fake-hardware.ts'),
   ipmi: () => import('./drivers/ipmi.ts'),
   'manual-management': () => import('./drivers/manual-management.ts'),
+  redfish: () => import('./drivers/redfish.ts'),
 }
 
 export const builtInDrivers = Object.keys(BUILT_IN)

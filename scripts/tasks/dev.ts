@@ -94,7 +94,7 @@ async function startLocalConductor(api: Api, url: string): Promise<void> {
     await enrol({ url, token: made.token, dataDir })
   }
   const { config } = resolveConfig({
-    flags: { dataDir, url, drivers: ['fake-hardware', 'ipmi', 'manual-management'], boot: false },
+    flags: { dataDir, url, drivers: ['fake-hardware', 'ipmi', 'redfish', 'manual-management'], boot: false },
   })
   const write = (line: string) => values.verbose && console.error(line)
   const conductor = await startConductor({

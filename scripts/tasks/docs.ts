@@ -13,6 +13,7 @@ import { driverFacts } from '../../site-conductor/driver.ts'
 import fakeHardware from '../../site-conductor/drivers/fake-hardware.ts'
 import ipmi from '../../site-conductor/drivers/ipmi.ts'
 import manualManagement from '../../site-conductor/drivers/manual-management.ts'
+import redfish from '../../site-conductor/drivers/redfish.ts'
 
 const GENERATED = '<!-- Written by `npm run docs`. Change the table in the code instead. -->\n'
 
@@ -124,7 +125,7 @@ function plans(): string {
 }
 
 function steps(): string {
-  const rows = [fakeHardware, ipmi, manualManagement].flatMap((driver) => {
+  const rows = [fakeHardware, ipmi, redfish, manualManagement].flatMap((driver) => {
     const { name, steps: offered = {} } = driverFacts(driver)
     const merged = new Map<string, { of: string; needs: string; args: string; priorities: string[] }>()
     for (const [kind, list] of Object.entries(offered)) {

@@ -23,6 +23,7 @@ export const noBoot: ChassisBoot = { valid: false, persistent: false, efi: false
 export interface MemoryChassis extends Chassis {
   /** What the BIOS would have found at each start, oldest first. */
   readonly starts: ChassisBoot[]
+  startCount(): number
 }
 
 /** Obeys at once. A start consumes flags that are not persistent, as a BIOS does. */
@@ -44,6 +45,7 @@ export function memoryChassis(state: 'on' | 'off' = 'off'): MemoryChassis {
   }
   return {
     starts,
+    startCount: () => starts.length,
     power: () => state,
     control: (action) => void actions[action](),
     boot: () => boot,

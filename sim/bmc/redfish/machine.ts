@@ -1,0 +1,121 @@
+// What a Redfish BMC knows of its machine beside power and boot flags. What is set takes effect at the next start where real machines have it so.
+import { randomUUID } from 'node:crypto'
+import type { ChassisBoot, PowerAction } from '../chassis.ts'
+
+/** The machine as both of its BMCs see it (IPMI and Redfish). */
+export interface StartingChassis {
+  power(): 'on' | 'off'
+  control(action: PowerAction): void
+  boot(): ChassisBoot
+  setBoot(boot: ChassisBoot): void
+  /** How often it has started so far, restarts included. */
+  startCount(): number
+}
+
+export interface Volume {
+  readonly id: string
+  readonly name: string
+  readonly raidType: string
+  readonly capacityBytes: number
+  readonly drives: readonly string[]
+}
+
+export interface Drive {
+  readonly id: string
+  readonly capacityBytes: number
+  readonly mediaType: 'HDD' | 'SSD'
+  readonly protocol: 'SATA' | 'SAS'
+}
+
+export interface Medium {
+  readonly id: string
+  readonly mediaTypes: readonly string[]
+  image: string | null
+}
+
+const GIB = 1024 ** 3
+
+export const FACTORY_BIOS: Readonly<Record<string, string | number | boolean>> = {
+  BootMode: 'Uefi',
+  ProcTurboMode: 'Enabled',
+  NumLock: true,
+  QuietBootSeconds: 3,
+}
+
+export interface MachineFacts {
+  readonly uuid: string
+  readonly macs: readonly string[]
+  readonly serialNumber: string
+}
+
+export class RedfishMachine {
+  readonly facts: MachineFacts
+  readonly chassis: StartingChassis
+  secureBootEnable = false
+  secureBootCurrent = false
+  efi = true
+  /** Of the system and the chassis. */
+  readonly indicators = new Map<string, string>([
+    ['system', 'Off'],
+    ['chassis', 'Off'],
+  ])
+  readonly media: Medium[] = [
+    { id: 'Cd', mediaTypes: ['CD', 'DVD'], image: null },
+    { id: 'Floppy', mediaTypes: ['Floppy', 'USBStick'], image: null },
+  ]
+  readonly drives: readonly Drive[] = Array.from({ length: 4 }, (_, i) => ({
+    id: `Disk.${i}`,
+    capacityBytes: 480 * GIB,
+    mediaType: 'SSD',
+    protocol: 'SAS',
+  }))
+  volumes: Volume[] = []
+  readonly firmware = new Map([
+    ['BIOS', '1.4.2'],
+    ['BMC', '2.10.0'],
+  ])
+  /** Interrupts so far. */
+  nmis = 0
+  #bios: Record<string, unknown> = { ...FACTORY_BIOS }
+  #pendingBios: Record<string, unknown> = {}
+  #settled: number
+  #atStart: (() => void)[] = []
+
+  constructor(chassis: StartingChassis, facts: Partial<MachineFacts> = {}) {
+    this.chassis = chassis
+    this.facts = { uuid: randomUUID(), macs: ['52:54:00:00:00:01'], serialNumber: 'SIM0001', ...facts }
+    this.#settled = chassis.startCount()
+  }
+
+  /** Settings as the machine has them now: those that waited for a start are taken over when there was one. */
+  bios(): Readonly<Record<string, unknown>> {
+    this.settle()
+    return this.#bios
+  }
+
+  pendingBios(): Readonly<Record<string, unknown>> {
+    this.settle()
+    return { ...this.#bios, ...this.#pendingBios }
+  }
+
+  setBios(attributes: Readonly<Record<string, unknown>>): void {
+    this.settle()
+    Object.assign(this.#pendingBios, attributes)
+  }
+
+  /** Runs `change` at the next start. */
+  atStart(change: () => void): void {
+    this.settle()
+    this.#atStart.push(change)
+  }
+
+  settle(): void {
+    const starts = this.chassis.startCount()
+    if (starts === this.#settled) return
+    this.#settled = starts
+    this.#bios = { ...this.#bios, ...this.#pendingBios }
+    this.#pendingBios = {}
+    this.secureBootCurrent = this.secureBootEnable
+    for (const change of this.#atStart.splice(0)) change()
+  }
+}

@@ -1,0 +1,208 @@
+// The ComputerSystem of the simulated BMC, with its BIOS, secure boot and network cards (DSP2046).
+import type { PowerAction } from '../chassis.ts'
+import type { RedfishMachine } from './machine.ts'
+import { collection, done, link, oneOf, only, type Outcome, Refusal, type Resource } from './resource.ts'
+
+export const SYSTEM = '/redfish/v1/Systems/1'
+
+/** IPMI's number of each boot source (IPMI 2.0 Table 28-14). */
+const TARGETS: Readonly<Record<string, number>> = { None: 0, Pxe: 1, Hdd: 2, Cd: 5, BiosSetup: 6, UefiHttp: 1 }
+const RESETS: Readonly<Record<string, PowerAction>> = {
+  On: 'on',
+  ForceOff: 'off',
+  GracefulShutdown: 'soft',
+  ForceRestart: 'reset',
+  GracefulRestart: 'reset',
+  PowerCycle: 'cycle',
+  Nmi: 'diag',
+}
+const LEDS = ['Lit', 'Off', 'Blinking']
+
+export interface SystemOptions {
+  readonly machine: RedfishMachine
+  /** As the BMC shows it: On, Off, PoweringOn, PoweringOff. */
+  readonly powerState: () => string
+  readonly reset: (action: PowerAction) => Outcome
+  /** False: an override lasts for one start, whatever is asked for. */
+  readonly knowsContinuous: () => boolean
+}
+
+function bootOf({ efi, chassis }: RedfishMachine): Record<string, unknown> {
+  const { valid, persistent, device } = chassis.boot()
+  const target = valid ? (Object.entries(TARGETS).find(([, number]) => number === device)?.[0] ?? 'None') : 'None'
+  return {
+    BootSourceOverrideTarget: target,
+    BootSourceOverrideEnabled: target === 'None' ? 'Disabled' : persistent ? 'Continuous' : 'Once',
+    BootSourceOverrideMode: efi ? 'UEFI' : 'Legacy',
+    'BootSourceOverrideTarget@Redfish.AllowableValues': Object.keys(TARGETS),
+    'BootSourceOverrideMode@Redfish.AllowableValues': ['UEFI', 'Legacy'],
+  }
+}
+
+function setBoot({ machine, knowsContinuous }: SystemOptions, wanted: Record<string, unknown>): string {
+  const { chassis } = machine
+  const names = ['BootSourceOverrideTarget', 'BootSourceOverrideEnabled', 'BootSourceOverrideMode']
+  only(wanted, names)
+  const now = bootOf(machine)
+  const next = { ...now, ...wanted }
+  const target = oneOf(next, names[0]!, Object.keys(TARGETS))
+  const enabled = oneOf(next, names[1]!, ['Once', 'Continuous', 'Disabled'])
+  const mode = oneOf(next, names[2]!, ['UEFI', 'Legacy'])
+  if (enabled === 'Continuous' && !knowsContinuous())
+    throw new Refusal(400, 'PropertyValueNotInList', 'Continuous is not a value of BootSourceOverrideEnabled')
+  machine.efi = mode === 'UEFI'
+  const valid = enabled !== 'Disabled' && target !== 'None'
+  chassis.setBoot({
+    valid,
+    persistent: enabled === 'Continuous',
+    efi: machine.efi,
+    device: valid ? TARGETS[target]! : 0,
+  })
+  return Object.entries(wanted)
+    .map(([name, value]) => `${name.replace('BootSourceOverride', '')}=${String(value)}`)
+    .join(' ')
+}
+
+function patchSystem(options: SystemOptions, body: Readonly<Record<string, unknown>>): Outcome {
+  only(body, ['Boot', 'IndicatorLED'])
+  const words: string[] = []
+  if (body['IndicatorLED'] !== undefined) {
+    const led = oneOf(body, 'IndicatorLED', LEDS)
+    options.machine.indicators.set('system', led)
+    words.push(`IndicatorLED=${led}`)
+  }
+  if (body['Boot'] !== undefined) words.push(setBoot(options, body['Boot'] as Record<string, unknown>))
+  return { ...done, detail: words.join(' ') }
+}
+
+export function systemResources(options: SystemOptions): Record<string, Resource> {
+  const { machine, powerState, reset } = options
+  const { uuid, serialNumber, macs } = machine.facts
+  const actions = `${SYSTEM}/Actions/ComputerSystem.Reset`
+  const cards = macs.map((mac, i) => [`${SYSTEM}/EthernetInterfaces/${i + 1}`, mac, i] as const)
+  return {
+    '/redfish/v1/Systems': {
+      what: 'Systems',
+      get: () => collection('/redfish/v1/Systems', 'ComputerSystem', [SYSTEM]),
+    },
+    [SYSTEM]: {
+      what: 'ComputerSystem',
+      get: () => ({
+        '@odata.type': '#ComputerSystem.v1_13_0.ComputerSystem',
+        '@odata.id': SYSTEM,
+        Id: '1',
+        Name: 'System',
+        SystemType: 'Physical',
+        UUID: uuid,
+        SerialNumber: serialNumber,
+        SKU: 'SIM-SKU',
+        Manufacturer: 'Ferrule',
+        Model: 'Simulated',
+        BiosVersion: machine.firmware.get('BIOS'),
+        PowerState: powerState(),
+        IndicatorLED: machine.indicators.get('system'),
+        Status: { State: 'Enabled', Health: 'OK', HealthRollup: 'OK' },
+        Boot: bootOf(machine),
+        ProcessorSummary: { Count: 2, Model: 'Simulated CPU' },
+        MemorySummary: { TotalSystemMemoryGiB: 64, Status: { State: 'Enabled', Health: 'OK' } },
+        Bios: link(`${SYSTEM}/Bios`),
+        SecureBoot: link(`${SYSTEM}/SecureBoot`),
+        Processors: link(`${SYSTEM}/Processors`),
+        Storage: link(`${SYSTEM}/Storage`),
+        EthernetInterfaces: link(`${SYSTEM}/EthernetInterfaces`),
+        Links: { Chassis: [link('/redfish/v1/Chassis/1')], ManagedBy: [link('/redfish/v1/Managers/1')] },
+        Actions: {
+          '#ComputerSystem.Reset': { target: actions, 'ResetType@Redfish.AllowableValues': Object.keys(RESETS) },
+        },
+      }),
+      patch: (body) => patchSystem(options, body),
+    },
+    [actions]: {
+      what: 'ComputerSystem.Reset',
+      post(body) {
+        only(body, ['ResetType'])
+        const type = oneOf(body, 'ResetType', Object.keys(RESETS))
+        if (type === 'Nmi') machine.nmis++
+        return { ...reset(RESETS[type]!), detail: type }
+      },
+    },
+    [`${SYSTEM}/SecureBoot`]: {
+      what: 'SecureBoot',
+      get: () => {
+        machine.settle()
+        return {
+          '@odata.type': '#SecureBoot.v1_1_0.SecureBoot',
+          '@odata.id': `${SYSTEM}/SecureBoot`,
+          Id: 'SecureBoot',
+          Name: 'UEFI Secure Boot',
+          SecureBootEnable: machine.secureBootEnable,
+          SecureBootCurrentBoot: machine.secureBootCurrent ? 'Enabled' : 'Disabled',
+          SecureBootMode: 'UserMode',
+        }
+      },
+      patch(body) {
+        only(body, ['SecureBootEnable'])
+        if (typeof body['SecureBootEnable'] !== 'boolean')
+          throw new Refusal(400, 'PropertyValueTypeError', 'SecureBootEnable must be true or false')
+        machine.secureBootEnable = body['SecureBootEnable']
+        return { ...done, detail: `SecureBootEnable=${machine.secureBootEnable}` }
+      },
+    },
+    [`${SYSTEM}/EthernetInterfaces`]: {
+      what: 'EthernetInterfaces',
+      get: () =>
+        collection(
+          `${SYSTEM}/EthernetInterfaces`,
+          'EthernetInterface',
+          cards.map(([path]) => path),
+        ),
+    },
+    ...Object.fromEntries(
+      cards.map(([path, mac, i]) => [
+        path,
+        {
+          what: 'EthernetInterface',
+          get: () => ({
+            '@odata.type': '#EthernetInterface.v1_6_0.EthernetInterface',
+            '@odata.id': path,
+            Id: String(i + 1),
+            Name: `NIC ${i + 1}`,
+            MACAddress: mac.toUpperCase(),
+            PermanentMACAddress: mac.toUpperCase(),
+            SpeedMbps: 10_000,
+            LinkStatus: 'LinkUp',
+            Status: { State: 'Enabled', Health: 'OK' },
+          }),
+        } satisfies Resource,
+      ]),
+    ),
+    [`${SYSTEM}/Processors`]: {
+      what: 'Processors',
+      get: () => collection(`${SYSTEM}/Processors`, 'Processor', [`${SYSTEM}/Processors/1`, `${SYSTEM}/Processors/2`]),
+    },
+    ...Object.fromEntries(
+      ['1', '2'].map((id) => [
+        `${SYSTEM}/Processors/${id}`,
+        {
+          what: 'Processor',
+          get: () => ({
+            '@odata.type': '#Processor.v1_9_0.Processor',
+            '@odata.id': `${SYSTEM}/Processors/${id}`,
+            Id: id,
+            Name: `CPU ${id}`,
+            Socket: `CPU ${id}`,
+            ProcessorType: 'CPU',
+            ProcessorArchitecture: 'x86',
+            InstructionSet: 'x86-64',
+            Manufacturer: 'Simulated',
+            Model: 'Simulated CPU',
+            MaxSpeedMHz: 3200,
+            TotalCores: 16,
+            TotalThreads: 32,
+            Status: { State: 'Enabled', Health: 'OK' },
+          }),
+        } satisfies Resource,
+      ]),
+    ),
+  }
+}

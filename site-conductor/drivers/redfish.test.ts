@@ -1,0 +1,159 @@
+// The Redfish driver against a simulated BMC: the contract, what the BMC's log saw, and each failure as a fault that says what to do.
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { PLANS, POWER_PLANS } from '../../cloud/plans.ts'
+import { type RunningRedfish, startRedfishBmc } from '../../sim/bmc/redfish/start.ts'
+import { toFault } from '../../shared/faults.ts'
+import { implementationOf } from '../driver.ts'
+import { describeDriver } from '../driver-contract.ts'
+import { type FakeContext, fakeContext } from '../fake-context.ts'
+import { fakeGrant } from '../fake-hub.ts'
+import driver from './redfish.ts'
+
+let bmc: RunningRedfish
+let contexts: FakeContext[]
+
+beforeEach(async () => {
+  bmc = await startRedfishBmc()
+  contexts = []
+})
+afterEach(async () => {
+  await Promise.all(contexts.map((context) => context.close()))
+  await bmc.close()
+})
+
+const login = () => ({ redfish_address: bmc.url, redfish_username: 'admin', redfish_password: 'secret' })
+
+async function context(
+  info: Record<string, unknown> = {},
+  more: { args?: Record<string, unknown>; properties?: Record<string, unknown> } = {},
+) {
+  const { args = {}, properties = {} } = more
+  const node = fakeGrant('n', { driver: 'redfish', driverInfo: { ...login(), ...info }, properties })
+  const made = await fakeContext(driver, { node, args })
+  contexts.push(made)
+  return made
+}
+
+const power = driver.interfaces.power['redfish']!
+const management = driver.interfaces.management['redfish']!
+const resets = () => bmc.log.of('ComputerSystem.Reset').map(({ detail }) => detail)
+
+describeDriver(driver, {
+  driverInfo: login,
+  powerChanges: resets,
+  wrongInfo: { redfish_address: 'ftp://bmc', redfish_password: 'hunter2' },
+  test,
+})
+
+const verify = async (info: Record<string, unknown>) =>
+  toFault(await power.steps!['verify']!(await context(info)).catch((error: unknown) => error))
+
+test('verify tells the power state, and how a successor shuts this conductor out', async () => {
+  await expect(power.steps!['verify']!(await context())).resolves.toEqual({
+    facts: { power_state: 'power off', driver_internal_info: { fence: 'session' } },
+  })
+})
+
+test.each([
+  ['a wrong password', { redfish_password: 'wrong' }, 'bmc.authentication', 'redfish_password'],
+  ['an unknown user', { redfish_username: 'nobody' }, 'bmc.authentication', 'redfish_username'],
+  ['a name that does not resolve', { redfish_address: 'bmc.invalid' }, 'bmc.unreachable', 'redfish_address'],
+  ['a port that nobody listens at', { redfish_address: 'http://127.0.0.1:9' }, 'bmc.unreachable', 'redfish_address'],
+  ['a system that is not there', { redfish_system_id: '/redfish/v1/Systems/9' }, 'driver.unsupported', ''],
+])('%s is a fault with the next action', async (_, info, code, hint) => {
+  const fault = await verify(info)
+  expect(fault.code).toBe(code)
+  expect(fault.hint).toContain(hint)
+  expect(JSON.stringify(fault)).not.toMatch(/"wrong"|view"|secret/)
+})
+
+test('a user who may only look is a fault with the next action', async () => {
+  const made = await context({ redfish_username: 'viewer', redfish_password: 'view' })
+  const fault = toFault(await power.steps!['power_on']!(made).catch((error: unknown) => error))
+  expect(fault).toMatchObject({ code: 'bmc.privilege', hint: expect.stringContaining('privilege') })
+  expect(bmc.machine.chassis.power()).toBe('off')
+})
+
+test('soft power off is one graceful shutdown, and waits until the machine is off', async () => {
+  const made = await context()
+  await power.steps!['power_on']!(made)
+  bmc.quirks.powerMs = 50
+  await power.steps!['soft_power_off']!(made)
+  expect(resets()).toEqual(['On', 'GracefulShutdown'])
+  expect(await power.methods!['get_power_state']!(made, {})).toBe('power off')
+})
+
+test.each([
+  ['pxe', false, {}, { device: 1, persistent: false, efi: true }],
+  ['disk', true, {}, { device: 2, persistent: true, efi: true }],
+  ['disk', true, { capabilities: 'boot_mode:bios' }, { device: 2, persistent: true, efi: false }],
+  ['cdrom', false, { capabilities: { boot_mode: 'uefi' } }, { device: 5, persistent: false, efi: true }],
+])(
+  'boot device %s (persistent %s, %o) is what the BMC has afterwards, and set once',
+  async (device, persistent, properties, expected) => {
+    const args = { boot_device: device, persistent }
+    for (let i = 0; i < 2; i++) await management.steps!['set_boot_device']!(await context({}, { args, properties }))
+    expect(bmc.machine.chassis.boot()).toMatchObject({ valid: true, ...expected })
+    expect(await management.methods!['get_boot_device']!(await context(), {})).toEqual({
+      boot_device: device,
+      persistent,
+    })
+    expect(bmc.log.of('PATCH ComputerSystem')).toHaveLength(1)
+  },
+)
+
+test('an unknown boot device is refused before anything is sent', async () => {
+  const made = await context({}, { args: { boot_device: 'tape' } })
+  await expect(management.steps!['set_boot_device']!(made)).rejects.toMatchObject({
+    fault: { code: 'request.invalid' },
+  })
+  expect(made.checks).toBe(0)
+})
+
+test('a BMC without an override that stays gets one for the next start, and the timeline says so', async () => {
+  bmc.quirks.knowsContinuous = false
+  const made = await context({}, { args: { boot_device: 'disk', persistent: true } })
+  await management.steps!['set_boot_device']!(made)
+  expect(bmc.machine.chassis.boot()).toMatchObject({ valid: true, device: 2, persistent: false })
+  expect(made.notes.map(({ stage }) => stage)).toEqual(['boot_device.once'])
+})
+
+const all = [
+  ...Object.entries(PLANS),
+  ...Object.entries(POWER_PLANS).map(([name, { steps }]) => [name, steps] as const),
+]
+
+test.each(all)(
+  '%s: the BMC is told On, ForceOff and GracefulShutdown, never to restart, and only by steps that are fenced',
+  async (_, steps) => {
+    bmc.machine.chassis.control('on')
+    for (const { interface: kind, step, args } of steps) {
+      if (kind !== 'power' && kind !== 'management') continue
+      const name = `${kind}.${step}`
+      const made = await context({}, { args })
+      const isFenced = driver.fencing!.steps.includes(name)
+      const fence = isFenced ? await driver.fencing!.open(made, undefined) : undefined
+      const before = bmc.log.entries.length
+      await implementationOf(driver, made.node, kind)!.steps![step]!({ ...made, before: made.before, fence })
+      const told = bmc.log.entries.slice(before).filter(({ what }) => !/Session/.test(what))
+      for (const { session } of told)
+        expect([isFenced, `${session}@`], name).toEqual([true, fence!.session!.slice(0, -8)])
+      await fence?.close()
+    }
+    for (const detail of resets()) expect(['On', 'ForceOff', 'GracefulShutdown']).toContain(detail)
+    await Promise.all(contexts.map((made) => made.close()))
+    expect(bmc.activeSessions()).toBe(0)
+  },
+)
+
+test('no source of the conductor names a reset that does something else the second time', () => {
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.startsWith('node_modules/'),
+  )
+  expect(files).toContain('drivers/redfish/power.ts')
+  const never = /['"](ForceRestart|GracefulRestart|PowerCycle|PushPowerButton|ForceOn)['"]/
+  expect(files.filter((path) => never.test(readFileSync(`${root}/${path}`, 'utf8')))).toEqual([])
+})

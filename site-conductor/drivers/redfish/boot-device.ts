@@ -1,0 +1,122 @@
+// Boot device and boot mode by Redfish: the override of the boot source, changed only where it is otherwise, then read back (DSP2046, ComputerSystem).
+import { FaultError } from '../../../shared/faults.ts'
+import { bootModeOf } from '../../capabilities.ts'
+import type { StepContext, StepResult } from '../../driver.ts'
+import { RedfishError } from '../../redfish/errors.ts'
+import type { Changing } from '../../redfish/requests.ts'
+import type { Session } from '../../redfish/session.ts'
+import { ComputerSystem, systemPath } from '../../redfish/system.ts'
+import { mutate, read, type RedfishContext, systemOf } from './bmc.ts'
+import type { RedfishInfo } from './info.ts'
+
+type Args = Readonly<Record<string, unknown>>
+
+/** Ironic's name → Redfish's. */
+export const BOOT_TARGETS = { pxe: 'Pxe', disk: 'Hdd', cdrom: 'Cd', bios: 'BiosSetup', uefihttp: 'UefiHttp' } as const
+type Device = keyof typeof BOOT_TARGETS
+const MODES = { uefi: 'UEFI', bios: 'Legacy' } as const
+type Mode = keyof typeof MODES
+
+interface Wanted {
+  readonly BootSourceOverrideTarget?: string
+  readonly BootSourceOverrideEnabled?: string
+  readonly BootSourceOverrideMode?: string
+}
+
+export async function setBootDevice(context: RedfishContext, args: Args): Promise<void> {
+  const device = args['boot_device']
+  if (typeof device !== 'string' || !Object.hasOwn(BOOT_TARGETS, device)) {
+    const known = Object.keys(BOOT_TARGETS).join(', ')
+    throw new FaultError('request.invalid', `boot_device must be one of ${known}, not ${String(device)}`)
+  }
+  const wanted = {
+    BootSourceOverrideTarget: BOOT_TARGETS[device as Device],
+    BootSourceOverrideEnabled: args['persistent'] === true ? 'Continuous' : 'Once',
+    BootSourceOverrideMode: MODES[bootModeOf(context.node.properties)],
+  }
+  const found = await mutate(context, async (session, options) => {
+    await override(context, session, wanted, options)
+    return (await systemOf(context, session, options)).value.Boot
+  })
+  if (found?.BootSourceOverrideTarget !== wanted.BootSourceOverrideTarget) {
+    throw new FaultError(
+      'bmc.refused',
+      `the BMC was told to boot from ${device}, but says ${String(found?.BootSourceOverrideTarget)} when it is asked`,
+    )
+  }
+  if (found.BootSourceOverrideEnabled !== wanted.BootSourceOverrideEnabled)
+    context.note('boot_device.once', { wanted, found: found.BootSourceOverrideEnabled })
+}
+
+/** Some BMCs know no override that stays (Ironic has seen it): the next start is what counts then. */
+async function override(
+  context: RedfishContext,
+  session: Session,
+  wanted: Required<Wanted>,
+  options: Changing,
+): Promise<void> {
+  try {
+    await patchBoot(context, session, wanted, options)
+  } catch (error) {
+    const isRefused = error instanceof RedfishError && error.kind === 'refused'
+    if (!isRefused || wanted.BootSourceOverrideEnabled !== 'Continuous') throw error
+    await patchBoot(context, session, { ...wanted, BootSourceOverrideEnabled: 'Once' }, options)
+  }
+}
+
+/** Sends what is otherwise than wanted; the mode only to a BMC that shows one. */
+async function patchBoot(
+  { driverInfo }: RedfishContext,
+  session: Session,
+  wanted: Wanted,
+  options: Changing,
+): Promise<void> {
+  const path = await systemPath(session, driverInfo.redfish_system_id, options)
+  const change = ({ Boot: boot }: ComputerSystem): object | undefined => {
+    if (!boot) throw new RedfishError('missing', `${path} has no Boot: the BMC cannot choose what is booted`)
+    const differing = Object.entries(wanted).filter(([name, value]) => {
+      const now = boot[name as keyof Wanted]
+      return now !== value && !(name === 'BootSourceOverrideMode' && typeof now !== 'string')
+    })
+    if (differing.length === 0) return undefined
+    // The target goes with whatever else changes: BMCs forget it otherwise.
+    const target = wanted.BootSourceOverrideTarget
+    return {
+      Boot: { ...(target !== undefined && { BootSourceOverrideTarget: target }), ...Object.fromEntries(differing) },
+    }
+  }
+  await session.patch(path, ComputerSystem, change, options)
+}
+
+export async function getBootDevice(
+  context: RedfishContext,
+): Promise<{ boot_device: string | null; persistent: boolean | null }> {
+  const { value } = await read(context, (session, options) => systemOf(context, session, options))
+  const { BootSourceOverrideTarget: target, BootSourceOverrideEnabled: enabled } = value.Boot ?? {}
+  const device = Object.entries(BOOT_TARGETS).find(([, redfish]) => redfish === target)?.[0]
+  if (device === undefined || (enabled !== 'Once' && enabled !== 'Continuous'))
+    return { boot_device: null, persistent: null }
+  return { boot_device: device, persistent: enabled === 'Continuous' }
+}
+
+export async function getBootMode(context: RedfishContext): Promise<Mode | null> {
+  const { value } = await read(context, (session, options) => systemOf(context, session, options))
+  const mode = value.Boot?.BootSourceOverrideMode
+  return (Object.keys(MODES) as Mode[]).find((each) => MODES[each] === mode) ?? null
+}
+
+export async function setBootMode(context: StepContext<RedfishInfo>): Promise<StepResult> {
+  const mode = context.args['mode']
+  if (mode !== 'uefi' && mode !== 'bios')
+    throw new FaultError('request.invalid', `the boot mode must be uefi or bios, not ${String(mode)}`)
+  await mutate(context, async (session, options) => {
+    const { value } = await systemOf(context, session, options)
+    if (typeof value.Boot?.BootSourceOverrideMode !== 'string')
+      throw new RedfishError('missing', 'the BMC does not show a boot mode')
+    await patchBoot(context, session, { BootSourceOverrideMode: MODES[mode] }, options)
+  })
+  const found = await getBootMode(context)
+  if (found !== mode)
+    throw new FaultError('bmc.refused', `the BMC was told to boot in mode ${mode}, but says ${String(found)}`)
+  return { facts: { boot_mode: mode } }
+}

@@ -1,0 +1,102 @@
+// Power by Redfish: read, act, then look until it is so. 1. Only On, ForceOff and GracefulShutdown; a cycle is off, seen off, on (ownership.md, rule 7).
+// 2. A machine that is already as wanted, or on its way there, gets no command. 3. A command whose answer was lost is not sent again: where a successor
+// could not shut it out, it is looked for.
+import { FaultError } from '../../../shared/faults.ts'
+import type { Implementation, StepResult } from '../../driver.ts'
+import { RedfishError } from '../../redfish/errors.ts'
+import { resetSystem } from '../../redfish/system.ts'
+import { sleep } from '../../timing.ts'
+import { isFenced, mutate, read, type RedfishContext, systemOf } from './bmc.ts'
+import { fenceAbility } from './fence.ts'
+import type { RedfishInfo } from './info.ts'
+
+const SWITCH_TIMEOUT_MS = 120_000
+/** An operating system may take minutes to stop; Ironic waits 600 s. The step's own limit is longer than this. */
+const SOFT_TIMEOUT_MS = 9 * 60_000
+const FIRST_LOOK_MS = 50
+const LONGEST_PAUSE_MS = 8_000
+/** A machine that is still going down refuses to be switched on, for a while (Ironic has seen it, and asks six times). */
+const CONFLICTS = 6
+
+type Power = 'On' | 'Off'
+
+/** As the BMC has it, `PoweringOn` and the like included. */
+async function powerState(context: RedfishContext): Promise<string> {
+  const { value } = await read(context, (session, options) => systemOf(context, session, options))
+  return value.PowerState ?? ''
+}
+
+export async function getPowerState(context: RedfishContext): Promise<'power on' | 'power off' | null> {
+  const state = await powerState(context)
+  if (state === 'On' || state === 'PoweringOn') return 'power on'
+  return state === 'Off' || state === 'PoweringOff' ? 'power off' : null
+}
+
+/** False: the machine is between two states, and takes no command now. */
+async function tell(context: RedfishContext, type: 'On' | 'ForceOff' | 'GracefulShutdown'): Promise<boolean> {
+  return await mutate(context, async (session, options) => {
+    try {
+      await resetSystem(session, await systemOf(context, session, options), type, options)
+      return true
+    } catch (error) {
+      if (!(error instanceof RedfishError)) throw error
+      if (error.kind === 'unanswered' && !isFenced(context)) return true
+      if (error.kind === 'refused' && (error.status === 409 || error.status === 400)) {
+        context.note('power.conflict', { wanted: type, why: error.message })
+        return false
+      }
+      throw error
+    }
+  })
+}
+
+/** Between two states a machine takes no command, but one to force it off. */
+function isOnTheWay(state: string, type: 'On' | 'ForceOff' | 'GracefulShutdown'): boolean {
+  return type === 'ForceOff' ? false : state.startsWith('Powering')
+}
+
+async function bring(
+  context: RedfishContext,
+  wanted: Power,
+  type: 'On' | 'ForceOff' | 'GracefulShutdown',
+  timeoutMs: number,
+): Promise<StepResult> {
+  const { env, signal } = context
+  const until = env.mono() + timeoutMs
+  let told = false
+  let conflicts = 0
+  for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const state = await powerState(context)
+    if (state === wanted) return { facts: { power_state: `power ${wanted.toLowerCase()}` } }
+    if (!told && !isOnTheWay(state, type)) {
+      told = await tell(context, type)
+      if (!told && ++conflicts === CONFLICTS)
+        throw new FaultError('bmc.refused', `the BMC refused "${type}" ${CONFLICTS} times; the power is ${state}`)
+    }
+    const leftMs = until - env.mono()
+    if (leftMs <= 0) {
+      const did = told ? `the BMC accepted "${type}"` : `"${type}" could not be sent`
+      throw new FaultError('power.timeout', `${did}, but the machine was ${state} after ${timeoutMs / 1000} s`)
+    }
+    await sleep(env, Math.min(pauseMs, leftMs), signal)
+  }
+}
+
+export const redfishPower: Implementation<RedfishInfo> = {
+  steps: {
+    /** Can we log in, is there one system that is meant, and can a successor shut us out? */
+    async verify(context) {
+      const { value } = await read(context, (session, options) => systemOf(context, session, options))
+      const ability = await fenceAbility(context)
+      context.note('bmc.verified', { manufacturer: value.Manufacturer, model: value.Model, ...ability })
+      const power_state = await getPowerState(context)
+      return { facts: { power_state, driver_internal_info: { fence: ability.fence } } }
+    },
+    power_on: (context) => bring(context, 'On', 'On', SWITCH_TIMEOUT_MS),
+    power_off: (context) => bring(context, 'Off', 'ForceOff', SWITCH_TIMEOUT_MS),
+    soft_power_off: (context) => bring(context, 'Off', 'GracefulShutdown', SOFT_TIMEOUT_MS),
+  },
+  methods: {
+    get_power_state: getPowerState,
+  },
+}
