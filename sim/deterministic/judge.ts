@@ -12,6 +12,7 @@ import type { World } from './world.ts'
 export const INVARIANTS = {
   'bmc-epoch': 'the epochs of the mutations that a BMC accepts never go back, and no two conductors share one',
   'lease-or-tenure': 'nothing is changed at a BMC outside of lease ∪ tenure, as the hub promised them',
+  tenure: 'nobody is granted a node for which a tenure was promised to another, who may still act by it',
   overlap: 'no two conductors may act on one node at the same moment',
   doubled: 'no step of a task changes the power twice',
   'not-idempotent': 'no cycle and no reset goes to a BMC',
@@ -45,6 +46,12 @@ const STORED =
 const OWNED =
   'SELECT t.state, n.conductor, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
 
+interface Tenure {
+  readonly conductor: string
+  readonly process: Process
+  readonly until: number
+}
+
 interface Permit {
   readonly process: Process
   readonly step: number
@@ -56,6 +63,8 @@ export class Judge {
   mutations = 0
   /** Tasks that acted by their tenure while the hub could not hear of it: one that outlives its tenure begins its unheard steps again. */
   readonly byTenure = new Set<string>()
+  /** Tasks whose deadline was made to come early. */
+  readonly hurried = new Set<string>()
   /** Frames by which the hub refused what a conductor said. */
   refusals = 0
   machines: readonly Machine[] = []
@@ -73,6 +82,10 @@ export class Judge {
   readonly #permits = new Map<string, Permit>()
   /** Per node, each conductor's last proof of its right, to be tried again. */
   readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
+  /** Node → the tenure that was promised last, and to whom. */
+  readonly #promises = new Map<string, Tenure>()
+  /** Processes that have said goodbye. */
+  readonly #left = new WeakSet<Process>()
   /** What may change a node and is under way, per process. */
   readonly #work = new Map<Process, Map<string, number>>()
   readonly #told = new Set<string>()
@@ -86,7 +99,7 @@ export class Judge {
   /** The hub sends a frame: what it promises with it. */
   sent(conductor: string, frame: string): void {
     this.#frame(`hub → ${conductor}`, frame)
-    if (!/^\{"type":"(welcome|lease|proceed|task|fenced)"/.test(frame)) return
+    if (!/^\{"type":"(welcome|lease|proceed|task|fenced|grants)"/.test(frame)) return
     const message = JSON.parse(frame) as ToConductor
     const until = (ms: number) => this.#world.clock.now + ms
     if (message.type === 'welcome') this.#later(this.#leaseUntil, conductor, until(message.leaseMs))
@@ -94,19 +107,59 @@ export class Judge {
     if (message.type === 'task') this.#tasks.set(message.id, { node: message.node, steps: message.steps })
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
+      const asked = this.#intents.get(`${conductor} ${message.id} ${message.rid}`)
+      if (asked !== undefined) this.#promised(conductor, asked.process, message.id, until(message.tenureMs))
       void this.#permitted(conductor, message.id, message.rid)
     }
+    if (message.type === 'grants') for (const { node } of message.add) this.#granted(conductor, node)
     if (message.type !== 'lease') return
     this.#later(this.#leaseUntil, conductor, until(message.ms))
-    for (const [task, ms] of Object.entries(message.tenures)) this.#later(this.#tenureUntil, task, until(ms))
+    for (const [task, ms] of Object.entries(message.tenures)) {
+      this.#later(this.#tenureUntil, task, until(ms))
+      const process = this.#promises.get(this.#tasks.get(task)?.node ?? '')?.process
+      if (process !== undefined) this.#promised(conductor, process, task, until(ms))
+    }
+  }
+
+  #promised(conductor: string, process: Process, task: string, until: number): void {
+    const node = this.#tasks.get(task)?.node ?? ''
+    const before = this.#promises.get(node)
+    if (before?.process === process && before.until > until) return
+    if (until > this.#world.clock.now) this.#promises.set(node, { conductor, process, until })
+  }
+
+  #granted(conductor: string, node: string): void {
+    const promise = this.#promises.get(node)
+    if (
+      promise === undefined ||
+      promise.conductor === conductor ||
+      !promise.process.alive ||
+      this.#left.has(promise.process)
+    )
+      return
+    const leftMs = Math.round(promise.until - this.#world.clock.now)
+    if (leftMs > 0)
+      this.#complain(
+        'tenure',
+        `${conductor} gets node …${node.slice(-4)} while ${promise.conductor} has ${leftMs} ms of its tenure left`,
+      )
+  }
+
+  /** Whoever the process was, it does nothing by its tenures any more, or a person says so. */
+  actsNoMore(conductor: string, node?: string): void {
+    for (const [each, promise] of this.#promises)
+      if (promise.conductor === conductor && (node ?? each) === each) this.#promises.delete(each)
   }
 
   heard(conductor: string, frame: string, process: Process): void {
     this.#frame(`${conductor} → hub`, frame)
-    if (!/^\{"type":"(intent|result|released)"/.test(frame)) return
+    if (!/^\{"type":"(intent|result|released|bye)"/.test(frame)) return
     const message = JSON.parse(frame) as FromConductor
     if (message.type === 'intent')
       this.#intents.set(`${conductor} ${message.id} ${message.rid}`, { process, step: message.step })
+    if (message.type === 'bye') this.#left.add(process)
+    if (message.type === 'released') this.actsNoMore(conductor, message.node)
+    if (message.type === 'result') this.actsNoMore(conductor, this.#tasks.get(message.id)?.node ?? '')
     if (message.type === 'result') void this.#ended(conductor, message)
     if (message.type === 'released' && this.#work.get(process)?.get(message.node))
       this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)

@@ -15,6 +15,8 @@ export interface Mix {
   readonly wanLatencyMs: number
   /** null: the default of production. */
   readonly tenureMs: number | null
+  /** By so much the hub's wall clock may be off. */
+  readonly hubClockMs: number
   /** Mean pause between two faults of a kind; absent: none of it. */
   readonly faults: Partial<Record<FaultKind, number>>
 }
@@ -36,24 +38,26 @@ export interface LanMix {
 /**
  * `any`: whatever there is. `gentle`: nothing but restarts, lost journals and new connections, after which no task may have failed.
  * `stalled`: hosts stop with a mutation in them, so that only the fence at the BMC is left. `margin`: BMCs that cannot fence.
- * `late`: packets that arrive seconds late. `clocks`: the hub's wall clock is set, and it lives on. `lone`: conductors that come and go, so
- * that tenures are given, kept and no longer given.
+ * `late`: packets that arrive seconds late. `clocks`: the hub's wall clock is set. `lone`: conductors that come and go, so that tenures are
+ * given, kept and no longer given. `hurried`: deadlines that come while tenures run.
  */
-export const FLAVOURS = ['any', 'gentle', 'stalled', 'margin', 'late', 'clocks', 'lone'] as const
+export const FLAVOURS = ['any', 'gentle', 'stalled', 'margin', 'late', 'clocks', 'lone', 'hurried'] as const
 export type Flavour = (typeof FLAVOURS)[number]
 
 export const FAULT_KINDS = [
   'conductor.kill', 'conductor.stop', 'conductor.freeze', 'conductor.pause', 'wan.cut', 'wan.reset', 'hub.kill', 'hub.evict', 'hub.freeze',
   'disk.fail', 'bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'clock.jump', 'power.fails', 'journal.lose', 'hub.clock',
-  'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance',
+  'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'deadline.near',
 ] as const // prettier-ignore
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
 /** What a person does, rather than what breaks. */
 const PEOPLE = ['conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance'] as const
 const OF_BMCS = ['bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'power.fails'] as const
-/** After these a hub knows of leases only what is stored, by the clock that was set meanwhile. */
-const HUB_RESTARTS = ['hub.kill', 'hub.evict', 'hub.freeze'] as const
+/** After these a hub knows only what is stored, by the clock that was set meanwhile: it may be as far off as is allowed for (clock.ts). */
+const HUB_RESTARTS = ['hub.kill', 'hub.evict'] as const
+/** Faults that a flavour is about, and no other has. */
+const OF_FLAVOURS: readonly FaultKind[] = ['hub.clock', 'deadline.near']
 const GENTLE = ['conductor.kill', 'conductor.stop', 'wan.reset', 'hub.evict', 'journal.lose', ...PEOPLE] as const
 /** Restarts of the one conductor that a gentle run is about leave time for the firmware to find it again. */
 export const GENTLE_DOWN_MS = 1_500
@@ -67,7 +71,7 @@ export function drawMix(random: Random): Mix {
   const wild = random.between(0.1, 0.6)
   for (const kind of FAULT_KINDS) {
     const [isDrawn, meanMs] = [random.chance(wild), random.between(15_000, 150_000)]
-    if (isDrawn && kind !== 'hub.clock') faults[kind] = meanMs
+    if (isDrawn && !OF_FLAVOURS.includes(kind)) faults[kind] = meanMs
   }
   const draft: Draft = {
     flavour: 'any',
@@ -86,6 +90,7 @@ export function drawMix(random: Random): Mix {
     },
     wanLatencyMs: random.pick([2, 20, 150]),
     tenureMs: random.pick([null, null, 0, 60_000]),
+    hubClockMs: 0,
     faults,
   }
   flavours[random.pick(WEIGHTED)](draft, random)
@@ -103,6 +108,7 @@ const WEIGHTED: readonly Flavour[] = [
   'late',
   'clocks',
   'lone',
+  'hurried',
 ]
 
 const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
@@ -145,16 +151,22 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.conductors = Math.max(2, mix.conductors)
     mix.faults['hub.clock'] = random.between(15_000, 60_000)
     mix.faults['wan.cut'] ??= random.between(15_000, 60_000)
-    without(mix, HUB_RESTARTS)
-    mix.database = { ...mix.database, failure: 0 }
-    // A tenure is a moment on the hub's wall clock.
-    mix.tenureMs = 0
+    const restarts = HUB_RESTARTS.some((kind) => mix.faults[kind] !== undefined)
+    mix.hubClockMs = restarts ? 4_500 : 60_000
+    mix.tenureMs = random.pick([0, 60_000, 180_000])
   },
   lone(mix, random) {
     mix.flavour = 'lone'
     mix.conductors = 2
     mix.tenureMs = random.pick([null, null, 60_000])
     for (const kind of ['conductor.kill', 'wan.cut', 'conductor.freeze'] as const)
+      mix.faults[kind] = random.between(15_000, 60_000)
+  },
+  hurried(mix, random) {
+    mix.flavour = 'hurried'
+    mix.conductors = 2
+    mix.tenureMs = random.pick([null, 60_000, 180_000])
+    for (const kind of ['deadline.near', 'wan.cut', 'conductor.freeze'] as const)
       mix.faults[kind] = random.between(15_000, 60_000)
   },
 }

@@ -1,5 +1,4 @@
 // People (or their tools) who want machines: each node has one, who looks at its state and asks for the next thing, not always wisely.
-import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
 import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
 import { BMC_PASSWORD, type Machine } from './machine.ts'
 import type { Random } from './random.ts'
@@ -9,13 +8,11 @@ type Wish = Omit<HubCommand, 'actor' | 'requestId'> & { kind: HubCommand['kind']
 
 export class Operators {
   readonly #stage: Stage
-  readonly #data: FileDatabase
   #over = false
   #request = 0
 
-  constructor(stage: Stage, data: FileDatabase) {
+  constructor(stage: Stage) {
     this.#stage = stage
-    this.#data = data
   }
 
   begin(): void {
@@ -35,7 +32,7 @@ export class Operators {
         continue
       }
       await world.clock.wait(random.pick([random.between(200, 3_000), random.between(1_000, 20_000)]))
-      const [row] = await this.#data.all('SELECT provision_state, power_state FROM nodes WHERE uuid = ?', [
+      const [row] = await this.#stage.data.all('SELECT provision_state, power_state FROM nodes WHERE uuid = ?', [
         machine.node,
       ])
       if (this.#over) return
@@ -67,7 +64,7 @@ export class Operators {
 
   /** Its creation was carried out although the answer was lost. */
   async #find(machine: Machine, name: string): Promise<void> {
-    const [row] = await this.#data.all('SELECT uuid FROM nodes WHERE name = ?', [name])
+    const [row] = await this.#stage.data.all('SELECT uuid FROM nodes WHERE name = ?', [name])
     if (row !== undefined) machine.node = String(row[0])
   }
 

@@ -95,9 +95,9 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
       return machine
     })
     judge.machines = machines
-    const stage = { world, mix, hub, conductors: hosts, machines, judge }
+    const stage = { world, mix, hub, conductors: hosts, machines, judge, data }
     for (const host of hosts) void host.enrol().then(() => host.start())
-    const [storm, operators] = [new Storm(stage), new Operators(stage, data)]
+    const [storm, operators] = [new Storm(stage), new Operators(stage)]
     const { clock } = world
     await clock.run(clock.now + 5_000)
     operators.begin()

@@ -1,4 +1,5 @@
 // Lets the faults of a mix happen, each kind by its own stream of chance, until the storm is over; then everything is mended.
+import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
 import { Admins } from './admins.ts'
 import type { ConductorHost } from './conductor-host.ts'
 import type { HubHost } from './hub-host.ts'
@@ -15,6 +16,7 @@ export interface Stage {
   readonly conductors: readonly ConductorHost[]
   readonly machines: readonly Machine[]
   readonly judge: Judge
+  readonly data: FileDatabase
 }
 
 export class Storm {
@@ -132,10 +134,12 @@ export class Storm {
         return
       }
       case 'hub.clock': {
-        const toMs = random.between(-60_000, 60_000)
+        const toMs = random.between(-mix.hubClockMs, mix.hubClockMs)
         say(`${Math.round(toMs)} ms off`)
         return void (hub.process.wallOffsetMs = toMs)
       }
+      case 'deadline.near':
+        return void this.#hurry(random)
       case 'power.fails':
         if (machine.power() === 'off') return
         say(machine.address)
@@ -143,6 +147,18 @@ export class Storm {
         return machine.powerFails()
       default:
     }
+  }
+
+  /** An open task has less time than it was given, which its hub reads when it starts. */
+  async #hurry(random: Random): Promise<void> {
+    const { data, hub, judge, world } = this.#stage
+    const [id] = random.pick([...(await data.all("SELECT id FROM tasks WHERE state = 'open' ORDER BY id")), []])
+    if (id === undefined) return
+    judge.hurried.add(String(id))
+    world.say('FAULT', `deadline.near of task ${id}`)
+    const deadline = hub.process.env.now() + Math.round(random.between(1_000, 60_000))
+    await data.batch([{ sql: 'UPDATE tasks SET deadline_ms = min(deadline_ms, ?) WHERE id = ?', args: [deadline, id] }])
+    hub.evict()
   }
 
   async #readJournal(conductor: ConductorHost): Promise<void> {
