@@ -2,6 +2,7 @@
 // 1. runConnection ends in one place and returns an outcome; it never throws. 2. The lease counts from the moment of sending.
 // 3. A lapse closes the connection: the next one begins with nothing. 4. Backoff has full jitter and resets only after some uptime.
 import type { Env } from '../shared/env.ts'
+import { toFault } from '../shared/faults.ts'
 import { decodeToConductor, encode, type FromConductor, type ToConductor } from '../shared/protocol.ts'
 import { CLOSE, CONNECT_PATH, signUpgrade } from '../shared/upgrade.ts'
 import type { Dialer } from './dialer.ts'
@@ -247,7 +248,11 @@ export class Link {
           if (ended) return
           openedAt = env.mono()
           helloSent = moment(env)
-          send({ type: 'hello', incarnation: identity.incarnation, grantsDigest: digest, ...handler.hello() })
+          try {
+            send({ type: 'hello', incarnation: identity.incarnation, grantsDigest: digest, ...handler.hello() })
+          } catch (error) {
+            close(1001, toFault(error).message, 'fatal')
+          }
         },
         message: (frame) => {
           if (ended) return
