@@ -2,7 +2,7 @@
 // 1. A frame is one JSON message below 64 KiB. 2. Within a version only optional fields are added; unknown fields and unknown
 // types are ignored; a malformed known message closes the connection. 3. Every message keeps a fixture in fixtures/protocol.json.
 import { z } from 'zod'
-import { Fault } from './faults.ts'
+import { Fault, FaultError } from './faults.ts'
 
 export const MAX_FRAME_BYTES = 64 * 1024
 
@@ -193,8 +193,24 @@ export const decodeFromConductor = (frame: string): Decoded<FromConductor> =>
   decode(FromConductor, known.conductor, frame)
 export const decodeToConductor = (frame: string): Decoded<ToConductor> => decode(ToConductor, known.hub, frame)
 
+/** The message as a frame. Throws request.too_large when it is larger than one may be: the other end would close the connection. */
 export function encode(message: FromConductor | ToConductor): string {
-  return JSON.stringify(message)
+  const frame = JSON.stringify(message)
+  const bytes = utf8Length(frame)
+  if (bytes <= MAX_FRAME_BYTES) return frame
+  throw new FaultError(
+    'request.too_large',
+    `"${message.type}" has ${bytes} bytes, and a frame holds ${MAX_FRAME_BYTES}`,
+  )
+}
+
+/** Bytes that `value` takes in a frame. */
+export function bytesInFrame(value: unknown): number {
+  return utf8Length(JSON.stringify(value) ?? '')
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length
 }
 
 function decode<M>(schema: z.ZodType<M>, types: Set<string>, frame: string): Decoded<M> {

@@ -1,11 +1,16 @@
 // The whole conductor against a fake hub over a real WebSocket; one test per way in which the two can lose each other.
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { z } from 'zod'
 import { PLANS } from '../cloud/plans.ts'
-import type { Step } from '../shared/protocol.ts'
+import { MAX_FRAME_BYTES, type Step } from '../shared/protocol.ts'
 import { CLOSE } from '../shared/upgrade.ts'
+import { folder } from './disk.ts'
+import { defineDriver } from './driver.ts'
 import { fakeMachine } from './drivers/fake/machine.ts'
+import { FakeDisk } from './fake-disk.ts'
 import { fakeGrant, type FakeHub } from './fake-hub.ts'
 import { type FakeSite, fakeSite } from './fake-site.ts'
+import { Journal } from './journal.ts'
 
 let site: FakeSite
 let hub: FakeHub
@@ -143,6 +148,45 @@ test('done in answer to an intent ends the task, and it is not in the next hello
   await hub.until(() => hub.all('hello').length === 2)
   expect(hub.all('hello')[1]!.inflight).toEqual([])
   expect(hub.all('result')).toEqual([])
+})
+
+test('a step that has more to report than a frame holds fails and says so; so does an answer', async () => {
+  const large = 'a BIOS with very many settings '.repeat(3_000)
+  const found = async () => ({ facts: { bios: large } })
+  const driver = defineDriver({
+    name: 'wordy',
+    about: 'for this test',
+    info: z.looseObject({}),
+    secrets: [],
+    interfaces: {
+      power: { wordy: { steps: { facts: found, value: async () => ({ value: large }) } } },
+      management: { wordy: { steps: {} } },
+    },
+  })
+  hub.grants.set(node, fakeGrant(node, { driver: 'wordy' }))
+  await site.start({ drivers: new Map([['wordy', driver]]) })
+  await hub.next('hello')
+  hub.give({ id: 't1', node, steps: [step('power.facts'), step('power.value')] })
+  const failed = { ok: false, step: 0, fault: { code: 'request.too_large' } }
+  expect((await hub.next('result')).outcome).toMatchObject(failed)
+  expect(events().map((event) => [event.n, event.kind])).toEqual([[1, 'started']])
+  hub.give({ id: 't2', node, nseq: 2, steps: [step('power.value')] })
+  const { outcome } = await hub.next('result', ({ id }) => id === 't2')
+  expect(outcome).toMatchObject({ ok: false, fault: { message: expect.stringContaining('is done, but its answer') } })
+})
+
+test('a hello of very many tasks fits', async () => {
+  const disk = new FakeDisk()
+  const journal = await Journal.open(disk)
+  const id = (n: number) => `${n}`.padStart(64, 'あ')
+  for (let n = 0; n < 300; n++)
+    await journal.accept({ type: 'task', id: id(n), node: id(n), epoch: 1, nseq: 1, kind: 'test', steps: [step('power.power_on')], context: {}, doneSteps: 0, lastEvent: 0, deadline: 0 }) // prettier-ignore
+  const real = await folder(site.dataDir)
+  await real.replace('journal', disk.files.get('journal')!)
+  await site.start()
+  const hello = await hub.next('hello')
+  expect(hello.inflight.length).toBeGreaterThan(100)
+  expect(Buffer.byteLength(JSON.stringify(hello))).toBeLessThanOrEqual(MAX_FRAME_BYTES)
 })
 
 test('a reconnect within the session asks the open question again and interrupts no step', async () => {

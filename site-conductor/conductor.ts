@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
 import { uuidv7 } from '../shared/ids.ts'
-import type { ToConductor } from '../shared/protocol.ts'
+import { bytesInFrame, type ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
 import { goesOnByItself, inWords, type StageEvent } from './boot/timeline.ts'
 import type { Resident } from './boot/services.ts'
@@ -20,12 +20,14 @@ import { Grants } from './grants.ts'
 import { readIdentity, readSite, siteKeyOf } from './identity.ts'
 import { Journal } from './journal.ts'
 import { KeptBlobs } from './kept-blobs.ts'
-import { Link, type LinkOutcome } from './link.ts'
+import type { LinkOutcome } from './connection.ts'
+import { Link } from './link.ts'
 import { loadDrivers } from './load-drivers.ts'
 import { Daemon } from './local/daemon.ts'
 import { lockFolder } from './lock.ts'
 import type { Log } from './log.ts'
 import { Notes } from './notes.ts'
+import { PAGE_BYTES, pages } from './pages.ts'
 import { PowerPoll } from './periodic.ts'
 import { Tasks } from './tasks.ts'
 import { VERSION } from './version.ts'
@@ -64,6 +66,8 @@ export interface RunningConductor {
 
 /** A driver that is deaf to the end of its node's grant: then no goodbye is said, and the hub waits for the lease, as after a crash. */
 const ACTS_END_WITHIN_MS = 2_000
+/** Tasks that hello names, at most. */
+const INFLIGHT = 200
 
 export async function startConductor(options: ConductorOptions): Promise<RunningConductor> {
   const { config, env = systemEnv, services = {} } = options
@@ -153,13 +157,14 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     url: config.url ?? identity.url,
     identity: caller,
     handler: {
-      hello: () => ({
-        version: VERSION,
-        hostname: identity.hostname, // as it enrolled: names differ within a site
-        drivers: [...drivers.values()].map((driver) => driverFacts(driver, config.stepPriorities)),
-        capabilities: capabilities(site),
-        inflight: tasks.inflight().slice(0, 200), // the rest is asked for one by one
-      }),
+      hello() {
+        const hostname = identity.hostname // as it enrolled: names differ within a site
+        const served = [...drivers.values()].map((driver) => driverFacts(driver, config.stepPriorities))
+        const said = { version: VERSION, hostname, drivers: served, capabilities: capabilities(site) }
+        // The rest is asked for one by one.
+        const [inflight = []] = pages(tasks.inflight(), INFLIGHT, PAGE_BYTES - bytesInFrame(said))
+        return { ...said, inflight }
+      },
       welcomed() {
         daemon.reconnected()
         tasks.reconnected()

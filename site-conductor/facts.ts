@@ -1,10 +1,14 @@
 // Facts about nodes (power_state, …) on their way to the hub, batched. 1. Of two values for one field the last wins.
 // 2. What the hub has heard in this session, under this epoch of the node, is not said again. 3. Nothing is lost while the link is down.
 import type { Env } from '../shared/env.ts'
-import type { FromConductor } from '../shared/protocol.ts'
+import { FaultError } from '../shared/faults.ts'
+import { bytesInFrame, type FromConductor } from '../shared/protocol.ts'
+import { PAGE_BYTES, pages } from './pages.ts'
 
 const BATCH_MS = 200
-const NODES_PER_FRAME = 200
+const FACTS_PER_FRAME = 400
+/** Of a node's and a field's name beside the value. */
+const NAMES_BYTES = 256
 
 /** Field → its value as JSON, as the hub heard it last. */
 type Said = Map<string, string>
@@ -23,8 +27,11 @@ export class Facts {
     this.#isConnected = isConnected
   }
 
-  /** The field's value now. Goes up when it differs from what was said last. */
+  /** The field's value now. Goes up when it differs from what was said last. Throws request.too_large for what no frame can carry. */
   set(node: string, epoch: number, field: string, value: unknown): void {
+    const bytes = bytesInFrame(value)
+    if (bytes > PAGE_BYTES - NAMES_BYTES)
+      throw new FaultError('request.too_large', `${field} has ${bytes} bytes, and a frame holds ${PAGE_BYTES}`)
     if (this.#said(node, epoch).get(field) === JSON.stringify(value)) {
       delete this.#waiting.get(node)?.[field]
       return
@@ -52,15 +59,15 @@ export class Facts {
     this.#timer?.()
     this.#timer = undefined
     if (!this.#isConnected()) return
-    const all = [...this.#waiting].filter(([, fields]) => Object.keys(fields).length > 0)
+    const all = [...this.#waiting].flatMap(([node, fields]) =>
+      Object.entries(fields).map(([field, value]) => ({ node, field, value })),
+    )
     this.#waiting = new Map()
-    for (let i = 0; i < all.length; i += NODES_PER_FRAME) {
-      const part = all.slice(i, i + NODES_PER_FRAME)
-      this.#send({ type: 'facts', nodes: Object.fromEntries(part) })
-      for (const [node, fields] of part) {
-        const known = this.#nodes.get(node)
-        if (known !== undefined) this.#record(known.said, fields)
-      }
+    for (const page of pages(all, FACTS_PER_FRAME)) {
+      const nodes: Record<string, Record<string, unknown>> = {}
+      for (const { node, field, value } of page) (nodes[node] ??= {})[field] = value
+      this.#send({ type: 'facts', nodes })
+      for (const { node, field, value } of page) this.#nodes.get(node)?.said.set(field, JSON.stringify(value))
     }
   }
 

@@ -22,6 +22,8 @@ export class Grants {
   #stopWatch = () => {}
   /** Node → the epoch under which it was last given back: it never comes back under that one. */
   readonly #dropped = new Map<string, number>()
+  /** Grows whenever what is held does not stay as it was. */
+  changes = 0
   /** Called at each lapse, connected or not. */
   onLapse = (): void => {}
 
@@ -67,6 +69,7 @@ export class Grants {
   }
 
   add(grant: Grant): void {
+    this.changes++
     const old = this.#held.get(grant.node)
     if (old !== undefined && old.grant.epoch === grant.epoch) {
       old.grant = grant
@@ -84,6 +87,7 @@ export class Grants {
   drop(node: string): Hold | undefined {
     const hold = this.#held.get(node)
     this.#held.delete(node)
+    this.changes++
     if (hold !== undefined) this.#dropped.set(node, hold.grant.epoch)
     hold?.end(new FaultError('fenced', `node ${node} was given to another conductor`))
     return hold
@@ -133,6 +137,7 @@ export class Grants {
   #dropAll(fault: FaultError): void {
     const all = [...this.#held.values()]
     this.#held.clear()
+    this.changes++
     this.#dropped.clear() // the next session's epochs are higher than any before
     for (const hold of all) hold.end(fault)
   }

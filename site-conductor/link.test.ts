@@ -6,7 +6,8 @@ import type { Dialer, SocketEvents } from './dialer.ts'
 import { FakeEnv } from './fake-env.ts'
 import { fakeGrant } from './fake-hub.ts'
 import { Grants } from './grants.ts'
-import { Link, type LinkOutcome } from './link.ts'
+import type { LinkOutcome } from './connection.ts'
+import { Link } from './link.ts'
 import { logger } from './log.ts'
 
 const { privateKey } = await newIdentity()
@@ -99,28 +100,101 @@ test('nothing is said between hello and welcome: it would be said under an epoch
 })
 
 test('a hub that is silent for half a lease is left while the lease still holds', async () => {
-  const { env, grants, last, ended, welcome } = await connected()
+  const { env, grants, dials, ended, welcome } = await connected()
   welcome()
-  env.advance(8_000)
-  expect(last().closed).toBe(1001)
+  env.advance(4_000)
+  await until(() => dials.length === 2)
+  env.advance(4_000)
+  expect(dials[0]!.closed).toBe(1001)
+  env.advance(2_000)
+  expect(dials[1]!.closed, 'which has half of the rest').toBe(1001)
   await until(() => ended.length > 0)
   expect(ended[0]).toMatchObject({ kind: 'served', why: 'the hub is silent' })
   grants.check(grants.find('n', 1))
 })
 
+/** Connected, welcomed, and then silent until another connection is dialled beside the first. */
+async function silent() {
+  const all = await connected()
+  all.welcome()
+  const hold = all.grants.find('n', 1)
+  all.env.advance(4_000)
+  await until(() => all.dials.length === 2)
+  const [first, second] = all.dials
+  return { ...all, hold, first: first!, second: second! }
+}
+const about = { session: 2, ringVersion: 1, leaseMs: 16_000, conductor: 'c', site: 's', organisation: 'o' }
+
+test('when the hub falls silent another connection takes over, and nothing that is held is lost', async () => {
+  const { first, second, say, hold, grants, env, link, ended } = await silent()
+  expect(first.closed, 'it may still work').toBeUndefined()
+  second.events.opened()
+  expect(second.sent).toMatchObject([{ type: 'hello', grantsDigest: expect.any(String) as string }])
+  link.send({ type: 'accepted', id: 't', epoch: 1 })
+  expect(first.sent.at(-1), 'there is one session until the other has one').toMatchObject({ type: 'accepted' })
+  say({ type: 'welcome', ...about, grantsKept: true })
+  expect([first.closed, second.closed]).toEqual([1000, undefined])
+  expect([grants.find('n', 2), hold.signal.aborted, link.connected]).toEqual([hold, false, true])
+  link.send({ type: 'accepted', id: 't', epoch: 2 })
+  expect(second.sent.at(-1)).toMatchObject({ type: 'accepted', epoch: 2 })
+  const drop = { type: 'grants' as const, session: 2, ringVersion: 1, add: [], drop: ['n'], last: true }
+  first.events.message(JSON.stringify(drop))
+  first.events.closed(1006, 'late')
+  env.advance(4_000)
+  expect([grants.get('n'), ended.length, link.connected], 'what the first still says is nothing').toEqual([
+    hold,
+    0,
+    true,
+  ])
+})
+
+test('a connection that is heard again before the one beside it has opened is kept', async () => {
+  const { first, second, env, dials, ended } = await silent()
+  first.events.message(JSON.stringify({ type: 'lease', rid: 1, ms: 16_000, tenures: {} }))
+  second.events.opened()
+  expect([second.sent, second.closed]).toEqual([[], 1000])
+  first.events.message(JSON.stringify({ type: 'lease', rid: 2, ms: 16_000, tenures: {} }))
+  env.advance(3_999)
+  expect([first.closed, dials.length, ended.length]).toEqual([undefined, 2, 0])
+})
+
+test('a first connection that breaks leaves the other on its way, without a pause', async () => {
+  const { first, second, say, grants, hold, ended, link } = await silent()
+  second.events.opened()
+  first.events.closed(1006, 'broken')
+  expect([ended.length, link.connected]).toEqual([0, false])
+  say({ type: 'welcome', ...about, grantsKept: true })
+  expect([grants.get('n'), link.connected]).toEqual([hold, true])
+})
+
+test('grants that changed between the hello and a welcome that keeps them are asked for anew', async () => {
+  const { first, second, say, grants } = await silent()
+  second.events.opened()
+  const add = [fakeGrant('m')]
+  first.events.message(JSON.stringify({ type: 'grants', session: 1, ringVersion: 1, add, drop: [], last: true }))
+  expect(grants.get('m')).toBeDefined()
+  say({ type: 'welcome', ...about, grantsKept: true })
+  expect(second.closed).toBe(1001)
+})
+
+test('a stop ends both connections', async () => {
+  const { first, second, link, ended } = await silent()
+  link.stop()
+  await until(() => ended.length > 0)
+  expect([first.closed, second.closed, ended[0]!.kind]).toEqual([1001, 1001, 'drained'])
+})
+
 test('a welcome that keeps the grants, but comes after the lease they were held under, is answered by another hello', async () => {
-  const { env, dials, link, grants, last, say, welcome } = await connected()
+  const { env, dials, link, last, say, welcome } = await connected()
   welcome()
-  env.advance(7_000)
+  env.pause(7_000)
   last().events.closed(1006, 'cut')
   const ended: LinkOutcome[] = []
   void link.runConnection().then((outcome) => ended.push(outcome))
   await until(() => dials.length === 2)
   last().events.opened()
   expect(last().sent[0]).toMatchObject({ type: 'hello', grantsDigest: expect.any(String) as string })
-  env.advance(9_001)
-  expect(grants.get('n')).toBeUndefined()
-  const about = { session: 2, ringVersion: 1, leaseMs: 16_000, conductor: 'c', site: 's', organisation: 'o' }
+  env.pause(9_001)
   say({ type: 'welcome', ...about, grantsKept: true })
   await until(() => ended.length > 0)
   expect([last().closed, ended[0]!.why]).toEqual([1001, 'the lease lapsed before the welcome'])
@@ -214,7 +288,7 @@ test('no welcome is no session, and worth another try', async () => {
 })
 
 test('waits between tries grow to a minute at most, with jitter, and begin anew after some uptime', async () => {
-  const { env, dials, link, last, welcome, waits } = wire()
+  const { env, dials, link, last, say, welcome, waits } = wire()
   void link.run()
   const dialled = (count: number) =>
     until(() => {
@@ -232,6 +306,7 @@ test('waits between tries grow to a minute at most, with jitter, and begin anew 
   await dialled(11)
   last().events.opened()
   welcome()
+  say({ type: 'lease', rid: 1, ms: 16_000, tenures: {} })
   env.advance(5_000)
   last().events.closed(1006, '')
   await until(() => waits.length === 11)

@@ -1,13 +1,15 @@
-// The conductor's end of the socket: one connection from dial to close, and the loop that keeps one open.
-// 1. runConnection ends in one place and returns an outcome; it never throws. 2. The lease counts from the moment of sending.
-// 3. A lapse closes the connection: the next one begins with nothing. 4. Backoff has full jitter and resets only after some uptime.
+// The conductor's end of the line to the hub: the session and lease that a connection brings, and the loop that keeps one open.
+// 1. One session is acted upon, that of the last welcome. When the hub falls silent another connection is dialled beside the first, and
+// whichever is heard is kept. 2. A lapse closes the connection: the next one begins with nothing. 3. Backoff has full jitter and resets only
+// after some uptime.
 import type { Env } from '../shared/env.ts'
-import { decodeToConductor, encode, type FromConductor, type ToConductor } from '../shared/protocol.ts'
-import { CLOSE, CONNECT_PATH, signUpgrade } from '../shared/upgrade.ts'
+import type { FromConductor, ToConductor } from '../shared/protocol.ts'
+import { CONNECT_PATH, signUpgrade } from '../shared/upgrade.ts'
+import { Connection, type LinkOutcome, MAX_BACKOFF_MS } from './connection.ts'
 import type { Dialer } from './dialer.ts'
 import type { Grants } from './grants.ts'
 import type { Log } from './log.ts'
-import { moment, type Moment } from './span.ts'
+import type { Moment } from './span.ts'
 import { sleep } from './timing.ts'
 
 export interface LinkIdentity {
@@ -42,42 +44,33 @@ export interface LinkOptions {
   readonly handler: LinkHandler
 }
 
-/**
- * How a connection ended. `served`: it had a session. `drained`: we closed it. `retryable`: it never got a session, but may
- * later. `fatal`: no retry will help until somebody does something.
- */
-export interface LinkOutcome {
-  readonly kind: 'served' | 'drained' | 'retryable' | 'fatal'
-  readonly why: string
-  readonly uptimeMs: number
-  readonly retryAfterMs?: number
-  /** Closed because another connection has this identity. */
-  readonly conflict?: boolean
-}
-
 const MIN_BACKOFF_MS = 1_000
-const MAX_BACKOFF_MS = 60_000
 const RESET_AFTER_MS = 5_000
+/** So long a connection may take to its welcome; within a lease half of what is left of it, so that another can be tried. */
 const WELCOME_TIMEOUT_MS = 15_000
+const MIN_WELCOME_TIMEOUT_MS = 2_000
 const BYE_TIMEOUT_MS = 2_000
-
-const FATAL: Readonly<Record<number, string>> = {
-  [CLOSE.identity]: 'the cloud does not accept this identity: is the clock right? Otherwise enrol again',
-  [CLOSE.revoked]: 'this conductor was revoked: enrol again with a new token',
-  [CLOSE.upgradeRequired]: 'the cloud no longer serves this version: upgrade the conductor',
-}
 
 /** Closed as superseded by another connection: once that is our own older one, or a hub that forgot us; again and again it is a clone. */
 const MAX_CONFLICTS = 3
 const CLONE = 'another conductor connects with the same identity: is this host a clone? Enrol one of them again'
 
+type Welcome = Extract<ToConductor, { type: 'welcome' }>
+const STOPPED: LinkOutcome = { kind: 'drained', why: 'stopped', uptimeMs: 0 }
+
 export class Link {
   readonly #options: LinkOptions
   #session: number | undefined
-  #send: ((message: FromConductor) => void) | undefined
+  /** It has the session. */
+  #current: Connection | undefined
+  /** On its way to one, alone or beside the present one. */
+  #next: Connection | undefined
+  #isDialling = false
+  /** How the connection ended in whose place the next one is dialled. */
+  #lost: LinkOutcome | undefined
+  #over: (outcome: LinkOutcome) => void = () => {}
   #stop = new AbortController()
-  /** Of a connection with a session: resolves at its end. */
-  #bye: (() => Promise<void>) | undefined
+  #leaving = false
   connected = false
   /** Since when there has been no session, or no process; ms since 1970. */
   downSince: number
@@ -90,7 +83,9 @@ export class Link {
   }
 
   /** Sends a frame, or drops it when there is no session. */
-  readonly send = (message: FromConductor): void => this.#send?.(message)
+  readonly send = (message: FromConductor): void => {
+    if (!this.#leaving) this.#current?.send(message)
+  }
 
   /** Connects again and again until `stop()` or a fatal outcome, which it returns. */
   async run(): Promise<LinkOutcome> {
@@ -98,6 +93,7 @@ export class Link {
     let backoffMs = MIN_BACKOFF_MS
     let conflicts = 0
     for (;;) {
+      this.#lost = undefined
       const outcome = await this.runConnection()
       if (outcome.kind === 'fatal' || outcome.kind === 'drained') return outcome
       conflicts = outcome.conflict && outcome.uptimeMs < MAX_BACKOFF_MS ? conflicts + 1 : 0
@@ -111,7 +107,7 @@ export class Link {
         () => false,
         () => true,
       )
-      if (stopped) return { kind: 'drained', why: 'stopped', uptimeMs: 0 }
+      if (stopped) return STOPPED
     }
   }
 
@@ -120,7 +116,9 @@ export class Link {
    * once. A hub that does not answer waits for the lease.
    */
   async leave(): Promise<void> {
-    const said = this.#bye?.()
+    this.#next?.close(1001, 'the conductor is stopping', 'drained')
+    const said = this.#current?.bye()
+    this.#leaving = true // it was the last word
     if (said !== undefined)
       await Promise.race([said, sleep(this.#options.env, BYE_TIMEOUT_MS, this.#stop.signal).catch(() => {})])
     this.stop()
@@ -130,150 +128,136 @@ export class Link {
     this.#stop.abort(new Error('stopped'))
   }
 
-  /** One connection from dial to close. */
+  /** From a dial until no connection is left: one, or several of which each took the place of the one before. Never throws. */
   async runConnection(): Promise<LinkOutcome> {
-    const { env, url, identity, dialer, grants, handler, log } = this.#options
-    if (this.#stop.signal.aborted) return { kind: 'drained', why: 'stopped', uptimeMs: 0 }
+    if (this.#stop.signal.aborted) return STOPPED
+    const line = Promise.withResolvers<LinkOutcome>()
+    this.#over = line.resolve
+    const stop = () => {
+      for (const one of [this.#next, this.#current]) one?.close(1001, 'the conductor is stopping', 'drained')
+    }
+    this.#stop.signal.addEventListener('abort', stop, { once: true })
+    await this.#dial()
+    return await line.promise.finally(() => this.#stop.signal.removeEventListener('abort', stop))
+  }
+
+  async #dial(): Promise<void> {
+    const { env, url, identity, dialer, grants, handler } = this.#options
     const connectUrl = `${url.replace(/^http/, 'ws').replace(/\/$/, '')}${CONNECT_PATH}`
-    const at = env.now()
+    const { changes } = grants
+    const areUnchanged = () => grants.changes === changes
     let headers: Record<string, string>
     let digest: string | null
+    this.#isDialling = true
     try {
-      headers = await signUpgrade(identity.privateKey, connectUrl, { ...identity, at })
+      headers = await signUpgrade(identity.privateKey, connectUrl, { ...identity, at: env.now() })
       digest = await grants.digest()
     } catch (error) {
-      return { kind: 'fatal', why: `the identity key cannot sign: ${String(error)}`, uptimeMs: 0 }
+      return this.#over({ kind: 'fatal', why: `the identity key cannot sign: ${String(error)}`, uptimeMs: 0 })
+    } finally {
+      this.#isDialling = false
     }
-    if (this.#stop.signal.aborted) return { kind: 'drained', why: 'stopped', uptimeMs: 0 }
-    return await new Promise((resolve) => {
-      const timers = new Set<() => void>()
-      const after = (ms: number, run: () => void) => {
-        const stop = env.setTimer(ms, () => {
-          timers.delete(stop)
-          run()
-        })
-        timers.add(stop)
-        return stop
-      }
-      let openedAt: number | undefined
-      let helloSent: Moment | undefined
-      let welcomed = false
-      let ended = false
-      let lastRid = 0
-      let leaving = false
-      const byeHeard = Promise.withResolvers<void>()
-      const renewals = new Map<number, Moment>()
-
-      const end = (how: LinkOutcome) => {
-        if (ended) return
-        const outcome: LinkOutcome = leaving ? { ...how, kind: 'drained' } : how
-        ended = true
-        for (const stop of timers) stop()
-        this.#stop.signal.removeEventListener('abort', drain)
-        grants.onLapse = () => {}
-        this.#send = undefined
-        this.#bye = undefined
-        byeHeard.resolve()
-        if (this.connected) this.downSince = env.now()
-        this.connected = false
-        resolve(outcome)
-      }
-      const uptimeMs = () => (openedAt === undefined ? 0 : env.mono() - openedAt)
-      const close = (code: number, why: string, kind?: LinkOutcome['kind']) => {
-        end({ kind: kind ?? (welcomed ? 'served' : 'retryable'), why, uptimeMs: uptimeMs(), ...retryAfter(code) })
-        socket.close(code, why)
-      }
-      const drain = () => close(1001, 'the conductor is stopping', 'drained')
-
-      const renew = (leaseMs: number) => {
-        const rid = ++lastRid
-        renewals.set(rid, moment(env))
-        this.send({ type: 'renew', rid })
-        // Silence for half a lease is a dead path: the other half is left to build a new one.
-        after(leaseMs / 2, () => renewals.has(rid) && close(1001, 'the hub is silent'))
-        after(leaseMs / 4, () => renew(leaseMs))
-      }
-      const send = (message: FromConductor) => socket.send(encode(message))
-      const onMessage = (message: ToConductor) => {
-        if (message.type === 'welcome') {
-          if (welcomed || helloSent === undefined) return close(CLOSE.malformed, 'welcome came twice')
-          const lapsed = grants.leaseLeft() === 0
-          if (lapsed) {
-            grants.lapse()
-            // The hub believes that we have what we have just lost, and would not grant it again.
-            if (message.grantsKept) return close(1001, 'the lease lapsed before the welcome')
-          } else if (message.session !== this.#session) {
-            if (message.grantsKept && digest !== null) grants.carryOver(message.session)
-            else grants.forgetSession()
-          }
-          this.#session = message.session
-          // Not before: what is said between hello and welcome is said under an epoch that the hub has just ended.
-          this.#send = send
-          this.#bye = () => {
-            leaving = true
-            send({ type: 'bye' })
-            this.#send = undefined // it was the last word
-            return byeHeard.promise
-          }
-          grants.startLease({ from: helloSent, ms: message.leaseMs })
-          welcomed = true
-          this.connected = true
-          this.leaseMs = message.leaseMs
-          log.info('link up', { session: message.session, leaseMs: message.leaseMs })
-          grants.onLapse = () => close(1001, 'the lease lapsed')
-          renew(message.leaseMs)
-          handler.welcomed()
-        } else if (!welcomed) close(CLOSE.malformed, `${message.type} before welcome`)
-        else if (message.type === 'lease') {
-          const sent = renewals.get(message.rid)
-          if (sent === undefined) return
-          for (const rid of renewals.keys()) if (rid <= message.rid) renewals.delete(rid)
-          if (!grants.renewLease({ from: sent, ms: message.ms }))
-            return close(1001, 'the lease lapsed before its renewal')
-          handler.tenures(message.tenures, sent)
-        } else if (message.type === 'grants') {
-          if (message.session !== this.#session) return
-          for (const node of message.drop) {
-            const hold = grants.drop(node)
-            if (hold !== undefined) handler.dropped(node, hold.grant.epoch)
-          }
-          for (const grant of message.add) grants.add(grant)
-          handler.message(message)
-        } else handler.message(message)
-      }
-
-      const socket = dialer.dial(connectUrl, headers, {
-        opened: () => {
-          if (ended) return
-          openedAt = env.mono()
-          helloSent = moment(env)
-          send({ type: 'hello', incarnation: identity.incarnation, grantsDigest: digest, ...handler.hello() })
-        },
-        message: (frame) => {
-          if (ended) return
-          const decoded = decodeToConductor(frame)
-          if (decoded.kind === 'malformed') close(CLOSE.malformed, decoded.why.slice(0, 100))
-          else if (decoded.kind === 'message') onMessage(decoded.message)
-        },
-        closed: (code, reason) => {
-          const fatal = FATAL[code]
-          if (fatal !== undefined)
-            return end({ kind: 'fatal', why: `${fatal} (${code} ${reason})`, uptimeMs: uptimeMs() })
-          const kind = welcomed ? 'served' : 'retryable'
-          const conflict = code === CLOSE.conflict
-          end({ kind, why: `${code} ${reason}`, uptimeMs: uptimeMs(), conflict, ...retryAfter(code, reason) })
-        },
-      })
-      this.#stop.signal.addEventListener('abort', drain, { once: true })
-      after(WELCOME_TIMEOUT_MS, () => welcomed || close(1001, 'no welcome'))
+    if (this.#stop.signal.aborted) return this.#over(STOPPED)
+    const first = this.#current
+    const heard = first?.heard
+    const connection: Connection = new Connection({
+      env,
+      dialer,
+      url: connectUrl,
+      headers,
+      welcomeWithinMs: welcomeWithinMs(grants.leaseLeft()),
+      hello: () => {
+        // The first one works after all, and a hello here would end its session.
+        if (first !== undefined && first === this.#current && first.heard !== heard) return undefined
+        const grantsDigest = areUnchanged() ? digest : null
+        return { type: 'hello', incarnation: identity.incarnation, grantsDigest, ...handler.hello() }
+      },
+      welcomed: (message, helloSent) => {
+        const why = this.#settleGrants(message, areUnchanged())
+        if (why !== undefined) connection.close(1001, why)
+        else this.#take(connection, message, helloSent)
+      },
+      message: (message) => connection === this.#current && this.#onMessage(connection, message),
+      silent: () => {
+        if (this.#next === undefined && !this.#isDialling) void this.#dial()
+      },
+      ended: (outcome) => this.#onEnded(connection, outcome),
     })
+    this.#next = connection
+  }
+
+  /** What was held before a welcome goes on under the new session, or is lost. Answers why the connection is of no use. */
+  #settleGrants({ session, grantsKept }: Welcome, areUnchanged: boolean): string | undefined {
+    const { grants } = this.#options
+    if (grants.leaseLeft() === 0) {
+      grants.lapse()
+      // The hub believes that we have what we have just lost, and would not grant it again.
+      return grantsKept ? 'the lease lapsed before the welcome' : undefined
+    }
+    if (session === this.#session) return undefined
+    if (!grantsKept) grants.forgetSession()
+    else if (!areUnchanged) return 'what is held changed before the welcome'
+    else grants.carryOver(session)
+    return undefined
+  }
+
+  /** The connection has the session now: of any other nothing counts from here on. */
+  #take(connection: Connection, message: Welcome, helloSent: Moment): void {
+    const { grants, handler, log } = this.#options
+    this.#current?.retire()
+    this.#current = connection
+    this.#next = undefined
+    this.#lost = undefined
+    this.#session = message.session
+    grants.startLease({ from: helloSent, ms: message.leaseMs })
+    this.connected = true
+    this.leaseMs = message.leaseMs
+    log.info('link up', { session: message.session, leaseMs: message.leaseMs })
+    grants.onLapse = () => connection.close(1001, 'the lease lapsed')
+    connection.renew(message.leaseMs)
+    handler.welcomed()
+  }
+
+  #onMessage(connection: Connection, message: ToConductor): void {
+    const { grants, handler } = this.#options
+    if (message.type === 'lease') {
+      const sent = connection.sentAt(message.rid)
+      if (sent === undefined) return
+      if (!grants.renewLease({ from: sent, ms: message.ms }))
+        return connection.close(1001, 'the lease lapsed before its renewal')
+      return handler.tenures(message.tenures, sent)
+    }
+    if (message.type === 'grants') {
+      if (message.session !== this.#session) return
+      for (const node of message.drop) {
+        const hold = grants.drop(node)
+        if (hold !== undefined) handler.dropped(node, hold.grant.epoch)
+      }
+      for (const grant of message.add) grants.add(grant)
+    }
+    handler.message(message)
+  }
+
+  #onEnded(connection: Connection, outcome: LinkOutcome): void {
+    const { env, grants, log } = this.#options
+    if (connection === this.#next) {
+      this.#next = undefined
+      if (this.#current !== undefined)
+        return log.info('the connection beside the first is given up', { why: outcome.why })
+      return this.#over(outcome.kind === 'retryable' ? (this.#lost ?? outcome) : outcome)
+    }
+    if (connection !== this.#current) return
+    this.#current = undefined
+    grants.onLapse = () => {}
+    this.downSince = env.now()
+    this.connected = false
+    // Another is on its way already.
+    if (outcome.kind === 'served' && (this.#next !== undefined || this.#isDialling)) this.#lost = outcome
+    else this.#over(outcome)
   }
 }
 
-/** A malformed frame means that one side has a bug: trying again soon would only repeat it. 4429 may say how long ("retryAfter=30"). */
-function retryAfter(code: number, reason = ''): { retryAfterMs?: number } {
-  if (code === CLOSE.malformed) return { retryAfterMs: MAX_BACKOFF_MS }
-  if (code !== CLOSE.slowDown) return {}
-  const seconds = /(\d{1,5})/.exec(reason)?.[1]
-  return { retryAfterMs: seconds === undefined ? MAX_BACKOFF_MS : Number(seconds) * 1000 }
+function welcomeWithinMs(leaseLeftMs: number): number {
+  if (leaseLeftMs === 0) return WELCOME_TIMEOUT_MS
+  return Math.min(WELCOME_TIMEOUT_MS, Math.max(MIN_WELCOME_TIMEOUT_MS, leaseLeftMs / 2))
 }

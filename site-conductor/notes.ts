@@ -1,6 +1,7 @@
 // Lines for nodes' timelines on their way to the hub: batched, bounded, and dropped (oldest first, counted) when there are too many.
 import type { Env } from '../shared/env.ts'
 import type { FromConductor, Note } from '../shared/protocol.ts'
+import { pages } from './pages.ts'
 
 const BATCH_MS = 200
 const NOTES_PER_FRAME = 100
@@ -41,9 +42,9 @@ export class Notes {
     this.#timer?.()
     this.#timer = undefined
     if (!this.#isConnected()) return
-    while (this.#waiting.length > 0 || this.#dropped > 0) {
-      this.#send({ type: 'notes', notes: this.#waiting.splice(0, NOTES_PER_FRAME), dropped: this.#dropped })
-      this.#dropped = 0
-    }
+    const dropped = this.#dropped
+    const all = pages(this.#waiting.splice(0), NOTES_PER_FRAME)
+    if (all.length > 0) this.#dropped = 0
+    for (const [index, notes] of all.entries()) this.#send({ type: 'notes', notes, dropped: index === 0 ? dropped : 0 })
   }
 }

@@ -83,7 +83,7 @@ async function setUp(grantsOf: readonly Partial<Grant>[] = [{}]) {
   }
   const said = () => sent.flatMap((message) => (message.type === 'facts' ? Object.entries(message.nodes) : []))
   const faults = () => said().flatMap(([, { power_fault: fault }]) => (fault ? [(fault as Fault).code] : []))
-  return { env, grants, machine, sent, busy, poll, pass, said, faults }
+  return { env, grants, machine, sent, busy, poll, pass, said, faults, facts }
 }
 
 const away = (text: string) => new FaultError('bmc.unreachable', text)
@@ -160,4 +160,52 @@ test('after a task the power is said anew, for the cloud to compare', async () =
   poll.taskEnded('node-0')
   await pass(2 * INTERVAL_MS)
   expect(said()).toHaveLength(2)
+})
+
+test('a BMC that still does not answer after a reconnect is told of again: the hub may not have heard', async () => {
+  const { machine, pass, faults, facts } = await setUp()
+  machine.failure = away('away')
+  await pass(5 * INTERVAL_MS)
+  expect(faults()).toHaveLength(1)
+  facts.reconnected()
+  await pass(3 * INTERVAL_MS)
+  expect(faults()).toHaveLength(2)
+})
+
+test('failures that were counted before a node was lost do not count when it is back', async () => {
+  const { machine, pass, faults, grants } = await setUp()
+  machine.failure = away('away')
+  await pass(3 * INTERVAL_MS)
+  grants.drop('node-0')
+  grants.add(fakeGrant('node-0', { driver: 'test', epoch: 2 }))
+  await pass(3 * INTERVAL_MS)
+  expect(faults()).toEqual([])
+  await pass(INTERVAL_MS)
+  expect(faults()).toHaveLength(1)
+})
+
+test('a BMC that fails again after it had answered is told of again', async () => {
+  const { machine, pass, faults } = await setUp()
+  for (let i = 1; i <= 2; i++) {
+    machine.failure = away('away')
+    await pass(5 * INTERVAL_MS)
+    machine.failure = undefined
+    await pass(INTERVAL_MS)
+    expect(faults()).toHaveLength(i)
+  }
+})
+
+test('a BMC that does not answer when a person has ended the maintenance is news at the fourth time again', async () => {
+  const { machine, pass, faults, grants } = await setUp()
+  const grant = (more: Partial<Grant>) => grants.add(fakeGrant('node-0', { driver: 'test', ...more }))
+  machine.failure = away('away')
+  await pass(4 * INTERVAL_MS)
+  expect(faults()).toHaveLength(1)
+  grant({ powerFault: true, specVersion: 2 })
+  await pass(2 * RECOVERY_MS)
+  grant({ specVersion: 3 })
+  await pass(3 * INTERVAL_MS)
+  expect(faults()).toHaveLength(1)
+  await pass(INTERVAL_MS)
+  expect(faults()).toHaveLength(2)
 })

@@ -1,9 +1,10 @@
 // What is looked at again and again: the power state of each granted node. 1. Reads only. 2. Nodes are spread over the interval by
 // their id, so that a site's BMCs are not asked in one burst, before and after a restart alike. 3. Only changes go up (facts.ts).
-// 4. A BMC that does not answer is news after more than MAX_RETRIES reads in a row, and then once; what follows from it the cloud decides.
+// 4. A BMC that does not answer is news after more than MAX_RETRIES reads in a row, and then said until it has been heard; what follows from it
+// the cloud decides. 5. What was counted ends with the hold: another may have had the node since.
 import type { Env } from '../shared/env.ts'
 import { crc32 } from '../shared/ids.ts'
-import { toFault } from '../shared/faults.ts'
+import { type Fault, toFault } from '../shared/faults.ts'
 import type { Calls } from './calls.ts'
 import type { Facts } from './facts.ts'
 import type { Grants, Hold } from './grants.ts'
@@ -28,13 +29,22 @@ export interface PowerPollOptions {
   readonly isBusy: (node: string) => boolean
 }
 
+/** Of a BMC that does not answer. */
+interface Silence {
+  /** Reads that failed in a row. */
+  failures: number
+  /** What is said of it: the text of the next failure may differ, and says nothing new. */
+  fault?: Fault
+  /** The cloud has given the node up for it. */
+  isGivenUp: boolean
+}
+
 export class PowerPoll {
   readonly #options: PowerPollOptions
   readonly #reading = new Set<string>()
-  /** Reads of a node that failed in a row. */
-  readonly #failures = new Map<string, number>()
+  readonly #silences = new WeakMap<Hold, Silence>()
   /** When a node that was given up was read last, on the monotonic clock. */
-  readonly #tried = new Map<string, number>()
+  readonly #tried = new WeakMap<Hold, number>()
   /** Slot of a node: computed once for as long as it is held. */
   readonly #slots = new WeakMap<Hold, number>()
   #slot = 0
@@ -51,7 +61,8 @@ export class PowerPoll {
 
   /** A task of the node has ended: whatever was counted before it says nothing any more, and the next reading is news. */
   taskEnded(node: string): void {
-    this.#forget(node)
+    const hold = this.#options.grants.get(node)
+    if (hold !== undefined) this.#forget(hold)
     this.#options.facts.forget(node)
   }
 
@@ -76,9 +87,9 @@ export class PowerPoll {
   }
 
   /** A node that was given up is due less often than others. */
-  #isDue({ grant }: Hold): boolean {
-    const tried = this.#tried.get(grant.node)
-    return !grant.powerFault || tried === undefined || this.#options.env.mono() - tried >= RECOVERY_MS
+  #isDue(hold: Hold): boolean {
+    const tried = this.#tried.get(hold)
+    return !hold.grant.powerFault || tried === undefined || this.#options.env.mono() - tried >= RECOVERY_MS
   }
 
   async #read(hold: Hold): Promise<void> {
@@ -86,7 +97,9 @@ export class PowerPoll {
     const { node } = hold.grant
     if (isBusy(node) || this.#reading.has(node)) return
     this.#reading.add(node)
-    if (hold.grant.powerFault) this.#tried.set(node, env.mono())
+    if (hold.grant.powerFault) this.#tried.set(hold, env.mono())
+    // Somebody has ended its maintenance: it is as good as any other again.
+    else if (this.#silences.get(hold)?.isGivenUp) this.taskEnded(node)
     const isStillOurs = () => grants.get(node) === hold && !isBusy(node)
     try {
       const limit = { ms: READ_TIMEOUT_MS, what: 'power.get_power_state' }
@@ -94,31 +107,33 @@ export class PowerPoll {
         calls.invoke(hold, 'power', 'get_power_state', {}, signal),
       )
       if (!isStillOurs()) return
-      this.#failures.delete(node)
+      this.#silences.delete(hold)
       // That the BMC answers is what the cloud waits for, whatever was said before.
       if (hold.grant.powerFault) facts.forget(node)
-      else this.#tried.delete(node)
+      else this.#tried.delete(hold)
       facts.set(node, hold.grant.epoch, 'power_state', state)
       facts.set(node, hold.grant.epoch, 'power_fault', null)
     } catch (error) {
-      if (!isStillOurs()) return this.#forget(node)
-      const failures = (this.#failures.get(node) ?? 0) + 1
-      this.#failures.set(node, failures)
+      if (!isStillOurs()) return this.#forget(hold)
+      const silence = this.#silences.get(hold) ?? { failures: 0, isGivenUp: false }
+      this.#silences.set(hold, silence)
+      silence.failures++
+      silence.isGivenUp = hold.grant.powerFault === true
+      const { failures } = silence
       log.debug('power read failed', { node, failures, error })
-      // Once: the text of the next failure may differ, and says nothing new.
       if (failures === MAX_RETRIES + 1) {
-        const fault = toFault(error)
-        log.warn('a BMC does not answer', { node, failures, code: fault.code, error })
-        facts.set(node, hold.grant.epoch, 'power_fault', fault)
+        silence.fault = toFault(error)
+        log.warn('a BMC does not answer', { node, failures, code: silence.fault.code, error })
       }
+      if (silence.fault !== undefined) facts.set(node, hold.grant.epoch, 'power_fault', silence.fault)
     } finally {
       this.#reading.delete(node)
     }
   }
 
-  #forget(node: string): void {
-    this.#failures.delete(node)
-    this.#tried.delete(node)
+  #forget(hold: Hold): void {
+    this.#silences.delete(hold)
+    this.#tried.delete(hold)
   }
 }
 

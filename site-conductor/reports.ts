@@ -3,6 +3,7 @@
 import { type Outcome, type FromConductor, type StepEvent } from '../shared/protocol.ts'
 import type { Grants, Hold } from './grants.ts'
 import type { Journal, Task } from './journal.ts'
+import { pages } from './pages.ts'
 
 const EVENTS_PER_FRAME = 20
 
@@ -77,14 +78,8 @@ export class Reports {
     const hold = this.#holds.get(id)
     if (entry === undefined || hold === undefined || this.#grants.get(entry.task.node) !== hold) return
     const { epoch } = hold.grant
-    for (let i = 0; i < entry.events.length; i += EVENTS_PER_FRAME) {
-      this.#send({
-        type: 'event',
-        id,
-        epoch,
-        events: entry.events.slice(i, i + EVENTS_PER_FRAME).map(({ event }) => event),
-      })
-    }
+    const unheard = entry.events.map(({ event }) => event)
+    for (const events of pages(unheard, EVENTS_PER_FRAME)) this.#send({ type: 'event', id, epoch, events })
     if (entry.result !== undefined) this.#send({ type: 'result', id, epoch, outcome: entry.result.outcome })
   }
 }

@@ -4,7 +4,7 @@
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
 import { isPastNoReturn } from '../shared/no-return.ts'
-import type { Outcome, Step, StepEvent } from '../shared/protocol.ts'
+import { bytesInFrame, type Outcome, type Step, type StepEvent } from '../shared/protocol.ts'
 import type { Acts } from './acts.ts'
 import type { Authority } from './authority.ts'
 import {
@@ -20,6 +20,7 @@ import type { Log } from './log.ts'
 import type { Questions } from './questions.ts'
 import type { Reports } from './reports.ts'
 import type { Site } from './site.ts'
+import { PAGE_BYTES } from './pages.ts'
 import { reservedSteps } from './reserved-steps.ts'
 import { stepContext } from './step-context.ts'
 import { bounded } from './timing.ts'
@@ -114,6 +115,7 @@ export class Run {
       for (; this.#index < task.steps.length; this.#index++) {
         await this.#takeStep(task.steps[this.#index]!)
       }
+      if (this.#value !== undefined) mustFit(this.#value, `what the task has done is done, but its answer`)
       await this.#finish(this.#value === undefined ? { ok: true } : { ok: true, value: this.#value })
     } catch (error) {
       if (authority.signal.aborted || isLost(error))
@@ -232,7 +234,9 @@ export class Run {
   async #report(kind: StepEvent['kind'], { context, facts }: StepResult = {}): Promise<void> {
     const { env, reports, told, broken } = this.#options
     const more = { ...(context && { context }), ...(facts && { facts }) }
-    const event: StepEvent = { n: ++this.#n, at: env.now(), step: this.#index, kind, ...more }
+    const event: StepEvent = { n: this.#n + 1, at: env.now(), step: this.#index, kind, ...more }
+    mustFit(event, `what step ${nameOf(this.task.steps[this.#index])} has to report`)
+    this.#n = event.n
     this.#context = merged(this.#context, context)
     if (facts !== undefined) told(this.task.node, this.authority.epoch, facts)
     await reports.event(this.task.id, this.authority.hold, event).catch((error: unknown) => {
@@ -247,6 +251,16 @@ export class Run {
     else this.#log.warn('task failed', { step: nameOf(this.task.steps[this.#index]), code: outcome.fault.code, error })
     await reports.result(this.task.id, this.authority.hold, outcome).catch(broken)
   }
+}
+
+/** Whatever is told must fit into a frame. */
+function mustFit(value: unknown, what: string): void {
+  const bytes = bytesInFrame(value)
+  if (bytes > PAGE_BYTES)
+    throw new FaultError(
+      'request.too_large',
+      `${what} has ${bytes} bytes, more than the ${PAGE_BYTES} that can be told`,
+    )
 }
 
 /** Does this error mean that the node is not ours (any more)? */

@@ -192,7 +192,12 @@ export class Tasks {
   }
 
   #repeat(id: string): void {
-    this.#reports.repeat(id)
+    try {
+      this.#reports.repeat(id)
+    } catch (error) {
+      // Of an earlier version, which did not look how large it was.
+      this.#options.log.error('what a task has to report does not fit into a frame', { task: id, error })
+    }
     this.#questions.repeat(id)
   }
 

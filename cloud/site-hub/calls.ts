@@ -2,6 +2,7 @@
 import { fault, FaultError, type Fault } from '../../shared/faults.ts'
 import type { Env } from '../../shared/env.ts'
 import type { Peer } from '../ports.ts'
+import { encode, type ToConductor } from '../../shared/protocol.ts'
 import type { HubCommand } from './commands.ts'
 import { notDriven } from './outage.ts'
 import { epochOf } from './state.ts'
@@ -37,6 +38,17 @@ export class Calls {
       throw new FaultError('unavailable', 'too many calls are under way at this site')
     const rid = ++this.#last
     const { interface: iface, method, args, timeoutMs } = call
+    const message: ToConductor = {
+      type: 'call',
+      rid,
+      node: node.uuid,
+      epoch: epochOf(turn.state, index),
+      interface: iface,
+      method,
+      args,
+      timeoutMs,
+    }
+    encode(message) // throws when it is too large to be sent
     const result = new Promise<unknown>((resolve, reject) => {
       const cancel = this.#env.setTimer(timeoutMs + 1000, () =>
         this.#settle(rid, undefined, fault('timeout', `${iface}.${method} was not answered in ${timeoutMs} ms`)),
@@ -51,16 +63,7 @@ export class Calls {
       })
     })
     result.catch(() => undefined) // its reader comes later; a rejection before that is not unhandled
-    turn.send(peer, {
-      type: 'call',
-      rid,
-      node: node.uuid,
-      epoch: epochOf(turn.state, index),
-      interface: iface,
-      method,
-      args,
-      timeoutMs,
-    })
+    turn.send(peer, message)
     return { result }
   }
 

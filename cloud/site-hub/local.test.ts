@@ -70,3 +70,24 @@ test('one on a node that was deleted meanwhile is in the audit log', async () =>
   expect(await count('audit')).toBe(1)
   expect(peer.last('settled')).toEqual({ type: 'settled', id: 'local-1' })
 })
+
+test('one that could not be looked up is not settled: its conductor tells it again', async () => {
+  let fails = true
+  const { sql } = bench
+  bench.hub = bench.anotherHub({
+    all: async (text, args) => {
+      if (fails && text.includes('node.local_action')) throw new Error('the database is busy')
+      return await sql.all(text, args)
+    },
+    batch: (statements) => sql.batch(statements),
+  })
+  peer = await bench.connect('a')
+  await told({ outcome: { ok: true, value: 'power off' } })
+  expect(peer.of('settled')).toEqual([])
+  expect(peer.closed, 'so that it says it again').toMatchObject({ code: 1011 })
+  fails = false
+  peer = await bench.connect('a')
+  await told({ outcome: { ok: true, value: 'power off' } })
+  expect(peer.last('settled')).toEqual({ type: 'settled', id: 'local-1' })
+  expect(await count(`events WHERE type = 'node.local_action'`)).toBe(1)
+})

@@ -13,9 +13,10 @@ export async function localAction(
 ): Promise<void> {
   const conductor = sessionOf(turn.state, peer)
   if (!conductor) return
-  turn.send(peer, { type: 'settled', id: action.id })
   const known = `SELECT 1 FROM events WHERE node = ? AND type = 'node.local_action' AND body ->> '$.id' = ?`
-  if ((await turn.sql.all(known, [action.node, action.id])).length > 0) return
+  const isKnown = (await turn.sql.all(known, [action.node, action.id])).length > 0
+  turn.send(peer, { type: 'settled', id: action.id })
+  if (isKnown) return
   const { hostname } = conductor.row
   const { action: what, target, at, by, outcome } = action
   const body = { ...action, at: isoTime(at), hostname, conductor: conductor.row.id }

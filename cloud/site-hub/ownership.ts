@@ -1,7 +1,7 @@
 // Which conductor drives which node: carries the ring's moves out, and tells conductors what they are granted (ownership.md rules 3, 4).
 // 1. A node leaves a live owner only by that owner's release. 2. Its new owner gets it with a higher number than anyone had before.
 // 3. A task's tenure keeps its node where it is. 4. A node that is on its way (target) has no new task sent to its old owner.
-import { MAX_FRAME_BYTES, type FromConductor, type Grant } from '../../shared/protocol.ts'
+import { bytesInFrame, MAX_FRAME_BYTES, type FromConductor, type Grant } from '../../shared/protocol.ts'
 import { obstacle, placeOne, plan, type Member } from '../../shared/ring.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
@@ -177,7 +177,7 @@ async function grant(turn: Turn, conductor: ConductorState, uuids: readonly stri
   let page: Grant[] = []
   let bytes = 0
   for (const spec of specs) {
-    const size = JSON.stringify(spec).length
+    const size = bytesInFrame(spec)
     if (bytes + size > MAX_FRAME_BYTES / 2 && page.length > 0) {
       turn.send(conductor.peer, grantsMessage(turn, conductor, page, [], false))
       page = []

@@ -3,6 +3,7 @@
 // 2. Everything repeats safely: an event counts once by its number, a settled task answers `settled` or `done` again.
 import type { Fault } from '../../shared/faults.ts'
 import {
+  bytesInFrame,
   MAX_FRAME_BYTES,
   type FromConductor,
   type Step,
@@ -55,7 +56,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
     deadline: task.deadline_ms,
     ...(node.bmc_session !== null && { bmcSession: node.bmc_session }),
   }
-  if (JSON.stringify(message).length > MAX_FRAME_BYTES) {
+  if (bytesInFrame(message) > MAX_FRAME_BYTES) {
     const tooLarge: Fault = {
       code: 'request.too_large',
       message: `the task's context does not fit into a frame of ${MAX_FRAME_BYTES} bytes`,

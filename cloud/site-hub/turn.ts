@@ -200,8 +200,9 @@ export class Turn {
     return [...this.#nodeChanges.keys()]
   }
 
-  /** Runs `effect` once the batch is durable. */
+  /** Runs `effect` once the batch is durable. A draft like any other: of an input that fails afterwards nothing is said either. */
   after(effect: () => void): void {
+    this.drafts++
     this.#effects.push(effect)
   }
 

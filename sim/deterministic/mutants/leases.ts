@@ -9,7 +9,8 @@ export const leases: readonly Mutant[] = [
     breaks: 'the conductor counts a renewed lease from the moment at which the answer came',
     file: 'site-conductor/link.ts',
     find: 'grants.renewLease({ from: sent, ms: message.ms })',
-    replace: 'grants.renewLease({ from: moment(env), ms: message.ms })',
+    replace:
+      'grants.renewLease({ from: { mono: this.#options.env.mono(), wall: this.#options.env.now() }, ms: message.ms })',
   },
   {
     id: 'lease-from-welcome',
@@ -18,15 +19,16 @@ export const leases: readonly Mutant[] = [
     breaks: 'the conductor counts its first lease from the welcome, not from its hello',
     file: 'site-conductor/link.ts',
     find: 'grants.startLease({ from: helloSent, ms: message.leaseMs })',
-    replace: 'grants.startLease({ from: moment(env), ms: message.leaseMs })',
+    replace:
+      'grants.startLease({ from: { mono: this.#options.env.mono(), wall: this.#options.env.now() }, ms: message.leaseMs })',
   },
   {
     id: 'lease-any-rid',
     rule: '1',
     breaks: 'an answer to an old renewal counts from the sending of the newest one',
-    file: 'site-conductor/link.ts',
-    find: 'const sent = renewals.get(message.rid)',
-    replace: 'const sent = [...renewals.values()].at(-1)',
+    file: 'site-conductor/connection.ts',
+    find: 'const sent = this.#renewals.get(rid)',
+    replace: 'const sent = [...this.#renewals.values()].at(-1)',
   },
   {
     id: 'horizon-not-trusted',
@@ -69,8 +71,8 @@ export const leases: readonly Mutant[] = [
     rule: '2',
     breaks: 'a lease that lapsed before the welcome is taken up again by it',
     file: 'site-conductor/link.ts',
-    find: "if (message.grantsKept) return close(1001, 'the lease lapsed before the welcome')",
-    replace: '',
+    find: "return grantsKept ? 'the lease lapsed before the welcome' : undefined",
+    replace: 'return undefined',
   },
   {
     id: 'reconnect-keeps-session',
