@@ -1,5 +1,5 @@
 // People (or their tools) who want machines: each node has one, who looks at its state and asks for the next thing, not always wisely.
-import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
+import type { Sql } from '../../cloud/ports.ts'
 import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
 import { BMC_PASSWORD, type Machine } from './machine.ts'
 import type { Random } from './random.ts'
@@ -9,11 +9,11 @@ type Wish = Omit<HubCommand, 'actor' | 'requestId'> & { kind: HubCommand['kind']
 
 export class Operators {
   readonly #stage: Stage
-  readonly #data: FileDatabase
+  readonly #data: Sql
   #over = false
   #request = 0
 
-  constructor(stage: Stage, data: FileDatabase) {
+  constructor(stage: Stage, data: Sql) {
     this.#stage = stage
     this.#data = data
   }
