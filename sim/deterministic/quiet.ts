@@ -46,26 +46,28 @@ const AT_ONCE: Readonly<Record<string, (...args: Args) => ArrayBufferLike | unde
       : undefined,
 }
 
-/** Where an argument says whether a key may be exported: here all may, for only then node:crypto takes them. */
-const EXTRACTABLE: Readonly<Record<string, number>> = { importKey: 3, generateKey: 1 }
+/** The argument that says whether a key may be exported: here all may, for only then does node:crypto take them. */
+const EXTRACTABLE = { importKey: 3, generateKey: 1 }
 
 const METHODS = [
-  'decrypt', 'deriveBits', 'deriveKey', 'digest', 'encrypt', 'exportKey', 'generateKey', 'importKey', 'sign', 'unwrapKey', 'verify', 'wrapKey',
+  'decrypt', 'deriveBits', 'deriveKey', 'digest', 'encrypt', 'exportKey', 'generateKey', 'sign', 'unwrapKey', 'verify', 'wrapKey',
 ] as const // prettier-ignore
 
 for (const method of METHODS) {
   const original = subtle[method]!.bind(crypto.subtle)
-  const extractable = EXTRACTABLE[method]
   subtle[method] = (...given) => {
     const answered = AT_ONCE[method]?.(...given)
+    const args = method === 'generateKey' ? given.with(EXTRACTABLE.generateKey, true) : given
     if (answered !== undefined) return Promise.resolve(answered)
-    const args = extractable === undefined ? given : given.with(extractable, true)
     waiting++
     const answer = last.then(() => original(...args))
     last = answer.catch(() => undefined)
     return answer.finally(() => waiting--)
   }
 }
+// No import needs another thread: it is over when the promises are.
+const importKey = subtle['importKey']!.bind(crypto.subtle)
+subtle['importKey'] = (...args) => importKey(...args.with(EXTRACTABLE.importKey, true))
 
 /** Resolves when nothing is under way any more but what waits for the virtual clock. */
 export async function quiet(): Promise<void> {
