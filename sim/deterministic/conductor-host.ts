@@ -140,8 +140,8 @@ export class ConductorHost {
     const read = async () => {
       const disk = new SimDisk(world, `${id} again`)
       for (const [name, bytes] of this.disk.files) disk.files.set(name, bytes)
-      const bytes = disk.files.get('journal')
-      const twice = new Uint8Array([...(bytes ?? []), ...(bytes ?? [])])
+      const bytes = disk.files.get('journal') ?? new Uint8Array(0)
+      const twice = Buffer.concat([bytes, bytes])
       const process = new Process(id, world.clock, world.random.stream('again'))
       const once = await Journal.open(disk.mount(process))
       if (once.cutBytes === 0) disk.files.set('journal', twice)

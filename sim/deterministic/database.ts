@@ -1,6 +1,5 @@
 // The database as a hub reaches it: over a network that takes time, loses questions and loses answers. The data are a real libSQL file in
 // memory, and what a batch has committed is never lost. 1. A question that is under way when its hub dies may still be carried out.
-import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
 import type { Row, Sql, SqlValue, Statement } from '../../cloud/ports.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
@@ -13,13 +12,13 @@ export interface DatabaseFaults {
 }
 
 export class SimDatabase implements Sql {
-  readonly #data: FileDatabase
+  readonly #data: Sql
   readonly #host: Process
   readonly #world: World
   readonly #faults: DatabaseFaults
   readonly #random
 
-  constructor(data: FileDatabase, host: Process, world: World, faults: DatabaseFaults) {
+  constructor(data: Sql, host: Process, world: World, faults: DatabaseFaults) {
     this.#data = data
     this.#host = host
     this.#world = world

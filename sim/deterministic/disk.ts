@@ -58,10 +58,6 @@ export class SimDisk {
   }
 
   #put(name: string, bytes: Uint8Array): void {
-    const before = this.files.get(name) ?? new Uint8Array(0)
-    const all = new Uint8Array(before.length + bytes.length)
-    all.set(before)
-    all.set(bytes, before.length)
-    this.files.set(name, all)
+    this.files.set(name, Buffer.concat([this.files.get(name) ?? new Uint8Array(0), bytes]))
   }
 }

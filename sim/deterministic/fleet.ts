@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import type { RunResult } from './run.ts'
 
 const LOOK_MS = 2_000
+/** To compile takes a worker longer than a run. */
+const COMPILED = join(import.meta.dirname, '../../.cache/compiled')
 
 export type SeedResult = RunResult | { readonly seed: number; readonly crashed: string }
 
@@ -29,7 +31,8 @@ function runWorker(options: FleetOptions): Promise<void> {
   return new Promise((resolve) => {
     let seed = next()
     if (seed === undefined) return resolve()
-    const child = fork(join(import.meta.dirname, 'worker.ts'), { execArgv: [...execArgv] })
+    const env = { ...process.env, NODE_COMPILE_CACHE: COMPILED }
+    const child = fork(join(import.meta.dirname, 'worker.ts'), { execArgv: [...execArgv], env })
     const kill = () => void child.kill('SIGKILL')
     process.once('exit', kill)
     let isLate = false

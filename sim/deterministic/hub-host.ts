@@ -2,9 +2,8 @@
 // (hibernation, eviction). 1. The alarm survives everything, as a Durable Object's does. 2. Two objects never share a turn, but an old
 // one's last batch may still be under way when the next one starts.
 import { SiteHub } from '../../cloud/site-hub/hub.ts'
-import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
 import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
-import type { Peer, SiteRef } from '../../cloud/ports.ts'
+import type { Peer, SiteRef, Sql } from '../../cloud/ports.ts'
 import { FaultError } from '../../shared/faults.ts'
 import type { UpgradeIdentity } from '../../shared/upgrade.ts'
 import { SimDatabase, type DatabaseFaults } from './database.ts'
@@ -19,7 +18,7 @@ interface SimPeer extends Peer {
 export interface HubHostOptions {
   readonly world: World
   readonly site: SiteRef
-  readonly data: FileDatabase
+  readonly data: Sql
   readonly faults: DatabaseFaults
   /** Every frame that the hub sends, at the moment of sending. */
   onSend(conductor: string, frame: string): void

@@ -1,6 +1,6 @@
 // The invariants, looked at from outside while a run goes on: by what the BMCs did and by what hub and conductors said. What the database
 // holds when all is quiet: verdict.ts.
-import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
+import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
 import type { FromConductor, Step, ToConductor } from '../../shared/protocol.ts'
 import type { Cause } from './lan.ts'
@@ -69,7 +69,7 @@ export class Judge {
   refusals = 0
   machines: readonly Machine[] = []
   readonly #world: World
-  readonly #data: FileDatabase
+  readonly #data: Sql
   readonly #secrets: readonly string[]
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
@@ -90,7 +90,7 @@ export class Judge {
   readonly #work = new Map<Process, Map<string, number>>()
   readonly #told = new Set<string>()
 
-  constructor(world: World, data: FileDatabase, secrets: readonly string[]) {
+  constructor(world: World, data: Sql, secrets: readonly string[]) {
     this.#world = world
     this.#data = data
     this.#secrets = secrets

@@ -1,9 +1,6 @@
 // One simulated run, from its seed: production hub and conductors in a world of faults, then peace, then the verdict.
-import { FileDatabase } from '../../cloud/hosts/node/database.ts'
-import { readMigrations } from '../../cloud/hosts/node/migrations.ts'
 import { conductors as conductorTable, sites } from '../../cloud/schema/organisation.ts'
 import { insert, isoTime } from '../../cloud/schema/rows.ts'
-import { migrate } from '../../cloud/store/migrate.ts'
 import { newSiteKey } from '../../shared/sealing.ts'
 import { newIdentity } from '../../shared/upgrade.ts'
 import { START_MS } from './clock.ts'
@@ -12,6 +9,7 @@ import { HubHost } from './hub-host.ts'
 import { Judge } from './judge.ts'
 import { Lan } from './lan.ts'
 import { BMC_PASSWORD, Machine } from './machine.ts'
+import { openData, type Data } from './memory.ts'
 import { drawMix, type Mix } from './mix.ts'
 import { Operators } from './operators.ts'
 import { Storm } from './storm.ts'
@@ -42,7 +40,6 @@ export interface RunResult {
   readonly virtualS: number
 }
 
-let migrations: ReturnType<typeof readMigrations> | undefined
 let credentials: Promise<Credentials> | undefined
 
 /** Keys cost time and are in no trace: one set serves all runs of a process. */
@@ -175,9 +172,8 @@ function names(mix: Mix): string[] {
   return ['a', 'b', 'c'].slice(0, mix.conductors)
 }
 
-async function prepare(mix: Mix, keys: Credentials): Promise<FileDatabase> {
-  const data = new FileDatabase(':memory:')
-  await migrate(data, 'migrations', (migrations ??= readMigrations('organisation')))
+async function prepare(mix: Mix, keys: Credentials): Promise<Data> {
+  const data = await openData()
   const created_at = isoTime(0)
   const site = {
     id: SITE.site,

@@ -1,5 +1,5 @@
 // Lets the faults of a mix happen, each kind by its own stream of chance, until the storm is over; then everything is mended.
-import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
+import type { Sql } from '../../cloud/ports.ts'
 import { Admins } from './admins.ts'
 import type { ConductorHost } from './conductor-host.ts'
 import type { HubHost } from './hub-host.ts'
@@ -16,7 +16,7 @@ export interface Stage {
   readonly conductors: readonly ConductorHost[]
   readonly machines: readonly Machine[]
   readonly judge: Judge
-  readonly data: FileDatabase
+  readonly data: Sql
 }
 
 export class Storm {

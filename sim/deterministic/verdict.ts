@@ -1,5 +1,5 @@
 // The invariants of a run that has come to rest: what the database, the machines and the journals say at the end.
-import type { FileDatabase } from '../../cloud/hosts/node/database.ts'
+import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
 import type { Step } from '../../shared/protocol.ts'
 import { TRANSITIONS } from '../../shared/states.ts'
@@ -12,7 +12,7 @@ const EDGES = new Set(TRANSITIONS.map(([from, trigger, to]) => `${from}|${trigge
 const LOST = "('fenced', 'lease.lapsed', 'hub.superseded', 'unavailable')"
 
 export interface End {
-  readonly data: FileDatabase
+  readonly data: Sql
   readonly judge: Judge
   readonly mix: Mix
   readonly machines: readonly Machine[]

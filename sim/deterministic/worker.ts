@@ -1,6 +1,9 @@
 // A process that runs the seeds that it is sent, one after another, and tells what came of each.
 import { runSeed } from './run.ts'
 
+// Faults are many, and nobody reads where they come from: `npm run sim -- --seed` shows it.
+Error.stackTraceLimit = 0
+
 process.on('disconnect', () => process.exit(0))
 process.on('message', (seed: number) => {
   runSeed(seed).then(

@@ -1,9 +1,11 @@
 // Runs the mutants, each until a seed catches it: by an invariant, by a worker that crashes, or by a run that does not end.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { runFleet } from '../fleet.ts'
 import { drawMix } from '../mix.ts'
 import { Random } from '../random.ts'
+import { MUTANTS } from './all.ts'
 import { RULES, type Mutant } from './mutant.ts'
 
 export interface Caught {
@@ -48,7 +50,8 @@ async function scoreOne(mutant: Mutant, from: number, seeds: number): Promise<Sc
   const hook = pathToFileURL(join(import.meta.dirname, 'hook.ts'))
   hook.searchParams.set('mutant', mutant.id)
   let caught: Caught | undefined
-  const order = seedsOf(mutant, from, seeds)
+  const known = remembered()[mutant.id]
+  const order = [...(known === undefined ? [] : [known]), ...seedsOf(mutant, from, seeds)]
   let runs = 0
   await runFleet({
     jobs: 1,
@@ -66,7 +69,22 @@ async function scoreOne(mutant: Mutant, from: number, seeds: number): Promise<Sc
       }
     },
   })
+  if (caught !== undefined && caught.seed !== known) remember(mutant.id, caught.seed)
   return { mutant, caught, runs }
+}
+
+const CAUGHT_BY = join(import.meta.dirname, 'caught-by.json')
+
+/** The seed that caught each mutant last: it is tried first, so that a round of what is caught takes a run or two of each. */
+export function remembered(): Record<string, number> {
+  return existsSync(CAUGHT_BY) ? (JSON.parse(readFileSync(CAUGHT_BY, 'utf8')) as Record<string, number>) : {}
+}
+
+function remember(id: string, seed: number): void {
+  const ids = new Set(MUTANTS.map((mutant) => mutant.id))
+  const all = Object.entries({ ...remembered(), [id]: seed }).filter(([each]) => ids.has(each))
+  const sorted = all.toSorted(([a], [b]) => (a < b ? -1 : 1))
+  writeFileSync(CAUGHT_BY, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`)
 }
 
 /** Those first that are about what the mutant breaks. */
