@@ -36,8 +36,10 @@ export async function begin(
     return null
   }
   const target = node.target_raid_config as object
+  const networks = kind === 'deploy' || kind === 'rebuild' ? (node.network_data as object) : {}
   const context = {
     instance_info: withSealed('instance_info', node.instance_info, node.secrets),
+    ...(Object.keys(networks).length > 0 && { network_data: networks }),
     ...(Object.keys(target).length > 0 && { target_raid_config: target }),
   }
   if (!isListed(kind)) return openTask(turn, node, kind, composed.steps, context, caller)
