@@ -74,6 +74,21 @@ describe('a node is changed', () => {
     expect((await patch(uuid, { op: 'remove', path: '/network_data' })).body.network_data).toEqual({})
   })
 
+  it('by steps on its children, in a cleaning and a service', async () => {
+    const parent = await newNode(site, {}, "provision_state = 'manageable'")
+    const child = await newNode(site, { parent_node: parent })
+    await site.conductor.granted(child)
+    const steps = [
+      { interface: 'power', step: 'power_on', execute_on_child_nodes: true, limit_child_node_execution: [child] },
+    ]
+    const verb = (body: object) => site.api('PUT', `/v1/nodes/${parent}/states/provision`, body, { Prefer: 'wait=50' })
+    expect(await statusOf(verb({ target: 'active', deploy_steps: [{ ...steps[0], priority: 5 }] }))).toBe(400)
+    const cleaned = await verb({ target: 'clean', clean_steps: steps })
+    expect([cleaned.status, cleaned.body.provision_state]).toEqual([200, 'manageable'])
+    const { tasks } = (await site.api('GET', `/v1/tasks?node=${child}`)).body
+    expect(tasks).toMatchObject([{ kind: 'child', state: 'done' }])
+  })
+
   it('its instance is not replaced by another', async () => {
     const uuid = await newNode(site)
     expect(await statusOf(set(uuid, 'instance_uuid', crypto.randomUUID()))).toBe(200)
