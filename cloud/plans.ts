@@ -18,8 +18,9 @@ export type TaskKind =
   | 'service'
   | 'settings'
   | 'vendor'
+  | 'child'
 /** Kinds whose steps depend on nothing but the kind. */
-export type PlannedKind = Exclude<TaskKind, 'power' | 'service' | 'settings' | 'vendor'>
+export type PlannedKind = Exclude<TaskKind, 'power' | 'service' | 'settings' | 'vendor' | 'child'>
 
 export const planStep = (name: `${string}.${string}`, more: Partial<Omit<Step, 'interface' | 'step'>> = {}): Step => {
   const [iface, what] = name.split('.') as [string, string]

@@ -12,7 +12,15 @@ export interface AskedStep {
   readonly args?: Record<string, unknown>
   readonly priority?: number
   readonly order?: number
+  /** It is done on the children of the node, or on these of them (UUIDs or names), not on the node. */
+  readonly execute_on_child_nodes?: boolean
+  readonly limit_child_node_execution?: readonly string[]
+  /** Those children, found. */
+  readonly children?: readonly string[]
 }
+
+/** A step of a list, as the hub keeps it: one with `children` is done on those nodes. */
+export type ListStep = Step & { readonly children?: readonly string[] }
 
 /** A step with its place in the list and what is known of it; `offer` is undefined where no driver said that it has it. */
 export interface ChosenStep {
@@ -23,10 +31,13 @@ export interface ChosenStep {
   readonly offer?: OfferedStep
   /** The plan steps that a core step is. */
   readonly core?: readonly Step[]
+  readonly children?: readonly string[]
 }
 
 /** Usable in every list with any interface. */
 export const RESERVED: ReadonlySet<string> = new Set(['power_on', 'power_off', 'reboot', 'hold', 'wait'])
+/** Of these, what children can be told. */
+const ON_CHILDREN: ReadonlySet<string> = new Set(['power_on', 'power_off', 'reboot'])
 /** Never at a client's wish: raw bytes to a BMC can do anything. */
 const DENIED: ReadonlySet<string> = new Set(['vendor.send_raw'])
 /** Steps of one task at most: more do not fit into a message. */
@@ -107,9 +118,10 @@ export function manualSteps(offered: readonly OfferedStep[], asked: readonly Ask
 
 /** Why these steps cannot be carried out by a driver that told what it offers; undefined when they can. */
 export function impossible(
-  steps: readonly ChosenStep[],
+  all: readonly ChosenStep[],
   options: { driver: string; disableRamdisk?: boolean | undefined },
 ): string | undefined {
+  const steps = all.filter(({ children }) => children === undefined)
   const unknown = steps.filter((step) => !step.offer && !step.core && !RESERVED.has(step.step))
   if (unknown.length > 0)
     return `driver ${options.driver} does not have the steps ${unknown.map(keyOf).join(', ')} with the node's interfaces`
@@ -126,9 +138,34 @@ export function impossible(
   return undefined
 }
 
+/** Why a child cannot do the step; undefined when it can. `offered`: what its own driver has. */
+export function impossibleForChild(
+  { interface: iface, step, args = {} }: AskedStep,
+  offered: readonly OfferedStep[],
+): string | undefined {
+  const name = `${iface}.${step}`
+  if (ON_CHILDREN.has(step)) return undefined
+  if (RESERVED.has(step)) return `the step ${name} can not be done on child nodes`
+  const offer = offered.find((each) => keyOf(each) === name)
+  if (!offer) return `it does not have the step ${name}`
+  if (offer.requires_ramdisk !== false) return `the step ${name} needs an agent on it, and child nodes boot none`
+  try {
+    checkArguments(offer, args)
+  } catch (error) {
+    return (error as Error).message
+  }
+  return undefined
+}
+
+/** The steps of a child's task. */
+export function stepsOfChild({ children: _, ...step }: ListStep): Step[] {
+  if (step.step === 'reboot') return [planStep('power.power_off'), planStep('power.power_on')]
+  return [ON_CHILDREN.has(step.step) ? planStep(`power.${step.step}`) : step]
+}
+
 /** Does it need an agent on the machine? What nobody knows is taken for a step of the agent. */
-export function needsRamdisk({ offer, step, core }: ChosenStep): boolean {
-  if (core) return false // it brings its own
+export function needsRamdisk({ offer, step, core, children }: ChosenStep): boolean {
+  if (core || children) return false // it brings its own, or has no use for one of the node
   return offer ? offer.requires_ramdisk !== false : !RESERVED.has(step)
 }
 
@@ -154,8 +191,10 @@ function bounded(steps: Step[]): Step[] {
 
 /** A chosen step as a task's. One that an agent works on waits for it, so that it can be aborted meanwhile. */
 function planOf(chosen: ChosenStep, isInRamdisk: boolean): Step[] {
-  const { interface: iface, step, args, priority, offer, core } = chosen
+  const { interface: iface, step, args, priority, offer, core, children } = chosen
   const at = priority > 0 ? { priority } : {}
+  if (children)
+    return [{ ...planStep(`${iface}.${step}`, { args, timeoutMs: CHOSEN_MS, ...at }), children } as ListStep]
   if (core) return core.map((part) => ({ ...part, ...at }))
   // A machine that comes up again amid the ramdisk's work is to come up in the ramdisk.
   if (step === 'reboot' || step === 'power_on') {
@@ -171,8 +210,9 @@ function planOf(chosen: ChosenStep, isInRamdisk: boolean): Step[] {
 
 function chosenOf(step: AskedStep, offered: readonly OfferedStep[]): ChosenStep {
   const offer = offered.find((each) => keyOf(each) === keyOf(step))
-  const { interface: iface, step: name, args = {} } = step
-  const chosen = { interface: iface, step: name, args, priority: step.priority ?? offer?.priority ?? 0 }
+  const { interface: iface, step: name, args = {}, children } = step
+  const priority = step.priority ?? offer?.priority ?? 0
+  const chosen = { interface: iface, step: name, args, priority, ...(children && { children }) }
   return offer ? { ...chosen, offer } : chosen
 }
 

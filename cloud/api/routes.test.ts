@@ -110,7 +110,7 @@ async function isServed(method: string, path: string, version: number): Promise<
   return (
     ![405, 406].includes(status) &&
     body?.detail !== 'There is nothing at this path.' &&
-    !/^This needs API/.test(body?.detail)
+    !String(body?.detail).startsWith('This needs API')
   )
 }
 

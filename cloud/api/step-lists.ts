@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { FaultError } from '../../shared/faults.ts'
 import { deployTemplates, runbooks } from '../schema/organisation-resources.ts'
-import { fieldsOf, sortOf } from '../store/json-sql.ts'
+import { fieldsOf, sortOf, type Field } from '../store/json-sql.ts'
 import { check } from './body.ts'
 import { equals, invalid } from './query.ts'
 import { findRow, routesOf, type Attributes, type Body, type Resource } from './resource.ts'
@@ -10,6 +10,25 @@ import { Dict, Name, stepsOf, text, Trait, Uuid } from './shapes.ts'
 import { traitRoutes } from './traits.ts'
 import { ofOrganisation } from './writers.ts'
 import type { Route } from './call.ts'
+
+/** A table of lists, each with a name; `alias` is what its fields' SQL calls it. */
+const named = (path: string, noun: string, alias: string, since: number, fields: readonly Field[]) =>
+  ({
+    path,
+    since,
+    tooOld: 'method.not_allowed',
+    key: path,
+    noun,
+    from: `${path} ${alias}`,
+    uuid: `${alias}.uuid`,
+    id: `${alias}.id`,
+    namedSince: since,
+    fields,
+    brief: ['uuid', 'name', 'links'],
+    sort: sortOf(fields, `${alias}.id`),
+    fieldsSince: since,
+    detailSince: since,
+  }) as const
 
 const TEMPLATES_SINCE = 55
 const templateFields = fieldsOf('d')
@@ -27,20 +46,7 @@ const templateAttributes: Attributes = {
 }
 
 export const DEPLOY_TEMPLATES: Resource = {
-  path: 'deploy_templates',
-  since: TEMPLATES_SINCE,
-  tooOld: 'method.not_allowed',
-  key: 'deploy_templates',
-  noun: 'Deploy template',
-  from: 'deploy_templates d',
-  uuid: 'd.uuid',
-  id: 'd.id',
-  namedSince: TEMPLATES_SINCE,
-  fields: TEMPLATE_FIELDS,
-  brief: ['uuid', 'name', 'links'],
-  sort: sortOf(TEMPLATE_FIELDS, 'd.id'),
-  fieldsSince: TEMPLATES_SINCE,
-  detailSince: TEMPLATES_SINCE,
+  ...named('deploy_templates', 'Deploy template', 'd', TEMPLATES_SINCE, TEMPLATE_FIELDS),
   filters: {},
   attributes: templateAttributes,
   writer: ofOrganisation(deployTemplates, {
@@ -89,20 +95,7 @@ const runbookAttributes: Attributes = {
 }
 
 export const RUNBOOKS: Resource = {
-  path: 'runbooks',
-  since: RUNBOOKS_SINCE,
-  tooOld: 'method.not_allowed',
-  key: 'runbooks',
-  noun: 'Runbook',
-  from: 'runbooks r',
-  uuid: 'r.uuid',
-  id: 'r.id',
-  namedSince: RUNBOOKS_SINCE,
-  fields: RUNBOOK_FIELDS,
-  brief: ['uuid', 'name', 'links'],
-  sort: sortOf(RUNBOOK_FIELDS, 'r.id'),
-  fieldsSince: RUNBOOKS_SINCE,
-  detailSince: RUNBOOKS_SINCE,
+  ...named('runbooks', 'Runbook', 'r', RUNBOOKS_SINCE, RUNBOOK_FIELDS),
   filters: { owner: equals('r.owner', RUNBOOKS_SINCE) },
   attributes: runbookAttributes,
   writer: ofOrganisation(runbooks, {

@@ -33,6 +33,8 @@ const SEMANTIC = [
   /is public, or has an owner/,
   /is there twice/,
   /^local_link_connection/,
+  // Links that networks, bonds and VLANs name.
+  /^network_data/,
   // RAID configurations: what one disk is depends on the others.
   /root volume|logical_disks/,
   /may be given, not both/,

@@ -1,12 +1,11 @@
 // The steps of the work that a verb begins, from what the node's driver offers and what the verb was given. Reads templates, runbooks and
 // traits; changes nothing. Throws what the API answers with; `problem` is what Ironic accepts and lets fail (unknown steps).
 import { FaultError } from '../../shared/faults.ts'
-import type { OfferedStep, Step, StepKind } from '../../shared/protocol.ts'
+import type { OfferedStep, Step } from '../../shared/protocol.ts'
 import { PLANS, planStep, type PlannedKind } from '../plans.ts'
 import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
 import { marks, select, type NodeRow } from '../schema/rows.ts'
 import type { ProvisionArgs } from '../site-hub/commands.ts'
-import { liveDrivers } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import {
   aroundRamdisk,
@@ -20,6 +19,9 @@ import {
   refuseDenied,
 } from '../step-selection.ts'
 
+import { withChildren } from './children.ts'
+import { keepOn, offers } from './offers.ts'
+
 export type WorkKind = PlannedKind | 'service'
 
 export interface Composed {
@@ -32,18 +34,6 @@ export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: P
   const composed = await composeFor(turn, node, kind, args)
   keepOn(node, composed.steps)
   return composed
-}
-
-/** Refuses steps that would switch a machine off whose node forbids that. */
-export function keepOn(node: NodeRow, steps: readonly Step[]): void {
-  const off = steps.some(({ step }) => step === 'power_off' || step === 'soft_power_off')
-  if (node.disable_power_off && off) throw neverOff(node)
-}
-
-export function neverOff({ uuid }: NodeRow): FaultError {
-  return new FaultError('conflict', `Power off is disabled for node ${uuid}, and this would need it.`, {
-    hint: 'clear disable_power_off of the node first',
-  })
 }
 
 async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs): Promise<Composed> {
@@ -66,14 +56,6 @@ async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: Provi
   }
 }
 
-/** What the node's driver offers with the interfaces that the node uses; undefined where its conductors are older than that. */
-function offers(turn: Turn, node: NodeRow, kind: StepKind): OfferedStep[] | undefined {
-  const { steps } = liveDrivers(turn.state).get(node.driver) ?? {}
-  if (!steps) return undefined
-  const used = node.interfaces as Record<string, string>
-  return (steps[kind] ?? []).filter((step) => used[step.interface] === step.of)
-}
-
 async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promise<Composed> {
   const offered = offers(turn, node, 'deploy')
   const chosen = deploySteps(offered ?? [], args.steps ?? [], await templateSteps(turn, node))
@@ -94,8 +76,10 @@ async function listed(turn: Turn, node: NodeRow, kind: 'clean' | 'service', args
   const asked = book?.steps ?? args.steps ?? []
   if (asked.length === 0) throw new FaultError('request.invalid', `The verb ${kind} needs at least one step.`)
   refuseDenied(asked)
-  const chosen = manualSteps(offered ?? [], asked)
-  return composed(node, aroundRamdisk(chosen, disabled), chosen, offered, disabled)
+  const family = await withChildren(turn, node, kind, asked)
+  const chosen = manualSteps(offered ?? [], family.steps)
+  const { steps, problem } = composed(node, aroundRamdisk(chosen, disabled), chosen, offered, disabled)
+  return { steps, problem: problem ?? family.problem }
 }
 
 function composed(

@@ -10,6 +10,9 @@ const STEP_FAULTS: Readonly<Record<string, string>> = { clean: 'clean failure', 
 /** These were aborted, and the machine could not be put back. */
 const ABORT_FAULTS: Readonly<Record<string, string>> = { ...STEP_FAULTS, rescue: 'rescue abort failure' }
 
+/** Of a step of that work. */
+export const stepFault = (kind: string): string | undefined => STEP_FAULTS[kind]
+
 /** What the failure of the task at step `at` (undefined: the one that is shown) means for the node. */
 export function faultOf(node: NodeRow, task: TaskRow, at: number | undefined): string | undefined {
   const fault = STEP_FAULTS[task.kind]

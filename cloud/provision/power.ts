@@ -6,7 +6,7 @@ import type { Caller } from '../site-hub/commands.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
-import { neverOff } from './compose.ts'
+import { neverOff } from './offers.ts'
 import { openTask } from './open-task.ts'
 import { withoutCount } from './power-watch.ts'
 

@@ -8,10 +8,11 @@ import type { Caller, ProvisionArgs, Rehearsal } from '../site-hub/commands.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { activeTask, isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
-import { compose, hasInterface, keepOn, type WorkKind } from './compose.ts'
+import { compose, hasInterface, type WorkKind } from './compose.ts'
+import { keepOn } from './offers.ts'
 import { cancel, move } from './move.ts'
 import { behindHold, continueList, hasBootedBefore, heldKind, isHeld, noSteps } from './step-list.ts'
-import { begin, complete, openUndo, withoutRescue } from './work.ts'
+import { begin, openUndo, took, withoutRescue } from './work.ts'
 
 /** The work that begins when a node enters a state. */
 const WORK: Partial<Record<State, WorkKind>> = {
@@ -94,7 +95,7 @@ async function abort(turn: Turn, node: NodeRow, caller: Caller): Promise<null> {
     turn.updateNode(node.uuid, { driver_internal_info })
     return null
   }
-  const wasHeld = isHeld(node) && hasBootedBefore(node)
+  const wasHeld = isHeld(node) && hasBootedBefore(node, heldKind(node))
   const isOver = STATES[next(node.provision_state as State, 'abort', 'user')!].kind === 'stable'
   const last_error = isOver ? null : `${node.provision_state} was aborted by ${caller.actor}`
   const changes = { ...noSteps(node), ...withoutRescue(node), last_error, last_fault: null }
@@ -107,12 +108,8 @@ async function abort(turn: Turn, node: NodeRow, caller: Caller): Promise<null> {
 async function unhold(turn: Turn, node: NodeRow, caller: Caller): Promise<string | null> {
   keepOn(node, behindHold(node))
   move(turn, node, 'unhold', 'user', { last_error: null, last_fault: null }, caller)
-  const task = await continueList(turn, node.uuid, caller)
-  if (task !== null || isHeld(await turn.node(node.uuid))) return task
-  // The hold was the list's last step.
-  move(turn, await turn.node(node.uuid), 'resume', 'task')
-  await complete(turn, node.uuid, node.provision_state.startsWith('clean') ? 'clean' : 'deploy', caller)
-  return null
+  const went = await continueList(turn, node.uuid, caller)
+  return took(turn, node.uuid, heldKind(node), went, caller)
 }
 
 /** The node with what the verb brings for the instance. Each is shown as ****** and kept sealed. */

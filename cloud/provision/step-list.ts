@@ -1,12 +1,15 @@
 // A task whose steps are a list that was made for it (clean, deploy, service): shown on the node with Ironic's names, parked at a `hold` and
-// continued by `unhold`. 1. A hold ends the task; the next one has the same list, begins behind the hold and goes on with the context.
-// 2. The list on the node is the whole one; a task has it up to its next hold.
+// continued by `unhold`, and stopped while children do a step. 1. A stop ends the task; the next one has the same list, begins behind the stop
+// and goes on with the context. 2. The list on the node is the whole one; a task has it up to its next stop.
+import { FaultError, type Fault } from '../../shared/faults.ts'
 import type { Step } from '../../shared/protocol.ts'
 import { STATES, type State } from '../../shared/states.ts'
 import { tasks } from '../schema/organisation.ts'
 import { select, type NodeRow, type TaskRow } from '../schema/rows.ts'
 import type { Caller } from '../site-hub/commands.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import type { ListStep } from '../step-selection.ts'
+import { failureOf, giveToChild, type Place } from './children.ts'
 import { move } from './move.ts'
 import { openTask } from './open-task.ts'
 
@@ -18,89 +21,135 @@ export function isListed(kind: string): kind is ListKind {
   return Object.hasOwn(LISTS, kind)
 }
 
+/** How far a list went. Neither ended nor failed: a task of the node or of a child is under way, or the node is parked. */
+export interface Went {
+  /** The node's task. */
+  readonly task: string | null
+  readonly ended?: true
+  readonly failure?: { readonly text: string; readonly fault: Fault }
+}
+
 /** Shows the list and starts it. */
 export async function openList(
   turn: Turn,
   uuid: string,
   kind: ListKind,
-  steps: readonly Step[],
+  steps: readonly ListStep[],
   context: Record<string, unknown>,
   caller: Caller,
-): Promise<string | null> {
+): Promise<Went> {
   const node = await turn.node(uuid)
   const name = LISTS[kind]
   // Whole only where something goes on with it later: it is written with every step.
-  const shown = steps.some(isHold) ? steps : steps.map((step) => ({ ...step, timeoutMs: undefined }))
+  const shown = steps.some(isStop) ? steps : steps.map((step) => ({ ...step, timeoutMs: undefined }))
   const driver_internal_info = { ...(node.driver_internal_info as Internal), [`${name}_steps`]: shown }
   turn.updateNode(uuid, { driver_internal_info })
   return goOn(turn, uuid, kind, { steps, from: 0, context }, caller)
 }
 
 interface Rest {
-  readonly steps: readonly Step[]
+  readonly steps: readonly ListStep[]
   readonly from: number
   readonly context: Record<string, unknown>
 }
 
-/** Opens a task from `from` to the next hold, or parks the node where that is at once. Answers the task's id. */
-async function goOn(turn: Turn, uuid: string, kind: ListKind, rest: Rest, caller: Caller): Promise<string | null> {
+/** Opens a task from `from` to the next stop, or stops where that is at once. */
+async function goOn(turn: Turn, uuid: string, kind: ListKind, rest: Rest, caller: Caller): Promise<Went> {
   const { steps, from, context } = rest
-  const node = await turn.node(uuid)
-  const hold = steps.findIndex((step, i) => i >= from && isHold(step))
-  const end = hold === -1 ? steps.length : hold
-  if (end > from) return openTask(turn, node, kind, steps.slice(0, end), context, caller, from)
-  if (hold === -1) return null // nothing is left: whoever asked ends the work
-  turn.updateNode(uuid, showing(node, kind, steps[hold]!, hold))
-  move(turn, await turn.node(uuid), 'hold', 'task')
-  return null
+  const stop = steps.findIndex((step, i) => i >= from && isStop(step))
+  const end = stop === -1 ? steps.length : stop
+  if (end > from)
+    return { task: openTask(turn, await turn.node(uuid), kind, steps.slice(0, end), context, caller, from) }
+  return stop === -1 ? { task: null, ended: true } : stopAt(turn, uuid, kind, rest, caller)
 }
 
-/** Has the task ended at a hold, and not at the end of the list? Then the node is parked. */
-export async function parked(turn: Turn, task: TaskRow): Promise<boolean> {
-  if (!isListed(task.kind)) return false
-  const node = await turn.node(task.node)
-  const steps = listOf(node, task.kind)
-  const at = (task.steps as Step[]).length
-  const hold = steps[at]
-  if (!hold || !isHold(hold)) return false
-  turn.updateNode(task.node, showing(node, task.kind, hold, at))
-  move(turn, await turn.node(task.node), 'hold', 'task')
-  return true
+/** At a hold the node is parked; a step of its children is given to the first of them. */
+async function stopAt(turn: Turn, uuid: string, kind: ListKind, rest: Rest, caller: Caller): Promise<Went> {
+  const step = rest.steps[rest.from]!
+  turn.updateNode(uuid, showing(await turn.node(uuid), kind, step, rest.from))
+  if (!isHold(step)) return toChild(turn, uuid, kind, rest, 0, caller)
+  move(turn, await turn.node(uuid), 'hold', 'task')
+  return { task: null }
+}
+
+async function toChild(
+  turn: Turn,
+  uuid: string,
+  kind: ListKind,
+  rest: Rest,
+  child: number,
+  caller: Caller,
+): Promise<Went> {
+  const [step, at] = [rest.steps[rest.from]!, rest.from]
+  try {
+    if (await giveToChild(turn, step, { parent: uuid, list: kind, at, child }, caller)) return { task: null }
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error
+    return { task: null, failure: failureOf(step.children![child]!, nameOf(step), error.fault) }
+  }
+  return goOn(turn, uuid, kind, { ...rest, from: at + 1 }, caller)
+}
+
+/** Goes on when a child has done its step. */
+export async function afterChild(turn: Turn, { parent, list, at, child }: Place, caller: Caller): Promise<Went> {
+  const steps = listOf(await turn.node(parent), list)
+  const rest = { steps, from: at, context: await lastContext(turn, parent, list) }
+  return toChild(turn, parent, list, rest, child + 1, caller)
+}
+
+/** Has the task ended at a stop, and not at the end of the list? Then it is stopped there. */
+export async function stopped(turn: Turn, task: TaskRow, caller: Caller): Promise<Went | undefined> {
+  if (!isListed(task.kind)) return undefined
+  const steps = listOf(await turn.node(task.node), task.kind)
+  const from = (task.steps as Step[]).length
+  if (!steps[from] || !isStop(steps[from])) return undefined
+  return stopAt(
+    turn,
+    task.node,
+    task.kind,
+    { steps, from, context: await lastContext(turn, task.node, task.kind) },
+    caller,
+  )
 }
 
 /** What is left of the list of a node that is parked. */
 export function behindHold(node: NodeRow): readonly Step[] {
   const kind = heldKind(node)
-  return listOf(node, kind).slice(Number((node.driver_internal_info as Internal)[`${LISTS[kind]}_step_index`]) + 1)
+  return listOf(node, kind).slice(Number(shownIndex(node, kind)) + 1)
 }
 
-/** Goes on behind the hold at which the node is parked, in the waiting state. Answers the task's id; null when nothing is left to do. */
-export async function continueList(turn: Turn, uuid: string, caller: Caller): Promise<string | null> {
+/** Goes on behind the hold at which the node is parked, in the waiting state. */
+export async function continueList(turn: Turn, uuid: string, caller: Caller): Promise<Went> {
   const node = await turn.node(uuid)
   const kind = heldKind(node)
-  const steps = listOf(node, kind)
-  const at = Number((node.driver_internal_info as Internal)[`${LISTS[kind]}_step_index`])
-  return goOn(turn, uuid, kind, { steps, from: at + 1, context: await lastContext(turn, uuid, kind) }, caller)
+  const from = Number(shownIndex(node, kind)) + 1
+  return goOn(
+    turn,
+    uuid,
+    kind,
+    { steps: listOf(node, kind), from, context: await lastContext(turn, uuid, kind) },
+    caller,
+  )
 }
 
-/** Had the part of the list before the hold booted the ramdisk? */
-export function hasBootedBefore(node: NodeRow): boolean {
-  const kind = heldKind(node)
-  const at = Number((node.driver_internal_info as Internal)[`${LISTS[kind]}_step_index`])
+/** Has the part of the list before the stop at which the node is booted the ramdisk? */
+export function hasBootedBefore(node: NodeRow, kind: ListKind): boolean {
   return listOf(node, kind)
-    .slice(0, at)
-    .some(({ interface: iface, step }) => iface === 'boot' && step === 'prepare_ramdisk')
+    .slice(0, shownIndex(node, kind) ?? 0)
+    .some((step) => nameOf(step) === 'boot.prepare_ramdisk')
 }
 
-const isHold = ({ step }: Step) => step === 'hold'
+const isHold = ({ step }: ListStep) => step === 'hold'
+const isStop = (step: ListStep) => isHold(step) || step.children !== undefined
+export const nameOf = ({ interface: iface, step }: Step) => `${iface}.${step}`
 
 export function heldKind({ provision_state: state }: NodeRow): ListKind {
   if (state.startsWith('clean')) return 'clean'
   return state.startsWith('service') ? 'service' : 'deploy'
 }
 
-function listOf(node: NodeRow, kind: ListKind): readonly Step[] {
-  return ((node.driver_internal_info as Internal)[`${LISTS[kind]}_steps`] ?? []) as readonly Step[]
+function listOf(node: NodeRow, kind: ListKind): readonly ListStep[] {
+  return ((node.driver_internal_info as Internal)[`${LISTS[kind]}_steps`] ?? []) as readonly ListStep[]
 }
 
 /** What the earlier part of the list left for the rest; its last events may be drafts of this very turn. */
@@ -114,9 +163,10 @@ async function lastContext(turn: Turn, uuid: string, kind: ListKind): Promise<Re
 }
 
 /** The node's fields while a step of a list is under way. */
-export function showing(node: NodeRow, kind: ListKind, step: Step, index: number): Partial<NodeRow> {
-  const { interface: iface, step: name, args, priority, abortable } = step
-  const shown = { interface: iface, step: name, args, ...(priority !== undefined && { priority }) }
+export function showing(node: NodeRow, kind: ListKind, step: ListStep, index: number): Partial<NodeRow> {
+  const { interface: iface, step: name, args, priority, abortable, children } = step
+  const more = { ...(priority !== undefined && { priority }), ...(children && { execute_on_child_nodes: true }) }
+  const shown = { interface: iface, step: name, args, ...more }
   const list = LISTS[kind]
   return {
     [`${list}_step`]: abortable === undefined ? shown : { ...shown, abortable },

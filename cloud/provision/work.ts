@@ -9,13 +9,24 @@ import type { Turn } from '../site-hub/turn.ts'
 import { endAllocation } from '../site-hub/allocations.ts'
 import { withSealed } from '../site-hub/secrets.ts'
 import { compose, type Composed, type WorkKind } from './compose.ts'
-import { faultOf, inMaintenance, tellMaintenance, undoFault, undoOf } from './maintenance.ts'
+import { failureOf, placeOf } from './children.ts'
+import { faultOf, inMaintenance, stepFault, tellMaintenance, undoFault, undoOf } from './maintenance.ts'
 import { move } from './move.ts'
 import { openTask } from './open-task.ts'
-import { isListed, noSteps, openList, parked } from './step-list.ts'
+import {
+  afterChild,
+  hasBootedBefore,
+  isListed,
+  nameOf,
+  noSteps,
+  openList,
+  stopped,
+  type ListKind,
+  type Went,
+} from './step-list.ts'
 
 /** Tasks beside the state machine: what they were for is in an event, how they failed in last_error. */
-const ASIDE: ReadonlySet<string> = new Set(['settings', 'vendor'])
+const ASIDE: ReadonlySet<string> = new Set(['settings', 'vendor', 'child'])
 
 /** Opens the task of what was composed, or says at once how it ended. Answers the task's id. */
 export async function begin(
@@ -36,12 +47,43 @@ export async function begin(
     return null
   }
   const target = node.target_raid_config as object
+  const networks = kind === 'deploy' || kind === 'rebuild' ? (node.network_data as object) : {}
   const context = {
     instance_info: withSealed('instance_info', node.instance_info, node.secrets),
+    ...(Object.keys(networks).length > 0 && { network_data: networks }),
     ...(Object.keys(target).length > 0 && { target_raid_config: target }),
   }
   if (!isListed(kind)) return openTask(turn, node, kind, composed.steps, context, caller)
-  return openList(turn, uuid, kind, composed.steps, context, caller)
+  return took(turn, uuid, kind, await openList(turn, uuid, kind, composed.steps, context, caller), caller)
+}
+
+/** Ends the work where its list has ended or failed. Answers the node's task. */
+export async function took(
+  turn: Turn,
+  uuid: string,
+  kind: ListKind,
+  { task, ended, failure }: Went,
+  caller: Caller,
+): Promise<string | null> {
+  if (ended) await complete(turn, uuid, kind, caller)
+  if (failure) {
+    const node = await turn.node(uuid)
+    const hasBooted = hasBootedBefore(node, kind)
+    failed(turn, node, `${kind} ${failure.text} Next: ${failure.fault.hint}`, failure.fault, stepFault(kind))
+    if (hasBooted) openUndo(turn, await turn.node(uuid), { kind, cancel: false }, caller)
+  }
+  return task
+}
+
+/** A task has ended and is settled: where it was a step that its node did for its parent, the parent's list goes on, or fails. */
+export async function childEnded(turn: Turn, task: TaskRow, state: string, failure: Fault | null): Promise<void> {
+  const place = task.kind === 'child' ? await placeOf(turn, task) : undefined
+  if (!place) return
+  const caller = callerOf(task)
+  const name = nameOf((task.steps as Step[])[0]!)
+  const why = failure ?? (state === 'done' ? undefined : fault('task.cancelled', 'the task was aborted'))
+  const went = why ? { task: null, failure: failureOf(task.node, name, why) } : await afterChild(turn, place, caller)
+  await took(turn, place.parent, place.list, went, caller)
 }
 
 /** What follows a tear-down. */
@@ -63,7 +105,8 @@ export async function finish(turn: Turn, task: TaskRow, failure: Fault | null, a
     const error = `${task.kind}${step ? ` step ${step}` : ''} failed: ${failure.message} Next: ${failure.hint}`
     return failed(turn, node, error, failure, faultOf(node, task, at))
   }
-  if (await parked(turn, task)) return
+  const went = await stopped(turn, task, callerOf(task))
+  if (went) return void (await took(turn, node.uuid, task.kind as ListKind, went, callerOf(task)))
   await complete(turn, node.uuid, task.kind, callerOf(task))
 }
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { OneNode, steps } from './testdata/one-node.ts'
 
 const one = new OneNode()
-const { cancelled, change, fault, put, state, verb, wait, work } = one
+const { change, fault, put, state, verb, work } = one
 
 const inBand = { steps: steps('deploy.burn') }
 const outOfBand = { steps: steps('raid.delete') }

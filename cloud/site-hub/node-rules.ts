@@ -1,5 +1,6 @@
 // Ironic's rules for changing and deleting a node: what its state, its instance and its flags forbid. Everything here only throws.
 import { FaultError } from '../../shared/faults.ts'
+import { networkDataProblem } from '../../shared/network-data.ts'
 import { isResting, targetOf, type State } from '../../shared/states.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import type { PatchOperation } from './commands.ts'
@@ -81,7 +82,16 @@ export async function refuseChanges(turn: Turn, node: NodeRow, before: Fields, a
   for (const flag of ['protected', 'retired'])
     if (after[flag] !== true && isNew(`${flag}_reason`))
       throw new FaultError('request.invalid', `${flag}_reason needs ${flag}, which node ${uuid} is not.`)
+  refuseNetworks(before, after)
   await refuseReferences(turn, uuid, before, after)
+}
+
+/** A patch may change a part, so the whole is looked at. */
+export function refuseNetworks(before: Fields, after: Fields): void {
+  const given = after['network_data'] ?? {}
+  if (JSON.stringify(given) === JSON.stringify(before['network_data'] ?? {})) return
+  const problem = networkDataProblem(given)
+  if (problem !== undefined) throw new FaultError('request.invalid', `${problem}.`)
 }
 
 /** Rows that the fields name must exist. Children have one level: a parent is nobody's child. */

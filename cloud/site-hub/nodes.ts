@@ -10,7 +10,14 @@ import { applyPatch } from '../store/json-patch.ts'
 import { freeAddress } from './addresses.ts'
 import { endAllocation } from './allocations.ts'
 import type { HubCommand, PatchOperation } from './commands.ts'
-import { refuseChanges, refuseDelete, refuseInterfaces, refusePatch, refuseReferences } from './node-rules.ts'
+import {
+  refuseChanges,
+  refuseDelete,
+  refuseInterfaces,
+  refuseNetworks,
+  refusePatch,
+  refuseReferences,
+} from './node-rules.ts'
 import { notDriven } from './outage.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
 import { INSTANCE_SECRETS, sealSecrets } from './secrets.ts'
@@ -52,6 +59,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
     ...sealed,
     boot_ip: freeAddress(turn.state),
   }
+  refuseNetworks({}, row)
   await refuseReferences(turn, uuid, {}, row)
   turn.insertNode(row)
   turn.event('node.created', { node: uuid, body: { name: row.name, driver: row.driver } }, command)

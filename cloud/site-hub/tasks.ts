@@ -12,7 +12,7 @@ import {
 } from '../../shared/protocol.ts'
 import { isPastNoReturn } from '../../shared/no-return.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
-import { abortedAfter, finish, undo, waiting, working } from '../provision/work.ts'
+import { abortedAfter, childEnded, finish, undo, waiting, working } from '../provision/work.ts'
 import { isListed, showing } from '../provision/step-list.ts'
 import type { Peer } from '../ports.ts'
 import type { TaskRow } from '../schema/rows.ts'
@@ -178,6 +178,7 @@ export async function settle(
   turn.updateNode(task.node, { task: rest[0]?.id ?? null, reservation: null })
   if (rest.length > 0) turn.assign.add(task.node)
   else becameIdle(turn, task.node)
+  await childEnded(turn, task, state, failure)
 }
 
 /** The open task that a frame speaks of, when its sender may speak of it; else the sender is told why not. */

@@ -140,6 +140,23 @@ test('a node whose power must not go off is not asked to', async () => {
   expect((await power('power on')).ok).toBe(true)
 })
 
+test('a deployment and a rebuild have the networks that the node describes; a cleaning has not', async () => {
+  const networks = { links: [], networks: [] }
+  await change(`network_data = '${JSON.stringify(networks)}'`)
+  for (const [from, name] of [
+    ['available', 'active'],
+    ['active', 'rebuild'],
+  ] as const) {
+    await put(from)
+    await verb(name)
+    expect(one.peer.last('task').context['network_data'], name).toEqual(networks)
+    await work()
+  }
+  await put('manageable')
+  await verb('clean', { steps: steps('raid.delete') })
+  expect(one.peer.last('task').context).not.toHaveProperty('network_data')
+})
+
 test('verbs that touch an instance are refused in maintenance; provide and inspect are not', async () => {
   await change('maintenance = 1')
   for (const [from, name] of [

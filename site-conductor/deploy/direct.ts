@@ -1,14 +1,12 @@
 // The deploy interface "direct": the agent in the ramdisk fetches the image itself and writes it to the root disk.
-import { gzipSync } from 'node:zlib'
 import type { CommandProgress } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
-import { BLOB } from '../../shared/sealing.ts'
 import { type AgentConnection, openAgentConnections, startCommand, waitForCommand } from '../agent-client.ts'
 import { bootModeOf } from '../capabilities.ts'
-import { buildConfigDrive, type ConfigDriveContent } from '../config-drive/config-drive.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
 import { bounded } from '../timing.ts'
 import { imageInfoOf } from './image-info.ts'
+import { configDriveOf } from './instance-drive.ts'
 import { noCall } from './no-call.ts'
 import { deployContext, openSecret } from './task-context.ts'
 
@@ -90,29 +88,6 @@ export function nodeParams({ node, ...context }: StepContext<unknown>): Record<s
   return {
     node: { uuid: node.node, properties: node.properties, instance_info: instanceInfo, driver_internal_info: {} },
     ports: node.ports.map(({ address }) => ({ address })),
-  }
-}
-
-/** As base64 of a gzipped ISO, or a URL; undefined when the instance has none. */
-async function configDriveOf(context: StepContext<unknown>): Promise<string | undefined> {
-  const { configdrive } = deployContext(context).instance_info
-  const isKept = typeof configdrive === 'string' && configdrive.startsWith(BLOB)
-  const given = isKept ? await context.site.blob(configdrive.slice(BLOB.length)) : configdrive
-  const plain = typeof given === 'string' ? await openSecret(context, 'instance_info.configdrive', given) : given
-  if (plain === undefined || plain === null || plain === '') return undefined
-  const content = typeof plain === 'string' && plain.startsWith('{') ? (JSON.parse(plain) as unknown) : plain
-  if (typeof content === 'string') return content
-  const { node, env } = context
-  try {
-    const iso = buildConfigDrive(content as ConfigDriveContent, {
-      node: { uuid: node.node, name: node.name },
-      time: new Date(env.now()),
-    })
-    return gzipSync(iso).toString('base64')
-  } catch (cause) {
-    throw new FaultError('config_drive.invalid', `the config drive cannot be made: ${(cause as Error).message}`, {
-      cause,
-    })
   }
 }
 

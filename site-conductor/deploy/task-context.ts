@@ -8,6 +8,8 @@ const json = z.record(z.string(), z.unknown())
 
 const DeployContext = z.looseObject({
   instance_info: json.default({}),
+  /** Networks of the instance as its node describes them. */
+  network_data: json.default({}),
   /** Sealed: the unguessable part of this boot's paths, and the token of its agent. */
   boot_token: z.string().optional(),
   agent_token: z.string().optional(),

@@ -1,5 +1,6 @@
 // What may be given for a node: one table of attribute, microversion and schema, from which creation and PATCH both come.
 import { z } from 'zod'
+import { NETWORK_DATA } from '../../../shared/network-data.ts'
 import type { Attribute, Attributes } from '../resource.ts'
 import { Dict, Name, text, Uuid } from '../shapes.ts'
 import { INTERFACES } from './fields.ts'
@@ -39,7 +40,8 @@ export const NODE_ATTRIBUTES: Attributes = {
   lessee: attribute(65, text(255)),
   maintenance: attribute(1, switched),
   name: attribute(5, Name.nullable()),
-  network_data: dict(66),
+  // The hub looks at the whole of it, since a patch may change a part.
+  network_data: { since: 66, schema: Dict.meta({ description: NETWORK_DATA }), keys: true },
   owner: attribute(50, text(255)),
   parent_node: attribute(83, text(255)),
   properties: dict(1),

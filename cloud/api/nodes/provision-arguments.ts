@@ -30,8 +30,15 @@ const Step = z.strictObject({
   order: z.int().min(0).optional(),
 })
 const MAX_STEPS = 60
-/** In the order in which they are to be done. */
-const OrderedSteps = z.array(Step).max(MAX_STEPS)
+/** In the order in which they are to be done. Some are for the children of the node: all, or those that are named. */
+const OrderedSteps = z
+  .array(
+    Step.extend({
+      execute_on_child_nodes: z.boolean().optional(),
+      limit_child_node_execution: z.array(z.string().min(1).max(255)).min(1).max(100).optional(),
+    }),
+  )
+  .max(MAX_STEPS)
 /** The priority gives each its place among the others. */
 const DeploySteps = z.array(Step.omit({ order: true }).extend({ priority: z.int().min(0).max(100_000) })).max(MAX_STEPS)
 

@@ -52,6 +52,43 @@ describe('a node is changed', () => {
     expect((await set(locked, 'extra', { a: 1 })).body.code).toBe('node.locked')
   })
 
+  it('its networks as OpenStack describes them, also by parts', async () => {
+    const link = { id: 'nic0', type: 'phy', ethernet_mac_address: '52:54:00:00:00:01' }
+    const network_data = { links: [link], networks: [{ id: 'n', type: 'ipv4_dhcp', link: 'nic0' }], services: [] }
+    const body = { driver: 'fake-hardware', network_data: { links: [link], networks: [{ id: 'n', link: 'nic0' }] } }
+    const refused = await site.api('POST', '/v1/nodes', body)
+    expect([refused.status, refused.body.detail]).toEqual([
+      400,
+      expect.stringContaining('network_data.networks.0.type'),
+    ])
+    const uuid = await newNode(site, { network_data })
+    expect((await site.api('GET', `/v1/nodes/${uuid}`)).body.network_data).toEqual(network_data)
+    const mac = (value: string) =>
+      patch(uuid, { op: 'replace', path: '/network_data/links/0/ethernet_mac_address', value })
+    expect((await mac('52:54:00:00:00:02')).body.network_data.links[0].ethernet_mac_address).toBe('52:54:00:00:00:02')
+    const part = await mac('nonsense')
+    expect([part.status, part.body.detail]).toEqual([400, expect.stringContaining('links.0.ethernet_mac_address')])
+    expect(await statusOf(patch(uuid, { op: 'remove', path: '/network_data/links/0' })), 'the network dangles').toBe(
+      400,
+    )
+    expect((await patch(uuid, { op: 'remove', path: '/network_data' })).body.network_data).toEqual({})
+  })
+
+  it('by steps on its children, in a cleaning and a service', async () => {
+    const parent = await newNode(site, {}, "provision_state = 'manageable'")
+    const child = await newNode(site, { parent_node: parent })
+    await site.conductor.granted(child)
+    const steps = [
+      { interface: 'power', step: 'power_on', execute_on_child_nodes: true, limit_child_node_execution: [child] },
+    ]
+    const verb = (body: object) => site.api('PUT', `/v1/nodes/${parent}/states/provision`, body, { Prefer: 'wait=50' })
+    expect(await statusOf(verb({ target: 'active', deploy_steps: [{ ...steps[0], priority: 5 }] }))).toBe(400)
+    const cleaned = await verb({ target: 'clean', clean_steps: steps })
+    expect([cleaned.status, cleaned.body.provision_state]).toEqual([200, 'manageable'])
+    const { tasks } = (await site.api('GET', `/v1/tasks?node=${child}`)).body
+    expect(tasks).toMatchObject([{ kind: 'child', state: 'done' }])
+  })
+
   it('its instance is not replaced by another', async () => {
     const uuid = await newNode(site)
     expect(await statusOf(set(uuid, 'instance_uuid', crypto.randomUUID()))).toBe(200)
@@ -166,7 +203,7 @@ describe('a node is created', () => {
     const given = {
       name: fresh('metal3~host'), boot_mode: 'uefi', secure_boot: false, console_enabled: false, shard: 's1', instance_name: 'web-1',
       disable_power_off: true, maintenance: true, retired: true, retired_reason: 'old', owner: 'o', lessee: 'l', description: 'd',
-      automated_clean: false, network_data: { links: [] }, resource_class: 'r', deploy_interface: 'direct',
+      automated_clean: false, network_data: { links: [], networks: [] }, resource_class: 'r', deploy_interface: 'direct',
     } // prettier-ignore
     const { status, body } = await site.api('POST', '/v1/nodes', { driver: 'fake-hardware', ...given })
     expect([status, body]).toEqual([201, expect.objectContaining(given)])

@@ -1,0 +1,44 @@
+// The config drive of an instance: what the deployment brought, completed by the networks that the node describes (network_data).
+import { gzipSync } from 'node:zlib'
+import { FaultError } from '../../shared/faults.ts'
+import { BLOB } from '../../shared/sealing.ts'
+import { buildConfigDrive, type ConfigDriveContent } from '../config-drive/config-drive.ts'
+import type { StepContext } from '../driver.ts'
+import { deployContext, openSecret } from './task-context.ts'
+
+/** As base64 of a gzipped ISO, or a URL; undefined when the instance has none. */
+export async function configDriveOf(context: StepContext<unknown>): Promise<string | undefined> {
+  const content = withNetworks(await givenTo(context), deployContext(context).network_data)
+  if (content === undefined || typeof content === 'string') return content
+  const { node, env } = context
+  try {
+    const iso = buildConfigDrive(content, {
+      node: { uuid: node.node, name: node.name },
+      time: new Date(env.now()),
+    })
+    return gzipSync(iso).toString('base64')
+  } catch (cause) {
+    throw new FaultError('config_drive.invalid', `the config drive cannot be made: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+}
+
+/** What came with the deployment: parts, or text that is the drive or where it is. */
+async function givenTo(context: StepContext<unknown>): Promise<ConfigDriveContent | string | undefined> {
+  const { configdrive } = deployContext(context).instance_info
+  const isKept = typeof configdrive === 'string' && configdrive.startsWith(BLOB)
+  const given = isKept ? await context.site.blob(configdrive.slice(BLOB.length)) : configdrive
+  const plain = typeof given === 'string' ? await openSecret(context, 'instance_info.configdrive', given) : given
+  if (plain === undefined || plain === null || plain === '') return undefined
+  const isParts = typeof plain === 'string' && plain.startsWith('{')
+  return (isParts ? JSON.parse(plain) : plain) as ConfigDriveContent | string
+}
+
+function withNetworks(
+  given: ConfigDriveContent | string | undefined,
+  networks: Record<string, unknown>,
+): ConfigDriveContent | string | undefined {
+  if (typeof given === 'string' || Object.keys(networks).length === 0) return given
+  return { network_data: networks, ...given }
+}
