@@ -34,7 +34,7 @@ const created = (since: number, schema: z.ZodType) => ({ since, schema, only: 'c
 const attributes: Attributes = {
   name: { since: SINCE, schema: Name.nullable() },
   extra: { since: SINCE, schema: DictOrNull, keys: true },
-  resource_class: created(SINCE, text(80)),
+  resource_class: created(SINCE, chars(80, 1).nullable()),
   traits: created(SINCE, z.array(Trait).max(255)),
   candidate_nodes: created(SINCE, z.array(chars(255)).max(1000)),
   owner: created(60, text(255)),

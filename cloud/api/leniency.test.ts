@@ -74,3 +74,8 @@ it('lengths are counted in characters, not in units of UTF-16', async () => {
   const longer = await site.api('POST', '/v1/nodes', { driver: 'fake-hardware', owner: `${owner}x` })
   expect([longer.status, longer.body.detail]).toEqual([400, 'owner: at most 255 characters are possible'])
 })
+
+it('an allocation without a resource class, or with an empty one, is refused unless it names its node', async () => {
+  const { status, body } = await site.api('POST', '/v1/allocations', { resource_class: '' })
+  expect([status, body.code]).toEqual([400, 'request.invalid'])
+})

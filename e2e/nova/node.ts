@@ -6,6 +6,8 @@ export interface NovaNode {
   readonly mac: string
 }
 
+/** Of a JSON answer, whatever it holds. */
+// oxlint-disable-next-line typescript/no-explicit-any
 export type Call = (method: string, path: string, body?: unknown, version?: string) => Promise<{ status: number; body: any }> // prettier-ignore
 
 export const callOf =
