@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startDevServer, type Server } from './dev-server.ts'
 
 interface Ran {
   readonly status: number
@@ -15,25 +15,15 @@ interface Ran {
 
 const home = mkdtempSync(join(tmpdir(), 'ferrule-openstack-'))
 let url = ''
-let stop: () => Promise<void> = async () => undefined
+
+let server: Server
 
 beforeAll(async () => {
-  const server = spawn(process.execPath, ['scripts/tasks/dev.ts', '--port', '0', '--no-auth'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const ended = once(server, 'exit')
-  stop = async () => {
-    server.kill('SIGTERM')
-    await ended
-  }
-  for await (const line of createInterface({ input: server.stdout })) {
-    url = /^ready (\S+)/.exec(line)?.[1] ?? ''
-    if (url !== '') return
-  }
-  throw new Error('the development server ended before it was ready')
+  server = await startDevServer()
+  url = server.url
 }, 60_000)
 afterAll(async () => {
-  await stop()
+  await server?.stop()
   rmSync(home, { recursive: true, force: true })
 })
 

@@ -15,7 +15,16 @@ const packagesFor = {
   /** The demo that deploys Debian. */
   debian: [...lab, ...debianImage],
   tests: [...lab, ...testPackages],
-  long: [...lab, ...testPackages, ...debianImage, 'ironic-api', 'ironic-conductor', 'pxelinux', 'syslinux-common'],
+  long: [
+    ...lab,
+    ...testPackages,
+    ...debianImage,
+    'ironic-api',
+    'ironic-conductor',
+    'python3-nova',
+    'pxelinux',
+    'syslinux-common',
+  ],
 } as const satisfies Record<string, readonly string[]>
 
 export type Purpose = keyof typeof packagesFor

@@ -13,7 +13,7 @@ import { findNode, order } from './nodes/find.ts'
 import { ofNode } from './ports/filters.ts'
 import { equals, invalid, names, readQuery } from './query.ts'
 import { mentioned, routesOf, textOf, type Attributes, type Body, type Resource } from './resource.ts'
-import { Dict, Name, text, Trait, Uuid } from './shapes.ts'
+import { chars, DictOrNull, Name, text, Trait, Uuid } from './shapes.ts'
 import { ofOrganisation } from './writers.ts'
 
 const SINCE = 52
@@ -35,12 +35,12 @@ const FIELDS = [
 const created = (since: number, schema: z.ZodType) => ({ since, schema, only: 'create' }) as const
 const attributes: Attributes = {
   name: { since: SINCE, schema: Name.nullable() },
-  extra: { since: SINCE, schema: Dict, keys: true },
-  resource_class: created(SINCE, text(80)),
+  extra: { since: SINCE, schema: DictOrNull, keys: true },
+  resource_class: created(SINCE, chars(80, 1).nullable()),
   traits: created(SINCE, z.array(Trait).max(255)),
-  candidate_nodes: created(SINCE, z.array(z.string().max(255)).max(1000)),
+  candidate_nodes: created(SINCE, z.array(chars(255)).max(1000)),
   owner: created(60, text(255)),
-  node: created(58, z.string().max(255)),
+  node: created(58, chars(255)),
   uuid: created(SINCE, Uuid),
 }
 
@@ -255,7 +255,6 @@ export const allocationRoutes: readonly Route[] = [
     method: 'DELETE',
     path: OF_NODE,
     since: SINCE,
-    tooOld: 'method.not_allowed',
     about: 'Deletes the allocation of a node',
     run: deleteOfNode,
   },

@@ -4,7 +4,7 @@ import { fieldsOf, links, sortOf } from '../store/json-sql.ts'
 import type { Route } from './call.ts'
 import { NODES } from './nodes/nodes.ts'
 import { findRow, listsWithin, routesOf, type Attributes, type Resource } from './resource.ts'
-import { Dict, text, Uuid } from './shapes.ts'
+import { DictOrNull, text, Uuid } from './shapes.ts'
 import { ofOrganisation } from './writers.ts'
 
 const { column, json, common } = fieldsOf('h')
@@ -20,7 +20,7 @@ const FIELDS = [
 
 const attributes: Attributes = {
   description: { since: 1, schema: text(255) },
-  extra: { since: 1, schema: Dict, keys: true },
+  extra: { since: 1, schema: DictOrNull, keys: true },
   uuid: { since: 1, schema: Uuid, only: 'create' },
 }
 

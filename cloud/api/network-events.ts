@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { readBody } from './body.ts'
 import { empty, type Answer, type Call, type Route } from './call.ts'
 import { readQuery } from './query.ts'
-import { Mac, Uuid } from './shapes.ts'
+import { chars, Mac, Uuid } from './shapes.ts'
 
 const EventsBody = z.strictObject({
   events: z
@@ -12,10 +12,10 @@ const EventsBody = z.strictObject({
         event: z.enum(['network.bind_port', 'network.unbind_port', 'network.delete_port']),
         port_id: Uuid,
         mac_address: Mac,
-        status: z.string().max(64),
+        status: chars(64),
         device_id: Uuid.optional(),
-        'binding:host_id': z.string().max(255).optional(),
-        'binding:vnic_type': z.string().max(64).optional(),
+        'binding:host_id': chars(255).optional(),
+        'binding:vnic_type': chars(64).optional(),
       }),
     )
     .min(1)

@@ -77,7 +77,7 @@ export function bodyOf(resource: Pick<Resource, 'attributes' | 'noun'>): z.ZodTy
   const shape = Object.entries(resource.attributes)
     .filter(([, attribute]) => attribute.only === undefined || attribute.only === 'create')
     .map(([name, { schema, required, since }]) => {
-      const dated = schema.meta({ 'x-ironic-since': `1.${since}` })
+      const dated = (name === 'uuid' ? schema.nullable() : schema).meta({ 'x-ironic-since': `1.${since}` })
       return [name, required ? dated : dated.optional()]
     })
   return z.strictObject(Object.fromEntries(shape) as Record<string, z.ZodType>)
@@ -177,7 +177,10 @@ async function getOne(resource: Resource, call: Call): Promise<Answer> {
 
 async function create(resource: Resource, schema: z.ZodType<Body>, call: Call): Promise<Answer> {
   readQuery(call.search, [])
-  const body = await readBody(call.request, schema)
+  const given = await readBody(call.request, schema)
+  // Clients say null for a UUID that they leave to the server.
+  const { uuid: _, ...rest } = given
+  const body = given['uuid'] === null ? rest : given
   needFields(call, body, resource.attributes)
   const uuid = await resource.writer.create(call, body)
   const answer = await answerOf(resource, call, uuid, 201, { Location: `${call.base}/v1/${resource.path}/${uuid}` })

@@ -4,8 +4,24 @@ import { parseMac } from '../../shared/ids.ts'
 
 export const Uuid = z.guid().transform((text) => text.toLowerCase())
 export const Dict = z.record(z.string(), z.unknown())
-/** A text of bounded length, or nothing. */
-export const text = (max: number) => z.string().max(max).nullable()
+/** An object of an attribute: null is an empty one, as Ironic takes it. */
+export const DictOrNull = Dict.nullable().transform((value) => value ?? {})
+/** A flag of an attribute: null is false, as Ironic takes it. */
+export const FlagOrNull = z
+  .boolean()
+  .nullable()
+  .transform((value) => value ?? false)
+
+/** A text of at most `max` characters: code points, as JSON Schema counts them (Validation §6.3.1), not units of UTF-16. */
+export const chars = (max: number, min = 0, error = 'a text is needed') =>
+  z
+    .string({ error })
+    .min(min)
+    // A text of so many units has no more characters; only a longer one needs to be counted.
+    .refine((text) => text.length <= max || Array.from(text).length <= max, `at most ${max} characters are possible`)
+    .meta({ maxLength: max })
+/** Or nothing. */
+export const text = (max: number) => chars(max).nullable()
 
 const RESERVED_NAMES = ['maintenance', 'management', 'states', 'vendor_passthru', 'detail', 'validate']
 const UUID_LIKE = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i
@@ -41,7 +57,7 @@ export const stepsOf = <T extends z.ZodRawShape>(order: T) =>
     .array(
       z.strictObject({
         interface: z.enum(STEP_INTERFACES),
-        step: z.string().min(1).max(255),
+        step: chars(255, 1),
         args: Dict.default({}),
         ...order,
       }),

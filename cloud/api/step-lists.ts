@@ -6,7 +6,7 @@ import { fieldsOf, sortOf, type Field } from '../store/json-sql.ts'
 import { check } from './body.ts'
 import { equals, invalid } from './query.ts'
 import { findRow, routesOf, type Attributes, type Body, type Resource } from './resource.ts'
-import { Dict, Name, stepsOf, text, Trait, Uuid } from './shapes.ts'
+import { DictOrNull, Name, stepsOf, text, Trait, Uuid } from './shapes.ts'
 import { traitRoutes } from './traits.ts'
 import { ofOrganisation } from './writers.ts'
 import type { Route } from './call.ts'
@@ -41,7 +41,7 @@ const TEMPLATE_FIELDS = [
 const templateAttributes: Attributes = {
   name: { since: TEMPLATES_SINCE, schema: Trait, required: true },
   steps: { since: TEMPLATES_SINCE, schema: stepsOf({ priority: z.int().min(0) }), keys: true, required: true },
-  extra: { since: TEMPLATES_SINCE, schema: Dict, keys: true },
+  extra: { since: TEMPLATES_SINCE, schema: DictOrNull, keys: true },
   uuid: { since: TEMPLATES_SINCE, schema: Uuid, only: 'create' },
 }
 
@@ -87,7 +87,7 @@ const runbookAttributes: Attributes = {
   disable_ramdisk: { since: RUNBOOKS_SINCE, schema: z.boolean() },
   public: { since: RUNBOOKS_SINCE, schema: z.boolean() },
   owner: { since: RUNBOOKS_SINCE, schema: text(255) },
-  extra: { since: RUNBOOKS_SINCE, schema: Dict, keys: true },
+  extra: { since: RUNBOOKS_SINCE, schema: DictOrNull, keys: true },
   description: { since: TRAITS_SINCE, schema: text(255) },
   // Through …/traits alone.
   traits: { since: TRAITS_SINCE, schema: z.array(Trait).max(255), only: 'neither' },

@@ -1,6 +1,5 @@
 // Traits as a part of something: read, replaced, added and removed at …/traits.
 import { z } from 'zod'
-import { FaultError } from '../../shared/faults.ts'
 import { check, readBody } from './body.ts'
 import { empty, json, type Call, type Route } from './call.ts'
 import { readQuery } from './query.ts'
@@ -12,6 +11,8 @@ export interface TraitStore {
   change(call: Call, ident: string, change: 'set' | 'add' | 'remove', traits?: readonly string[]): Promise<void>
 }
 
+/** Clients send an empty object, or no body. */
+const Nothing = z.strictObject({})
 const TraitsBody = z.strictObject({ traits: z.array(Trait).max(255) })
 
 /** Routes below `path`, such as /v1/nodes/:ident. */
@@ -59,10 +60,10 @@ export function traitRoutes(path: string, noun: string, since: number, store: Tr
       path: one,
       since,
       about: `Adds a trait to a ${noun}`,
+      body: Nothing,
       async run(call) {
         const of = ident(call)
-        if ((await call.request.text()) !== '')
-          throw new FaultError('request.invalid', 'A trait is added without a body.')
+        await readBody(call.request, Nothing)
         const trait = check(Trait, call.params['trait'], 'trait')
         await store.change(call, of, 'add', [trait])
         return empty(204, { Location: `${call.base}${path.replace(':ident', of)}/traits/${trait}` })

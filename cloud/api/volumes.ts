@@ -6,13 +6,13 @@ import { findNode } from './nodes/find.ts'
 import { ofNode } from './ports/filters.ts'
 import { readQuery } from './query.ts'
 import { listsWithin, routesOf, type Resource } from './resource.ts'
-import { Dict, Uuid } from './shapes.ts'
+import { chars, DictOrNull, Uuid } from './shapes.ts'
 import { ofNodes } from './writers.ts'
 
 const SINCE = 32
 const { column, json: jsonField, common } = fieldsOf('v')
 
-const extra = { since: SINCE, schema: Dict, keys: true } as const
+const extra = { since: SINCE, schema: DictOrNull, keys: true } as const
 const needed = (schema: z.ZodType) => ({ since: SINCE, schema, required: true }) as const
 const uuid = { since: SINCE, schema: Uuid, only: 'create' } as const
 const common32 = { since: SINCE, uuid: 'v.uuid', id: 'v.id', site: 'v.site', fieldsSince: SINCE, detailSince: SINCE }
@@ -38,7 +38,7 @@ export const CONNECTORS: Resource = {
   attributes: {
     node_uuid: needed(Uuid),
     type: needed(z.enum(['iqn', 'ip', 'mac', 'wwnn', 'wwpn', 'port', 'portgroup'])),
-    connector_id: needed(z.string().min(1).max(255)),
+    connector_id: needed(chars(255, 1)),
     extra,
     uuid,
   },
@@ -67,15 +67,15 @@ export const TARGETS: Resource = {
   filters: { node: ofNode('v', SINCE) },
   attributes: {
     node_uuid: needed(Uuid),
-    volume_type: needed(z.string().min(1).max(64)),
-    volume_id: needed(z.string().min(1).max(255)),
+    volume_type: needed(chars(64, 1)),
+    volume_id: needed(chars(255, 1)),
     boot_index: needed(
       z
         .int()
         .min(0)
         .max(2 ** 31 - 1),
     ),
-    properties: { since: SINCE, schema: Dict, keys: true },
+    properties: { since: SINCE, schema: DictOrNull, keys: true },
     extra,
     uuid,
   },

@@ -4,7 +4,7 @@ import { readBody } from '../body.ts'
 import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { invalid, readQuery } from '../query.ts'
-import { Uuid } from '../shapes.ts'
+import { chars, Uuid } from '../shapes.ts'
 import { traitRoutes } from '../traits.ts'
 import { command, findNode } from './find.ts'
 
@@ -23,7 +23,7 @@ const traits = traitRoutes('/v1/nodes/:ident', 'node', 37, {
 
 /** Networking may send what else it knows of the network; that is not kept. */
 const VifBody = z.looseObject({
-  id: z.string({ error: 'the id of the network is needed' }).min(1).max(255),
+  id: chars(255, 1, 'the id of the network is needed'),
   port_uuid: Uuid.optional(),
   portgroup_uuid: Uuid.optional(),
 })

@@ -2,11 +2,11 @@
 import { z } from 'zod'
 import { NETWORK_DATA } from '../../../shared/network-data.ts'
 import type { Attribute, Attributes } from '../resource.ts'
-import { Dict, Name, text, Uuid } from '../shapes.ts'
+import { chars, DictOrNull, FlagOrNull, Name, text, Uuid } from '../shapes.ts'
 import { INTERFACES } from './fields.ts'
 
 const attribute = (since: number, schema: z.ZodType): Attribute => ({ since, schema })
-const dict = (since: number): Attribute => ({ since, schema: Dict, keys: true })
+const dict = (since: number): Attribute => ({ since, schema: DictOrNull, keys: true })
 const created = (since: number, schema: z.ZodType): Attribute => ({ since, schema, only: 'create' })
 const patched = (since: number, schema: z.ZodType): Attribute => ({ since, schema, only: 'patch' })
 const switched = z.boolean()
@@ -23,19 +23,20 @@ export const NODE_ATTRIBUTES: Attributes = {
       .string()
       .max(255)
       .regex(/^[a-zA-Z0-9_\-.]*$/)
-      .transform((name) => name.toLowerCase()),
+      .nullable()
+      .transform((name) => (name ?? '').toLowerCase()),
   ),
   description: attribute(51, text(4096)),
   disable_power_off: attribute(95, switched),
   driver: {
     since: 1,
-    schema: z.string({ error: 'the driver of the node is needed' }).min(1).max(255),
+    schema: chars(255, 1, 'the driver of the node is needed'),
     required: true,
   },
   driver_info: dict(1),
   extra: dict(1),
   instance_info: dict(1),
-  instance_name: attribute(104, z.string().min(1).max(255).nullable()),
+  instance_name: attribute(104, chars(255, 1).nullable()),
   instance_uuid: attribute(1, Uuid.nullable()),
   lessee: attribute(65, text(255)),
   maintenance: attribute(1, switched),
@@ -46,11 +47,11 @@ export const NODE_ATTRIBUTES: Attributes = {
   parent_node: attribute(83, text(255)),
   properties: dict(1),
   resource_class: attribute(21, text(80)),
-  retired: attribute(61, switched),
+  retired: attribute(61, FlagOrNull),
   retired_reason: attribute(61, text(4096)),
   shard: attribute(82, text(255)),
   ...Object.fromEntries(interfaces),
-  protected: patched(48, switched),
+  protected: patched(48, FlagOrNull),
   protected_reason: patched(48, text(4096)),
   uuid: created(1, Uuid),
   boot_mode: created(75, z.enum(['uefi', 'bios']).nullable()),

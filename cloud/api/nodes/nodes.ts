@@ -50,6 +50,8 @@ const uuidFilter = (column: string, name: string): Filter => ({
   },
 })
 
+const isChassis = uuidFilter('n.chassis_uuid', 'chassis_uuid')
+
 export const NODES: Resource = {
   path: 'nodes',
   since: 1,
@@ -73,7 +75,15 @@ export const NODES: Resource = {
   },
   filters: {
     instance_uuid: uuidFilter('n.instance_uuid', 'instance_uuid'),
-    chassis_uuid: uuidFilter('n.chassis_uuid', 'chassis_uuid'),
+    chassis_uuid: {
+      ...isChassis,
+      async where(text, call) {
+        const { sql, args } = await isChassis.where(text, call)
+        const [known] = await call.sql.all('SELECT 1 FROM chassis WHERE uuid = ?', args)
+        if (!known) throw new FaultError('not_found', `Chassis ${text} could not be found.`)
+        return { sql, args }
+      },
+    },
     associated: isSet('n.instance_uuid', 'associated', 1),
     maintenance: isTrue('n.maintenance', 'maintenance', 1),
     provision_state: provisionState,

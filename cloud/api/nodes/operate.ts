@@ -7,14 +7,15 @@ import { need } from '../microversion.ts'
 import { IDENT, invalid, readQuery } from '../query.ts'
 import { ask } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
+import { chars } from '../shapes.ts'
 
 const PowerBody = z.strictObject({
   target: z.string({ error: 'the power state is needed' }).meta({ enum: Object.keys(POWER_PLANS) }),
   timeout: z.int().min(1).max(86_400).nullable().optional(),
 })
-const MaintenanceBody = z.strictObject({ reason: z.string().max(4096).nullable().optional() })
+const MaintenanceBody = z.strictObject({ reason: chars(4096).nullable().optional() })
 const BootDeviceBody = z.strictObject({
-  boot_device: z.string().min(1).max(64),
+  boot_device: chars(64, 1),
   persistent: z.boolean().default(false),
 })
 

@@ -11,7 +11,7 @@ import type { Call } from '../call.ts'
 import { need } from '../microversion.ts'
 import { invalid } from '../query.ts'
 import { findSite } from '../sites/find.ts'
-import { Dict } from '../shapes.ts'
+import { chars, Dict } from '../shapes.ts'
 
 /** A config drive is base64 of a gzipped image, a place to get it from, or its parts. */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -22,7 +22,7 @@ const ConfigDriveParts = z.strictObject({
   vendor_data: Dict.optional(),
 })
 
-const name = z.string().min(1).max(64)
+const name = chars(64, 1)
 const Step = z.strictObject({
   interface: z.enum(['bios', 'boot', 'deploy', 'firmware', 'management', 'network', 'power', 'raid', 'vendor']),
   step: name,
@@ -48,9 +48,9 @@ export const ProvisionBody = z.strictObject({
   clean_steps: OrderedSteps.nullable().optional(),
   deploy_steps: DeploySteps.nullable().optional(),
   service_steps: OrderedSteps.nullable().optional(),
-  rescue_password: z.string().max(255).nullable().optional(),
+  rescue_password: chars(255).nullable().optional(),
   disable_ramdisk: z.boolean().nullable().optional(),
-  runbook: z.string().min(1).max(255).nullable().optional(),
+  runbook: chars(255, 1).nullable().optional(),
 })
 export type ProvisionBody = z.infer<typeof ProvisionBody>
 type Argument = Exclude<keyof ProvisionBody, 'target'>

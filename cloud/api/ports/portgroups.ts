@@ -5,7 +5,7 @@ import type { Route } from '../call.ts'
 import { findNode } from '../nodes/find.ts'
 import { oneOf } from '../query.ts'
 import { listsWithin, routesOf, type Attribute, type Resource } from '../resource.ts'
-import { Dict, Mac, Name, text, Uuid } from '../shapes.ts'
+import { chars, DictOrNull, Mac, Name, text, Uuid } from '../shapes.ts'
 import { ofNodes } from '../writers.ts'
 import { address, ofNode } from './filters.ts'
 
@@ -57,11 +57,11 @@ export const PORTGROUPS: Resource = {
     node_uuid: { since: SINCE, schema: Uuid, required: true },
     address: attribute(SINCE, Mac.nullable()),
     category: attribute(103, text(80)),
-    extra: { since: SINCE, schema: Dict, keys: true },
-    mode: { since: 26, schema: z.string().min(1).max(255), needed: true },
+    extra: { since: SINCE, schema: DictOrNull, keys: true },
+    mode: { since: 26, schema: chars(255, 1), needed: true },
     name: attribute(SINCE, Name.nullable()),
-    physical_network: attribute(102, z.string().min(1).max(64).nullable()),
-    properties: { since: 26, schema: Dict, keys: true },
+    physical_network: attribute(102, chars(64, 1).nullable()),
+    properties: { since: 26, schema: DictOrNull, keys: true },
     standalone_ports_supported: attribute(SINCE, z.boolean()),
     uuid: { since: SINCE, schema: Uuid, only: 'create' },
   },

@@ -6,7 +6,7 @@ import { need } from '../microversion.ts'
 import { findNode } from '../nodes/find.ts'
 import { contains, invalid, oneOf } from '../query.ts'
 import { findRow, listsWithin, routesOf, type Attribute, type Body, type Resource } from '../resource.ts'
-import { Dict, Mac, Name, text, Uuid } from '../shapes.ts'
+import { chars, DictOrNull, Mac, Name, text, Uuid } from '../shapes.ts'
 import { ofNodes } from '../writers.ts'
 import { address, ofNode } from './filters.ts'
 import { PORTGROUPS } from './portgroups.ts'
@@ -69,15 +69,15 @@ export const PORTS: Resource = {
   attributes: {
     address: { since: 1, schema: Mac, required: true },
     node_uuid: { since: 1, schema: Uuid, needed: true },
-    node_ident: { since: 94, schema: z.string().max(255), only: 'create' },
+    node_ident: { since: 94, schema: chars(255), only: 'create' },
     available_for_dynamic_portgroup: attribute(111, z.boolean()),
     category: attribute(101, text(80)),
     description: attribute(97, text(255)),
-    extra: { since: 1, schema: Dict, keys: true },
+    extra: { since: 1, schema: DictOrNull, keys: true },
     is_smartnic: attribute(53, z.boolean()),
-    local_link_connection: { since: 19, schema: Dict, keys: true },
+    local_link_connection: { since: 19, schema: DictOrNull, keys: true },
     name: attribute(88, Name.nullable()),
-    physical_network: attribute(34, z.string().min(1).max(64).nullable()),
+    physical_network: attribute(34, chars(64, 1).nullable()),
     portgroup_uuid: attribute(24, Uuid.nullable()),
     pxe_enabled: attribute(19, z.boolean()),
     vendor: attribute(100, text(255)),

@@ -8,6 +8,7 @@ import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Route } from '../call.ts'
 import { limitOf, PAGE, readQuery } from '../query.ts'
 import { findSite } from './find.ts'
+import { chars } from '../shapes.ts'
 
 const DAY_S = 24 * 3600
 const TokenBody = z.strictObject({
@@ -18,7 +19,7 @@ const TokenBody = z.strictObject({
     .max(30 * DAY_S)
     .default(DAY_S),
   uses: z.int().min(1).max(100).default(1),
-  labels: z.record(z.string().max(63), z.string().max(255)).default({}),
+  labels: z.record(chars(63), chars(255)).default({}),
 })
 
 async function create(call: Call): Promise<Answer> {

@@ -12,6 +12,7 @@ import { checkMatch, etag, ifMatch } from '../conditions.ts'
 import { checkPatch, PatchBody, type Patchable } from '../patch.ts'
 import { invalid, limitOf, PAGE, readQuery } from '../query.ts'
 import { findSite } from './find.ts'
+import { chars } from '../shapes.ts'
 
 /** IPv4 only: what DHCPv4 can give. */
 const Address = z.ipv4()
@@ -47,7 +48,7 @@ const Name = z
   .regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/, 'a name has 1 to 63 of the characters a-z 0-9 _ . -')
   .refine((name) => !/^[0-9a-f]{8}-/.test(name), 'a name must not look like a UUID')
   .meta({ pattern: '^(?![0-9a-f]{8}-)[a-z0-9][a-z0-9_.-]{0,62}$' })
-const Description = z.string().max(4096).nullable()
+const Description = chars(4096).nullable()
 
 /** How long a conductor that is away may go on with a task; null: 45 minutes while it is the only one, else not at all. */
 const TenureMs = z

@@ -1,0 +1,176 @@
+// Requests about nodes and what is below them.
+import fc from 'fast-check'
+import { ABSENT, dict, identOf, lists, nodeOf, of, patchOf, queryOf, rawBodies, value, version, type Sent, type Things } from './sent.ts' // prettier-ignore
+
+const FIELDS = ['uuid', 'name', 'driver', 'extra', 'owner', 'lessee', 'description', 'retired', 'traits', 'fault', 'power_interface', 'provision_state', 'properties', 'instance_info', 'resource_class', 'protected', 'shard', 'network_data', 'conductor_group', 'allocation_uuid', 'chassis_uuid', 'links'] // prettier-ignore
+const SORT = ['uuid', 'name', 'id', 'extra', 'zzz', 'driver', 'provision_state', 'owner', 'description', 'retired', 'resource_class', 'properties', 'traits', 'shard', 'instance_uuid'] // prettier-ignore
+
+const filters = (things: Things) => ({
+  limit: ['1', '2', '0', '-1', 'x', '5000'],
+  marker: [things.nodes[0], things.nodes[1], ABSENT, 'nope'],
+  sort_key: SORT,
+  sort_dir: ['asc', 'desc', 'up'],
+  detail: ['True', 'false', 'maybe'],
+  fields: lists(FIELDS),
+  maintenance: ['true', 'False', 'maybe'],
+  associated: ['true', 'no'],
+  provision_state: ['available', 'enroll', 'active', 'manageable', 'zzz'],
+  driver: ['fake-hardware', 'zzz'],
+  owner: ['x'],
+  lessee: ['x'],
+  project: ['x'],
+  fault: ['none', 'zzz', 'power%20failure'],
+  retired: ['false', 'true'],
+  resource_class: ['x'],
+  description_contains: ['x', 'X', '%25'],
+  instance_uuid: [things.instance, 'zzz'],
+  chassis_uuid: [things.chassis, ABSENT, 'zzz'],
+  conductor_group: ['', 'zzz'],
+  shard: ['x', 'a,x'],
+  sharded: ['true', 'false'],
+  zzz: ['1'],
+})
+
+const NAMES = ['detail', 'validate', 'bad name', 'x'.repeat(256), '', 'a~b.c-d_e', ABSENT, 'é']
+const interfaces = ['deploy', 'power', 'network', 'bios', 'rescue', 'storage', 'raid', 'vendor']
+
+function newNode(things: Things): fc.Arbitrary<unknown> {
+  const optional = {
+    name: fc.oneof(fc.constantFrom(...things.names, 'new-1', 'New.2'), fc.constantFrom(...NAMES)),
+    extra: fc.oneof(dict, value),
+    properties: fc.oneof(dict, value),
+    driver_info: fc.oneof(dict, value),
+    instance_info: fc.oneof(dict, value),
+    instance_uuid: fc.constantFrom<unknown>(things.instance, 'zzz', null, 7),
+    owner: value,
+    lessee: value,
+    maintenance: value,
+    automated_clean: value,
+    resource_class: value,
+    description: value,
+    retired: value,
+    retired_reason: value,
+    network_data: value,
+    shard: value,
+    chassis_uuid: fc.constantFrom<unknown>(things.chassis, ABSENT, 'zzz', null),
+    conductor_group: fc.constantFrom<unknown>('', 'zzz', 7, null, 'bad group'),
+    zzz: value,
+    provision_state: value,
+    protected: value,
+    ...Object.fromEntries(interfaces.map((name) => [`${name}_interface`, fc.constantFrom<unknown>('zzz', 'fake', 'noop', null, 7)])), // prettier-ignore
+  }
+  const some = fc
+    .subarray(Object.entries(optional), { maxLength: 3 })
+    .chain((chosen) => fc.record(Object.fromEntries(chosen) as Record<string, fc.Arbitrary<unknown>>))
+  const driver = fc.oneof({ weight: 8, arbitrary: fc.constant<unknown>('fake-hardware') }, { weight: 1, arbitrary: fc.constantFrom<unknown>('zzz', '', 7, null, undefined) }) // prettier-ignore
+  const uuid = fc.oneof({ weight: 8, arbitrary: fc.constantFrom<unknown>(...things.fresh) }, { weight: 1, arbitrary: fc.constantFrom<unknown>('zzz', 7, things.nodes[0]) }) // prettier-ignore
+  return fc.tuple(some, driver, uuid).map(([more, driver, uuid]) => ({ driver, uuid, ...more }))
+}
+
+const PATHS = ['/extra/a', '/extra/zzz', '/extra', '/properties', '/properties/x', '/driver_info/a', '/instance_info', '/instance_info/x', '/owner', '/lessee', '/description', '/maintenance', '/resource_class', '/retired', '/retired_reason', '/protected', '/protected_reason', '/automated_clean', '/network_data', '/shard', '/name', '/driver', '/uuid', '/power_state', '/provision_state', '/deploy_interface', '/network_interface', '/chassis_uuid', '/conductor_group', '/instance_uuid', '/extra/a/b', '/traits', '/reservation', '/console_enabled', '/boot_mode', '/raid_config', '/last_error'] // prettier-ignore
+
+function patches(things: Things): fc.Arbitrary<unknown> {
+  const fitting = fc.constantFrom<{ op: string; path: string; value?: unknown }>(
+    { op: 'add', path: '/name', value: things.names[1] },
+    { op: 'add', path: '/instance_uuid', value: things.instance },
+    { op: 'remove', path: '/instance_uuid' },
+    { op: 'add', path: '/chassis_uuid', value: things.chassis },
+    { op: 'remove', path: '/chassis_uuid' },
+    { op: 'replace', path: '/driver', value: 'fake-hardware' },
+    { op: 'replace', path: '/resource_class', value: 'x' },
+    { op: 'add', path: '/extra', value: { a: { c: 1 } } },
+    { op: 'add', path: '/owner', value: 'x' },
+    { op: 'add', path: '/shard', value: 'x' },
+    { op: 'add', path: '/description', value: 'an x' },
+    { op: 'add', path: '/protected', value: true },
+    { op: 'add', path: '/retired', value: true },
+    { op: 'remove', path: '/driver' },
+  )
+  return fc.oneof(
+    { weight: 4, arbitrary: patchOf(PATHS) },
+    { weight: 3, arbitrary: fc.array(fitting, { minLength: 1, maxLength: 2 }) },
+    { weight: 1, arbitrary: fc.constantFrom<unknown>([], {}, 7, [7], [{}], [{ op: 'add', path: '/extra/q' }]) },
+  )
+}
+
+const steps = fc.constantFrom<unknown>([], [{ interface: 'power', step: 'zzz' }], [{ interface: 'zzz', step: 'a' }], [{ step: 'a' }], 7, null, [{ interface: 'deploy', step: 'erase_devices', args: {}, zzz: 1 }]) // prettier-ignore
+const VERBS = ['active', 'deploy', 'rebuild', 'deleted', 'undeploy', 'manage', 'provide', 'inspect', 'abort', 'clean', 'adopt', 'rescue', 'unrescue'] // prettier-ignore
+
+const provision = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom(...VERBS).map((target) => (target === 'rescue' ? { target, rescue_password: 'p' } : { target })) }, // prettier-ignore
+  {
+    weight: 3,
+    arbitrary: fc.record(
+      {
+        target: fc.constantFrom<unknown>(...VERBS, 'zzz', 7, null),
+        configdrive: fc.constantFrom<unknown>('QUJD', 'http://x/y', 'not base64!', { meta_data: {} }, { zzz: 1 }, {}, 7, null), // prettier-ignore
+        clean_steps: steps,
+        deploy_steps: steps,
+        rescue_password: fc.constantFrom<unknown>('p', '', 7, null),
+        disable_ramdisk: fc.constantFrom<unknown>(true, 'x', null),
+        zzz: value,
+      },
+      { requiredKeys: [] },
+    ),
+  },
+)
+
+const power = fc.record(
+  {
+    target: fc.constantFrom<unknown>('power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting', 'zzz', 7, null), // prettier-ignore
+    timeout: fc.constantFrom<unknown>(1, 60, 0, -1, 'x', null, 1.5),
+    zzz: value,
+  },
+  { requiredKeys: [] },
+)
+
+const traits = (things: Things) =>
+  fc.constantFrom<unknown>({ traits: [things.trait] }, { traits: ['CUSTOM_A', 'HW_CPU_X86_VMX'] }, { traits: [] }, { traits: ['bad'] }, { traits: 7 }, {}, [], { traits: ['CUSTOM_A', 'CUSTOM_A'] }, { traits: ['CUSTOM_A'], zzz: 1 }) // prettier-ignore
+
+const raid = fc.constantFrom<unknown>({}, { logical_disks: [] }, { logical_disks: [{ size_gb: 'MAX', raid_level: '1' }] }, { logical_disks: [{ size_gb: 100, raid_level: '5', is_root_volume: true }] }, { logical_disks: [{ size_gb: 'x', raid_level: '1' }] }, { logical_disks: [{ raid_level: '1' }] }, { zzz: 1 }, [], 7) // prettier-ignore
+
+export function nodeRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
+  const node = nodeOf(things)
+  const below = (path: string) => node.map((text) => `/nodes/${text}${path}`)
+  const belowAny = (...paths: string[]) => fc.tuple(node, fc.constantFrom(...paths)).map(([text, path]) => `/nodes/${text}${path}`) // prettier-ignore
+  const trait = fc.constantFrom('CUSTOM_A', things.trait, 'bad', 'HW_CPU_X86_VMX')
+  const pages = queryOf({ limit: ['1', '0'], marker: [ABSENT, 'x'], sort_key: ['uuid', 'zzz'], detail: ['True'], fields: lists(['uuid', 'extra']), zzz: ['1'] }) // prettier-ignore
+  return [
+    { weight: 8, arbitrary: of('GET', queryOf(filters(things)).map((text) => `/nodes${text}`)) }, // prettier-ignore
+    { weight: 2, arbitrary: of('GET', queryOf(filters(things)).map((text) => `/nodes/detail${text}`)) }, // prettier-ignore
+    { weight: 4, arbitrary: of('GET', fc.tuple(below(''), queryOf({ fields: lists(FIELDS), zzz: ['1'] }, 1)).map(([a, b]) => a + b)) }, // prettier-ignore
+    { weight: 3, arbitrary: of('GET', belowAny('/states', '/validate', '/states/console', '/management/boot_device', '/management/boot_device/supported', '/management/indicators', '/vifs', '/traits', '/bios', '/bios/zzz', '/allocation', '/history', '/inventory', '/vendor_passthru/methods', '/firmware', '/zzz', '/volume', '/vmedia')) }, // prettier-ignore
+    { weight: 2, arbitrary: of('GET', fc.tuple(belowAny('/ports', '/ports/detail', '/portgroups', '/portgroups/detail', '/volume/connectors', '/volume/targets'), pages).map(([a, b]) => a + b)) }, // prettier-ignore
+    { weight: 1, arbitrary: of('GET', node.map((text) => `/nodes/validate?node=${text}`)) }, // prettier-ignore
+    { weight: 4, arbitrary: of('POST', '/nodes', newNode(things)) },
+    { weight: 9, arbitrary: of('PATCH', below(''), patches(things)) },
+    { weight: 7, arbitrary: of('PUT', below('/states/provision'), provision) },
+    { weight: 3, arbitrary: of('PUT', below('/states/power'), power) },
+    { weight: 1, arbitrary: of('PUT', below('/states/raid'), raid) },
+    { weight: 1, arbitrary: of('PUT', below('/states/console'), fc.constantFrom<unknown>({ enabled: true }, { enabled: false }, { enabled: 'x' }, {}, [])) }, // prettier-ignore
+    { weight: 1, arbitrary: of('PUT', below('/states/boot_mode'), fc.constantFrom<unknown>({ target: 'uefi' }, { target: 'zzz' }, {})) }, // prettier-ignore
+    { weight: 1, arbitrary: of('PUT', below('/states/secure_boot'), fc.constantFrom<unknown>({ target: true }, { target: 'zzz' }, {})) }, // prettier-ignore
+    { weight: 2, arbitrary: of('PUT', below('/maintenance'), fc.constantFrom<unknown>({}, { reason: 'x' }, { reason: null }, { reason: 7 }, { zzz: 1 }, undefined)) }, // prettier-ignore
+    { weight: 2, arbitrary: of('DELETE', below('/maintenance')) },
+    { weight: 2, arbitrary: of('PUT', below('/management/boot_device'), fc.constantFrom<unknown>({ boot_device: 'pxe' }, { boot_device: 'zzz' }, {}, { boot_device: 'pxe', persistent: true }, { boot_device: 'pxe', persistent: 'x' }, { boot_device: 7 })) }, // prettier-ignore
+    { weight: 1, arbitrary: of('PUT', below('/management/inject_nmi'), fc.constantFrom<unknown>({}, { zzz: 1 }, undefined)) }, // prettier-ignore
+    { weight: 2, arbitrary: of('PUT', below('/traits'), traits(things)) },
+    { weight: 2, arbitrary: of('PUT', fc.tuple(below('/traits'), trait).map(([a, b]) => `${a}/${b}`), fc.constantFrom<unknown>(undefined, {}, { a: 1 })) }, // prettier-ignore
+    { weight: 2, arbitrary: of('DELETE', fc.tuple(below('/traits'), fc.oneof(fc.constant(''), trait.map((text) => `/${text}`))).map(([a, b]) => a + b)) }, // prettier-ignore
+    { weight: 2, arbitrary: of('POST', below('/vifs'), fc.constantFrom<unknown>({ id: 'vif-1' }, { id: ABSENT, port_uuid: things.ports[0] }, { id: 'v', port_uuid: 'zzz' }, { id: 7 }, {}, { id: 'v', port_uuid: ABSENT, portgroup_uuid: ABSENT })) }, // prettier-ignore
+    { weight: 1, arbitrary: of('DELETE', belowAny('/vifs/vif-1', `/vifs/${ABSENT}`)) },
+    { weight: 1, arbitrary: of('DELETE', below('/allocation')) },
+    { weight: 2, arbitrary: of('DELETE', identOf(...things.nodes, ...things.fresh).map((text) => `/nodes/${text}`)) }, // prettier-ignore
+    { weight: 1, arbitrary: of('PUT', fc.constantFrom('/nodes', `/nodes/${things.names[0]}`, '/ports', '/drivers', '/zzz', '/chassis'), fc.constant({})) }, // prettier-ignore
+    { weight: 1, arbitrary: of('GET', fc.constantFrom('/', '', '/zzz', '/nodes/', `/nodes/${things.names[0]}/`)) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        method: fc.constantFrom('POST', 'PUT', 'PATCH'),
+        path: fc.constantFrom('/v1/nodes', `/v1/nodes/${things.names[0]}`, `/v1/nodes/${things.names[0]}/states/provision`, '/v1/ports'), // prettier-ignore
+        raw: rawBodies,
+        version,
+      }),
+    },
+  ]
+}

@@ -1,0 +1,15 @@
+// Every wanted difference.
+import type { Wanted } from '../wanted.ts'
+import { UPSTREAM_FAILS } from './defects.ts'
+import { FIELDS_DIFFER } from './fields.ts'
+import { BOTH_REFUSE } from './order.ts'
+import { OTHER_STATUSES } from './other.ts'
+import { STRICTER } from './stricter.ts'
+
+export const WANTED: readonly Wanted[] = [
+  ...FIELDS_DIFFER,
+  ...UPSTREAM_FAILS,
+  ...STRICTER,
+  ...OTHER_STATUSES,
+  ...BOTH_REFUSE,
+]
