@@ -35,6 +35,11 @@ suite('a change of the API breaks clients', () => {
       'query x is required',
     ],
     ['a status that is gone', (d) => delete d.paths['/v1/nodes'].post.responses['201'], 'does not answer 201'],
+    [
+      'a choice in place of anything else',
+      (d) => (body(d).properties.driver = { anyOf: [{ type: 'null' }] }),
+      'is gone',
+    ],
     ['an attribute that cannot be patched', (d) => items(d).splice(0, 1), 'body[]'],
   ])('%s', (_what, change, wanted) => {
     const after = now()
@@ -48,6 +53,8 @@ suite('a change of the API breaks clients', () => {
     ['a new body field', (d) => (body(d).properties.new = { type: 'string' })],
     ['a new value', (d) => power(d).enum.push('cycle')],
     ['a longer text', (d) => (body(d).properties.driver.maxLength = 1000)],
+    ['a least length of none', (d) => (body(d).properties.driver.minLength = 0)],
+    ['one more choice', (d) => (body(d).properties.driver = { anyOf: [body(d).properties.driver, { type: 'null' }] })],
     ['a new query argument', (d) => list(d).parameters.push({ name: 'x', in: 'query', required: false, schema: {} })],
   ])('%s does not', (_what, change) => {
     const after = now()

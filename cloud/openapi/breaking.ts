@@ -47,7 +47,8 @@ function ofOperation(where: string, old: Operation, now: Operation): string[] {
 const keyOf = ({ in: place, name }: Parameter) => `${place} ${name}`
 
 const LOWER = ['maxLength', 'maxItems', 'maximum']
-const HIGHER = ['minLength', 'minItems', 'minimum']
+/** With what it is without a word. */
+const HIGHER = { minLength: 0, minItems: 0, minimum: -Infinity }
 
 /** A request that was possible and is not. */
 function ofRequest(where: string, old: JsonSchema, now: JsonSchema): string[] {
@@ -55,8 +56,8 @@ function ofRequest(where: string, old: JsonSchema, now: JsonSchema): string[] {
   const number = (schema: JsonSchema, key: string, none: number) => (schema[key] as number | undefined) ?? none
   for (const key of LOWER)
     if (number(now, key, Infinity) < number(old, key, Infinity)) found.push(`${where}: ${key} is less`)
-  for (const key of HIGHER)
-    if (number(now, key, -Infinity) > number(old, key, -Infinity)) found.push(`${where}: ${key} is more`)
+  for (const [key, none] of Object.entries(HIGHER))
+    if (number(now, key, none) > number(old, key, none)) found.push(`${where}: ${key} is more`)
   for (const key of ['pattern', 'format', 'const'])
     if (now[key] !== undefined && now[key] !== old[key]) found.push(`${where}: ${key} is another`)
   for (const key of ['type', 'enum']) found.push(...fewer(`${where}: ${key}`, old[key], now[key]))
@@ -71,16 +72,16 @@ function ofRequest(where: string, old: JsonSchema, now: JsonSchema): string[] {
   }
   if (old['items'] && now['items'])
     found.push(...ofRequest(`${where}[]`, old['items'] as JsonSchema, now['items'] as JsonSchema))
-  for (const key of ['anyOf', 'oneOf']) found.push(...ofChoices(where, old[key], now[key]))
+  for (const key of ['anyOf', 'oneOf']) found.push(...ofChoices(where, old, key, now))
   return found
 }
 
-/** Each choice that was there must still be possible as one of those that are. */
-function ofChoices(where: string, old: unknown, now: unknown): string[] {
-  if (!Array.isArray(now)) return []
-  if (!Array.isArray(old)) return [`${where}: it must be one of several`]
-  return (old as JsonSchema[]).flatMap((choice, i) => {
-    const best = (now as JsonSchema[]).map((each) => ofRequest(`${where}|${i}`, choice, each))
+/** Each choice that was there (or the only one) must still be possible as one of those that are. */
+function ofChoices(where: string, old: JsonSchema, key: string, now: JsonSchema): string[] {
+  const [was, is] = [old[key], now[key]] as (JsonSchema[] | undefined)[]
+  if (!is) return []
+  return (was ?? [old]).flatMap((choice, i) => {
+    const best = is.map((each) => ofRequest(was ? `${where}|${i}` : where, choice, each))
     return best.some((each) => each.length === 0) ? [] : best.toSorted((a, b) => a.length - b.length)[0]!
   })
 }

@@ -42,7 +42,7 @@ export const NODE_ATTRIBUTES: Attributes = {
   maintenance: attribute(1, switched),
   name: attribute(5, Name.nullable()),
   // The hub looks at the whole of it, since a patch may change a part.
-  network_data: { since: 66, schema: Dict.meta({ description: NETWORK_DATA }), keys: true },
+  network_data: { since: 66, schema: DictOrNull.meta({ description: NETWORK_DATA }), keys: true },
   owner: attribute(50, text(255)),
   parent_node: attribute(83, text(255)),
   properties: dict(1),
