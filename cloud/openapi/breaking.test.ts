@@ -53,7 +53,7 @@ suite('a change of the API breaks clients', () => {
     ['a new body field', (d) => (body(d).properties.new = { type: 'string' })],
     ['a new value', (d) => power(d).enum.push('cycle')],
     ['a longer text', (d) => (body(d).properties.driver.maxLength = 1000)],
-    ['a least length of none', (d) => (body(d).properties.driver.minLength = 0)],
+    ['a least length of none', (d) => (list(d).parameters[0].schema.minLength = 0)],
     ['one more choice', (d) => (body(d).properties.driver = { anyOf: [body(d).properties.driver, { type: 'null' }] })],
     ['a new query argument', (d) => list(d).parameters.push({ name: 'x', in: 'query', required: false, schema: {} })],
   ])('%s does not', (_what, change) => {
