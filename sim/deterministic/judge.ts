@@ -74,7 +74,8 @@ export class Judge {
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
   /** Per BMC: the highest epoch under which it was changed, and by whom. */
-  readonly #epochs = new Map<string, { epoch: number; conductor: string }>()
+  /** By address: the mutation of the highest epoch so far. */
+  readonly #highest = new Map<string, Cause>()
   readonly #tasks = new Map<string, { node: string; steps: readonly Step[] }>()
   readonly #ends = new Set<string>()
   /** Questions of conductors by their numbers; and per task the last one that the hub said yes to. */
@@ -214,12 +215,12 @@ export class Judge {
     if (cause === undefined) return this.#complain('intent', `${what} at ${machine.address} by nobody`)
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
     if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
-    const highest = this.#epochs.get(machine.address)
-    if (highest !== undefined && cause.epoch < highest.epoch)
+    const highest = this.#highest.get(machine.address)
+    if (highest !== undefined && cause.epoch < highest.epoch && !isOlderCopy(cause, highest))
       this.#complain('bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`)
     else if (highest?.epoch === cause.epoch && highest.conductor !== cause.conductor)
       this.#complain('bmc-epoch', `${show(cause)}: ${what}, and ${highest.conductor} has the same epoch`)
-    else this.#epochs.set(machine.address, { epoch: cause.epoch, conductor: cause.conductor })
+    else if (highest === undefined || cause.epoch >= highest.epoch) this.#highest.set(machine.address, cause)
   }
 
   async openTasks(): Promise<number> {
@@ -298,4 +299,9 @@ function passes(before: () => void): boolean {
 
 function show({ conductor, epoch, step, node }: Cause): string {
   return `${conductor} (epoch ${epoch}, ${step}, node …${node.slice(-4)})`
+}
+
+/** A conductor whose grants went on under a new session repeats a packet: the one before may arrive after it. It is of the same step. */
+function isOlderCopy(cause: Cause, highest: Cause): boolean {
+  return cause.conductor === highest.conductor && cause.task === highest.task && cause.step === highest.step
 }
