@@ -12,6 +12,7 @@ import { withSealed } from './secrets.ts'
 import {
   activeTask,
   epochOf,
+  isHeld,
   nextNumber,
   sessionOf,
   type ConductorState,
@@ -104,8 +105,9 @@ export async function sendGained(turn: Turn): Promise<void> {
   turn.gained.clear()
 }
 
-/** All that a conductor owns, after its hello; only its tasks when it `kept` the grants. */
+/** All that a conductor owns, after its hello; only its tasks when it `kept` the grants; nothing while it waits for an earlier run. */
 export async function sendGrants(turn: Turn, conductor: ConductorState, kept: boolean): Promise<void> {
+  if (isHeld(turn, conductor)) return turn.send(conductor.peer, grantsMessage(turn, conductor, [], [], true))
   const mine = [...turn.state.nodes.values()].filter((node) => node.owner === conductor.row.id)
   for (const node of mine) {
     node.dropping = false // it may not have heard, and is asked again
@@ -166,13 +168,13 @@ function setOwner(turn: Turn, node: NodeIndex, owner: string | null): void {
 
 function askForRelease(turn: Turn, node: NodeIndex): void {
   const from = turn.state.conductors.get(node.owner ?? '')
-  if (node.dropping || !from?.peer || activeTask(turn.state, node.id)) return
+  if (node.dropping || !from?.peer || isHeld(turn, from) || activeTask(turn.state, node.id)) return
   node.dropping = true
   turn.send(from.peer, grantsMessage(turn, from, [], [node.id], true))
 }
 
 async function grant(turn: Turn, conductor: ConductorState, uuids: readonly string[]): Promise<void> {
-  if (!conductor.peer) return
+  if (!conductor.peer || isHeld(turn, conductor)) return
   const specs = await grantsOf(turn, uuids)
   let page: Grant[] = []
   let bytes = 0

@@ -14,10 +14,6 @@ export interface ConductorState {
   leaseUntil: number
   /** It said goodbye: nobody need wait for its lease. Set until its next hello. */
   stopped?: boolean
-  /** Runs of the process whose session a newer run ended. One that is back lives at the same time as another: a clone. */
-  replaced?: string[]
-  /** Upgrades that this hub has seen and that could be played again. */
-  seen?: Map<string, number>
 }
 
 /** The part of a node that ownership needs; whole rows are read when a turn touches the node. */
@@ -148,6 +144,11 @@ export function isDriven(state: HubState, uuid: string): boolean {
 
 export function ownerOf(state: HubState, uuid: string): ConductorState | undefined {
   return state.conductors.get(state.nodes.get(uuid)?.owner ?? '')
+}
+
+/** Does it wait until an earlier run of it, which may be alive, acts no more? Then nothing is granted to it. */
+export function isHeld(turn: { readonly now: number }, { row }: ConductorState): boolean {
+  return (row.held_ms ?? 0) > turn.now
 }
 
 /** Drivers that the live conductors serve, by name. A field that any of them calls secret is secret. */
