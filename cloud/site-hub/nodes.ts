@@ -10,6 +10,7 @@ import { applyPatch } from '../store/json-patch.ts'
 import { freeAddress } from './addresses.ts'
 import { endAllocation } from './allocations.ts'
 import type { HubCommand, PatchOperation } from './commands.ts'
+import { refuseTooLarge } from './grants.ts'
 import { refuseChanges, refuseDelete, refuseInterfaces, refusePatch, refuseReferences } from './node-rules.ts'
 import { notDriven } from './outage.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
@@ -53,6 +54,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
     boot_ip: freeAddress(turn.state),
   }
   await refuseReferences(turn, uuid, {}, row)
+  await refuseTooLarge(turn, null, row)
   turn.insertNode(row)
   turn.event('node.created', { node: uuid, body: { name: row.name, driver: row.driver } }, command)
   const index = {
@@ -63,6 +65,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
     moved: 0,
     specVersion: row.spec_version,
     bootIp: row.boot_ip,
+    withheld: null,
     target: null,
     dropping: false,
   }
@@ -100,6 +103,7 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
     changes.interfaces = interfaces
   }
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })
+  await refuseTooLarge(turn, node, { ...node, ...changes, ...sealed })
   turn.updateNode(node.uuid, { ...changes, ...sealed, spec_version: node.spec_version + 1 })
   if (after.instance_uuid === null) endAllocation(turn, node, command)
   const index = turn.state.nodes.get(node.uuid)!

@@ -26,6 +26,8 @@ export interface NodeIndex {
   moved: number
   specVersion: number
   bootIp: string | null
+  /** Why nobody is granted it, where that is for what its row says. */
+  withheld: string | null
   /** The ring wants it there next; null: it stays. Its live owner is asked to release it when nothing is done with it. */
   target: string | null
   /** Its owner was asked. */
@@ -78,10 +80,10 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
     state.conductors.set(row.id, { row, peer: peer ?? null, leaseUntil })
   }
   const index = await sql.all(
-    `SELECT uuid, driver, conductor, moved, spec_version, boot_ip, promised_ms, driver_info ->> '$.${LABELS_FIELD}' FROM nodes WHERE site = ?`,
+    `SELECT uuid, driver, conductor, moved, spec_version, boot_ip, promised_ms, withheld, driver_info ->> '$.${LABELS_FIELD}' FROM nodes WHERE site = ?`,
     [siteId],
   )
-  for (const [id, driver, owner, moved, specVersion, bootIp, promised, labels] of index as [
+  for (const [id, driver, owner, moved, specVersion, bootIp, promised, withheld, labels] of index as [
     string,
     string,
     string | null,
@@ -90,9 +92,21 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
     string | null,
     number | null,
     string | null,
+    string | null,
   ][]) {
     const asked = labels === null ? '' : labelText(JSON.parse(labels) as Record<string, string>)
-    state.nodes.set(id, { id, driver, labels: asked, owner, moved, specVersion, bootIp, target: null, dropping: false })
+    state.nodes.set(id, {
+      id,
+      driver,
+      labels: asked,
+      owner,
+      moved,
+      specVersion,
+      bootIp,
+      withheld,
+      target: null,
+      dropping: false,
+    })
     if (promised !== null) state.promises.set(id, promised)
   }
   for (const task of await select(sql, tasks, "site = ? AND state = 'open' ORDER BY nseq", [siteId])) {
