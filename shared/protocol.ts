@@ -140,7 +140,7 @@ export type Note = z.infer<typeof Note>
 
 // prettier-ignore
 export const FromConductor = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('hello'), incarnation: id, version: z.string().max(40), hostname: z.string().max(255), drivers: z.array(DriverFacts), capabilities: z.array(z.string()), grantsDigest: z.string().nullable(), inflight: z.array(z.object({ task: id, node: id, epoch })).max(200) }),
+  z.object({ type: z.literal('hello'), incarnation: id, version: z.string().max(40), hostname: z.string().max(255), drivers: z.array(DriverFacts), capabilities: z.array(z.string()), grantsDigest: z.string().nullable(), inflight: z.array(z.object({ task: id, node: id, epoch })).max(200), lock: id.optional() }),
   z.object({ type: z.literal('renew'), rid }),
   z.object({ type: z.literal('bye') }),
   z.object({ type: z.literal('released'), node: id, epoch }),
@@ -156,6 +156,8 @@ export const FromConductor = z.discriminatedUnion('type', [
 ])
 export type FromConductor = z.infer<typeof FromConductor>
 
+// hello.lock: names the lock on its journal that this run holds, so that no two living processes ever say the same: of one that says what the
+// run before said, that one is dead. It has to differ between hosts, boots, network namespaces and folders, copies of a disk included.
 // bye: a clean stop. Nothing is under way at this conductor any more, so its nodes need not wait for its lease; answered by the end of the socket.
 // welcome.grantsKept: the digest of hello was right, so every grant goes on with epoch = session; without it all grants are sent again.
 // local (until it is settled by its id, like a task's result): a person acted at the site.

@@ -76,7 +76,7 @@ export function explain(nodes: readonly RingNode[], members: readonly Member[], 
   const node = nodes.find((one) => one.id === id)
   if (!node) return undefined
   const { driver, labels = '', owner } = node
-  const group = groupsOf(nodes).find((each) => each.driver === driver && each.labels === labels)!
+  const group = groupsOf(nodes).find((each) => each.nodes.includes(node))!
   const eligible = members.filter((member) => obstacle(node, member) === null)
   const weights = eligible.reduce((sum, member) => sum + member.weight, 0)
   const held = countOwners(group.nodes)

@@ -21,6 +21,8 @@ export interface RingNode {
   readonly driver: string
   /** Labels that its conductor must have, as `labelText` writes them; absent: any. */
   readonly labels?: string
+  /** Why nobody may have it, whoever serves it; absent or null: somebody may. */
+  readonly withheld?: string | null
   /** Its present owner's member id, or null. */
   readonly owner: string | null
   /** Work is under way on it: it leaves a live owner last. */
@@ -58,6 +60,7 @@ export function plan(nodes: readonly RingNode[], members: readonly Member[]): Pl
 export interface Group {
   readonly driver: string
   readonly labels: string
+  readonly withheld: string | null
   readonly nodes: RingNode[]
 }
 
@@ -65,17 +68,20 @@ export interface Group {
 export function groupsOf(nodes: readonly RingNode[]): Group[] {
   const groups = new Map<string, Group>()
   for (const node of nodes) {
-    const { driver, labels = '' } = node
-    const key = labels === '' ? driver : `${driver}\n${labels}`
+    const { driver, labels = '', withheld = null } = node
+    const key = labels === '' && withheld === null ? driver : `${driver}\n${labels}\n${withheld ?? ''}`
     const group = groups.get(key)
     if (group) group.nodes.push(node)
-    else groups.set(key, { driver, labels, nodes: [node] })
+    else groups.set(key, { driver, labels, withheld, nodes: [node] })
   }
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group)
 }
 
+type Asked = Pick<RingNode, 'driver' | 'labels' | 'withheld'>
+
 /** Why `member` may not have what asks for `driver` and `labels`; null when it may. */
-export function obstacle(asked: { driver: string; labels?: string }, member: Member): string | null {
+export function obstacle(asked: Asked, member: Member): string | null {
+  if (asked.withheld) return asked.withheld
   if (!member.drivers.includes(asked.driver)) return `does not serve driver ${asked.driver}`
   for (const label of asked.labels ? asked.labels.split(',') : []) {
     const at = label.indexOf('=')
@@ -84,7 +90,8 @@ export function obstacle(asked: { driver: string; labels?: string }, member: Mem
   return member.draining ? 'is draining' : null
 }
 
-function whyNobody(asked: { driver: string; labels: string }, members: readonly Member[]): string {
+function whyNobody(asked: Omit<Group, 'nodes'>, members: readonly Member[]): string {
+  if (asked.withheld) return asked.withheld
   if (members.length === 0) return 'no conductor of the site is connected'
   const serving = members.filter((member) => member.drivers.includes(asked.driver))
   if (serving.length === 0) return `no live conductor serves driver ${asked.driver}`

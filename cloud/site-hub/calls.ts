@@ -5,7 +5,7 @@ import type { Peer } from '../ports.ts'
 import { encode, type ToConductor } from '../../shared/protocol.ts'
 import type { HubCommand } from './commands.ts'
 import { notDriven } from './outage.ts'
-import { epochOf } from './state.ts'
+import { epochOf, isHeld, ownerOf } from './state.ts'
 import type { Turn } from './turn.ts'
 
 interface Pending {
@@ -32,8 +32,9 @@ export class Calls {
   async start(turn: Turn, call: HubCommand & { kind: 'call' }): Promise<{ result: Promise<unknown> }> {
     const node = await turn.node(call.node)
     const index = turn.state.nodes.get(call.node)!
-    const peer = turn.state.conductors.get(index.owner ?? '')?.peer
-    if (!peer) throw notDriven(turn.state, `node ${node.uuid}`)
+    const owner = ownerOf(turn.state, call.node)
+    const peer = owner?.peer
+    if (!peer || isHeld(turn, owner)) throw notDriven(turn.state, `node ${node.uuid}`)
     if (this.#pending.size >= MAX_PENDING)
       throw new FaultError('unavailable', 'too many calls are under way at this site')
     const rid = ++this.#last

@@ -59,7 +59,7 @@ export async function declareDead(turn: Turn, command: Command<'conductor.declar
   const mine = [...turn.state.nodes.values()].filter((node) => node.owner === row.id)
   const hadLease = conductor.leaseUntil > 0
   const tenures = endTenures(turn, row.id)
-  change(turn, command, conductor, { horizon_ms: null }, 'conductor.declared_dead')
+  change(turn, command, conductor, { horizon_ms: null, held_ms: null }, 'conductor.declared_dead')
   if (hadLease) {
     conductor.leaseUntil = 1 // long ago: it lapses as any other does
     await passTime(turn)
@@ -76,7 +76,7 @@ function change(
   type: string,
 ): void {
   turn.updateConductor(row, changes)
-  const { horizon_ms: _, ...told } = changes
+  const { horizon_ms: _, held_ms: __, ...told } = changes
   turn.event(type, { body: { conductor: row.id, hostname: row.hostname, ...told } }, command)
   turn.audit(type, row.id, 'ok', { hostname: row.hostname, ...told }, command.actor, command.requestId)
 }

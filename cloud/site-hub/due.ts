@@ -4,6 +4,7 @@ import { CLOSE } from '../../shared/upgrade.ts'
 import { noticeOutage } from './outage.ts'
 import { lapsesAt } from './lease.ts'
 import { rebalance } from './ownership.ts'
+import { endWaits } from './runs.ts'
 import { activeTask, isDriven } from './state.ts'
 import { settle } from './tasks.ts'
 import { endOldTenures, keepPromise, overdueAt, tenureEnds } from './tenure.ts'
@@ -25,7 +26,8 @@ export async function passTime(turn: Turn): Promise<void> {
     lapsed = true
   }
   noticeOutage(turn)
-  if (endOldTenures(turn) || lapsed) await rebalance(turn)
+  const waited = await endWaits(turn)
+  if (endOldTenures(turn) || waited || lapsed) await rebalance(turn)
   // Nobody can report from a site that is offline: its tasks are not overdue before it had the time to.
   if (state.site.offline_since !== null) return
   for (const node of [...state.tasks.keys()]) {
@@ -42,7 +44,10 @@ export async function passTime(turn: Turn): Promise<void> {
 export function nextDue(turn: Turn): number | null {
   const { state, now } = turn
   const due: number[] = []
-  for (const conductor of state.conductors.values()) if (conductor.leaseUntil > 0) due.push(lapsesAt(turn, conductor))
+  for (const conductor of state.conductors.values()) {
+    if (conductor.leaseUntil > 0) due.push(lapsesAt(turn, conductor))
+    if (conductor.row.held_ms !== null) due.push(conductor.row.held_ms)
+  }
   for (const node of new Set([...state.tasks.keys(), ...state.promises.keys()])) {
     const task = activeTask(state, node)
     if (task && state.site.offline_since === null) due.push(overdueAt(state, task))

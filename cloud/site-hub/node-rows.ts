@@ -3,9 +3,10 @@
 import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import type { SiteRef, SqlValue } from '../ports.ts'
-import { blankRow, insert, remove, update } from '../schema/rows.ts'
+import { blankRow, insert, remove, update, type PortRow } from '../schema/rows.ts'
 import { applyPatch } from '../store/json-patch.ts'
 import type { HubCommand } from './commands.ts'
+import { refuseTooLarge } from './grants.ts'
 import { touchSpec } from './nodes.ts'
 import { rowsWith, type NodeOwned } from './owned-rows.ts'
 import { KINDS, type Change, type RowKind } from './row-kinds.ts'
@@ -28,6 +29,7 @@ export async function createRow(turn: Turn, command: Command<'row.create'>, site
   }
   await refuseTaken(turn, kind, row, null)
   const after = (await kind.check?.(turn, { site, node, before: null, after: row })) ?? row
+  if (kind.granted) await refuseLargerNode(turn, kind, after)
   const { id: _, ...values } = after
   turn.write(insert(kind.table, values as never))
   turn.changed(kind.table).set(row.uuid, after as never)
@@ -47,6 +49,7 @@ export async function patchRow(turn: Turn, command: Command<'row.patch'>, site: 
   if (patched['node'] !== before.node) await refuseMove(turn, kind, change, String(patched['node']))
   await refuseTaken(turn, kind, change.after, before)
   const after = (await kind.check?.(turn, change)) ?? change.after
+  if (kind.granted) await refuseLargerNode(turn, kind, after)
   const written = kind.secrets ? [...columns, 'secrets'] : columns
   const changes = Object.fromEntries(written.map((column) => [column, after[column]]))
   turn.write(update(kind.table, 'uuid', before.uuid, { ...changes, updated_at: turn.time } as never))
@@ -80,6 +83,13 @@ async function find(turn: Turn, kind: RowKind, uuid: string): Promise<NodeOwned>
   const [row] = await rowsWith(turn, kind.table, 'uuid', uuid)
   if (row?.site !== turn.state.site.id) throw new FaultError('not_found', `${kind.noun} ${uuid} could not be found.`)
   return row
+}
+
+/** The node is sent to its conductor with this row. */
+async function refuseLargerNode(turn: Turn, kind: RowKind, row: NodeOwned): Promise<void> {
+  const node = await turn.node(row.node)
+  const others = (await rowsWith(turn, kind.table, 'node', row.node)).filter(({ uuid }) => uuid !== row.uuid)
+  await refuseTooLarge(turn, node, node, [...others, row] as unknown as PortRow[])
 }
 
 /** What must be unique, looked up before the constraint would throw the whole turn away. */

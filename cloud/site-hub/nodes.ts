@@ -10,6 +10,7 @@ import { applyPatch } from '../store/json-patch.ts'
 import { freeAddress } from './addresses.ts'
 import { endAllocation } from './allocations.ts'
 import type { HubCommand, PatchOperation } from './commands.ts'
+import { refuseTooLarge } from './grants.ts'
 import {
   refuseChanges,
   refuseDelete,
@@ -61,6 +62,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
   }
   refuseNetworks({}, row)
   await refuseReferences(turn, uuid, {}, row)
+  await refuseTooLarge(turn, null, row)
   turn.insertNode(row)
   turn.event('node.created', { node: uuid, body: { name: row.name, driver: row.driver } }, command)
   const index = {
@@ -71,6 +73,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
     moved: 0,
     specVersion: row.spec_version,
     bootIp: row.boot_ip,
+    withheld: null,
     target: null,
     dropping: false,
   }
@@ -108,6 +111,7 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
     changes.interfaces = interfaces
   }
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })
+  await refuseTooLarge(turn, node, { ...node, ...changes, ...sealed })
   turn.updateNode(node.uuid, { ...changes, ...sealed, spec_version: node.spec_version + 1 })
   if (after.instance_uuid === null) endAllocation(turn, node, command)
   const index = turn.state.nodes.get(node.uuid)!

@@ -1,17 +1,17 @@
 // Which conductor drives which node: carries the ring's moves out, and tells conductors what they are granted (ownership.md rules 3, 4).
 // 1. A node leaves a live owner only by that owner's release. 2. Its new owner gets it with a higher number than anyone had before.
 // 3. A task's tenure keeps its node where it is. 4. A node that is on its way (target) has no new task sent to its old owner.
-import { bytesInFrame, MAX_FRAME_BYTES, type FromConductor, type Grant } from '../../shared/protocol.ts'
+import type { FromConductor, Grant } from '../../shared/protocol.ts'
 import { obstacle, placeOne, plan, type Member } from '../../shared/ring.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
-import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
-import { nodes, ports } from '../schema/organisation.ts'
-import { marks, select, update, type NodeRow, type PortRow } from '../schema/rows.ts'
+import { nodes } from '../schema/organisation.ts'
+import { update } from '../schema/rows.ts'
 import type { Peer } from '../ports.ts'
-import { withSealed } from './secrets.ts'
+import { grantsMessage, grantsOf, pagesOf, tooLarge } from './grants.ts'
 import {
   activeTask,
   epochOf,
+  isHeld,
   nextNumber,
   sessionOf,
   type ConductorState,
@@ -30,6 +30,7 @@ export async function rebalance(turn: Turn): Promise<void> {
       id: node.id,
       driver: node.driver,
       labels: node.labels,
+      withheld: node.withheld,
       // Moves that are under way count as done: another change adds to them and does not begin anew.
       owner: node.target ?? node.owner,
       pinned: activeTask(state, node.id) !== undefined,
@@ -90,7 +91,8 @@ export async function place(turn: Turn, node: NodeIndex): Promise<void> {
     const owner = other.target ?? other.owner
     if (owner === null || other === node) continue
     total.set(owner, (total.get(owner) ?? 0) + 1)
-    if (other.driver === node.driver && other.labels === node.labels) held.set(owner, (held.get(owner) ?? 0) + 1)
+    if (other.driver === node.driver && other.labels === node.labels && other.withheld === null)
+      held.set(owner, (held.get(owner) ?? 0) + 1)
   }
   const best = placeOne(node.id, eligible, held, total)
   if (best === undefined) return rebalance(turn)
@@ -100,27 +102,29 @@ export async function place(turn: Turn, node: NodeIndex): Promise<void> {
 /** Tells conductors what they got in this turn. */
 export async function sendGained(turn: Turn): Promise<void> {
   for (const [id, uuids] of turn.gained)
-    if (uuids.size > 0) await grant(turn, turn.state.conductors.get(id)!, [...uuids])
+    if (uuids.size > 0) await grant(turn, turn.state.conductors.get(id)!, [...uuids], true)
   turn.gained.clear()
 }
 
-/** All that a conductor owns, after its hello; only its tasks when it `kept` the grants. */
+/** All that a conductor owns, after its hello; only its tasks when it `kept` the grants; nothing while it waits for an earlier run. */
 export async function sendGrants(turn: Turn, conductor: ConductorState, kept: boolean): Promise<void> {
+  if (isHeld(turn, conductor)) return turn.send(conductor.peer, grantsMessage(turn, conductor, [], [], true))
   const mine = [...turn.state.nodes.values()].filter((node) => node.owner === conductor.row.id)
   for (const node of mine) {
     node.dropping = false // it may not have heard, and is asked again
     if (activeTask(turn.state, node.id)) turn.assign.add(node.id)
   }
   const uuids = mine.map((node) => node.id)
-  if (!kept) await grant(turn, conductor, uuids)
+  if (!kept) await grant(turn, conductor, uuids, true)
 }
 
 /** Sends nodes (again) to their owner, after a change of what it must know. */
 export async function regrant(turn: Turn, uuid: string): Promise<void> {
   const index = turn.state.nodes.get(uuid)
+  if (index && index.withheld !== null) await release(turn, index)
   const conductor = turn.state.conductors.get(index?.owner ?? '')
   // One that was asked to drop it would take it for given anew, and release what it then has.
-  if (conductor?.peer && !index!.dropping) await grant(turn, conductor, [uuid])
+  if (conductor?.peer && !index!.dropping) await grant(turn, conductor, [uuid], false)
 }
 
 export async function released(
@@ -166,81 +170,41 @@ function setOwner(turn: Turn, node: NodeIndex, owner: string | null): void {
 
 function askForRelease(turn: Turn, node: NodeIndex): void {
   const from = turn.state.conductors.get(node.owner ?? '')
-  if (node.dropping || !from?.peer || activeTask(turn.state, node.id)) return
+  if (node.dropping || !from?.peer || isHeld(turn, from) || activeTask(turn.state, node.id)) return
   node.dropping = true
   turn.send(from.peer, grantsMessage(turn, from, [], [node.id], true))
 }
 
-async function grant(turn: Turn, conductor: ConductorState, uuids: readonly string[]): Promise<void> {
-  if (!conductor.peer) return
-  const specs = await grantsOf(turn, uuids)
-  let page: Grant[] = []
-  let bytes = 0
-  for (const spec of specs) {
-    const size = bytesInFrame(spec)
-    if (bytes + size > MAX_FRAME_BYTES / 2 && page.length > 0) {
-      turn.send(conductor.peer, grantsMessage(turn, conductor, page, [], false))
-      page = []
-      bytes = 0
-    }
-    page.push(spec)
-    bytes += size
+/** `isNew`: it holds none of them yet, so that what cannot be said need not stay its own. */
+async function grant(turn: Turn, conductor: ConductorState, uuids: readonly string[], isNew: boolean): Promise<void> {
+  if (!conductor.peer || isHeld(turn, conductor)) return
+  const specs: Grant[] = []
+  for (const spec of await grantsOf(turn, uuids)) {
+    const why = tooLarge(spec)
+    if (why === null) specs.push(spec)
+    else withhold(turn, turn.state.nodes.get(spec.node)!, why, isNew)
   }
-  turn.send(conductor.peer, grantsMessage(turn, conductor, page, [], true))
-  for (const uuid of uuids) if (activeTask(turn.state, uuid)) turn.assign.add(uuid)
+  const pages = pagesOf(specs)
+  for (const page of pages) turn.send(conductor.peer, grantsMessage(turn, conductor, page, [], page === pages.at(-1)))
+  for (const { node } of specs) if (activeTask(turn.state, node)) turn.assign.add(node)
 }
 
-function grantsMessage(turn: Turn, conductor: ConductorState, add: Grant[], drop: string[], last: boolean) {
-  return {
-    type: 'grants' as const,
-    session: conductor.row.session,
-    ringVersion: turn.state.site.ring_version,
-    add,
-    drop,
-    last,
-  }
+/** Nobody is granted the node for what its row says; one that has it goes on with what it was told before. */
+function withhold(turn: Turn, node: NodeIndex, why: string, isFree: boolean): void {
+  if (isFree) setOwner(turn, node, null)
+  if (node.withheld !== null) return
+  node.withheld = why
+  turn.write(update(nodes, 'uuid', node.id, { withheld: why }))
+  turn.event('node.withheld', { node: node.id, body: { why } })
 }
 
-async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Grant[]> {
-  const grants: Grant[] = []
-  for (let i = 0; i < uuids.length; i += 500) {
-    const some = uuids.slice(i, i + 500)
-    await turn.prefetch(some)
-    const nics = new Map<string, PortRow | null>()
-    for (const port of await select(turn.sql, ports, `node IN (${marks(some.length)})`, some)) nics.set(port.uuid, port)
-    for (const [port, row] of turn.changed(ports)) nics.set(port, row)
-    for (const uuid of some)
-      grants.push(
-        grantOf(turn, await turn.node(uuid), [...nics.values()].filter((port) => port?.node === uuid) as PortRow[]),
-      )
-  }
-  return grants
-}
-
-function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
-  const pool = turn.state.site.pool as { cidr: string; router?: string; dns?: string[] } | null
-  return {
-    node: node.uuid,
-    epoch: epochOf(turn.state, turn.state.nodes.get(node.uuid)!),
-    specVersion: node.spec_version,
-    name: node.name,
-    driver: node.driver,
-    interfaces: node.interfaces as Record<string, string>,
-    driverInfo: withSealed('driver_info', node.driver_info, node.secrets),
-    properties: node.properties as Record<string, unknown>,
-    ports: nics.map((port) => ({ uuid: port.uuid, address: port.address, pxeEnabled: port.pxe_enabled })),
-    address:
-      node.boot_ip === null || pool === null
-        ? null
-        : {
-            ip: node.boot_ip,
-            prefixLength: Number(pool.cidr.split('/')[1]),
-            ...(pool.router ? { router: pool.router } : {}),
-            ...(pool.dns ? { dns: pool.dns } : {}),
-          },
-    powerSync: isPowerWatched(node),
-    ...(node.fault === POWER_FAILURE ? { powerFault: true } : {}),
-  }
+/** Its row was changed: may it be granted again? */
+async function release(turn: Turn, node: NodeIndex): Promise<void> {
+  const [spec] = await grantsOf(turn, [node.id])
+  if (tooLarge(spec!) !== null) return
+  node.withheld = null
+  turn.write(update(nodes, 'uuid', node.id, { withheld: null }))
+  await rebalance(turn)
 }
 
 function membersOf(state: HubState): Member[] {

@@ -2,22 +2,30 @@
 import type { FaultCode } from '../../shared/faults.ts'
 import { grantsDigest } from '../../shared/grants-digest.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
-import { CLOSE, MAX_CLOCK_SKEW_MS, type UpgradeIdentity } from '../../shared/upgrade.ts'
+import { CLOSE, type UpgradeIdentity } from '../../shared/upgrade.ts'
 import type { Peer, SiteRef } from '../ports.ts'
 import { conductors } from '../schema/organisation.ts'
 import { select } from '../schema/rows.ts'
 import { endOutage } from './outage.ts'
 import { extend, leaseMsOf } from './lease.ts'
 import { rebalance, sendGrants } from './ownership.ts'
-import { epochOf, findTask, nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
+import { isReplay, replaceRun, wait, wasReplaced } from './runs.ts'
+import {
+  epochOf,
+  findTask,
+  isHeld,
+  nextNumber,
+  refreshSite,
+  sessionOf,
+  type Attachment,
+  type ConductorState,
+} from './state.ts'
 import { allowHeldReports, endTenures, tenureMs } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
 
 const NO_SESSION = -1
-/** Runs that are remembered per conductor. */
-const MAX_REPLACED = 8
 /** A tenure is extended when less than this part of it is left. */
 const TENURE_RENEWED_BELOW = 0.75
 const NOT_ADMITTED = 'this conductor is not admitted to the site'
@@ -45,16 +53,6 @@ export async function findConductor(turn: Turn, id: string): Promise<ConductorSt
   if (known) Object.assign(known.row, row)
   else turn.state.conductors.set(id, { row, peer: null, leaseUntil: 0 })
   return turn.state.conductors.get(id)
-}
-
-/** The same signed request again, within the time in which it is valid. A process never signs twice in one millisecond. */
-function isReplay(turn: Turn, conductor: ConductorState, incarnation: string, at: number): boolean {
-  const seen = (conductor.seen ??= new Map())
-  for (const [key, signedAt] of seen) if (Math.abs(turn.now - signedAt) > 2 * MAX_CLOCK_SKEW_MS) seen.delete(key)
-  const key = `${incarnation} ${at}`
-  if (seen.has(key)) return true
-  seen.set(key, at)
-  return false
 }
 
 /** Nothing changes but the audit log; the socket is told why it is closed. */
@@ -87,11 +85,11 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
   if (before && attachment.openedAt < (before.attachment as Attachment).openedAt)
     return turn.after(() => peer.close(CLOSE.superseded, 'a newer connection of this conductor said hello'))
   const isSameRun = incarnation === conductor.row.incarnation
-  if (conductor.replaced?.includes(incarnation)) return cloned(turn, conductor, peer, incarnation)
+  if (wasReplaced(conductor, incarnation)) return cloned(turn, conductor, peer, incarnation)
   await refreshSite(turn.sql, turn.state) // its enrolment may have brought the site key
   const kept = await keepsGrants(turn, conductor, message.grantsDigest)
   allowHeldReports(turn, conductor)
-  if (!isSameRun) newRun(turn, conductor)
+  if (!isSameRun) replaceRun(turn, conductor, message.lock ?? null)
   const session = nextNumber(turn.state)
   const { id } = conductor.row
   const isTaken = [...turn.state.conductors.values()].some(
@@ -106,6 +104,7 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
     hostname: isTaken ? conductor.row.hostname : message.hostname,
     version: message.version,
     drivers: message.drivers,
+    lock: message.lock ?? null,
   })
   const leaseMs = leaseMsOf(turn.state)
   extend(turn, conductor, peer, leaseMs)
@@ -147,19 +146,13 @@ function cloned(turn: Turn, conductor: ConductorState, peer: Peer, incarnation: 
   refuse(turn, peer, 'conductor.hello', 'conductor.cloned', CLOSE.conflict, body, why)
   if (other) endSession(turn, other, CLOSE.conflict, why)
   conductor.peer = null
+  wait(turn, conductor)
 }
 
 /** Frames that are under way on the socket count no more. */
 export function endSession(turn: Turn, peer: Peer, code: number, why: string): void {
   peer.attachment = { ...(peer.attachment as Attachment), session: NO_SESSION }
   turn.after(() => peer.close(code, why))
-}
-
-/** Its former process is gone, since a process locks the journal: nobody is left who could use a tenure (rule 10). */
-function newRun(turn: Turn, conductor: ConductorState): void {
-  const { incarnation, id } = conductor.row
-  if (incarnation !== null) conductor.replaced = [...(conductor.replaced ?? []), incarnation].slice(-MAX_REPLACED)
-  endTenures(turn, id)
 }
 
 /** Does the conductor have just what it owns, under a lease that never lapsed? Then every grant goes on, with epoch = session. */
@@ -194,17 +187,20 @@ export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
 
 /**
  * A clean stop, believed from the socket of the present session only. Another conductor gets the nodes at once; where there is none the lease
- * runs on, so that a restart within it is no outage. A hub that starts in between finds no horizon, and waits for nobody.
+ * runs on, so that a restart within it is no outage. A hub that starts in between finds no horizon, and waits for nobody. Not so while it
+ * waits for another run of its own.
  */
 export function bye(turn: Turn, peer: Peer): void {
   const conductor = sessionOf(turn.state, peer)
   if (!conductor) return turn.after(() => peer.close(CLOSE.superseded, 'the session ended'))
   const { id, hostname } = conductor.row
-  endTenures(turn, id)
   endSession(turn, peer, CLOSE.goodbye, 'goodbye')
   conductor.peer = null
-  conductor.stopped = true
-  turn.updateConductor(conductor.row, { horizon_ms: null })
+  if (!isHeld(turn, conductor)) {
+    endTenures(turn, id)
+    conductor.stopped = true
+    turn.updateConductor(conductor.row, { horizon_ms: null })
+  }
   turn.event('conductor.stopped', { body: { conductor: id, hostname } })
 }
 

@@ -14,10 +14,6 @@ export interface ConductorState {
   leaseUntil: number
   /** It said goodbye: nobody need wait for its lease. Set until its next hello. */
   stopped?: boolean
-  /** Runs of the process whose session a newer run ended. One that is back lives at the same time as another: a clone. */
-  replaced?: string[]
-  /** Upgrades that this hub has seen and that could be played again. */
-  seen?: Map<string, number>
 }
 
 /** The part of a node that ownership needs; whole rows are read when a turn touches the node. */
@@ -30,6 +26,8 @@ export interface NodeIndex {
   moved: number
   specVersion: number
   bootIp: string | null
+  /** Why nobody is granted it, where that is for what its row says. */
+  withheld: string | null
   /** The ring wants it there next; null: it stays. Its live owner is asked to release it when nothing is done with it. */
   target: string | null
   /** Its owner was asked. */
@@ -82,10 +80,10 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
     state.conductors.set(row.id, { row, peer: peer ?? null, leaseUntil })
   }
   const index = await sql.all(
-    `SELECT uuid, driver, conductor, moved, spec_version, boot_ip, promised_ms, driver_info ->> '$.${LABELS_FIELD}' FROM nodes WHERE site = ?`,
+    `SELECT uuid, driver, conductor, moved, spec_version, boot_ip, promised_ms, withheld, driver_info ->> '$.${LABELS_FIELD}' FROM nodes WHERE site = ?`,
     [siteId],
   )
-  for (const [id, driver, owner, moved, specVersion, bootIp, promised, labels] of index as [
+  for (const [id, driver, owner, moved, specVersion, bootIp, promised, withheld, labels] of index as [
     string,
     string,
     string | null,
@@ -94,9 +92,21 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
     string | null,
     number | null,
     string | null,
+    string | null,
   ][]) {
     const asked = labels === null ? '' : labelText(JSON.parse(labels) as Record<string, string>)
-    state.nodes.set(id, { id, driver, labels: asked, owner, moved, specVersion, bootIp, target: null, dropping: false })
+    state.nodes.set(id, {
+      id,
+      driver,
+      labels: asked,
+      owner,
+      moved,
+      specVersion,
+      bootIp,
+      withheld,
+      target: null,
+      dropping: false,
+    })
     if (promised !== null) state.promises.set(id, promised)
   }
   for (const task of await select(sql, tasks, "site = ? AND state = 'open' ORDER BY nseq", [siteId])) {
@@ -148,6 +158,11 @@ export function isDriven(state: HubState, uuid: string): boolean {
 
 export function ownerOf(state: HubState, uuid: string): ConductorState | undefined {
   return state.conductors.get(state.nodes.get(uuid)?.owner ?? '')
+}
+
+/** Does it wait until an earlier run of it, which may be alive, acts no more? Then nothing is granted to it. */
+export function isHeld(turn: { readonly now: number }, { row }: ConductorState): boolean {
+  return (row.held_ms ?? 0) > turn.now
 }
 
 /** Drivers that the live conductors serve, by name. A field that any of them calls secret is secret. */

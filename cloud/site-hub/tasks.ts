@@ -18,7 +18,7 @@ import type { Peer } from '../ports.ts'
 import type { TaskRow } from '../schema/rows.ts'
 import { merged, takeFacts } from './facts.ts'
 import { becameIdle } from './ownership.ts'
-import { activeTask, epochOf, findTask, sessionOf, type ConductorState } from './state.ts'
+import { activeTask, epochOf, findTask, isHeld, sessionOf, type ConductorState } from './state.ts'
 import { tenureMs } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
@@ -30,7 +30,7 @@ export async function assign(turn: Turn, nodeId: string): Promise<void> {
   const task = activeTask(state, nodeId)
   const index = state.nodes.get(nodeId)
   const owner = state.conductors.get(index?.owner ?? '')
-  if (!task || !index || !owner?.peer) return
+  if (!task || !index || !owner?.peer || isHeld(turn, owner)) return
   if (index.dropping) return // the next owner gets it with the node
   if (task.cancel && task.conductor !== owner.row.id) {
     turn.assign.delete(nodeId) // so that a task that follows is assigned, too: settle adds the node again
@@ -200,6 +200,7 @@ function heard(
   const index = turn.state.nodes.get(task.node)
   if (
     conductor &&
+    !isHeld(turn, conductor) &&
     index &&
     index.owner === conductor.row.id &&
     epochOf(turn.state, index) === message.epoch &&

@@ -261,3 +261,27 @@ test('a site’s lease is set within its bounds, what is beyond them is refused 
   expect((await patch('replace', 40_001)).text).toContain('5000 to 40000')
   expect((await patch('remove')).body.lease_ms).toBe(15_000)
 })
+
+test('a node that is too large for a message is refused with 413; one that is so already is withheld, and explain says why', async () => {
+  await conductor('c1')
+  const properties = { note: 'x'.repeat(70_000) }
+  const refused = await api('POST', '/v1/nodes', { driver: 'fake-hardware', properties })
+  expect([refused.status, refused.text]).toEqual([413, expect.stringContaining('properties')])
+  const [large, small] = (await makeNodes(2)) as [string, string]
+  const patched = await api('PATCH', `/v1/nodes/${large}`, [{ op: 'add', path: '/properties', value: properties }])
+  expect(patched.status).toBe(413)
+  const { store } = host.cloud.ports
+  const [[organisation] = []] = await store.directory.all('SELECT id FROM organisations')
+  const sql = store.organisation(String(organisation))
+  await sql.batch([
+    { sql: 'UPDATE nodes SET properties = ? WHERE uuid = ?', args: [JSON.stringify(properties), large] },
+  ])
+  await conductor('c2')
+  await conductor('c3') // whoever has it now had to be told
+  await api('POST', '/v1/conductors/c1/drain')
+  const seen = await settledRing()
+  const why = expect.stringMatching(/does not fit into a message.*properties/)
+  expect(seen.unplaceable_nodes).toEqual([{ node_uuid: large, why }])
+  expect((await api('GET', `/v1/nodes/${large}/ring`)).body).toMatchObject({ conductor: null, why, eligible: [] })
+  expect((await api('GET', `/v1/nodes/${small}/ring`)).body.conductor).not.toBeNull()
+})

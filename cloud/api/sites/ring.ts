@@ -50,17 +50,19 @@ async function readRing(call: Call, siteId: string): Promise<Ring> {
   const live = new Set(members.map((member) => member.id))
   const held = new Map<string, number>()
   const found = await call.sql.all(
-    `SELECT n.uuid, n.driver, n.driver_info ->> '$.${LABELS_FIELD}', n.conductor, n.task IS NOT NULL, t.tenure_ms` +
+    `SELECT n.uuid, n.driver, n.driver_info ->> '$.${LABELS_FIELD}', n.conductor, n.task IS NOT NULL` +
+      ', max(coalesce(t.tenure_ms, 0), coalesce(n.promised_ms, 0)), n.withheld' +
       ' FROM nodes n LEFT JOIN tasks t ON t.id = n.task WHERE n.site = ?',
     [siteId],
   )
-  const nodes = found.map(([uuid, driver, labels, conductor, busy, tenure]): RingNode => {
+  const nodes = found.map(([uuid, driver, labels, conductor, busy, tenure, withheld]): RingNode => {
     const owner = conductor as string | null
     if (owner !== null && !live.has(owner) && Number(tenure) > now) held.set(String(uuid), Number(tenure))
     return {
       id: String(uuid),
       driver: String(driver),
       labels: labels === null ? '' : labelText(JSON.parse(String(labels)) as Record<string, string>),
+      withheld: withheld as string | null,
       owner,
       pinned: busy === 1,
     }

@@ -10,9 +10,8 @@ describe('sites and enrolment', () => {
   let host: TestHost
   let nowMs = 0
   beforeAll(async () => {
-    host = await startTestHost({
-      env: { ...systemEnv, now: () => Date.now() + nowMs, mono: () => systemEnv.mono() + nowMs },
-    })
+    const env = { ...systemEnv, now: () => Date.now() + nowMs, mono: () => performance.now() + nowMs }
+    host = await startTestHost({ env })
   })
   afterAll(() => host.stop())
   const api = (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply> =>

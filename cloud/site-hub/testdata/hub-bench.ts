@@ -150,14 +150,14 @@ export class HubBench {
     return peer
   }
 
-  async connect(conductor: string, drivers: DriverFacts[] = [fakeDriver], grantsDigest: string | null = null, incarnation = `run-${conductor}`): Promise<TestPeer> {
+  async connect(conductor: string, drivers: DriverFacts[] = [fakeDriver], grantsDigest: string | null = null, incarnation = `run-${conductor}`, lock?: string): Promise<TestPeer> {
     const peer = await this.open(conductor, incarnation)
-    await this.say(peer, this.helloOf(conductor, grantsDigest, incarnation, drivers))
+    await this.say(peer, this.helloOf(conductor, grantsDigest, incarnation, drivers, lock))
     return peer
   }
 
-  helloOf(conductor: string, grantsDigest: string | null, incarnation = `run-${conductor}`, drivers: DriverFacts[] = [fakeDriver]): FromConductor {
-    return { type: 'hello', incarnation, version: '0', hostname: `conductor-${conductor}`, drivers, capabilities: [], grantsDigest, inflight: [] }
+  helloOf(conductor: string, grantsDigest: string | null, incarnation = `run-${conductor}`, drivers: DriverFacts[] = [fakeDriver], lock?: string): FromConductor {
+    return { type: 'hello', incarnation, version: '0', hostname: `conductor-${conductor}`, drivers, capabilities: [], grantsDigest, inflight: [], ...(lock !== undefined && { lock }) }
   }
 
   async disconnect(peer: TestPeer): Promise<void> {

@@ -1,0 +1,120 @@
+// What a conductor is told of its nodes: a grant each, in frames that are never too large. 1. A grant fits into a frame: a change that would
+// make one larger is refused. 2. One that is larger all the same (a row from before, what a conductor found out) is withheld.
+import { FaultError } from '../../shared/faults.ts'
+import { bytesInFrame, MAX_FRAME_BYTES, type Grant, type ToConductor } from '../../shared/protocol.ts'
+import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
+import { ports } from '../schema/organisation.ts'
+import { marks, select, type NodeRow, type PortRow } from '../schema/rows.ts'
+import { rowsWith } from './owned-rows.ts'
+import { withSealed } from './secrets.ts'
+import { epochOf, type ConductorState } from './state.ts'
+import type { Turn } from './turn.ts'
+
+/** Room is left for the frame around it, and for what grows by itself: numbers, the address. */
+const MAX_GRANT_BYTES = MAX_FRAME_BYTES - 4 * 1024
+
+/** Why the grant cannot be sent; null: it can. */
+export function tooLarge(grant: Grant): string | null {
+  const bytes = bytesInFrame(grant)
+  if (bytes <= MAX_GRANT_BYTES) return null
+  const parts = (['driverInfo', 'properties', 'ports'] as const).map(
+    (part) => `${NAMES[part]} ${bytesInFrame(grant[part])}`,
+  )
+  return `what its conductor has to know of it does not fit into a message: ${bytes} bytes of ${MAX_GRANT_BYTES} (${parts.join(', ')})`
+}
+
+const NAMES = { driverInfo: 'driver_info', properties: 'properties', ports: 'ports' } as const
+
+/** Refuses a node that has become too large by what is about to be stored; `before`: the node as it is, `nics`: its ports as they will be. */
+export async function refuseTooLarge(
+  turn: Turn,
+  before: NodeRow | null,
+  after: NodeRow,
+  nics?: PortRow[],
+): Promise<void> {
+  const stored = before === null ? [] : ((await rowsWith(turn, ports, 'node', after.uuid)) as unknown as PortRow[])
+  const grant = grantOf(turn, after, nics ?? stored)
+  const why = tooLarge(grant)
+  // Whoever makes one smaller that was too large, or changes what is not in it, is not in the way.
+  if (why === null || (before !== null && bytesInFrame(grant) <= bytesInFrame(grantOf(turn, before, stored)))) return
+  throw new FaultError('request.too_large', `Node ${after.uuid} is too large: ${why}.`, {
+    hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports',
+  })
+}
+
+/** Frames' worth of grants; one that is empty where there are none, since the last says that all have been said. */
+export function pagesOf(grants: readonly Grant[]): Grant[][] {
+  const pages: Grant[][] = [[]]
+  let bytes = 0
+  for (const grant of grants) {
+    const size = bytesInFrame(grant)
+    if (bytes + size > MAX_FRAME_BYTES / 2 && pages.at(-1)!.length > 0) {
+      pages.push([])
+      bytes = 0
+    }
+    pages.at(-1)!.push(grant)
+    bytes += size
+  }
+  return pages
+}
+
+export function grantsMessage(
+  turn: Turn,
+  conductor: ConductorState,
+  add: Grant[],
+  drop: string[],
+  last: boolean,
+): ToConductor {
+  return {
+    type: 'grants',
+    session: conductor.row.session,
+    ringVersion: turn.state.site.ring_version,
+    add,
+    drop,
+    last,
+  }
+}
+
+/** Of nodes as they are after the drafts so far. */
+export async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Grant[]> {
+  const grants: Grant[] = []
+  for (let i = 0; i < uuids.length; i += 500) {
+    const some = uuids.slice(i, i + 500)
+    await turn.prefetch(some)
+    const nics = new Map<string, PortRow | null>()
+    for (const port of await select(turn.sql, ports, `node IN (${marks(some.length)})`, some)) nics.set(port.uuid, port)
+    for (const [port, row] of turn.changed(ports)) nics.set(port, row)
+    for (const uuid of some)
+      grants.push(
+        grantOf(turn, await turn.node(uuid), [...nics.values()].filter((port) => port?.node === uuid) as PortRow[]),
+      )
+  }
+  return grants
+}
+
+function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
+  const pool = turn.state.site.pool as { cidr: string; router?: string; dns?: string[] } | null
+  const index = turn.state.nodes.get(node.uuid)
+  return {
+    node: node.uuid,
+    epoch: index ? epochOf(turn.state, index) : 0,
+    specVersion: node.spec_version,
+    name: node.name,
+    driver: node.driver,
+    interfaces: node.interfaces as Record<string, string>,
+    driverInfo: withSealed('driver_info', node.driver_info, node.secrets),
+    properties: node.properties as Record<string, unknown>,
+    ports: nics.map((port) => ({ uuid: port.uuid, address: port.address, pxeEnabled: port.pxe_enabled })),
+    address:
+      node.boot_ip === null || pool === null
+        ? null
+        : {
+            ip: node.boot_ip,
+            prefixLength: Number(pool.cidr.split('/')[1]),
+            ...(pool.router ? { router: pool.router } : {}),
+            ...(pool.dns ? { dns: pool.dns } : {}),
+          },
+    powerSync: isPowerWatched(node),
+    ...(node.fault === POWER_FAILURE ? { powerFault: true } : {}),
+  }
+}
