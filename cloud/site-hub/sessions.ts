@@ -7,8 +7,9 @@ import type { Peer, SiteRef } from '../ports.ts'
 import { conductors } from '../schema/organisation.ts'
 import { select } from '../schema/rows.ts'
 import { endOutage } from './outage.ts'
-import { rebalance, sendGrants, tenureMs } from './ownership.ts'
+import { rebalance, sendGrants } from './ownership.ts'
 import { epochOf, findTask, nextNumber, refreshSite, sessionOf, type Attachment, type ConductorState } from './state.ts'
+import { tenureNews } from './tenures.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
@@ -19,8 +20,6 @@ const HORIZON_WRITE_MS = 45_000
 const NO_SESSION = -1
 /** Runs that are remembered per conductor. */
 const MAX_REPLACED = 8
-/** A tenure is extended when less than this part of it is left. */
-const TENURE_RENEWED_BELOW = 0.75
 const NOT_ADMITTED = 'this conductor is not admitted to the site'
 
 /** A socket whose upgrade was verified. It drives nothing before its hello. */
@@ -189,16 +188,9 @@ export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
   if (!conductor) return turn.after(() => peer.close(CLOSE.superseded, 'the session ended; say hello again'))
   conductor.peer = peer
   extend(turn, conductor, peer)
-  const tenures: Record<string, number> = {}
-  const ms = tenureMs(turn.state)
-  for (const [node, [task]] of turn.state.tasks) {
-    if (turn.state.nodes.get(node)?.owner !== conductor.row.id || !task?.tenure_ms) continue
-    // Stored before it is promised, and not at every renewal. What was promised once is never taken back.
-    if (ms > 0 && task.tenure_ms - turn.now < ms * TENURE_RENEWED_BELOW)
-      turn.updateTask(task, { tenure_ms: turn.now + ms })
-    if (task.tenure_ms > turn.now) tenures[task.id] = task.tenure_ms - turn.now
-  }
-  turn.send(peer, { type: 'lease', rid: message.rid, ms: turn.state.site.lease_ms, tenures })
+  const ms = turn.state.site.lease_ms
+  for (const tenures of tenureNews(turn, peer, conductor))
+    turn.send(peer, { type: 'lease', rid: message.rid, ms, tenures })
 }
 
 /**

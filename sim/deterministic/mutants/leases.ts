@@ -123,9 +123,9 @@ export const leases: readonly Mutant[] = [
     rule: '10',
     flavour: 'lone',
     breaks: 'a lease answer promises a tenure that is not stored',
-    file: 'cloud/site-hub/sessions.ts',
-    find: 'if (task.tenure_ms > turn.now) tenures[task.id] = task.tenure_ms - turn.now',
-    replace: 'if (ms > 0) tenures[task.id] = ms',
+    file: 'cloud/site-hub/tenures.ts',
+    find: 'if (task.tenure_ms > turn.now && known?.get(task.id) !== task.tenure_ms)\n      news.push([task.id, task.tenure_ms - turn.now])',
+    replace: 'if (ms > 0) news.push([task.id, ms])',
   },
   {
     id: 'tenure-from-answer',
