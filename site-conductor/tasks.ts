@@ -132,8 +132,9 @@ export class Tasks {
 
   /** The hub has the task's outcome. Or the task ended there without this conductor: then a run that went on by its tenure is over, too. */
   async settled(id: string): Promise<void> {
-    if (this.#options.journal.entries.get(id)?.result === undefined) await this.over(id, 'done')
-    else await this.#reports.forget(id)
+    if (this.#options.journal.entries.get(id)?.result === undefined)
+      this.#runs.get(id)?.authority.end(new FaultError('fenced', `the hub says that task ${id} has ended`))
+    await this.#reports.forget(id)
   }
 
   extendTenures(tenures: Record<string, number>, sent: Moment): void {
