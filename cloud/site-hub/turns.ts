@@ -5,7 +5,7 @@ import { FaultError } from '../../shared/faults.ts'
 import { MARGIN_MS, passTime } from './due.ts'
 import { takenText } from '../schema/rows.ts'
 import type { HubDeps } from './hub.ts'
-import { rebalance, regrant, sendGained } from './ownership.ts'
+import { rebalance, regrant, sendDropped, sendGained } from './ownership.ts'
 import { lapsesAt } from './sessions.ts'
 import { activeTask, isDriven, loadState, type HubState } from './state.ts'
 import { assign } from './tasks.ts'
@@ -118,6 +118,7 @@ export class Turns {
     for (const node of turn.regrant) await regrant(turn, node)
     await sendGained(turn)
     for (const node of turn.assign) await assign(turn, node)
+    sendDropped(turn)
     return turn
   }
 
