@@ -245,6 +245,23 @@ test('what is delivered while the conductor stops does not begin', async () => {
   expect(tasks.isBusy('n')).toBe(false)
 })
 
+test('a conductor that stops does not wait for a deaf driver or for the cloud before a task that it will not begin', async () => {
+  let drive = Promise.resolve()
+  const { tasks, grants, happened, rid, asked } = await setUp(() => drive)
+  await tasks.deliver(task({ doneSteps: 1, lastEvent: 3 }))
+  await asked(1)
+  tasks.proceed('t', rid()!, 0)
+  await until(() => happened.includes('two 1'))
+  grants.add(fakeGrant('n', { driver: 'slow', epoch: 2 }))
+  const behind = tasks.deliver(task({ epoch: 2, doneSteps: 1, lastEvent: 3 }))
+  drive = new Promise(() => {})
+  grants.add(fakeGrant('m', { driver: 'slow', epoch: 2 }))
+  const fetching = tasks.deliver(task({ id: 'u', node: 'm', epoch: 2 }))
+  await tasks.close()
+  await Promise.all([behind, fetching])
+  expect(happened).toEqual(['resume 1', 'two 1', 'release'])
+})
+
 test('a journal that cannot be written stops everything: no event is sent, no step done', async () => {
   const { tasks, disk, sent, rid, asked, broken, happened } = await setUp()
   await tasks.deliver(task())
