@@ -152,6 +152,21 @@ test('a task that went to another conductor after a lapse does not stay in the j
   expect(tasks.isPending('n')).toBe(false)
 })
 
+test('nor does one whose epoch had grown with a new session before it was lost', async () => {
+  const { env, tasks, grants, journal, sent, asked } = await setUp()
+  await tasks.deliver(task())
+  await asked(1)
+  grants.carryOver(5)
+  grants.forgetSession()
+  await until(() => !tasks.isBusy('n'))
+  tasks.reconnected()
+  env.advance(10_001)
+  const question = sent.findLast((message) => message.type === 'intent')!
+  expect(question).toMatchObject({ id: 't', rid: 0 })
+  await tasks.over('t', 'fenced', 0, question.epoch)
+  expect(journal.entries.size).toBe(0)
+})
+
 test('a task that the hub has settled goes no further, also where its tenure would let it', async () => {
   const { env, tasks, grants, journal, happened, sent, rid, asked, gate } = await setUp()
   await tasks.deliver(task())
