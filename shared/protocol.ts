@@ -161,6 +161,7 @@ export type FromConductor = z.infer<typeof FromConductor>
 // bye: a clean stop. Nothing is under way at this conductor any more, so its nodes need not wait for its lease; answered by the end of the socket.
 // welcome.grantsKept: the digest of hello was right, so every grant goes on with epoch = session; without it all grants are sent again.
 // local (until it is settled by its id, like a task's result): a person acted at the site.
+// lease: `tenures` are those that are news on this connection, in as many messages of one rid as they need.
 // fenced.epoch: under which what is refused was said.
 // task.since: the epoch from which this conductor has owned the node without a break; its unheard events since then still count.
 // task.bmcSession: of the last intent for its node, of this task or an earlier one; whoever acts next shuts it out first.

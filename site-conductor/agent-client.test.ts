@@ -9,15 +9,8 @@ import { type AgentServer, startServer } from '../agent/server.ts'
 import type { CommandResult } from '../shared/agent-protocol.ts'
 import { systemEnv } from '../shared/env.ts'
 import { FaultError } from '../shared/faults.ts'
-import {
-  type AgentConnection,
-  type AgentConnections,
-  findCommand,
-  openAgentConnections,
-  runningCommand,
-  startCommand,
-  waitForCommand,
-} from './agent-client.ts'
+import { findCommand, runningCommand, startCommand, waitForCommand } from './agent-client.ts'
+import { type AgentConnection, type AgentConnections, openAgentConnections } from './agent-connection.ts'
 
 const TOKEN = 'a-token-of-this-boot-with-more-than-32-characters'
 const fast = { ...systemEnv, setTimer: (delayMs: number, run: () => void) => systemEnv.setTimer(delayMs / 100, run) }

@@ -40,6 +40,8 @@ export class Journal {
   cutBytes = 0
   readonly #disk: Disk
   #size = 0
+  /** The size at which it is looked whether a snapshot would be smaller. */
+  #lookAt = COMPACT_ABOVE_BYTES
   #waiting: { record: Record; resolve: () => void; reject: (error: unknown) => void }[] = []
   #flushing: Promise<void> | undefined
   #failed: Error | undefined
@@ -111,7 +113,7 @@ export class Journal {
         await this.#disk.append(FILE, bytes)
         this.#size += bytes.length
         for (const { resolve } of group) resolve()
-        if (this.#size > COMPACT_ABOVE_BYTES) await this.#compact()
+        if (this.#size > this.#lookAt) await this.#compact()
       } catch (error) {
         this.#failed = new Error('the journal cannot be written', { cause: error })
         for (const { reject } of [...group, ...this.#waiting]) reject(this.#failed)
@@ -125,7 +127,10 @@ export class Journal {
     // Records that wait for the next flush are in the snapshot already; written again they change nothing (invariant 3).
     const locals = [...this.locals.values()].map((action) => ({ is: 'local' as const, action }))
     const bytes = Buffer.concat([...snapshot(this.entries), ...locals].map(line))
-    if (bytes.length > this.#size / 2) return
+    const isWorthIt = bytes.length <= this.#size / 2
+    // A snapshot costs as much as there is to keep: before the next look at least a part of that has been written.
+    this.#lookAt = Math.max(COMPACT_ABOVE_BYTES, 2 * bytes.length, isWorthIt ? 0 : 1.5 * this.#size)
+    if (!isWorthIt) return
     await this.#disk.replace(FILE, bytes)
     this.#size = bytes.length
   }
@@ -149,9 +154,10 @@ function apply(entries: Map<string, Entry>, record: Exclude<Record, { is: 'local
   const entry = entries.get(record.id)
   if (entry === undefined) return
   if (record.is === 'event') {
-    entry.events = entry.events.filter(({ event }) => event.n !== record.event.n)
+    const last = entry.events.at(-1)?.event.n ?? 0
+    if (record.event.n <= last) entry.events = entry.events.filter(({ event }) => event.n !== record.event.n)
     entry.events.push({ epoch: record.epoch, event: record.event })
-    entry.events.sort((a, b) => a.event.n - b.event.n)
+    if (record.event.n <= last) entry.events.sort((a, b) => a.event.n - b.event.n)
   } else if (record.is === 'result') entry.result = { epoch: record.epoch, outcome: record.outcome }
   else if (record.is === 'acked') entry.events = entry.events.filter(({ event }) => event.n > record.upTo)
   else entries.delete(record.id)

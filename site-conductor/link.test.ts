@@ -9,6 +9,7 @@ import { Grants } from './grants.ts'
 import type { LinkOutcome } from './connection.ts'
 import { Link } from './link.ts'
 import { logger } from './log.ts'
+import type { Moment } from './span.ts'
 
 const { privateKey } = await newIdentity()
 
@@ -26,11 +27,12 @@ function wire() {
       }
     },
   }
+  const tenures: [Record<string, number>, number][] = []
   const handler = {
     hello: () => ({ version: '1', hostname: 'h', drivers: [], capabilities: [], inflight: [] }),
     welcomed() {},
     message() {},
-    tenures() {},
+    tenures: (told: Record<string, number>, { mono }: Moment) => void tenures.push([told, mono]),
     dropped() {},
   }
   /** Pauses before further tries, as they are logged, in ms. */
@@ -57,7 +59,7 @@ function wire() {
     })
     say({ type: 'grants', session, ringVersion: 1, add: [fakeGrant('n', { epoch: session })], drop: [], last: true })
   }
-  return { env, grants, dials, link, last, say, welcome, waits }
+  return { env, grants, dials, link, last, say, welcome, waits, tenures }
 }
 
 /** Lets promises of signing and digests settle: they use real crypto, which answers on later turns. */
@@ -88,6 +90,20 @@ test('renews every quarter of the lease, and the lease counts from sending', asy
   expect(renewals(last().sent)).toHaveLength(2)
   say({ type: 'lease', rid: 99, ms: 16_000, tenures: {} })
   expect(grants.leaseLeft()).toBe(12_000)
+})
+
+test('an answer to a renewal may come in several parts, and all of them count from its sending', async () => {
+  const { env, say, welcome, tenures } = await connected()
+  welcome()
+  const sent = env.mono()
+  env.advance(1_000)
+  say({ type: 'lease', rid: 1, ms: 16_000, tenures: { a: 60_000 } })
+  env.advance(500)
+  say({ type: 'lease', rid: 1, ms: 16_000, tenures: { b: 60_000 } })
+  expect(tenures).toEqual([
+    [{ a: 60_000 }, sent],
+    [{ b: 60_000 }, sent],
+  ])
 })
 
 test('nothing is said between hello and welcome: it would be said under an epoch that the hub ends just then', async () => {

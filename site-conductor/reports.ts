@@ -26,9 +26,10 @@ export class Reports {
     this.accepted(task)
   }
 
-  /** Under which the task was accepted last, by this run of the process. */
+  /** Of a task that was accepted under a hold which lasts. */
   epochOf(id: string): number | undefined {
-    return this.#holds.get(id)?.grant.epoch
+    const hold = this.#holds.get(id)
+    return hold?.signal.aborted ? undefined : hold?.grant.epoch
   }
 
   accepted(task: Task): void {
@@ -67,8 +68,10 @@ export class Reports {
       if (isComing(id)) continue
       const hold = this.#holds.get(id)
       if (hold !== undefined && this.#grants.get(task.node) === hold) continue
-      if (result !== undefined) this.#send({ type: 'result', id, epoch: result.epoch, outcome: result.outcome })
-      else this.#send({ type: 'intent', id, step: task.doneSteps, epoch: task.epoch, rid: 0 })
+      // What it grew to while it was held: an answer about an earlier one would be no answer.
+      const epoch = hold?.grant.epoch ?? result?.epoch ?? task.epoch
+      if (result !== undefined) this.#send({ type: 'result', id, epoch, outcome: result.outcome })
+      else this.#send({ type: 'intent', id, step: task.doneSteps, epoch, rid: 0 })
     }
   }
 

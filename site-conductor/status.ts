@@ -1,4 +1,5 @@
 // `ferrule-conductor status`: who this host is and what the cloud has not heard, read from the data folder while the daemon runs or not.
+import { toFault } from '../shared/faults.ts'
 import { fingerprint } from '../shared/sealing.ts'
 import { folder } from './disk.ts'
 import { readIdentity, readSite } from './identity.ts'
@@ -42,7 +43,13 @@ export async function status(
 
 /** What the running daemon says of the link, its lease, and the tasks that go on without. */
 async function daemonLines(dataDir: string): Promise<string[]> {
-  const asked = await askDaemon(dataDir, { ask: 'status' })
+  let asked: Awaited<ReturnType<typeof askDaemon>>
+  try {
+    asked = await askDaemon(dataDir, { ask: 'status' })
+  } catch (error) {
+    const { message, hint } = toFault(error)
+    return [`daemon        ${message}; next: ${hint}`]
+  }
   if (asked === undefined) return ['daemon        does not run']
   const { connected, downSince, leaseLeftMs, tasks } = asked.value as DaemonState
   const seconds = (ms: number) => `${Math.ceil(ms / 1000)} s`

@@ -152,6 +152,21 @@ test('a task that went to another conductor after a lapse does not stay in the j
   expect(tasks.isPending('n')).toBe(false)
 })
 
+test('nor does one whose epoch had grown with a new session before it was lost', async () => {
+  const { env, tasks, grants, journal, sent, asked } = await setUp()
+  await tasks.deliver(task())
+  await asked(1)
+  grants.carryOver(5)
+  grants.forgetSession()
+  await until(() => !tasks.isBusy('n'))
+  tasks.reconnected()
+  env.advance(10_001)
+  const question = sent.findLast((message) => message.type === 'intent')!
+  expect(question).toMatchObject({ id: 't', rid: 0 })
+  await tasks.over('t', 'fenced', 0, question.epoch)
+  expect(journal.entries.size).toBe(0)
+})
+
 test('a task that the hub has settled goes no further, also where its tenure would let it', async () => {
   const { env, tasks, grants, journal, happened, sent, rid, asked, gate } = await setUp()
   await tasks.deliver(task())
@@ -243,6 +258,23 @@ test('what is delivered while the conductor stops does not begin', async () => {
   await delivery
   expect(sent).toEqual([])
   expect(tasks.isBusy('n')).toBe(false)
+})
+
+test('a conductor that stops does not wait for a deaf driver or for the cloud before a task that it will not begin', async () => {
+  let drive = Promise.resolve()
+  const { tasks, grants, happened, rid, asked } = await setUp(() => drive)
+  await tasks.deliver(task({ doneSteps: 1, lastEvent: 3 }))
+  await asked(1)
+  tasks.proceed('t', rid()!, 0)
+  await until(() => happened.includes('two 1'))
+  grants.add(fakeGrant('n', { driver: 'slow', epoch: 2 }))
+  const behind = tasks.deliver(task({ epoch: 2, doneSteps: 1, lastEvent: 3 }))
+  drive = new Promise(() => {})
+  grants.add(fakeGrant('m', { driver: 'slow', epoch: 2 }))
+  const fetching = tasks.deliver(task({ id: 'u', node: 'm', epoch: 2 }))
+  await tasks.close()
+  await Promise.all([behind, fetching])
+  expect(happened).toEqual(['resume 1', 'two 1', 'release'])
 })
 
 test('a journal that cannot be written stops everything: no event is sent, no step done', async () => {

@@ -48,6 +48,7 @@ export class Tasks {
   /** Tasks that are being taken in, with their epoch. */
   readonly #coming = new Map<string, number>()
   #closed = false
+  readonly #closing = Promise.withResolvers<void>()
   #stopLeftovers = () => {}
 
   constructor(options: TasksOptions) {
@@ -67,7 +68,8 @@ export class Tasks {
     going?.authority.end(new FaultError('fenced', `task ${task.id} was delivered again with epoch ${task.epoch}`))
     this.#coming.set(task.id, task.epoch)
     const before = this.#deliveries.get(task.node)
-    const delivery = Promise.all([before, this.#options.ahead(task)]).then(() => this.#begin(task))
+    const ready = Promise.all([before, this.#options.ahead(task)])
+    const delivery = this.#orClosing(ready).then(() => this.#begin(task))
     this.#deliveries.set(task.node, delivery)
     await delivery
     if (this.#deliveries.get(task.node) === delivery) this.#deliveries.delete(task.node)
@@ -76,7 +78,7 @@ export class Tasks {
 
   async #begin(task: Task): Promise<void> {
     const { env, grants, journal, drivers, send, broken, log } = this.#options
-    const deaf = await this.ended(task.node)
+    const deaf = (await this.#orClosing(this.ended(task.node))) ?? []
     if (deaf.length > 0)
       log.error('a task begins beside what its driver does not end', { node: task.node, task: task.id, acts: deaf })
     if (this.#closed) return
@@ -99,6 +101,11 @@ export class Tasks {
       if (isLost(error)) return log.info('task left', { node: task.node, task: task.id, why: error.message })
       send({ type: 'rejected', id: task.id, epoch: task.epoch, why: error.fault })
     }
+  }
+
+  /** What is waited for before a task begins; no longer than there is something to begin it for. */
+  async #orClosing<T>(before: Promise<T>): Promise<T | void> {
+    return await Promise.race([before, this.#closing.promise])
   }
 
   #ended({ id, node }: Task): void {
@@ -132,8 +139,9 @@ export class Tasks {
 
   /** The hub has the task's outcome. Or the task ended there without this conductor: then a run that went on by its tenure is over, too. */
   async settled(id: string): Promise<void> {
-    if (this.#options.journal.entries.get(id)?.result === undefined) await this.over(id, 'done')
-    else await this.#reports.forget(id)
+    if (this.#options.journal.entries.get(id)?.result === undefined)
+      this.#runs.get(id)?.authority.end(new FaultError('fenced', `the hub says that task ${id} has ended`))
+    await this.#reports.forget(id)
   }
 
   extendTenures(tenures: Record<string, number>, sent: Moment): void {
@@ -204,6 +212,7 @@ export class Tasks {
   /** Ends all runs without a word; the journal keeps what the hub has not heard. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#closing.resolve()
     this.#stopLeftovers()
     for (const run of this.#runs.values()) run.authority.end(new FaultError('unavailable', 'the conductor is stopping'))
     await Promise.all([...this.#runs.values()].map((run) => run.ended))

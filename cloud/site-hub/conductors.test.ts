@@ -43,6 +43,17 @@ async function renewing(peers: TestPeer[], ms: number): Promise<void> {
   }
 }
 
+test('what a conductor is to give back it is asked for in one frame', async () => {
+  const a = await bench.connect('a')
+  const nodes = await Promise.all(Array.from({ length: 30 }, () => bench.newNode()))
+  const b = await bench.connect('b')
+  const asks = () => a.of('grants').filter(({ drop }) => drop.length > 0)
+  expect(asks().map(({ drop }) => drop.length)).toEqual([nodes.length / 2])
+  const [first] = asks()
+  await Promise.all(first!.drop.map((node) => bench.say(a, { type: 'released', node, epoch: epochAt(a, node) })))
+  expect(b.of('grants').flatMap(({ add }) => add)).toHaveLength(nodes.length / 2)
+})
+
 test('a drained conductor releases its idle nodes one owner after the other, and gets no new ones', async () => {
   const a = await bench.connect('a')
   const made = await nodes(3)

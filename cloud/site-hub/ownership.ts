@@ -149,7 +149,27 @@ export async function released(
 /** Takes a node from its owner (deleted, or given up). */
 export function drop(turn: Turn, node: NodeIndex): void {
   const owner = turn.state.conductors.get(node.owner ?? '')
-  if (owner?.peer) turn.send(owner.peer, grantsMessage(turn, owner, [], [node.id], true))
+  if (owner) askFor(turn, owner, node.id)
+}
+
+function askFor(turn: Turn, { row }: ConductorState, node: string): void {
+  turn.drafts++
+  turn.dropped.set(row.id, (turn.dropped.get(row.id) ?? new Set()).add(node))
+}
+
+/** Ids of 64 characters: less than half of what a frame holds. */
+const DROPPED_PER_FRAME = 400
+
+/** Asks conductors for what they are to give back by this turn. */
+export function sendDropped(turn: Turn): void {
+  for (const [id, uuids] of turn.dropped) {
+    const conductor = turn.state.conductors.get(id)
+    // One that has come back in this turn was asked for anew, or keeps the node.
+    const drop = [...uuids].filter((uuid) => turn.state.nodes.get(uuid)?.dropping !== false)
+    for (let i = 0; conductor && i < drop.length; i += DROPPED_PER_FRAME)
+      turn.send(conductor.peer, grantsMessage(turn, conductor, [], drop.slice(i, i + DROPPED_PER_FRAME), true))
+  }
+  turn.dropped.clear()
 }
 
 /** `to` hears of it at the end of the turn. */
@@ -172,7 +192,7 @@ function askForRelease(turn: Turn, node: NodeIndex): void {
   const from = turn.state.conductors.get(node.owner ?? '')
   if (node.dropping || !from?.peer || isHeld(turn, from) || activeTask(turn.state, node.id)) return
   node.dropping = true
-  turn.send(from.peer, grantsMessage(turn, from, [], [node.id], true))
+  askFor(turn, from, node.id)
 }
 
 /** `isNew`: it holds none of them yet, so that what cannot be said need not stay its own. */

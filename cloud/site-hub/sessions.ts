@@ -20,14 +20,13 @@ import {
   type Attachment,
   type ConductorState,
 } from './state.ts'
-import { allowHeldReports, endTenures, tenureMs } from './tenure.ts'
+import { allowHeldReports, endTenures } from './tenure.ts'
+import { tenureNews } from './tenure-news.ts'
 import type { Turn } from './turn.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
 
 const NO_SESSION = -1
-/** A tenure is extended when less than this part of it is left. */
-const TENURE_RENEWED_BELOW = 0.75
 const NOT_ADMITTED = 'this conductor is not admitted to the site'
 
 /** A socket whose upgrade was verified. It drives nothing before its hello. */
@@ -173,16 +172,8 @@ export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
   conductor.peer = peer
   const { leaseMs } = peer.attachment as Attachment
   extend(turn, conductor, peer, leaseMs)
-  const tenures: Record<string, number> = {}
-  const ms = tenureMs(turn.state)
-  for (const [node, [task]] of turn.state.tasks) {
-    if (turn.state.nodes.get(node)?.owner !== conductor.row.id || !task?.tenure_ms) continue
-    // Stored before it is promised, and not at every renewal. What was promised once is never taken back.
-    if (ms > 0 && task.tenure_ms - turn.now < ms * TENURE_RENEWED_BELOW)
-      turn.updateTask(task, { tenure_ms: turn.now + ms })
-    if (task.tenure_ms > turn.now) tenures[task.id] = task.tenure_ms - turn.now
-  }
-  turn.send(peer, { type: 'lease', rid: message.rid, ms: leaseMs, tenures })
+  for (const tenures of tenureNews(turn, peer, conductor))
+    turn.send(peer, { type: 'lease', rid: message.rid, ms: leaseMs, tenures })
 }
 
 /**

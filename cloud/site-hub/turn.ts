@@ -60,6 +60,8 @@ export class Turn {
   readonly assign = new Set<string>()
   /** Conductor → nodes that it got in this turn and has not been told of. */
   readonly gained = new Map<string, Set<string>>()
+  /** Conductor → nodes that it is to give back, and has not been asked for in this turn. */
+  readonly dropped = new Map<string, Set<string>>()
   /** Nodes whose owner gets their grant again, at the end of the turn. */
   readonly regrant = new Set<string>()
   /** Has it something to tell those who watch? */

@@ -6,7 +6,7 @@ import { Clock, moveMoments } from './clock.ts'
 import { nextDue, passTime } from './due.ts'
 import { takenText } from '../schema/rows.ts'
 import type { HubDeps } from './hub.ts'
-import { rebalance, regrant, sendGained } from './ownership.ts'
+import { rebalance, regrant, sendDropped, sendGained } from './ownership.ts'
 import { loadState, type HubState } from './state.ts'
 import { assign } from './tasks.ts'
 import { Turn } from './turn.ts'
@@ -123,6 +123,7 @@ export class Turns {
     for (const node of turn.regrant) await regrant(turn, node)
     await sendGained(turn)
     for (const node of turn.assign) await assign(turn, node)
+    sendDropped(turn)
     return turn
   }
 

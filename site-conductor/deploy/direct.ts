@@ -1,7 +1,8 @@
 // The deploy interface "direct": the agent in the ramdisk fetches the image itself and writes it to the root disk.
 import type { CommandProgress } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
-import { type AgentConnection, openAgentConnections, startCommand, waitForCommand } from '../agent-client.ts'
+import { startCommand, waitForCommand } from '../agent-client.ts'
+import { type AgentConnection, openAgentConnections } from '../agent-connection.ts'
 import { bootModeOf } from '../capabilities.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
 import { bounded } from '../timing.ts'

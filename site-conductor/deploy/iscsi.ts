@@ -7,13 +7,13 @@ import { FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
 import {
   abortCommand,
-  type AgentConnection,
   findCommand,
   judgeSilence,
   runningCommand,
   startCommand,
   waitForCommand,
 } from '../agent-client.ts'
+import type { AgentConnection } from '../agent-connection.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { SiteWrites } from '../site.ts'
 import { sleep } from '../timing.ts'

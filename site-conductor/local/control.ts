@@ -11,6 +11,15 @@ const MAX_BYTES = 64 * 1024
 /** Of a socket's path on Linux: sun_path holds 108 bytes with the zero at the end (unix(7)). */
 const MAX_PATH_BYTES = 107
 
+/** So long a daemon that works may take: two steps of ten minutes for a reboot; the end of what runs, and of its BMC session. */
+const LIMIT_MS: Readonly<Record<ControlRequest['ask'], number>> = {
+  status: 5_000,
+  confirmation: 5_000,
+  console: 5_000,
+  abort: 3 * 60_000,
+  power: 25 * 60_000,
+}
+
 const who = {
   node: z.string().max(255),
   confirm: z.string().max(255),
@@ -75,9 +84,14 @@ async function serve(socket: Socket, answer: (request: ControlRequest) => Promis
   socket.end(`${JSON.stringify(reply)}\n`)
 }
 
-/** Asks the daemon of `dataDir`. Undefined when none runs; throws its fault. */
-export async function askDaemon(dataDir: string, request: ControlRequest): Promise<{ value: unknown } | undefined> {
+/** Asks the daemon of `dataDir`. Undefined when none runs; throws its fault, or `timeout` when it hangs. */
+export async function askDaemon(
+  dataDir: string,
+  request: ControlRequest,
+  limitMs = LIMIT_MS[request.ask],
+): Promise<{ value: unknown } | undefined> {
   const socket = connect(pathIn(dataDir))
+  const late = setTimeout(() => socket.destroy(silence(request, limitMs)), limitMs)
   try {
     const isThere = await new Promise<boolean>((resolve, reject) => {
       socket.once('connect', () => resolve(true))
@@ -92,8 +106,18 @@ export async function askDaemon(dataDir: string, request: ControlRequest): Promi
     if (!answer.ok) throw FaultError.of(answer.fault)
     return { value: answer.value }
   } finally {
+    clearTimeout(late)
     socket.destroy()
   }
+}
+
+function silence({ ask }: ControlRequest, limitMs: number): FaultError {
+  const acts = ask === 'power' || ask === 'abort'
+  const unknown = acts ? '; whether the action was carried out is not known' : ''
+  const first = acts ? 'look at the machine; then see' : 'see'
+  return new FaultError('timeout', `the daemon did not answer within ${limitMs / 1000} s${unknown}`, {
+    hint: `${first} its log, and stop it when it hangs: without it the command acts in its place`,
+  })
 }
 
 function pathIn(dataDir: string): string {
@@ -114,6 +138,7 @@ function line(socket: Socket): Promise<string> {
       if (end >= 0) resolve(text.slice(0, end))
       else if (text.length > MAX_BYTES) reject(new Error('the line is too long'))
     })
+    socket.once('error', reject)
     socket.once('close', () => reject(new Error('the daemon ended before it answered')))
   })
 }

@@ -142,9 +142,9 @@ export const leases: readonly Mutant[] = [
     rule: '10',
     flavour: 'lone',
     breaks: 'a lease answer promises a tenure that is not stored',
-    file: 'cloud/site-hub/sessions.ts',
-    find: 'if (task.tenure_ms > turn.now) tenures[task.id] = task.tenure_ms - turn.now',
-    replace: 'if (ms > 0) tenures[task.id] = ms',
+    file: 'cloud/site-hub/tenure-news.ts',
+    find: 'if (task.tenure_ms > turn.now && known?.get(task.id) !== task.tenure_ms)\n      news.push([task.id, task.tenure_ms - turn.now])',
+    replace: 'if (ms > 0) news.push([task.id, ms])',
   },
   {
     id: 'tenure-from-answer',
@@ -179,8 +179,8 @@ export const leases: readonly Mutant[] = [
     flavour: 'lone',
     breaks: 'a run that went on by its tenure goes on although its task has ended at the hub',
     file: 'site-conductor/tasks.ts',
-    find: "if (this.#options.journal.entries.get(id)?.result === undefined) await this.over(id, 'done')\n    else await",
-    replace: 'await',
+    find: 'if (this.#options.journal.entries.get(id)?.result === undefined)\n',
+    replace: "if (id === '')\n",
     survives:
       'no simulated task ends at the hub while its conductor is away with a tenure: only its deadline would do that, and none is as near; tasks.test.ts has it',
   },

@@ -82,8 +82,8 @@ export const tasks: readonly Mutant[] = [
     flavour: 'gentle',
     breaks: 'the journal keeps what the hub has settled',
     file: 'site-conductor/tasks.ts',
-    find: '    else await this.#reports.forget(id)\n',
-    replace: '    else if (this.#runs.has(id)) await this.#reports.forget(id)\n',
+    find: 'has ended`))\n    await this.#reports.forget(id)\n',
+    replace: 'has ended`))\n    if (this.#runs.has(id)) await this.#reports.forget(id)\n',
   },
   {
     id: 'context-stays-here',
