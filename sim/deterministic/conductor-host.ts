@@ -29,6 +29,8 @@ export interface ConductorHostOptions {
   readonly credentials: Credentials
   readonly powerPollS: number
   readonly allowed: DriverWorld['allowed']
+  /** Probability that a step takes no notice of being aborted. */
+  readonly deaf: number
   /** Something that may change a node begins in `process`; the answer: it has ended. */
   working(process: Process, node: string): () => void
   /** Every frame that it sends. */
@@ -80,7 +82,8 @@ export class ConductorHost {
 
   start(): void {
     if (this.isUp) return
-    const { world, id, lan, allowed, powerPollS, working } = this.#options
+    const { world, id, lan, allowed, deaf, powerPollS, working } = this.#options
+    const hearing = world.random.stream(`hearing ${id} ${this.#runs}`)
     const process = new Process(id, world.clock, world.random.stream(`conductor ${id} ${this.#runs++}`))
     this.process = process
     this.#isConnected = () => false
@@ -92,6 +95,7 @@ export class ConductorHost {
       lan,
       tickets: this.tickets,
       allowed,
+      isDeaf: () => hearing.chance(deaf),
       working: (node) => working(process, node),
     })
     const flags = { dataDir: '/nowhere', boot: false, powerPollS, agentTimeoutS: 120 }

@@ -2,7 +2,7 @@
 // holds when all is quiet: verdict.ts.
 import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
-import type { FromConductor, Step, ToConductor } from '../../shared/protocol.ts'
+import { MAX_FRAME_BYTES, type FromConductor, type Step, type ToConductor } from '../../shared/protocol.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
@@ -23,6 +23,7 @@ export const INVARIANTS = {
   ring: 'no conductor has more than one node over its quota when all is quiet',
   truth: 'when all is quiet the database says of a machine what is so',
   secret: 'no secret is in any frame',
+  frame: 'no frame is larger than the other end takes',
   intent: 'nothing is changed by a step whose intent is not stored, with what shuts its conductor out',
   owner: 'only the owner of a node gets a permit for it',
   released: 'a node is given back when nothing that may change it is under way any more',
@@ -114,6 +115,8 @@ export class Judge {
 
   #frame(way: string, frame: string): void {
     if (!/^\{"type":"(renew|lease|notes|ack)"/.test(frame)) this.#world.say(way, frame.slice(1, FRAME_CHARACTERS))
+    if (frame.length > MAX_FRAME_BYTES || Buffer.byteLength(frame) > MAX_FRAME_BYTES)
+      this.#complain('frame', `${frame.slice(0, 80)}… has ${frame.length} characters`)
     for (const secret of this.#secrets)
       if (frame.includes(secret)) this.#complain('secret', `${frame.slice(0, 80)}… holds a password`)
   }

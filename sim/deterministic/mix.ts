@@ -10,9 +10,17 @@ export interface Mix {
   readonly stormMs: number
   /** Sessions that a BMC has room for. */
   readonly sessionLimit: number
-  readonly database: { readonly latencyMs: number; readonly failure: number }
+  readonly database: { readonly latencyMs: number; readonly failure: number; readonly readFailure: number }
   readonly lan: LanMix
   readonly wanLatencyMs: number
+  /** What the cloud says takes so much longer than what it hears, in ms, for conductors that have such a line. */
+  readonly wanLagMs: number
+  /** How long a cut of the WAN lasts: one of these ranges, in ms. */
+  readonly cutMs: readonly (readonly [number, number])[]
+  /** Some nodes ask for a label, and people give it to conductors and take it away. */
+  readonly labels: boolean
+  /** Probability that a step takes no notice of being aborted. */
+  readonly deaf: number
   /** null: the default of production. */
   readonly tenureMs: number | null
   /** Mean pause between two faults of a kind; absent: none of it. */
@@ -37,20 +45,27 @@ export interface LanMix {
  * `any`: whatever there is. `gentle`: nothing but restarts, lost journals and new connections, after which no task may have failed.
  * `stalled`: hosts stop with a mutation in them, so that only the fence at the BMC is left. `margin`: BMCs that cannot fence.
  * `late`: packets that arrive seconds late. `clocks`: the hub's wall clock is set, and it lives on. `lone`: conductors that come and go, so
- * that tenures are given, kept and no longer given.
+ * that tenures are given, kept and no longer given. `lagging`: lines whose answers take seconds. `labels`: nodes that not every conductor may
+ * drive, with labels that change.
  */
-export const FLAVOURS = ['any', 'gentle', 'stalled', 'margin', 'late', 'clocks', 'lone'] as const
-export type Flavour = (typeof FLAVOURS)[number]
+export const FLAVOURS = ['any', 'gentle', 'stalled', 'margin', 'late', 'clocks', 'lone', 'lagging', 'labels'] as const
+/**
+ * Only by `--flavour`, since production is known not to keep every promise there. `cut-off`: cuts longer than tenures and deadlines. `deaf`:
+ * steps that do not stop when they are aborted.
+ */
+export const OWN_FLAVOURS = ['cut-off', 'deaf'] as const
+export type Flavour = (typeof FLAVOURS)[number] | (typeof OWN_FLAVOURS)[number]
 
 export const FAULT_KINDS = [
   'conductor.kill', 'conductor.stop', 'conductor.freeze', 'conductor.pause', 'wan.cut', 'wan.reset', 'hub.kill', 'hub.evict', 'hub.freeze',
   'disk.fail', 'bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'clock.jump', 'power.fails', 'journal.lose', 'hub.clock',
   'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance',
+  'conductor.labels',
 ] as const // prettier-ignore
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
 /** What a person does, rather than what breaks. */
-const PEOPLE = ['conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance'] as const
+const PEOPLE = ['conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'conductor.labels'] as const
 const OF_BMCS = ['bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'power.fails'] as const
 /** After these a hub knows of leases only what is stored, by the clock that was set meanwhile. */
 const HUB_RESTARTS = ['hub.kill', 'hub.evict', 'hub.freeze'] as const
@@ -62,12 +77,13 @@ type Draft = { -readonly [K in Exclude<keyof Mix, 'lan'>]: Mix[K] } & {
   lan: { -readonly [K in keyof LanMix]: LanMix[K] }
 }
 
-export function drawMix(random: Random): Mix {
+/** `flavour`: in place of the one that would be drawn. */
+export function drawMix(random: Random, flavour?: Flavour): Mix {
   const faults: Draft['faults'] = {}
   const wild = random.between(0.1, 0.6)
   for (const kind of FAULT_KINDS) {
     const [isDrawn, meanMs] = [random.chance(wild), random.between(15_000, 150_000)]
-    if (isDrawn && kind !== 'hub.clock') faults[kind] = meanMs
+    if (isDrawn && kind !== 'hub.clock' && kind !== 'conductor.labels') faults[kind] = meanMs
   }
   const draft: Draft = {
     flavour: 'any',
@@ -75,7 +91,11 @@ export function drawMix(random: Random): Mix {
     machines: random.int(2, 5),
     stormMs: random.between(120_000, 400_000),
     sessionLimit: random.pick([4, 8, 16]),
-    database: { latencyMs: random.pick([0.5, 3, 30]), failure: random.chance(0.3) ? random.between(0.002, 0.05) : 0 },
+    database: {
+      latencyMs: random.pick([0.5, 3, 30]),
+      failure: random.chance(0.3) ? random.between(0.002, 0.05) : 0,
+      readFailure: 0,
+    },
     lan: {
       loss: random.chance(0.5) ? random.between(0, 0.15) : 0,
       doubled: random.chance(0.3) ? random.between(0, 0.2) : 0,
@@ -85,10 +105,17 @@ export function drawMix(random: Random): Mix {
       stall: 0,
     },
     wanLatencyMs: random.pick([2, 20, 150]),
+    wanLagMs: 0,
+    cutMs: [[100, 10_000], [10_000, 90_000]], // prettier-ignore
+    labels: false,
+    deaf: 0,
     tenureMs: random.pick([null, null, 0, 60_000]),
     faults,
   }
-  flavours[random.pick(WEIGHTED)](draft, random)
+  const drawn = random.pick(WEIGHTED)
+  flavours[flavour ?? drawn](draft, random)
+  if (draft.database.failure > 0 && random.chance(0.5))
+    draft.database = { ...draft.database, readFailure: draft.database.failure / 3 }
   return draft
 }
 
@@ -103,6 +130,8 @@ const WEIGHTED: readonly Flavour[] = [
   'late',
   'clocks',
   'lone',
+  'lagging',
+  'labels',
 ]
 
 const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
@@ -137,8 +166,8 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.flavour = 'late'
     mix.sessionLimit = 64
     Object.assign(mix.lan, { loss: 0, late: random.between(0.02, 0.2) })
-    // A session that could not be closed, and a person's call whose session nobody knows of, leave what is late to itself.
-    without(mix, [...OF_BMCS, 'node.call'])
+    // A session that could not be closed leaves what is late to itself.
+    without(mix, OF_BMCS)
   },
   clocks(mix, random) {
     mix.flavour = 'clocks'
@@ -156,6 +185,35 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.tenureMs = random.pick([null, null, 60_000])
     for (const kind of ['conductor.kill', 'wan.cut', 'conductor.freeze'] as const)
       mix.faults[kind] = random.between(15_000, 60_000)
+  },
+  lagging(mix, random) {
+    mix.flavour = 'lagging'
+    mix.conductors = Math.max(2, mix.conductors)
+    mix.wanLagMs = random.between(3_000, 6_500)
+    mix.cutMs = [[15_000, 60_000]]
+    mix.tenureMs = 0
+    for (const kind of ['wan.cut', 'bmc.silent'] as const) mix.faults[kind] = random.between(15_000, 45_000)
+  },
+  labels(mix, random) {
+    mix.flavour = 'labels'
+    mix.labels = true
+    mix.conductors = Math.max(2, mix.conductors)
+    mix.faults['conductor.labels'] = random.between(15_000, 60_000)
+  },
+  'cut-off'(mix, random) {
+    mix.flavour = 'cut-off'
+    mix.conductors = random.pick([1, 1, 2])
+    mix.tenureMs = random.pick([null, 60_000, 600_000])
+    mix.stormMs = random.between(1_200_000, 2_400_000)
+    mix.cutMs = [[60_000, 1_200_000]]
+    mix.faults['wan.cut'] = random.between(120_000, 300_000)
+  },
+  deaf(mix, random) {
+    mix.flavour = 'deaf'
+    mix.conductors = Math.max(2, mix.conductors)
+    mix.deaf = random.between(0.1, 0.5)
+    for (const kind of ['conductor.drain', 'bmc.silent', 'wan.reset'] as const)
+      mix.faults[kind] ??= random.between(15_000, 60_000)
   },
 }
 

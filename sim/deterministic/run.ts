@@ -10,7 +10,7 @@ import { Judge } from './judge.ts'
 import { Lan } from './lan.ts'
 import { BMC_PASSWORD, Machine } from './machine.ts'
 import { openData, type Data } from './memory.ts'
-import { drawMix, type Mix } from './mix.ts'
+import { drawMix, type Flavour, type Mix } from './mix.ts'
 import { Operators } from './operators.ts'
 import { Storm } from './storm.ts'
 import { verdict } from './verdict.ts'
@@ -48,10 +48,10 @@ function sharedCredentials(): Promise<Credentials> {
   return credentials
 }
 
-export async function runSeed(seed: number, print?: (line: string) => void): Promise<RunResult> {
+export async function runSeed(seed: number, print?: (line: string) => void, flavour?: Flavour): Promise<RunResult> {
   const keys = await sharedCredentials()
   const world = new World(seed, print)
-  const mix = drawMix(world.random.stream('mix'))
+  const mix = drawMix(world.random.stream('mix'), flavour)
   world.say('mix', JSON.stringify(mix))
   const data = await prepare(mix, keys)
   try {
@@ -65,17 +65,19 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
       onSend: (to, frame) => judge.sent(to, frame),
     })
     const lan = new Lan(world, { ...mix.lan })
+    const lines = world.random.stream('lines')
     const hosts = names(mix).map((id) => {
       const allowed = (cause: Parameters<Judge['allowed']>[1], before: () => void) => {
         const { process } = hosts.find((host) => host.id === id)!
         if (process !== undefined) judge.allowed(process, cause, before)
       }
       const host: ConductorHost = new ConductorHost({
-        world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed,
+        world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed, deaf: mix.deaf,
         working: (process, node) => judge.working(process, node),
         onFrame: (from, frame, process) => judge.heard(from, frame, process),
       }) // prettier-ignore
       host.wire.latencyMs = mix.wanLatencyMs
+      if (mix.wanLagMs > 0 && lines.chance(0.7)) host.wire.lagMs = mix.wanLagMs
       return host
     })
     const firmware = world.random.stream('firmware')
@@ -104,7 +106,7 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
     operators.end()
     storm.end()
     Object.assign(lan.faults, { loss: 0, doubled: 0, late: 0, stall: 0 })
-    database.failure = 0
+    Object.assign(database, { failure: 0, readFailure: 0 })
     world.say('PEACE', 'everything works again')
     const end = clock.now + PEACE_MS
     const settle = async () => {

@@ -51,6 +51,7 @@ export class Storm {
     hub.start()
     for (const conductor of conductors) {
       conductor.disk.failing = 0
+      conductor.wire.lagMs = 0
       conductor.start()
     }
     for (const { bmc } of machines) Object.assign(bmc.faults, { busy: 0, loseAnswers: 0 })
@@ -86,7 +87,7 @@ export class Storm {
         return conductor.process?.stop(forMs, kind === 'conductor.pause')
       }
       case 'wan.cut': {
-        const forMs = random.pick([random.between(100, 10_000), random.between(10_000, 90_000)])
+        const forMs = random.pick(mix.cutMs.map(([from, to]) => random.between(from, to)))
         say(`${conductor.id} for ${Math.round(forMs)} ms`)
         return conductor.wire.cut(forMs)
       }

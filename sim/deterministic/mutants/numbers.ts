@@ -60,6 +60,14 @@ export const numbers: readonly Mutant[] = [
     replace: 'SET hub_no = max(hub_no, ?), counter',
   },
   {
+    id: 'hub-number-read-back',
+    rule: '3',
+    breaks: 'two hubs that start in the same moment read the same number',
+    file: 'cloud/site-hub/state.ts',
+    find: 'no: Number(no), site,',
+    replace: 'no: Math.max(Number(no), site.hub_no), site,',
+  },
+  {
     id: 'closed-is-gone',
     rule: '4',
     flavour: 'clocks',
