@@ -24,6 +24,8 @@ export interface Credentials {
 export interface ConductorHostOptions {
   readonly world: World
   readonly id: string
+  /** Of a copy: its own in trace and judgement. The hub knows it by `id`. */
+  readonly name?: string
   readonly hub: HubHost
   readonly lan: Lan
   readonly credentials: Credentials
@@ -43,6 +45,7 @@ const DIAL_TIMEOUT_MS = 15_000
 
 export class ConductorHost {
   readonly id: string
+  readonly name: string
   readonly disk: SimDisk
   readonly wire: Wire
   /** Boot tokens that it serves now. */
@@ -52,13 +55,15 @@ export class ConductorHost {
   #running: Promise<RunningConductor | undefined> = Promise.resolve(undefined)
   #runs = 0
   #isConnected = () => false
+  #isRetired = false
   #connection: Connection | undefined
 
   constructor(options: ConductorHostOptions) {
     this.#options = options
     this.id = options.id
-    this.disk = new SimDisk(options.world, options.id)
-    this.wire = new Wire(options.world, options.id)
+    this.name = options.name ?? options.id
+    this.disk = new SimDisk(options.world, this.name)
+    this.wire = new Wire(options.world, this.name)
   }
 
   /** Has its present process a session with the hub? */
@@ -81,8 +86,9 @@ export class ConductorHost {
   }
 
   start(): void {
-    if (this.isUp) return
-    const { world, id, lan, allowed, deaf, powerPollS, working } = this.#options
+    if (this.isUp || this.#isRetired) return
+    const { name: id } = this
+    const { world, lan, allowed, deaf, powerPollS, working } = this.#options
     const hearing = world.random.stream(`hearing ${id} ${this.#runs}`)
     const process = new Process(id, world.clock, world.random.stream(`conductor ${id} ${this.#runs++}`))
     this.process = process
@@ -123,15 +129,21 @@ export class ConductorHost {
 
   kill(): void {
     if (!this.process?.alive) return
-    this.#options.world.say(this.id, 'killed')
+    this.#options.world.say(this.name, 'killed')
     this.#gone(this.process)
+  }
+
+  /** Somebody has found it where it should not be: it never runs again. */
+  retire(): void {
+    this.kill()
+    this.#isRetired = true
   }
 
   /** SIGTERM: ends runs, says goodbye to BMCs, closes the link. */
   async stop(): Promise<void> {
     const { process } = this
     if (!process?.alive || process.stopped) return
-    this.#options.world.say(this.id, 'stops')
+    this.#options.world.say(this.name, 'stops')
     const running = await this.#running
     if (!process.alive) return
     await running?.close()
@@ -169,7 +181,7 @@ export class ConductorHost {
 
   #exited(process: Process, why: string): void {
     if (!process.alive) return
-    this.#options.world.say(this.id, `exits: ${why}`)
+    this.#options.world.say(this.name, `exits: ${why}`)
     this.#gone(process)
     this.#options.world.clock.after(RESTART_MS, () => this.start())
   }
@@ -210,7 +222,7 @@ export class ConductorHost {
         }
         return {
           send: (frame) => {
-            onFrame(this.id, frame, process)
+            onFrame(this.name, frame, process)
             try {
               connection?.send(0, frame)
             } catch {

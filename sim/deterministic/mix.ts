@@ -51,21 +51,24 @@ export interface LanMix {
 export const FLAVOURS = ['any', 'gentle', 'stalled', 'margin', 'late', 'clocks', 'lone', 'lagging', 'labels'] as const
 /**
  * Only by `--flavour`, since production is known not to keep every promise there. `cut-off`: cuts longer than tenures and deadlines. `deaf`:
- * steps that do not stop when they are aborted.
+ * steps that do not stop when they are aborted. `cloned`: a copy of a conductor's disk is started beside it.
  */
-export const OWN_FLAVOURS = ['cut-off', 'deaf'] as const
+export const OWN_FLAVOURS = ['cut-off', 'deaf', 'cloned'] as const
 export type Flavour = (typeof FLAVOURS)[number] | (typeof OWN_FLAVOURS)[number]
 
 export const FAULT_KINDS = [
   'conductor.kill', 'conductor.stop', 'conductor.freeze', 'conductor.pause', 'wan.cut', 'wan.reset', 'hub.kill', 'hub.evict', 'hub.freeze',
   'disk.fail', 'bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'clock.jump', 'power.fails', 'journal.lose', 'hub.clock',
   'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance',
-  'conductor.labels',
+  'conductor.labels', 'conductor.clone',
 ] as const // prettier-ignore
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
 /** What a person does, rather than what breaks. */
 const PEOPLE = ['conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'conductor.labels'] as const
+/** Only where a flavour says so. What no seed draws by itself comes last and takes no draw, so that all seeds stay what they are. */
+const OF_A_FLAVOUR: ReadonlySet<FaultKind> = new Set(['hub.clock', 'conductor.labels'])
+const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set(['conductor.clone'])
 const OF_BMCS = ['bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'power.fails'] as const
 /** After these a hub knows of leases only what is stored, by the clock that was set meanwhile. */
 const HUB_RESTARTS = ['hub.kill', 'hub.evict', 'hub.freeze'] as const
@@ -82,8 +85,9 @@ export function drawMix(random: Random, flavour?: Flavour): Mix {
   const faults: Draft['faults'] = {}
   const wild = random.between(0.1, 0.6)
   for (const kind of FAULT_KINDS) {
+    if (NEVER_DRAWN.has(kind)) continue
     const [isDrawn, meanMs] = [random.chance(wild), random.between(15_000, 150_000)]
-    if (isDrawn && kind !== 'hub.clock' && kind !== 'conductor.labels') faults[kind] = meanMs
+    if (isDrawn && !OF_A_FLAVOUR.has(kind)) faults[kind] = meanMs
   }
   const draft: Draft = {
     flavour: 'any',
@@ -207,6 +211,11 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.stormMs = random.between(1_200_000, 2_400_000)
     mix.cutMs = [[60_000, 1_200_000]]
     mix.faults['wan.cut'] = random.between(120_000, 300_000)
+  },
+  cloned(mix, random) {
+    mix.flavour = 'cloned'
+    mix.conductors = random.pick([1, 2, 3])
+    mix.faults['conductor.clone'] = random.between(20_000, 60_000)
   },
   deaf(mix, random) {
     mix.flavour = 'deaf'

@@ -6,7 +6,7 @@ import { newIdentity } from '../../shared/upgrade.ts'
 import { START_MS } from './clock.ts'
 import { ConductorHost, type Credentials } from './conductor-host.ts'
 import { HubHost } from './hub-host.ts'
-import { Judge } from './judge.ts'
+import { Judge, nameOfCopy } from './judge.ts'
 import { Lan } from './lan.ts'
 import { BMC_PASSWORD, Machine } from './machine.ts'
 import { openData, type Data } from './memory.ts'
@@ -66,20 +66,26 @@ export async function runSeed(seed: number, print?: (line: string) => void, flav
     })
     const lan = new Lan(world, { ...mix.lan })
     const lines = world.random.stream('lines')
-    const hosts = names(mix).map((id) => {
+    const makeHost = (id: string, copy?: string) => {
       const allowed = (cause: Parameters<Judge['allowed']>[1], before: () => void) => {
-        const { process } = hosts.find((host) => host.id === id)!
-        if (process !== undefined) judge.allowed(process, cause, before)
+        if (host.process !== undefined) judge.allowed(host.process, cause, before)
       }
       const host: ConductorHost = new ConductorHost({
         world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed, deaf: mix.deaf,
         working: (process, node) => judge.working(process, node),
         onFrame: (from, frame, process) => judge.heard(from, frame, process),
+        ...(copy !== undefined && { name: copy }),
       }) // prettier-ignore
       host.wire.latencyMs = mix.wanLatencyMs
       if (mix.wanLagMs > 0 && lines.chance(0.7)) host.wire.lagMs = mix.wanLagMs
       return host
-    })
+    }
+    const hosts = names(mix).map((id) => makeHost(id))
+    const copyOf = (original: ConductorHost) => {
+      const copy = makeHost(original.id, nameOfCopy(original.id))
+      for (const [name, bytes] of original.disk.files) copy.disk.files.set(name, bytes)
+      return copy
+    }
     const firmware = world.random.stream('firmware')
     const machines = Array.from({ length: mix.machines }, (_, index) => {
       const boots = (machine: Machine) =>
@@ -94,7 +100,7 @@ export async function runSeed(seed: number, print?: (line: string) => void, flav
       return machine
     })
     judge.machines = machines
-    const stage = { world, mix, hub, conductors: hosts, machines, judge }
+    const stage = { world, mix, hub, conductors: hosts, machines, judge, copyOf }
     for (const host of hosts) void host.enrol().then(() => host.start())
     const [storm, operators] = [new Storm(stage), new Operators(stage, data)]
     const { clock } = world

@@ -15,12 +15,15 @@ export interface Stage {
   readonly conductors: readonly ConductorHost[]
   readonly machines: readonly Machine[]
   readonly judge: Judge
+  /** A copy of its disk, to be started beside it. */
+  copyOf(conductor: ConductorHost): ConductorHost
 }
 
 export class Storm {
   powerFailures = 0
   readonly #stage: Stage
   readonly #admins: Admins
+  readonly #copies = new Map<string, ConductorHost>()
   #over = false
 
   constructor(stage: Stage) {
@@ -49,6 +52,7 @@ export class Storm {
     this.#over = true
     const { hub, conductors, machines } = this.#stage
     hub.start()
+    for (const copy of this.#copies.values()) copy.retire()
     for (const conductor of conductors) {
       conductor.disk.failing = 0
       conductor.wire.lagMs = 0
@@ -74,6 +78,18 @@ export class Storm {
         if (kind === 'journal.lose') conductor.disk.files.delete('journal')
         else void this.#readJournal(conductor)
         return void world.clock.after(downMs, () => conductor.start())
+      }
+      case 'conductor.clone': {
+        if (this.#copies.has(conductor.id)) return
+        const forMs = random.between(5_000, 60_000)
+        const copy = this.#stage.copyOf(conductor)
+        this.#copies.set(conductor.id, copy)
+        say(`${conductor.id} for ${Math.round(forMs)} ms`)
+        copy.start()
+        return void world.clock.after(forMs, () => {
+          copy.retire()
+          this.#copies.delete(conductor.id)
+        })
       }
       case 'conductor.stop': {
         const downMs = random.between(10, isGentle ? GENTLE_DOWN_MS : 30_000)

@@ -16,12 +16,14 @@ export class Wire {
   latencyMs = 5
   /** So much later arrives what the cloud says. */
   lagMs = 0
+  readonly name: string
   readonly #world: World
   readonly #random: Random
   readonly #connections = new Set<Connection>()
   #cutUntil = 0
 
   constructor(world: World, name: string) {
+    this.name = name
     this.#world = world
     this.#random = world.random.stream(`wire ${name}`)
   }
