@@ -15,6 +15,7 @@ export const INVARIANTS = {
   overlap: 'no two conductors may act on one node at the same moment',
   doubled: 'no step of a task changes the power twice',
   'not-idempotent': 'no cycle and no reset goes to a BMC',
+  once: 'an operating system is asked to stop once under one permit',
   settles: 'every accepted task settles once the faults have ended, and not by its deadline',
   'settles-once': 'a task settles exactly once',
   edges: 'every change of state is an edge of the table, and starts where the last one ended',
@@ -72,6 +73,9 @@ export class Judge {
   /** Questions of conductors by their numbers; and per task the last one that the hub said yes to. */
   readonly #intents = new Map<string, Permit>()
   readonly #permits = new Map<string, Permit>()
+  /** By which permit a packet left, and the permits under which a BMC has done what must not be done twice. */
+  readonly #permitOf = new WeakMap<Cause, Permit>()
+  readonly #spent = new WeakSet<Permit>()
   /** Per node, each conductor's last proof of its right, to be tried again. */
   readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
   /** What may change a node and is under way, per process. */
@@ -142,8 +146,9 @@ export class Judge {
       const permit = this.#permits.get(cause.task)
       const step = permit && this.#tasks.get(cause.task)?.steps[permit.step]
       const isPermitted = permit?.process === process && `${step?.interface}.${step?.step}` === cause.step
-      if (!isPermitted && now <= tenure) this.byTenure.add(cause.task)
-      else if (!isPermitted)
+      if (isPermitted) this.#permitOf.set(cause, permit)
+      else if (now <= tenure) this.byTenure.add(cause.task)
+      else
         this.#complain(
           'intent',
           `${show(cause)} acts by a permit for ${permit ? `${step?.interface}.${step?.step}` : 'nothing'}`,
@@ -164,6 +169,9 @@ export class Judge {
     if (cause === undefined) return this.#complain('intent', `${what} at ${machine.address} by nobody`)
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
     if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
+    const permit = what === 'power soft' ? this.#permitOf.get(cause) : undefined
+    if (permit !== undefined && this.#spent.has(permit)) this.#complain('once', `${show(cause)}: ${what} again`)
+    if (permit !== undefined) this.#spent.add(permit)
     const highest = this.#epochs.get(machine.address)
     if (highest !== undefined && cause.epoch < highest.epoch)
       this.#complain('bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`)

@@ -46,9 +46,20 @@ export interface LanMix {
  * `stalled`: hosts stop with a mutation in them, so that only the fence at the BMC is left. `margin`: BMCs that cannot fence.
  * `late`: packets that arrive seconds late. `clocks`: the hub's wall clock is set, and it lives on. `lone`: conductors that come and go, so
  * that tenures are given, kept and no longer given. `lagging`: lines whose answers take seconds. `labels`: nodes that not every conductor may
- * drive, with labels that change.
+ * drive, with labels that change. `people`: drains, shares and declarations of death, one after another, beside cuts.
  */
-export const FLAVOURS = ['any', 'gentle', 'stalled', 'margin', 'late', 'clocks', 'lone', 'lagging', 'labels'] as const
+export const FLAVOURS = [
+  'any',
+  'gentle',
+  'stalled',
+  'margin',
+  'late',
+  'clocks',
+  'lone',
+  'lagging',
+  'labels',
+  'people',
+] as const
 /**
  * Only by `--flavour`, since production is known not to keep every promise there. `cut-off`: cuts longer than tenures and deadlines. `deaf`:
  * steps that do not stop when they are aborted. `cloned`: a copy of a conductor's disk is started beside it.
@@ -127,7 +138,7 @@ const WEIGHTED: readonly Flavour[] = [
   'any',
   'any',
   'any',
-  'any',
+  'people',
   'gentle',
   'stalled',
   'margin',
@@ -203,6 +214,18 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.labels = true
     mix.conductors = Math.max(2, mix.conductors)
     mix.faults['conductor.labels'] = random.between(15_000, 60_000)
+  },
+  people(mix, random) {
+    mix.flavour = 'people'
+    mix.conductors = Math.max(2, mix.conductors)
+    mix.tenureMs = 0
+    mix.wanLagMs = random.pick([0, random.between(500, 6_000)])
+    mix.cutMs = [[3_000, 60_000]] // prettier-ignore
+    for (const kind of ['conductor.drain', 'conductor.weight', 'conductor.dead', 'wan.cut'] as const)
+      mix.faults[kind] = random.between(4_000, 30_000)
+    // Where no answer is lost it can be judged whether one that is alive was believed to be dead.
+    without(mix, ['hub.kill'])
+    mix.database = { ...mix.database, failure: 0 }
   },
   'cut-off'(mix, random) {
     mix.flavour = 'cut-off'
