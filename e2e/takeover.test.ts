@@ -1,21 +1,17 @@
 // Another conductor finishes what one began (ownership.md, rule 8b), from every point of a deployment: each machine's conductor loses the hub at
 // another frame of its task, goes on as far as it can, and never comes back; its journal is never read again. What the second one finds is what
 // the hub knows and what the machine is like. The BMC's log, the disk and the timeline are the judges.
-import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { PLANS } from '../cloud/plans.ts'
 import { webSocketDialer, type Dialer } from '../site-conductor/dialer.ts'
 import { lookAtDisk } from '../sim/disk.ts'
-import { makeImage } from '../sim/image.ts'
+import { imageDigest, imageDigestOn, makeImage } from '../sim/image.ts'
 import type { SiteMachine } from '../sim/site.ts'
 import { startStory, type Story } from './story.ts'
 
 const IMAGE_BYTES = 3 * 2 ** 20
 const IMAGE = makeImage(IMAGE_BYTES)
-/** What a GPT of 128 entries takes at either end; the config drive's partition is entered there. */
-const TABLE_BYTES = 34 * 512
 /** Lease and margin are 17 s, and fifty machines boot at once on a busy host. */
 const PATIENCE_MS = 150_000
 /** accepted, result; per step intent, proceed, started, finished; the agent is waited for and comes; kept: tokens, the script that was fetched, the token that was shown, the first call. */
@@ -73,22 +69,6 @@ async function until(what: string, check: () => Promise<string | undefined>): Pr
   }
 }
 
-/** The image's bytes on the disk, without what the config drive's entry changes in the partition table. */
-async function imageOn(path: string): Promise<string> {
-  const file = await open(path, 'r')
-  try {
-    const bytes = Buffer.alloc(IMAGE_BYTES)
-    await file.read(bytes, 0, bytes.length, 0)
-    return digest(bytes)
-  } finally {
-    await file.close()
-  }
-}
-const digest = (bytes: Uint8Array) =>
-  createHash('sha256')
-    .update(bytes.subarray(TABLE_BYTES, bytes.length - TABLE_BYTES))
-    .digest('hex')
-
 const nameOf = (step: { interface: string; step: string }) => `${step.interface}.${step.step}`
 const PLANNED = PLANS.deploy.map(nameOf)
 /** What is done again when the machine has to boot again, for its agent would call a conductor that is gone. */
@@ -106,7 +86,7 @@ async function judge({ api }: Story, { machine, node }: SiteMachine, before: num
     last_error: null,
     power_state: 'power on',
   })
-  expect(await imageOn(machine.disk.path), what).toBe(digest(IMAGE.bytes))
+  expect(await imageDigestOn(machine.disk.path, IMAGE_BYTES), what).toBe(imageDigest(IMAGE.bytes))
   expect(await lookAtDisk(machine.disk.path), what).toMatchObject({
     partitions: [expect.stringContaining('1 '), expect.stringContaining('2 ')],
     config: { metaData: { hostname: machine.options.name }, userData: expect.stringContaining('echo hello') },

@@ -1,8 +1,8 @@
 // The parts of `npm run check`, `npm test` and `npm run test:long`, in one place.
 import type { Part } from './steps.ts'
 
-/** As many as two processors run in less than four minutes when they have nothing else to do. */
-const SEEDS = 1000
+/** As many as two processors run in five minutes when they have nothing else to do. */
+const SEEDS = 2000
 
 export const UNIT_REPORT = '.cache/reports/unit.json'
 

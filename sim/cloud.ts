@@ -22,12 +22,18 @@ export interface SimCloud {
   close(): Promise<void>
 }
 
+export interface NodeCloud extends SimCloud {
+  /** SIGSTOP and SIGCONT; of one inside this process neither is possible. */
+  stall(): void
+  resume(): void
+}
+
 /** Resolves when it listens. */
-export async function startSimCloud(options: SimCloudOptions): Promise<SimCloud> {
+export async function startSimCloud(options: SimCloudOptions): Promise<NodeCloud> {
   return options.as === 'inside' ? await inside(options) : await outside(options)
 }
 
-async function inside({ dataDir, onLog }: SimCloudOptions): Promise<SimCloud> {
+async function inside({ dataDir, onLog }: SimCloudOptions): Promise<NodeCloud> {
   const log: NonNullable<Parameters<typeof startCloud>[0]['log']> = (level, event, fields) =>
     onLog(JSON.stringify({ level, event, ...fields }))
   let cloud: Cloud | undefined = await startCloud({ dataDir, port: 0, log })
@@ -36,9 +42,14 @@ async function inside({ dataDir, onLog }: SimCloudOptions): Promise<SimCloud> {
     await cloud?.close()
     cloud = undefined
   }
+  const cannot = () => {
+    throw new Error('a cloud inside this process cannot be stopped alone')
+  }
   return {
     url,
     token,
+    stall: cannot,
+    resume: cannot,
     kill: close,
     close,
     async start() {
@@ -47,7 +58,7 @@ async function inside({ dataDir, onLog }: SimCloudOptions): Promise<SimCloud> {
   }
 }
 
-async function outside({ dataDir, onLog }: SimCloudOptions): Promise<SimCloud> {
+async function outside({ dataDir, onLog }: SimCloudOptions): Promise<NodeCloud> {
   const program = fileURLToPath(new URL('cloud-process.ts', import.meta.url))
   let child: Child | undefined
   const start = async (port: number) => {
@@ -70,6 +81,8 @@ async function outside({ dataDir, onLog }: SimCloudOptions): Promise<SimCloud> {
   return {
     url,
     token,
+    stall: () => void child?.process.kill('SIGSTOP'),
+    resume: () => void child?.process.kill('SIGCONT'),
     kill: () => end('SIGKILL'),
     close: () => end('SIGTERM'),
     async start() {

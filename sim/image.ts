@@ -1,5 +1,6 @@
 // Images for simulated machines: a real GPT of any size with one partition, a boot signature, and content that does not compress.
 import { createHash } from 'node:crypto'
+import { open } from 'node:fs/promises'
 import { encodeGptEntries, encodeGptHeader, LINUX_DATA, type Gpt } from '../agent/disk/gpt.ts'
 import { mulberry32 } from './bmc/network.ts'
 
@@ -59,4 +60,26 @@ function writeProtectiveMbr(bytes: Buffer, sectors: number): void {
   bytes.writeUInt32LE(1, 454)
   bytes.writeUInt32LE(Math.min(sectors - 1, 0xffff_ffff), 458)
   bytes.writeUInt16LE(0xaa55, 510)
+}
+
+/** What a GPT of 128 entries takes at either end; the config drive's partition is entered there. */
+const TABLE_BYTES = 34 * 512
+
+/** SHA-256 of an image without its partition table, which a config drive changes. */
+export function imageDigest(bytes: Uint8Array): string {
+  return createHash('sha256')
+    .update(bytes.subarray(TABLE_BYTES, bytes.length - TABLE_BYTES))
+    .digest('hex')
+}
+
+/** The same of what stands in the first `length` bytes of the disk at `path`. */
+export async function imageDigestOn(path: string, length: number): Promise<string> {
+  const file = await open(path, 'r')
+  try {
+    const bytes = Buffer.alloc(length)
+    await file.read(bytes, 0, length, 0)
+    return imageDigest(bytes)
+  } finally {
+    await file.close()
+  }
 }

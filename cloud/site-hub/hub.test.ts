@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { open } from '../../shared/sealing.ts'
 import { TRANSITIONS } from '../../shared/states.ts'
+import { guard, loadState, type HubState } from './state.ts'
 import { caller, HubBench, SITE } from './testdata/hub-bench.ts'
 
 let bench: HubBench
@@ -244,6 +245,14 @@ test('a second hub woken by mistake takes over, and the first changes nothing an
   })
   expect(late).toMatchObject({ ok: false, fault: { code: 'hub.superseded' } })
   expect(await bench.sql.all('SELECT name FROM nodes')).toEqual([['before']])
+})
+
+test('two hubs that start at the same moment have different numbers, so that only the later one writes', async () => {
+  const [first, second] = await Promise.all([loadState(bench.sql, SITE.site, []), loadState(bench.sql, SITE.site, [])])
+  const write = (state: HubState) => bench.sql.batch([guard(state, 'a turn')])
+  expect(new Set([first.no, second.no]).size).toBe(2)
+  await expect(write(first.no < second.no ? first : second)).rejects.toThrow('sites.hub_no')
+  await write(first.no < second.no ? second : first)
 })
 
 test('one bad input does not take the others of its turn along', async () => {

@@ -57,11 +57,13 @@ export interface Attachment {
 }
 
 export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]): Promise<HubState> {
-  await sql.batch([{ sql: 'UPDATE sites SET hub_no = hub_no + 1 WHERE id = ?', args: [siteId] }])
+  // The number that this very update made: what is read afterwards may be that of a hub which started in the same moment.
+  const taken = { sql: 'UPDATE sites SET hub_no = hub_no + 1 WHERE id = ? RETURNING hub_no', args: [siteId] }
+  const [[[no] = []] = []] = await sql.batch([taken])
   const [site] = await select(sql, sites, 'id = ?', [siteId])
   if (!site) throw new Error(`site ${siteId} does not exist`)
   const state: HubState = {
-    no: site.hub_no,
+    no: Number(no),
     site,
     conductors: new Map(),
     nodes: new Map(),

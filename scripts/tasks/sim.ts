@@ -1,7 +1,7 @@
 // `npm run sim`: the deterministic simulator, many seeds at once or one with its trace.
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { FAULT_KINDS } from '../../sim/deterministic/mix.ts'
+import { FAULT_KINDS, FLAVOURS, OWN_FLAVOURS } from '../../sim/deterministic/mix.ts'
 import { runFleet } from '../../sim/deterministic/fleet.ts'
 import { INVARIANTS } from '../../sim/deterministic/judge.ts'
 import { MUTANTS } from '../../sim/deterministic/mutants/all.ts'
@@ -23,6 +23,7 @@ processes fail, and looks whether every promise of the ownership protocol holds.
   --report FILE write what came of it as vitest does: all seeds together are one test
   --jobs J      processes (default: one for each processor)
   --seed S      only this one
+  --flavour F   all runs are about this, one that no seed draws by itself included
   --trace       with --seed: print everything that happens
   --mutants     are the checks any good? Mistakes are put into the protocol, one at a time, and each must be caught within --seeds (300)
   --only ID     with --mutants: this one; --rule R: those of one rule
@@ -33,7 +34,9 @@ What must hold: ${Object.entries(INVARIANTS)
   .map(([name, text]) => `\n  ${name.padEnd(16)} ${text}`)
   .join('')}
 
-What goes wrong (each seed has some of it): ${FAULT_KINDS.join(', ')}, and lossy, slow networks throughout`
+What goes wrong (each seed has some of it): ${FAULT_KINDS.join(', ')}, and lossy, slow networks throughout.
+
+Flavours: ${FLAVOURS.join(', ')}; only by --flavour, since production is known to fail there: ${OWN_FLAVOURS.join(', ')}`
 
 const values = readOptions(HELP, {
   seeds: { type: 'string' },
@@ -42,6 +45,7 @@ const values = readOptions(HELP, {
   report: { type: 'string' },
   jobs: { type: 'string' },
   seed: { type: 'string' },
+  flavour: { type: 'string' },
   trace: { type: 'boolean' },
   mutants: { type: 'boolean' },
   only: { type: 'string' },
@@ -58,8 +62,14 @@ function whole(name: 'seeds' | 'from' | 'jobs' | 'seed', text: string | undefine
   process.exit(2)
 }
 
+const flavour = [...FLAVOURS, ...OWN_FLAVOURS].find((each) => each === values.flavour)
+if (values.flavour !== undefined && flavour === undefined) {
+  console.error(`there is no flavour ${values.flavour}; there are: ${[...FLAVOURS, ...OWN_FLAVOURS].join(', ')}`)
+  process.exit(2)
+}
+
 if (values.seed !== undefined) {
-  const result = await runSeed(whole('seed', values.seed, 0), values.trace ? console.log : undefined)
+  const result = await runSeed(whole('seed', values.seed, 0), values.trace ? console.log : undefined, flavour)
   const { counts, trace, virtualS, violations } = result
   console.log(
     `seed ${result.seed}: ${virtualS} s, ${counts.commands} commands, ${counts.tasks} tasks, ${counts.mutations} mutations at BMCs`,
@@ -95,13 +105,16 @@ let saidAt = started
 
 await runFleet({
   jobs,
+  flavour,
   next: () => (seed < end && performance.now() < until ? seed++ : undefined),
   result(result) {
     sum.runs++
     const failures = 'crashed' in result ? [`crashed: ${result.crashed}`] : result.violations
     if (failures.length > 0) {
       bad.push(result.seed)
-      console.log(`seed ${result.seed}: ${failures.join('; ')}\n  npm run sim -- --seed ${result.seed} --trace`)
+      console.log(
+        `seed ${result.seed}: ${failures.join('; ')}\n  npm run sim -- --seed ${result.seed}${flavour ? ` --flavour ${flavour}` : ''} --trace`,
+      )
     }
     if (!('crashed' in result)) {
       sum.virtualS += result.virtualS

@@ -9,7 +9,10 @@ import type { Stage } from './storm.ts'
 
 type Wish = Omit<HubCommand, 'actor' | 'requestId'> & { kind: HubCommand['kind'] }
 
-const CALL_TIMEOUT_MS = 20_000
+/** The short one is over before a slow BMC has answered. */
+const CALL_TIMEOUT_MS = [1_000, 20_000]
+/** What some nodes ask for, and some conductors have. */
+export const LABELS = { rack: '7' }
 
 export class Admins {
   readonly #stage: Stage
@@ -33,15 +36,23 @@ export class Admins {
       case 'conductor.weight':
         void this.#ask({ kind: 'conductor.patch', conductor: conductor.id, weight: random.pick([1, 1, 2, 3]) } as Wish)
         return true
+      case 'conductor.labels':
+        void this.#label(conductor.id, random.chance(0.5))
+        return true
       case 'conductor.dead':
         void this.#declareDead(conductor, random)
         return true
       case 'node.call': {
         // A person who changes the boot device of a machine that is being deployed breaks the deployment.
         const device = random.pick(['pxe', 'disk'])
-        const harmless = mix.flavour === 'gentle'
+        const harmless = mix.flavour === 'gentle' || mix.flavour === 'late'
         if (node !== '')
-          void this.#call(node, harmless ? 'get_boot_device' : 'set_boot_device', { boot_device: device })
+          void this.#call(
+            node,
+            harmless ? 'get_boot_device' : 'set_boot_device',
+            { boot_device: device },
+            random.pick(CALL_TIMEOUT_MS),
+          )
         return true
       }
       case 'node.maintenance':
@@ -54,7 +65,7 @@ export class Admins {
 
   /** Puts back what they changed; what a node's power did to it stays. */
   async end(): Promise<void> {
-    const { world } = this.#stage
+    const { conductors, mix, world } = this.#stage
     const until = async (ask: () => Promise<CommandResult>) => {
       for (let tries = 0; tries < 50; tries++) {
         const result = await ask()
@@ -62,6 +73,7 @@ export class Admins {
         await world.clock.wait(2_000)
       }
     }
+    if (mix.labels) for (const { id } of conductors) await until(() => this.#label(id, true))
     for (const id of [...this.#drained]) await until(() => this.#drain(id, false))
     for (const node of [...this.#setAside]) await until(() => this.#setMaintenance(node, false))
   }
@@ -74,6 +86,10 @@ export class Admins {
     return result
   }
 
+  #label(conductor: string, on: boolean): Promise<CommandResult> {
+    return this.#ask({ kind: 'conductor.patch', conductor, labels: on ? LABELS : {} } as Wish)
+  }
+
   async #setMaintenance(node: string, on: boolean): Promise<CommandResult> {
     this.#setAside.add(node)
     const result = await this.#ask({ kind: 'node.maintenance', node, on, reason: on ? 'a look at it' : null } as Wish)
@@ -81,8 +97,8 @@ export class Admins {
     return result
   }
 
-  async #call(node: string, method: string, args: Record<string, unknown>): Promise<void> {
-    await this.#ask({ kind: 'call', node, interface: 'management', method, args, timeoutMs: CALL_TIMEOUT_MS } as Wish)
+  async #call(node: string, method: string, args: Record<string, unknown>, timeoutMs: number): Promise<void> {
+    await this.#ask({ kind: 'call', node, interface: 'management', method, args, timeoutMs } as Wish)
   }
 
   async #declareDead(conductor: ConductorHost, random: Random): Promise<void> {

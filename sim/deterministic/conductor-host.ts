@@ -24,11 +24,15 @@ export interface Credentials {
 export interface ConductorHostOptions {
   readonly world: World
   readonly id: string
+  /** Of a copy: its own in trace and judgement. The hub knows it by `id`. */
+  readonly name?: string
   readonly hub: HubHost
   readonly lan: Lan
   readonly credentials: Credentials
   readonly powerPollS: number
   readonly allowed: DriverWorld['allowed']
+  /** Probability that a step takes no notice of being aborted. */
+  readonly deaf: number
   /** Something that may change a node begins in `process`; the answer: it has ended. */
   working(process: Process, node: string): () => void
   /** Every frame that it sends. */
@@ -41,6 +45,7 @@ const DIAL_TIMEOUT_MS = 15_000
 
 export class ConductorHost {
   readonly id: string
+  readonly name: string
   readonly disk: SimDisk
   readonly wire: Wire
   /** Boot tokens that it serves now. */
@@ -50,13 +55,15 @@ export class ConductorHost {
   #running: Promise<RunningConductor | undefined> = Promise.resolve(undefined)
   #runs = 0
   #isConnected = () => false
+  #isRetired = false
   #connection: Connection | undefined
 
   constructor(options: ConductorHostOptions) {
     this.#options = options
     this.id = options.id
-    this.disk = new SimDisk(options.world, options.id)
-    this.wire = new Wire(options.world, options.id)
+    this.name = options.name ?? options.id
+    this.disk = new SimDisk(options.world, this.name)
+    this.wire = new Wire(options.world, this.name)
   }
 
   /** Has its present process a session with the hub? */
@@ -79,8 +86,10 @@ export class ConductorHost {
   }
 
   start(): void {
-    if (this.isUp) return
-    const { world, id, lan, allowed, powerPollS, working } = this.#options
+    if (this.isUp || this.#isRetired) return
+    const { name: id } = this
+    const { world, lan, allowed, deaf, powerPollS, working } = this.#options
+    const hearing = world.random.stream(`hearing ${id} ${this.#runs}`)
     const process = new Process(id, world.clock, world.random.stream(`conductor ${id} ${this.#runs++}`))
     this.process = process
     this.#isConnected = () => false
@@ -92,6 +101,7 @@ export class ConductorHost {
       lan,
       tickets: this.tickets,
       allowed,
+      isDeaf: () => hearing.chance(deaf),
       working: (node) => working(process, node),
     })
     const flags = { dataDir: '/nowhere', boot: false, powerPollS, agentTimeoutS: 120 }
@@ -119,15 +129,21 @@ export class ConductorHost {
 
   kill(): void {
     if (!this.process?.alive) return
-    this.#options.world.say(this.id, 'killed')
+    this.#options.world.say(this.name, 'killed')
     this.#gone(this.process)
+  }
+
+  /** Somebody has found it where it should not be: it never runs again. */
+  retire(): void {
+    this.kill()
+    this.#isRetired = true
   }
 
   /** SIGTERM: ends runs, says goodbye to BMCs, closes the link. */
   async stop(): Promise<void> {
     const { process } = this
     if (!process?.alive || process.stopped) return
-    this.#options.world.say(this.id, 'stops')
+    this.#options.world.say(this.name, 'stops')
     const running = await this.#running
     if (!process.alive) return
     await running?.close()
@@ -165,7 +181,7 @@ export class ConductorHost {
 
   #exited(process: Process, why: string): void {
     if (!process.alive) return
-    this.#options.world.say(this.id, `exits: ${why}`)
+    this.#options.world.say(this.name, `exits: ${why}`)
     this.#gone(process)
     this.#options.world.clock.after(RESTART_MS, () => this.start())
   }
@@ -206,7 +222,7 @@ export class ConductorHost {
         }
         return {
           send: (frame) => {
-            onFrame(this.id, frame, process)
+            onFrame(this.name, frame, process)
             try {
               connection?.send(0, frame)
             } catch {

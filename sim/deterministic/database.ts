@@ -9,6 +9,8 @@ export interface DatabaseFaults {
   latencyMs: number
   /** Probability per batch: not carried out, or carried out and the answer lost. */
   failure: number
+  /** The same for a read. */
+  readFailure: number
 }
 
 export class SimDatabase implements Sql {
@@ -27,7 +29,7 @@ export class SimDatabase implements Sql {
   }
 
   all(sql: string, args: readonly SqlValue[] = []): Promise<Row[]> {
-    return this.#ask(() => this.#data.all(sql, args), 0)
+    return this.#ask(() => this.#data.all(sql, args), this.#faults.readFailure)
   }
 
   batch(statements: readonly Statement[]): Promise<Row[][]> {

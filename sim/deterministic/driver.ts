@@ -24,6 +24,8 @@ export interface DriverWorld {
   readonly tickets: Map<string, string>
   /** Just before a packet of a mutation leaves, after the production check has let it pass. */
   allowed(cause: Cause, before: () => void): void
+  /** Does the step that begins now take no notice of being aborted? */
+  isDeaf(): boolean
   /** Something that may change the node begins; the answer: it has ended. */
   working(node: string): () => void
 }
@@ -51,7 +53,9 @@ export function simDriver(world: DriverWorld): Driver {
     const resource = <T extends { close(): Promise<void> }>(make: () => T): T =>
       context.site.resource((make as unknown) === openPool ? (makePool as unknown as () => T) : make)
     // Getters stay getters: a fence and the task's context change while a step runs.
-    const more = { before, site: { ...context.site, resource } }
+    const deaf =
+      task !== undefined && step !== 'fence' && world.isDeaf() ? { signal: new AbortController().signal } : {}
+    const more = { before, site: { ...context.site, resource }, ...deaf }
     return Object.create(Object.prototype, {
       ...Object.getOwnPropertyDescriptors(context),
       ...Object.getOwnPropertyDescriptors(more),

@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Flavour } from './mix.ts'
 import type { RunResult } from './run.ts'
 
 const LOOK_MS = 2_000
@@ -15,6 +16,8 @@ export interface FleetOptions {
   next(): number | undefined
   result(result: SeedResult): void
   readonly jobs: number
+  /** Of all runs, in place of what each seed draws. */
+  readonly flavour?: Flavour | undefined
   /** More arguments for Node in each worker. */
   readonly execArgv?: readonly string[]
   /** A seed that takes more of a processor than that does not end: its worker is killed. (The machine may have other things to do.) */
@@ -27,7 +30,7 @@ export async function runFleet(options: FleetOptions): Promise<void> {
 }
 
 function runWorker(options: FleetOptions): Promise<void> {
-  const { next, result, execArgv = [], limitCpuMs = Infinity } = options
+  const { next, result, execArgv = [], flavour, limitCpuMs = Infinity } = options
   return new Promise((resolve) => {
     let seed = next()
     if (seed === undefined) return resolve()
@@ -39,7 +42,7 @@ function runWorker(options: FleetOptions): Promise<void> {
     let begunCpuMs = 0
     const send = (next: number) => {
       begunCpuMs = cpuMsOf(child.pid)
-      child.send(next)
+      child.send({ seed: next, flavour })
     }
     const watch = setInterval(() => {
       if (cpuMsOf(child.pid) - begunCpuMs < limitCpuMs) return

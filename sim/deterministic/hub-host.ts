@@ -20,8 +20,8 @@ export interface HubHostOptions {
   readonly site: SiteRef
   readonly data: Sql
   readonly faults: DatabaseFaults
-  /** Every frame that the hub sends, at the moment of sending. */
-  onSend(conductor: string, frame: string): void
+  /** Every frame that the hub sends, at the moment of sending, and over whose wire. */
+  onSend(to: string, frame: string): void
 }
 
 export class HubHost {
@@ -60,7 +60,7 @@ export class HubHost {
       attachment: undefined,
       send: (frame) => {
         connection.send(1, frame)
-        this.#options.onSend(conductor, frame)
+        this.#options.onSend(wire.name, frame)
       },
       close: (code, reason) => connection.close(1, code, reason),
     }

@@ -2,7 +2,7 @@
 // holds when all is quiet: verdict.ts.
 import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
-import type { FromConductor, Step, ToConductor } from '../../shared/protocol.ts'
+import { MAX_FRAME_BYTES, type FromConductor, type Step, type ToConductor } from '../../shared/protocol.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
@@ -16,6 +16,7 @@ export const INVARIANTS = {
   overlap: 'no two conductors may act on one node at the same moment',
   doubled: 'no step of a task changes the power twice',
   'not-idempotent': 'no cycle and no reset goes to a BMC',
+  once: 'an operating system is asked to stop once under one permit',
   settles: 'every accepted task settles once the faults have ended, and not by its deadline',
   'settles-once': 'a task settles exactly once',
   edges: 'every change of state is an edge of the table, and starts where the last one ended',
@@ -24,6 +25,7 @@ export const INVARIANTS = {
   ring: 'no conductor has more than one node over its quota when all is quiet',
   truth: 'when all is quiet the database says of a machine what is so',
   secret: 'no secret is in any frame',
+  frame: 'no frame is larger than the other end takes',
   intent: 'nothing is changed by a step whose intent is not stored, with what shuts its conductor out',
   owner: 'only the owner of a node gets a permit for it',
   released: 'a node is given back when nothing that may change it is under way any more',
@@ -81,6 +83,9 @@ export class Judge {
   /** Questions of conductors by their numbers; and per task the last one that the hub said yes to. */
   readonly #intents = new Map<string, Permit>()
   readonly #permits = new Map<string, Permit>()
+  /** By which permit a packet left, and the permits under which a BMC has done what must not be done twice. */
+  readonly #permitOf = new WeakMap<Cause, Permit>()
+  readonly #spent = new WeakSet<Permit>()
   /** Per node, each conductor's last proof of its right, to be tried again. */
   readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
   /** Node → the tenure that was promised last, and to whom. */
@@ -168,6 +173,8 @@ export class Judge {
 
   #frame(way: string, frame: string): void {
     if (!/^\{"type":"(renew|lease|notes|ack)"/.test(frame)) this.#world.say(way, frame.slice(1, FRAME_CHARACTERS))
+    if (frame.length > MAX_FRAME_BYTES || Buffer.byteLength(frame) > MAX_FRAME_BYTES)
+      this.#complain('frame', `${frame.slice(0, 80)}… has ${frame.length} characters`)
     for (const secret of this.#secrets)
       if (frame.includes(secret)) this.#complain('secret', `${frame.slice(0, 80)}… holds a password`)
   }
@@ -193,8 +200,9 @@ export class Judge {
       const permit = this.#permits.get(cause.task)
       const step = permit && this.#tasks.get(cause.task)?.steps[permit.step]
       const isPermitted = permit?.process === process && `${step?.interface}.${step?.step}` === cause.step
-      if (!isPermitted && now <= tenure) this.byTenure.add(cause.task)
-      else if (!isPermitted)
+      if (isPermitted) this.#permitOf.set(cause, permit)
+      else if (now <= tenure) this.byTenure.add(cause.task)
+      else
         this.#complain(
           'intent',
           `${show(cause)} acts by a permit for ${permit ? `${step?.interface}.${step?.step}` : 'nothing'}`,
@@ -215,6 +223,9 @@ export class Judge {
     if (cause === undefined) return this.#complain('intent', `${what} at ${machine.address} by nobody`)
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
     if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
+    const permit = what === 'power soft' ? this.#permitOf.get(cause) : undefined
+    if (permit !== undefined && this.#spent.has(permit)) this.#complain('once', `${show(cause)}: ${what} again`)
+    if (permit !== undefined) this.#spent.add(permit)
     const highest = this.#highest.get(machine.address)
     if (highest !== undefined && cause.epoch < highest.epoch && !isOlderCopy(cause, highest))
       this.#complain('bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`)
@@ -252,7 +263,8 @@ export class Judge {
     const stored = JSON.parse(String(text)) as { step?: number; bmcSession?: string | null } | null
     if (stored?.step !== intent?.step)
       this.#complain('intent', `${conductor} may begin a step whose intent is not stored`)
-    if (owner !== conductor) this.#complain('owner', `${conductor} may begin a step at a node of ${String(owner)}`)
+    if (owner !== identityOf(conductor))
+      this.#complain('owner', `${conductor} may begin a step at a node of ${String(owner)}`)
     if (stored?.bmcSession && stored.bmcSession !== bmcSession)
       this.#complain(
         'intent',
@@ -269,7 +281,7 @@ export class Judge {
     const machine = this.machines.find(({ node }) => node === task?.node)
     if (last === undefined || machine === undefined) return
     const [row] = await this.#data.all(OWNED, [id])
-    if (row?.[0] !== 'open' || row[1] !== conductor || row[2] !== epoch) return
+    if (row?.[0] !== 'open' || row[1] !== identityOf(conductor) || row[2] !== epoch) return
     const wanted = last.step.endsWith('_on') ? 'on' : 'off'
     // What no command did is nobody's fault.
     if (machine.power() !== wanted && machine.changes.at(-1)?.cause !== undefined)
@@ -287,6 +299,10 @@ export class Judge {
     map.set(key, Math.max(map.get(key) ?? 0, until))
   }
 }
+
+/** Copies of a conductor are told apart here, and by nobody else. */
+export const nameOfCopy = (conductor: string) => `${conductor}*`
+const identityOf = (conductor: string) => conductor.replace('*', '')
 
 function passes(before: () => void): boolean {
   try {

@@ -10,9 +10,17 @@ export interface Mix {
   readonly stormMs: number
   /** Sessions that a BMC has room for. */
   readonly sessionLimit: number
-  readonly database: { readonly latencyMs: number; readonly failure: number }
+  readonly database: { readonly latencyMs: number; readonly failure: number; readonly readFailure: number }
   readonly lan: LanMix
   readonly wanLatencyMs: number
+  /** What the cloud says takes so much longer than what it hears, in ms, for conductors that have such a line. */
+  readonly wanLagMs: number
+  /** How long a cut of the WAN lasts: one of these ranges, in ms. */
+  readonly cutMs: readonly (readonly [number, number])[]
+  /** Some nodes ask for a label, and people give it to conductors and take it away. */
+  readonly labels: boolean
+  /** Probability that a step takes no notice of being aborted. */
+  readonly deaf: number
   /** null: the default of production. */
   readonly tenureMs: number | null
   /** By so much the hub's wall clock may be off. */
@@ -38,26 +46,47 @@ export interface LanMix {
 /**
  * `any`: whatever there is. `gentle`: nothing but restarts, lost journals and new connections, after which no task may have failed.
  * `stalled`: hosts stop with a mutation in them, so that only the fence at the BMC is left. `margin`: BMCs that cannot fence.
- * `late`: packets that arrive seconds late. `clocks`: the hub's wall clock is set. `lone`: conductors that come and go, so that tenures are
- * given, kept and no longer given. `hurried`: deadlines that come while tenures run.
+ * `late`: packets that arrive seconds late. `clocks`: the hub's wall clock is set. `lone`: conductors that come and go, so
+ * that tenures are given, kept and no longer given. `lagging`: lines whose answers take seconds. `labels`: nodes that not every conductor may
+ * drive, with labels that change. `people`: drains, shares and declarations of death, one after another, beside cuts. `hurried`: deadlines that
+ * come while tenures run.
  */
-export const FLAVOURS = ['any', 'gentle', 'stalled', 'margin', 'late', 'clocks', 'lone', 'hurried'] as const
-export type Flavour = (typeof FLAVOURS)[number]
+export const FLAVOURS = [
+  'any',
+  'gentle',
+  'stalled',
+  'margin',
+  'late',
+  'clocks',
+  'lone',
+  'lagging',
+  'labels',
+  'people',
+  'hurried',
+] as const
+/**
+ * Only by `--flavour`, since production is known not to keep every promise there. `cut-off`: cuts longer than tenures and deadlines. `deaf`:
+ * steps that do not stop when they are aborted. `cloned`: a copy of a conductor's disk is started beside it.
+ */
+export const OWN_FLAVOURS = ['cut-off', 'deaf', 'cloned'] as const
+export type Flavour = (typeof FLAVOURS)[number] | (typeof OWN_FLAVOURS)[number]
 
 export const FAULT_KINDS = [
   'conductor.kill', 'conductor.stop', 'conductor.freeze', 'conductor.pause', 'wan.cut', 'wan.reset', 'hub.kill', 'hub.evict', 'hub.freeze',
   'disk.fail', 'bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'clock.jump', 'power.fails', 'journal.lose', 'hub.clock',
   'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'deadline.near',
+  'conductor.labels', 'conductor.clone',
 ] as const // prettier-ignore
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
 /** What a person does, rather than what breaks. */
-const PEOPLE = ['conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance'] as const
+const PEOPLE = ['conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'conductor.labels'] as const
+/** Only where a flavour says so. What no seed draws by itself comes last and takes no draw, so that all seeds stay what they are. */
+const OF_A_FLAVOUR: ReadonlySet<FaultKind> = new Set(['hub.clock', 'deadline.near', 'conductor.labels'])
+const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set(['conductor.clone'])
 const OF_BMCS = ['bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'power.fails'] as const
 /** After these a hub knows only what is stored, by the clock that was set meanwhile: it may be as far off as is allowed for (clock.ts). */
 const HUB_RESTARTS = ['hub.kill', 'hub.evict'] as const
-/** Faults that a flavour is about, and no other has. */
-const OF_FLAVOURS: readonly FaultKind[] = ['hub.clock', 'deadline.near']
 const GENTLE = ['conductor.kill', 'conductor.stop', 'wan.reset', 'hub.evict', 'journal.lose', ...PEOPLE] as const
 /** Restarts of the one conductor that a gentle run is about leave time for the firmware to find it again. */
 export const GENTLE_DOWN_MS = 1_500
@@ -66,12 +95,14 @@ type Draft = { -readonly [K in Exclude<keyof Mix, 'lan'>]: Mix[K] } & {
   lan: { -readonly [K in keyof LanMix]: LanMix[K] }
 }
 
-export function drawMix(random: Random): Mix {
+/** `flavour`: in place of the one that would be drawn. */
+export function drawMix(random: Random, flavour?: Flavour): Mix {
   const faults: Draft['faults'] = {}
   const wild = random.between(0.1, 0.6)
   for (const kind of FAULT_KINDS) {
+    if (NEVER_DRAWN.has(kind)) continue
     const [isDrawn, meanMs] = [random.chance(wild), random.between(15_000, 150_000)]
-    if (isDrawn && !OF_FLAVOURS.includes(kind)) faults[kind] = meanMs
+    if (isDrawn && !OF_A_FLAVOUR.has(kind)) faults[kind] = meanMs
   }
   const draft: Draft = {
     flavour: 'any',
@@ -79,7 +110,11 @@ export function drawMix(random: Random): Mix {
     machines: random.int(2, 5),
     stormMs: random.between(120_000, 400_000),
     sessionLimit: random.pick([4, 8, 16]),
-    database: { latencyMs: random.pick([0.5, 3, 30]), failure: random.chance(0.3) ? random.between(0.002, 0.05) : 0 },
+    database: {
+      latencyMs: random.pick([0.5, 3, 30]),
+      failure: random.chance(0.3) ? random.between(0.002, 0.05) : 0,
+      readFailure: 0,
+    },
     lan: {
       loss: random.chance(0.5) ? random.between(0, 0.15) : 0,
       doubled: random.chance(0.3) ? random.between(0, 0.2) : 0,
@@ -89,11 +124,18 @@ export function drawMix(random: Random): Mix {
       stall: 0,
     },
     wanLatencyMs: random.pick([2, 20, 150]),
+    wanLagMs: 0,
+    cutMs: [[100, 10_000], [10_000, 90_000]], // prettier-ignore
+    labels: false,
+    deaf: 0,
     tenureMs: random.pick([null, null, 0, 60_000]),
     hubClockMs: 0,
     faults,
   }
-  flavours[random.pick(WEIGHTED)](draft, random)
+  const drawn = random.pick(WEIGHTED)
+  flavours[flavour ?? drawn](draft, random)
+  if (draft.database.failure > 0 && random.chance(0.5))
+    draft.database = { ...draft.database, readFailure: draft.database.failure / 3 }
   return draft
 }
 
@@ -101,7 +143,7 @@ const WEIGHTED: readonly Flavour[] = [
   'any',
   'any',
   'any',
-  'any',
+  'people',
   'gentle',
   'stalled',
   'margin',
@@ -109,6 +151,8 @@ const WEIGHTED: readonly Flavour[] = [
   'clocks',
   'lone',
   'hurried',
+  'lagging',
+  'labels',
 ]
 
 const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
@@ -143,8 +187,8 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.flavour = 'late'
     mix.sessionLimit = 64
     Object.assign(mix.lan, { loss: 0, late: random.between(0.02, 0.2) })
-    // A session that could not be closed, and a person's call whose session nobody knows of, leave what is late to itself.
-    without(mix, [...OF_BMCS, 'node.call'])
+    // A session that could not be closed leaves what is late to itself.
+    without(mix, OF_BMCS)
   },
   clocks(mix, random) {
     mix.flavour = 'clocks'
@@ -168,6 +212,52 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.tenureMs = random.pick([null, 60_000, 180_000])
     for (const kind of ['deadline.near', 'wan.cut', 'conductor.freeze'] as const)
       mix.faults[kind] = random.between(15_000, 60_000)
+  },
+  lagging(mix, random) {
+    mix.flavour = 'lagging'
+    mix.conductors = Math.max(2, mix.conductors)
+    mix.wanLagMs = random.between(3_000, 6_500)
+    mix.cutMs = [[15_000, 60_000]]
+    mix.tenureMs = 0
+    for (const kind of ['wan.cut', 'bmc.silent'] as const) mix.faults[kind] = random.between(15_000, 45_000)
+  },
+  labels(mix, random) {
+    mix.flavour = 'labels'
+    mix.labels = true
+    mix.conductors = Math.max(2, mix.conductors)
+    mix.faults['conductor.labels'] = random.between(15_000, 60_000)
+  },
+  people(mix, random) {
+    mix.flavour = 'people'
+    mix.conductors = Math.max(2, mix.conductors)
+    mix.tenureMs = 0
+    mix.wanLagMs = random.pick([0, random.between(500, 6_000)])
+    mix.cutMs = [[3_000, 60_000]] // prettier-ignore
+    for (const kind of ['conductor.drain', 'conductor.weight', 'conductor.dead', 'wan.cut'] as const)
+      mix.faults[kind] = random.between(4_000, 30_000)
+    // Where no answer is lost it can be judged whether one that is alive was believed to be dead.
+    without(mix, ['hub.kill'])
+    mix.database = { ...mix.database, failure: 0 }
+  },
+  'cut-off'(mix, random) {
+    mix.flavour = 'cut-off'
+    mix.conductors = random.pick([1, 1, 2])
+    mix.tenureMs = random.pick([null, 60_000, 600_000])
+    mix.stormMs = random.between(1_200_000, 2_400_000)
+    mix.cutMs = [[60_000, 1_200_000]]
+    mix.faults['wan.cut'] = random.between(120_000, 300_000)
+  },
+  cloned(mix, random) {
+    mix.flavour = 'cloned'
+    mix.conductors = random.pick([1, 2, 3])
+    mix.faults['conductor.clone'] = random.between(20_000, 60_000)
+  },
+  deaf(mix, random) {
+    mix.flavour = 'deaf'
+    mix.conductors = Math.max(2, mix.conductors)
+    mix.deaf = random.between(0.1, 0.5)
+    for (const kind of ['conductor.drain', 'bmc.silent', 'wan.reset'] as const)
+      mix.faults[kind] ??= random.between(15_000, 60_000)
   },
 }
 

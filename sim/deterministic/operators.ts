@@ -1,5 +1,6 @@
 // People (or their tools) who want machines: each node has one, who looks at its state and asks for the next thing, not always wisely.
 import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
+import { LABELS } from './admins.ts'
 import { BMC_PASSWORD, type Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import type { Stage } from './storm.ts'
@@ -47,7 +48,7 @@ export class Operators {
   }
 
   async #create(machine: Machine, index: number, random: Random): Promise<void> {
-    const { world } = this.#stage
+    const { mix, world } = this.#stage
     await world.clock.wait(random.between(500, 8_000))
     if (this.#over) return
     const login = { ipmi_address: machine.address, ipmi_username: 'admin', ipmi_password: BMC_PASSWORD }
@@ -55,7 +56,11 @@ export class Operators {
       driver: 'ipmi',
       name: `node-${index}`,
       automated_clean: random.chance(0.3),
-      driver_info: { ...login, ...(random.chance(0.3) ? { force_power_state_during_sync: true } : {}) },
+      driver_info: {
+        ...login,
+        ...(random.chance(0.3) ? { force_power_state_during_sync: true } : {}),
+        ...(mix.labels && random.chance(0.5) ? { conductor_labels: LABELS } : {}),
+      },
     }
     const made = await this.#ask({ kind: 'node.create', node } as Wish)
     if (made.ok) machine.node = (made.value as { uuid: string }).uuid

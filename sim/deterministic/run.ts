@@ -6,11 +6,11 @@ import { newIdentity } from '../../shared/upgrade.ts'
 import { START_MS } from './clock.ts'
 import { ConductorHost, type Credentials } from './conductor-host.ts'
 import { HubHost } from './hub-host.ts'
-import { Judge } from './judge.ts'
+import { Judge, nameOfCopy } from './judge.ts'
 import { Lan } from './lan.ts'
 import { BMC_PASSWORD, Machine } from './machine.ts'
 import { openData, type Data } from './memory.ts'
-import { drawMix, type Mix } from './mix.ts'
+import { drawMix, type Flavour, type Mix } from './mix.ts'
 import { Operators } from './operators.ts'
 import { Storm } from './storm.ts'
 import { verdict } from './verdict.ts'
@@ -48,10 +48,10 @@ function sharedCredentials(): Promise<Credentials> {
   return credentials
 }
 
-export async function runSeed(seed: number, print?: (line: string) => void): Promise<RunResult> {
+export async function runSeed(seed: number, print?: (line: string) => void, flavour?: Flavour): Promise<RunResult> {
   const keys = await sharedCredentials()
   const world = new World(seed, print)
-  const mix = drawMix(world.random.stream('mix'))
+  const mix = drawMix(world.random.stream('mix'), flavour)
   world.say('mix', JSON.stringify(mix))
   const data = await prepare(mix, keys)
   try {
@@ -65,19 +65,27 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
       onSend: (to, frame) => judge.sent(to, frame),
     })
     const lan = new Lan(world, { ...mix.lan })
-    const hosts = names(mix).map((id) => {
+    const lines = world.random.stream('lines')
+    const makeHost = (id: string, copy?: string) => {
       const allowed = (cause: Parameters<Judge['allowed']>[1], before: () => void) => {
-        const { process } = hosts.find((host) => host.id === id)!
-        if (process !== undefined) judge.allowed(process, cause, before)
+        if (host.process !== undefined) judge.allowed(host.process, cause, before)
       }
       const host: ConductorHost = new ConductorHost({
-        world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed,
+        world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed, deaf: mix.deaf,
         working: (process, node) => judge.working(process, node),
         onFrame: (from, frame, process) => judge.heard(from, frame, process),
+        ...(copy !== undefined && { name: copy }),
       }) // prettier-ignore
       host.wire.latencyMs = mix.wanLatencyMs
+      if (mix.wanLagMs > 0 && lines.chance(0.7)) host.wire.lagMs = mix.wanLagMs
       return host
-    })
+    }
+    const hosts = names(mix).map((id) => makeHost(id))
+    const copyOf = (original: ConductorHost) => {
+      const copy = makeHost(original.id, nameOfCopy(original.id))
+      for (const [name, bytes] of original.disk.files) copy.disk.files.set(name, bytes)
+      return copy
+    }
     const firmware = world.random.stream('firmware')
     const machines = Array.from({ length: mix.machines }, (_, index) => {
       const boots = (machine: Machine) =>
@@ -92,7 +100,7 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
       return machine
     })
     judge.machines = machines
-    const stage = { world, mix, hub, conductors: hosts, machines, judge, data }
+    const stage = { world, mix, hub, conductors: hosts, machines, judge, data, copyOf }
     for (const host of hosts) void host.enrol().then(() => host.start())
     const [storm, operators] = [new Storm(stage), new Operators(stage)]
     const { clock } = world
@@ -104,7 +112,7 @@ export async function runSeed(seed: number, print?: (line: string) => void): Pro
     operators.end()
     storm.end()
     Object.assign(lan.faults, { loss: 0, doubled: 0, late: 0, stall: 0 })
-    database.failure = 0
+    Object.assign(database, { failure: 0, readFailure: 0 })
     world.say('PEACE', 'everything works again')
     const end = clock.now + PEACE_MS
     const settle = async () => {

@@ -17,12 +17,15 @@ export interface Stage {
   readonly machines: readonly Machine[]
   readonly judge: Judge
   readonly data: Sql
+  /** A copy of its disk, to be started beside it. */
+  copyOf(conductor: ConductorHost): ConductorHost
 }
 
 export class Storm {
   powerFailures = 0
   readonly #stage: Stage
   readonly #admins: Admins
+  readonly #copies = new Map<string, ConductorHost>()
   #over = false
 
   constructor(stage: Stage) {
@@ -51,8 +54,10 @@ export class Storm {
     this.#over = true
     const { hub, conductors, machines } = this.#stage
     hub.start()
+    for (const copy of this.#copies.values()) copy.retire()
     for (const conductor of conductors) {
       conductor.disk.failing = 0
+      conductor.wire.lagMs = 0
       conductor.start()
     }
     for (const { bmc } of machines) Object.assign(bmc.faults, { busy: 0, loseAnswers: 0 })
@@ -76,6 +81,18 @@ export class Storm {
         else void this.#readJournal(conductor)
         return void world.clock.after(downMs, () => conductor.start())
       }
+      case 'conductor.clone': {
+        if (this.#copies.has(conductor.id)) return
+        const forMs = random.between(5_000, 60_000)
+        const copy = this.#stage.copyOf(conductor)
+        this.#copies.set(conductor.id, copy)
+        say(`${conductor.id} for ${Math.round(forMs)} ms`)
+        copy.start()
+        return void world.clock.after(forMs, () => {
+          copy.retire()
+          this.#copies.delete(conductor.id)
+        })
+      }
       case 'conductor.stop': {
         const downMs = random.between(10, isGentle ? GENTLE_DOWN_MS : 30_000)
         say(conductor.id)
@@ -88,7 +105,7 @@ export class Storm {
         return conductor.process?.stop(forMs, kind === 'conductor.pause')
       }
       case 'wan.cut': {
-        const forMs = random.pick([random.between(100, 10_000), random.between(10_000, 90_000)])
+        const forMs = random.pick(mix.cutMs.map(([from, to]) => random.between(from, to)))
         say(`${conductor.id} for ${Math.round(forMs)} ms`)
         return conductor.wire.cut(forMs)
       }

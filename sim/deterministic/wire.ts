@@ -14,12 +14,16 @@ export interface End {
 /** One conductor's way to the cloud. */
 export class Wire {
   latencyMs = 5
+  /** So much later arrives what the cloud says. */
+  lagMs = 0
+  readonly name: string
   readonly #world: World
   readonly #random: Random
   readonly #connections = new Set<Connection>()
   #cutUntil = 0
 
   constructor(world: World, name: string) {
+    this.name = name
     this.#world = world
     this.#random = world.random.stream(`wire ${name}`)
   }
@@ -114,7 +118,8 @@ export class Connection {
 
   #carry(from: Side, deliver: (to: End) => void, last = false): void {
     const to = this.#other(from)
-    const at = Math.max(this.#arrived[from] + 0.001, this.#wire.arrival())
+    const lagMs = from === 1 ? this.#wire.lagMs : 0
+    const at = Math.max(this.#arrived[from] + 0.001, this.#wire.arrival() + lagMs)
     this.#arrived[from] = at
     const end = this.#ends[to]
     this.#world.clock.after(at - this.#world.clock.now, () => {

@@ -1,29 +1,32 @@
 // One machine, its site and a cloud of its own, in which conductors are killed: each of them, and the cloud, is a process.
 // Every action is done once undisturbed; what its transitions and its disk are then is what they must be with kills.
-import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { folder as diskOf } from '../../site-conductor/disk.ts'
 import { readIdentity } from '../../site-conductor/identity.ts'
 import type { ApiNode } from '../api.ts'
-import { startSimCloud } from '../cloud.ts'
+import { startSimCloud, type NodeCloud } from '../cloud.ts'
 import type { SimConductor } from '../conductor.ts'
 import { lookAtDisk } from '../disk.ts'
-import { makeImage } from '../image.ts'
+import { imageDigest, imageDigestOn, makeImage } from '../image.ts'
 import { setLease } from '../lease.ts'
 import type { SimMachine } from '../machine.ts'
 import { startSimSite, type SimSite } from '../site.ts'
 
 const IMAGE_BYTES = 3 * 2 ** 20
 const IMAGE = makeImage(IMAGE_BYTES)
-/** What a GPT of 128 entries takes at either end; the config drive's partition is entered there. */
-const TABLE_BYTES = 34 * 512
 const PATIENCE_MS = 120_000
 const POLL_MS = 30
 const LAST_LINES = 25
+/** After a lease ends its conductor has this long before anybody else acts (cloud/site-hub/due.ts). */
+export const MARGIN_MS = 2000
+/** Where nobody would take over, a stop of any length will do. */
+const DEFAULT_STOPPED_MS = 2000
 
 export interface Lane {
+  readonly cloud: NodeCloud
+  /** Longer than a lease and its margin, so that another takes over. */
+  readonly stoppedMs: number
   readonly site: SimSite
   readonly machine: SimMachine
   readonly conductors: readonly SimConductor[]
@@ -67,7 +70,7 @@ export async function startLane({ folder, conductors: count, leaseMs }: LaneOpti
     const until: Lane['until'] = async (what, check) => {
       const end = performance.now() + PATIENCE_MS
       for (;;) {
-        const found = await check()
+        const found = await unlessAway(check)
         if (found !== undefined && found !== false) return found
         if (performance.now() > end)
           throw new Error(
@@ -78,6 +81,8 @@ export async function startLane({ folder, conductors: count, leaseMs }: LaneOpti
     }
     const sessions = (id: string) => log.filter((line) => line.includes('"link up"') && line.includes(id)).length
     const lane: Lane = {
+      cloud,
+      stoppedMs: (leaseMs ?? DEFAULT_STOPPED_MS) + 2 * MARGIN_MS,
       site,
       machine: site.machines[0]!.machine,
       conductors,
@@ -106,6 +111,17 @@ export async function startLane({ folder, conductors: count, leaseMs }: LaneOpti
     return lane
   } catch (error) {
     await things.disposeAsync()
+    throw error
+  }
+}
+
+/** What `ask` answers; undefined while the cloud is away. */
+export async function unlessAway<T>(ask: () => Promise<T> | T): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    // As fetch says that nobody listens, or that the connection broke.
+    if (error instanceof TypeError && error.message === 'fetch failed') return undefined
     throw error
   }
 }
@@ -178,27 +194,10 @@ async function deployed(lane: Lane, hostname: string): Promise<void> {
   await rests(lane, 'active', 'power on')
   await until(`operating system of ${hostname}`, () => machine.console().includes(`FERRULE-OS-UP host=${hostname} `))
   const { path } = machine.disk
-  if ((await digestOf(path)) !== digest(IMAGE.bytes)) throw new Error(`${hostname}: the disk is not the image`)
+  if ((await imageDigestOn(path, IMAGE_BYTES)) !== imageDigest(IMAGE.bytes))
+    throw new Error(`${hostname}: the disk is not the image`)
   const found = await lookAtDisk(path)
   const name = (found?.config?.metaData as { hostname?: string } | undefined)?.hostname
   if (found?.partitions.length !== 2 || name !== hostname)
     throw new Error(`${hostname}: the disk holds ${JSON.stringify(found)}`)
-}
-
-/** Without what the config drive's entry changes in the partition table. */
-async function digestOf(path: string): Promise<string> {
-  const file = await open(path, 'r')
-  try {
-    const bytes = Buffer.alloc(IMAGE_BYTES)
-    await file.read(bytes, 0, bytes.length, 0)
-    return digest(bytes)
-  } finally {
-    await file.close()
-  }
-}
-
-function digest(bytes: Uint8Array): string {
-  return createHash('sha256')
-    .update(bytes.subarray(TABLE_BYTES, bytes.length - TABLE_BYTES))
-    .digest('hex')
 }

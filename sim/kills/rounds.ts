@@ -1,8 +1,9 @@
-// Kills the conductor that drives the machine at chosen records of its journal, and judges what came of it by the BMC's log, the machine's
-// transitions and its disk.
+// Kills or stops the conductor that drives the machine, or the cloud, at chosen records of that conductor's journal, and judges what came of it
+// by the BMC's log, the machine's transitions and its disk.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { JournalWatch } from './journal-watch.ts'
-import { ACTIONS, type Action, type Lane } from './lane.ts'
+import type { SimConductor } from '../conductor.ts'
+import { ACTIONS, unlessAway, type Action, type Lane } from './lane.ts'
 
 /** What an action is when nobody is killed. */
 export interface Undisturbed {
@@ -12,6 +13,13 @@ export interface Undisturbed {
   /** The changes of power. */
   readonly power: readonly string[]
 }
+
+/**
+ * What happens at a record. Whoever is killed comes back: a conductor at once where it is alone, and at the end where another goes on; the cloud
+ * at once. Who is stopped (SIGSTOP) goes on after a while.
+ */
+export const BLOWS = ['conductor killed', 'conductor stopped', 'cloud killed', 'cloud stopped'] as const
+export type Blow = (typeof BLOWS)[number]
 
 export interface Kill {
   readonly action: string
@@ -42,11 +50,12 @@ export async function undisturbed(lane: Lane): Promise<Undisturbed[]> {
   return found
 }
 
-/** One kill in `action`, at its `point`-th record; undefined where the action had ended before that. Throws what the judge says. */
+/** One blow in `action`, at its `point`-th record; undefined where the action had ended before that. Throws what the judge says. */
 export async function killAt(
   lane: Lane,
   { action, power: wanted }: Undisturbed,
   point: number,
+  blow: Blow = 'conductor killed',
 ): Promise<Kill | undefined> {
   const { machine, conductors } = lane
   const victim = await lane.owner()
@@ -57,13 +66,13 @@ export async function killAt(
   const strike = async () => {
     const record = await watch.reach(point, ended.signal)
     if (record === undefined) return
-    await victim.kill()
     struck = { record, at: performance.now() }
-    if (conductors.length === 1) await lane.startAgain(victim)
+    await deal(lane, blow, victim)
   }
   const striking = strike()
   try {
-    await action.begin(lane, hostname)
+    // Its answer may be lost; that it was taken the journal says.
+    await unlessAway(() => action.begin(lane, hostname))
     await action.end(lane, hostname)
     await Promise.race([striking, sleep(TAIL_MS)])
   } finally {
@@ -72,12 +81,37 @@ export async function killAt(
   }
   const seconds = struck === undefined ? 0 : (performance.now() - struck.at) / 1000
   const again = (await bootsAgain(lane)) - boots
-  const what = `${action.name}, killed after record ${point} (${struck?.record ?? 'none'})`
+  const what = `${action.name}, ${blow} after record ${point} (${struck?.record ?? 'none'})`
   judgePower(what, wanted, power(), again)
   judgeLog(what, machine.bmc.log.entries.slice(logged))
   if (struck === undefined) return undefined
-  if (conductors.length > 1) await lane.startAgain(victim)
+  if (blow === 'conductor killed' && conductors.length > 1) await lane.startAgain(victim)
   return { action: action.name, point, record: struck.record, seconds, again: again > 0 }
+}
+
+async function deal(lane: Lane, blow: Blow, victim: SimConductor): Promise<void> {
+  const { cloud, conductors, stoppedMs } = lane
+  const stop = async (who: { stall(): void; resume(): void }) => {
+    who.stall()
+    try {
+      await sleep(stoppedMs)
+    } finally {
+      who.resume()
+    }
+  }
+  switch (blow) {
+    case 'conductor killed':
+      await victim.kill()
+      if (conductors.length === 1) await lane.startAgain(victim)
+      return
+    case 'conductor stopped':
+      return await stop(victim)
+    case 'cloud killed':
+      await cloud.kill()
+      return await cloud.start()
+    case 'cloud stopped':
+      return await stop(cloud)
+  }
 }
 
 function powerSince({ machine }: Lane): () => string[] {

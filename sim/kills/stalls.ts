@@ -9,12 +9,11 @@ import { startSimCloud } from '../cloud.ts'
 import type { SimConductor } from '../conductor.ts'
 import { setLease } from '../lease.ts'
 import { startSimSite, type SimSite, type SiteMachine } from '../site.ts'
+import { MARGIN_MS } from './lane.ts'
 
 const MACHINES = 6
 /** One way, so that a step takes some hundred milliseconds and a stop hits it anywhere. */
 const BMC_DELAY_MS = 8
-/** After a lease ends its conductor has this long before anybody else acts (cloud/site-hub/due.ts). */
-const MARGIN_MS = 2000
 const HELD_FOR_MS = 20
 /** After the request: not before a step has begun to open its session, and until it has ended. */
 const STEP_MS = { least: 80, more: 320 }

@@ -5,7 +5,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'lease-from-answer',
     rule: '1',
-    flavour: 'clocks',
+    flavour: 'lagging',
     breaks: 'the conductor counts a renewed lease from the moment at which the answer came',
     file: 'site-conductor/link.ts',
     find: 'grants.renewLease({ from: sent, ms: message.ms })',
@@ -15,7 +15,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'lease-from-welcome',
     rule: '1',
-    flavour: 'clocks',
+    flavour: 'lagging',
     breaks: 'the conductor counts its first lease from the welcome, not from its hello',
     file: 'site-conductor/link.ts',
     find: 'grants.startLease({ from: helloSent, ms: message.leaseMs })',
@@ -25,6 +25,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'lease-any-rid',
     rule: '1',
+    flavour: 'lagging',
     breaks: 'an answer to an old renewal counts from the sending of the newest one',
     file: 'site-conductor/connection.ts',
     find: 'const sent = this.#renewals.get(rid)',
@@ -69,6 +70,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'lapsed-but-welcome',
     rule: '2',
+    flavour: 'lagging',
     breaks: 'a lease that lapsed before the welcome is taken up again by it',
     file: 'site-conductor/link.ts',
     find: "return grantsKept ? 'the lease lapsed before the welcome' : undefined",

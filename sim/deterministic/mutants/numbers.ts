@@ -60,9 +60,17 @@ export const numbers: readonly Mutant[] = [
     replace: 'SET hub_no = max(hub_no, ?), counter',
   },
   {
+    id: 'hub-number-read-back',
+    rule: '3',
+    breaks: 'two hubs that start in the same moment read the same number',
+    file: 'cloud/site-hub/state.ts',
+    find: 'no: Number(no), site,',
+    replace: 'no: Math.max(Number(no), site.hub_no), site,',
+  },
+  {
     id: 'closed-is-gone',
     rule: '4',
-    flavour: 'clocks',
+    flavour: 'people',
     breaks: 'a conductor whose socket has closed has no lease any more',
     file: 'cloud/site-hub/sessions.ts',
     find: 'if (conductor?.peer === peer) conductor.peer = null',
@@ -71,7 +79,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'unconnected-gives',
     rule: '4',
-    flavour: 'clocks',
+    flavour: 'people',
     breaks: 'a node moves at once when its owner is not connected',
     file: 'cloud/site-hub/ownership.ts',
     find: 'if (!from || from.leaseUntil === 0 || takesBack(turn, from, node)) {',
@@ -80,6 +88,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'old-release-counts',
     rule: '4',
+    flavour: 'people',
     breaks: 'a release of an earlier grant gives away what the owner has again',
     file: 'cloud/site-hub/ownership.ts',
     find: 'if (!conductor || node.owner !== conductor.row.id || epoch !== message.epoch) {',
@@ -97,6 +106,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'dead-though-alive',
     rule: '4',
+    flavour: 'people',
     breaks: 'a conductor that is connected can be declared dead',
     file: 'cloud/site-hub/conductors.ts',
     find: 'if (peer && conductor.leaseUntil > 0) {',
@@ -105,6 +115,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'release-before-end',
     rule: '4',
+    flavour: 'people',
     breaks: 'a conductor gives a node back while a call still works on it',
     file: 'site-conductor/conductor.ts',
     find: 'await Promise.all([tasks.ended(node), calls.ended(node)])',

@@ -87,12 +87,13 @@ function remember(id: string, seed: number): void {
   writeFileSync(CAUGHT_BY, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`)
 }
 
-/** Those first that are about what the mutant breaks. */
+/** Half of them are about what the mutant breaks, where it says so, and come first; the rest are the next ones of any kind. */
 function seedsOf({ flavour }: Mutant, from: number, count: number): number[] {
-  const all = Array.from({ length: count }, (_, index) => from + index)
-  const isOfIt = (seed: number) => drawMix(new Random(seed).stream('mix')).flavour === flavour
-  const first = flavour === undefined ? [] : all.filter(isOfIt)
-  return [...first, ...all.filter((seed) => !first.includes(seed))]
+  const first: number[] = []
+  for (let seed = from; flavour !== undefined && first.length < count / 2; seed++)
+    if (drawMix(new Random(seed).stream('mix')).flavour === flavour) first.push(seed)
+  const any = Array.from({ length: count }, (_, index) => from + index).filter((seed) => !first.includes(seed))
+  return [...first, ...any.slice(0, count - first.length)]
 }
 
 export function lineOf({ mutant, caught, runs }: Scored): string {
