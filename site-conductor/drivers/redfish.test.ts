@@ -50,10 +50,36 @@ describeDriver(driver, {
 const verify = async (info: Record<string, unknown>) =>
   toFault(await power.steps!['verify']!(await context(info)).catch((error: unknown) => error))
 
-test('verify tells the power state, and how a successor shuts this conductor out', async () => {
-  await expect(power.steps!['verify']!(await context())).resolves.toEqual({
-    facts: { power_state: 'power off', driver_internal_info: { fence: 'session' } },
+test('verify tells what there is to be known, and how a successor shuts this conductor out', async () => {
+  const { facts } = (await power.steps!['verify']!(await context())) as { facts: Record<string, unknown> }
+  expect(facts).toMatchObject({
+    power_state: 'power off',
+    boot_mode: 'uefi',
+    secure_boot: false,
+    driver_internal_info: { fence: 'session' },
   })
+  expect(facts['bios_settings']).toContainEqual({
+    name: 'ProcTurboMode',
+    value: 'Enabled',
+    attribute_type: 'Enumeration',
+    allowable_values: ['Enabled', 'Disabled'],
+    read_only: false,
+    reset_required: true,
+    unique: false,
+  })
+  expect(facts['firmware_components']).toEqual(
+    [
+      ['bios', '1.4.2', 'BIOS firmware'],
+      ['bmc', '2.10.0', 'BMC firmware'],
+      ['NIC.1', '22.31.6', 'NIC.1 firmware'],
+    ].map(([component, version, model]) => ({
+      component,
+      initial_version: version,
+      current_version: version,
+      vendor: 'Ferrule',
+      model,
+    })),
+  )
 })
 
 test.each([
