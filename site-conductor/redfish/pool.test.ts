@@ -133,6 +133,18 @@ test('a change that fails does not hold up the next, nor does a caller who gives
   expect(done.status).toBe('fulfilled')
 })
 
+test('a session in which a change got no answer changes nothing more', async () => {
+  const one = pool()
+  const own = await one.own(bmc(), { before })
+  server.quirks.loseAnswers = 1
+  const reset = (session: Session) =>
+    session.post('/redfish/v1/Systems/1/Actions/ComputerSystem.Reset', { ResetType: 'On' }, { before })
+  await expect(own.mutate(reset)).rejects.toMatchObject({ kind: 'unanswered' })
+  await expect(own.mutate(reset)).rejects.toMatchObject({ kind: 'session-lost' })
+  expect(server.log.of('ComputerSystem.Reset')).toHaveLength(1)
+  await own.close()
+})
+
 test('a closed pool has logged out everywhere and does nothing more', async () => {
   const one = pool()
   await one.read(bmc(), look)
