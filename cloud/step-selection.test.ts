@@ -1,7 +1,7 @@
 // Ironic's rules for choosing steps, one by one.
 import { describe, expect, it } from 'vitest'
 import type { OfferedStep } from '../shared/protocol.ts'
-import { PLANS } from './plans.ts'
+import { BOOT_RAMDISK, PLANS } from './plans.ts'
 import {
   aroundRamdisk,
   type AskedStep,
@@ -95,6 +95,18 @@ describe('a deployment', () => {
     expect(names(inside).filter((name) => name === 'deploy.wait_agent')).toHaveLength(2)
     const before = deployPlan(deploySteps([], [ask('deploy.reboot', 110)]))
     expect(names(before).slice(0, 3)).toEqual(['power.power_off', 'power.power_on', 'power.power_off'])
+  })
+
+  it('starts the machine again after a step whose settings need it, and then looks, with the same arguments', () => {
+    const argsinfo = { settings: { description: 'x', required: true } }
+    const bios = offer('bios.apply', 0, { requires_ramdisk: false, restart: 'check', argsinfo })
+    const args = { settings: [{ name: 'a', value: 1 }] }
+    const inside = deployPlan(deploySteps([bios], [ask('bios.apply', 90, args)]))
+    const at = names(inside).indexOf('bios.apply')
+    expect(names(inside).slice(at, at + 7)).toEqual(['bios.apply', ...names(BOOT_RAMDISK), 'bios.check'])
+    expect(inside.filter(({ interface: iface }) => iface === 'bios').map((step) => step.args)).toEqual([args, args])
+    const alone = aroundRamdisk(manualSteps([bios], [ask('bios.apply', undefined, args)]))
+    expect(names(alone)).toEqual(['bios.apply', 'power.power_off', 'power.power_on', 'bios.check'])
   })
 })
 

@@ -196,16 +196,22 @@ function planOf(chosen: ChosenStep, isInRamdisk: boolean): Step[] {
   if (children)
     return [{ ...planStep(`${iface}.${step}`, { args, timeoutMs: CHOSEN_MS, ...at }), children } as ListStep]
   if (core) return core.map((part) => ({ ...part, ...at }))
-  // A machine that comes up again amid the ramdisk's work is to come up in the ramdisk.
-  if (step === 'reboot' || step === 'power_on') {
-    if (isInRamdisk) return BOOT_RAMDISK.map((part) => ({ ...part, ...at }))
-    return [...(step === 'reboot' ? [planStep('power.power_off', at)] : []), planStep('power.power_on', at)]
-  }
+  if (step === 'reboot') return startAgain(isInRamdisk, at)
+  if (step === 'power_on') return isInRamdisk ? startAgain(isInRamdisk, at) : [planStep('power.power_on', at)]
   if (step === 'power_off') return [planStep('power.power_off', at)]
   if (step === 'hold') return [planStep(`${iface}.hold`, at)]
   if (step === 'wait') return [planStep(`${iface}.wait`, { args, waits: true, timeoutMs: CHOSEN_MS, ...at })]
   const waits = needsRamdisk(chosen) ? { waits: true, abortable: offer?.abortable === true } : {}
-  return [planStep(`${iface}.${step}`, { args, timeoutMs: CHOSEN_MS, ...waits, ...at })]
+  const all = { args, timeoutMs: CHOSEN_MS, ...at }
+  const itself = planStep(`${iface}.${step}`, { ...all, ...waits })
+  if (offer?.restart === undefined) return [itself]
+  return [itself, ...startAgain(isInRamdisk, at), planStep(`${iface}.${offer.restart}`, all)]
+}
+
+/** A machine that comes up again amid the ramdisk's work is to come up in the ramdisk. */
+function startAgain(isInRamdisk: boolean, at: Partial<Step>): Step[] {
+  if (isInRamdisk) return BOOT_RAMDISK.map((part) => ({ ...part, ...at }))
+  return [planStep('power.power_off', at), planStep('power.power_on', at)]
 }
 
 function chosenOf(step: AskedStep, offered: readonly OfferedStep[]): ChosenStep {

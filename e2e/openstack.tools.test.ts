@@ -1,10 +1,11 @@
-// Debian's own `openstack baremetal` drives a fake machine through its life against the development server.
+// Debian's own `openstack baremetal` drives a fake machine through its life, and one behind a Redfish BMC, against the development server.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startRedfishBmc } from '../sim/bmc/redfish/start.ts'
 import { startDevServer, type Server } from './dev-server.ts'
 
 interface Ran {
@@ -136,6 +137,64 @@ it('versions are negotiated, and what is refused is told in words', { timeout: 3
     expect(said[i]).toEqual([1, expect.stringContaining(words)])
   await succeed(['node delete n2'])
 })
+
+it('a machine behind a Redfish BMC is operated by the openstack client', { timeout: 300_000 }, async () => {
+  const bmc = await startRedfishBmc()
+  try {
+    const { machine } = bmc
+    const json = '-f json'
+    const info = `--driver-info redfish_address=${bmc.url} --driver-info redfish_username=admin --driver-info redfish_password=secret`
+    const out = await succeed([
+      `node create --driver redfish --name r1 ${info} ${json}`,
+      'node manage r1 --wait 60',
+      `node show r1 --fields power_state boot_mode driver_info ${json}`,
+      'node boot device set r1 cdrom --persistent',
+      `node boot device show r1 ${json}`,
+      'node inject nmi r1',
+      `node bios setting list r1 ${json}`,
+      'node passthru call r1 eject_vmedia --http-method POST',
+      `node passthru list r1 ${json}`,
+      `node validate r1 ${json}`,
+      `driver property list redfish ${json}`,
+    ])
+    const parsed = (i: number) => JSON.parse(out[i]!)
+    expect(parsed(2)).toMatchObject({
+      power_state: 'power off',
+      boot_mode: 'uefi',
+      driver_info: { redfish_password: '******' },
+    })
+    expect(machine.chassis.boot()).toMatchObject({ valid: true, persistent: true, device: 5 })
+    expect(parsed(4)).toEqual({ boot_device: 'cdrom', persistent: true })
+    expect(machine.nmis).toBe(1)
+    expect(parsed(6)).toContainEqual({ 'BIOS setting name': 'ProcTurboMode', 'BIOS setting value': 'Enabled' })
+    expect(parsed(8)).toMatchObject([{ Name: 'eject_vmedia' }])
+    expect(parsed(9)).toContainEqual({ Interface: 'raid', Result: true, Reason: '' })
+    expect(parsed(10)).toContainEqual(expect.objectContaining({ Property: 'redfish_system_id' }))
+
+    await succeed(['node boot mode set r1 bios'])
+    await expect.poll(() => machine.efi, { timeout: 10_000 }).toBe(false)
+    await settled('r1')
+    await succeed(['node secure boot on r1'])
+    await expect.poll(() => machine.secureBootEnable, { timeout: 10_000 }).toBe(true)
+    await settled('r1')
+    const steps = JSON.stringify([
+      { interface: 'bios', step: 'apply_configuration', args: { settings: [{ name: 'NumLock', value: false }] } },
+    ]).replaceAll(' ', '')
+    await succeed([`node clean r1 --wait 60 --clean-steps ${steps}`])
+    expect(machine.bios()['NumLock']).toBe(false)
+    await succeed(['node delete r1'])
+  } finally {
+    await bmc.close()
+  }
+})
+
+async function settled(name: string): Promise<void> {
+  const reservation = async () => {
+    const answer = await fetch(`${url}/v1/nodes/${name}`, { headers: { 'X-OpenStack-Ironic-API-Version': 'latest' } })
+    return ((await answer.json()) as { reservation: string | null }).reservation
+  }
+  await expect.poll(reservation, { timeout: 10_000 }).toBeNull()
+}
 
 async function power(wanted: string): Promise<void> {
   let seen = ''

@@ -2,7 +2,7 @@
 // They may be in the conductor's own key files (they are not: keys are), in the agent's memory and on the disk of the machine they were for.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, type TestContext } from 'vitest'
 import { Canary } from './canary.ts'
 import { startStory } from './story.ts'
 
@@ -17,7 +17,7 @@ async function filesBelow(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
 }
 
-test('BMC password and user data are in no answer, row, frame, log, journal or event', async (context) => {
+const secretsStayWhereTheyBelong = (driver: 'ipmi' | 'redfish') => async (context: TestContext) => {
   const canary = new Canary({ password: BMC_PASSWORD, 'user data': USER_SECRET })
   const control = new Canary({ name: 'sim-1' })
   const look = (where: string, content: string | Uint8Array) => {
@@ -26,6 +26,7 @@ test('BMC password and user data are in no answer, row, frame, log, journal or e
   }
   const agentLines: string[] = []
   await using story = await startStory(context, {
+    driver,
     bmcPassword: BMC_PASSWORD,
     onFrame: (frame) => look('frame', frame),
     onConsole: (_, line) => line.startsWith('ferrule-agent:') && agentLines.push(line),
@@ -43,7 +44,7 @@ test('BMC password and user data are in no answer, row, frame, log, journal or e
 
   // Refusals and errors are where secrets like to be repeated.
   await api.provision(node, 'rescue', { rescue_password: USER_SECRET }).catch(() => {})
-  await api.patchNode(node, { 'driver_info/ipmi_password': [BMC_PASSWORD] }).catch(() => {})
+  await api.patchNode(node, { [`driver_info/${driver}_password`]: [BMC_PASSWORD] }).catch(() => {})
   await api.call('PUT', `/nodes/${node}/management/boot_device`, { boot_device: BMC_PASSWORD.slice(1) }).catch(() => {})
   for (const path of [
     '/nodes',
@@ -84,7 +85,13 @@ test('BMC password and user data are in no answer, row, frame, log, journal or e
   expect([...seen].toSorted()).toEqual(expect.arrayContaining(['answer', 'file', 'frame']))
   expect(log.length).toBeGreaterThan(0)
   expect(agentLines.length).toBeGreaterThan(0)
-})
+}
+
+for (const driver of ['ipmi', 'redfish'] as const)
+  test(
+    `${driver}: BMC password and user data are in no answer, row, frame, log, journal or event`,
+    secretsStayWhereTheyBelong(driver),
+  )
 
 test('the canary finds a secret in every form that it may hide in', () => {
   const hidden: Record<string, string> = {

@@ -44,6 +44,8 @@ export const OfferedStep = z.object({
   abortable: z.boolean().optional(),
   /** False: it works without an agent on the machine. */
   requires_ramdisk: z.boolean().optional(),
+  /** What it sets is in force when the machine has started again; then this step of the same interface, with the same arguments, looks whether it is. */
+  restart: z.string().max(64).optional(),
   argsinfo: z.record(z.string(), z.object({ description: z.string(), required: z.boolean().optional() })).optional(),
 })
 export type OfferedStep = z.infer<typeof OfferedStep>

@@ -15,7 +15,7 @@ const STEP_PRIORITY = /^(clean|deploy|verify|service)\.[a-z]+\.[a-z0-9_-]+=\d{1,
 export const Config = z.strictObject({
   dataDir:       z.string().default('/var/lib/ferrule-conductor').describe('Identity, keys and journal; keep it on a disk that survives a restart'),
   url:           z.string().regex(/^https?:\/\//, 'must be an http or https URL').optional().describe('The cloud, where it moved since enrolment'),
-  drivers:       list.default(['ipmi']).describe('Drivers to serve, by name, package or path'),
+  drivers:       list.default(['ipmi', 'redfish']).describe('Drivers to serve, by name, package or path'),
   powerPollS:    z.coerce.number().min(1).max(86_400).default(60).describe('Seconds between two reads of a node\'s power state'),
   agentTimeoutS: z.coerce.number().min(1).max(1700).default(1500).describe('Seconds from power-on in which a machine\'s deploy agent must call'),
   stepPriorities: list.pipe(z.array(z.string().regex(STEP_PRIORITY, 'must be like clean.deploy.erase_devices_metadata=0')))

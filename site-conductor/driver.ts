@@ -59,6 +59,8 @@ export interface Offer {
   readonly abortable?: boolean
   /** False: it works without an agent on the machine. */
   readonly ramdisk?: boolean
+  /** A step of the same interface that is done with the same arguments when the machine has been started again: what this one sets is in force then. */
+  readonly restart?: string
   readonly args?: Readonly<Record<string, { readonly description: string; readonly required?: boolean }>>
 }
 
@@ -177,13 +179,17 @@ function offeredSteps(driver: Driver, priorities: Priorities): NonNullable<Drive
   const found: NonNullable<DriverFacts['steps']> = {}
   for (const [kind, named] of Object.entries(driver.interfaces)) {
     for (const [of, { offers = {} }] of Object.entries(named)) {
-      for (const [step, { abortable = false, ramdisk = true, args, ...offer }] of Object.entries(offers)) {
+      for (const [step, { abortable = false, ramdisk = true, restart, args, ...offer }] of Object.entries(offers)) {
         for (const purpose of STEP_KINDS) {
           const own = offer[purpose]
           if (own === undefined) continue
           const priority = priorities.get(`${purpose}.${kind}.${step}`) ?? own
           const offered: OfferedStep = { interface: kind, of, step, priority, abortable, requires_ramdisk: ramdisk }
-          ;(found[purpose] ??= []).push(args === undefined ? offered : { ...offered, argsinfo: { ...args } })
+          const more = {
+            ...(restart !== undefined && { restart }),
+            ...(args !== undefined && { argsinfo: { ...args } }),
+          }
+          ;(found[purpose] ??= []).push({ ...offered, ...more })
         }
       }
     }

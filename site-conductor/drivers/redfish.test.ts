@@ -9,6 +9,7 @@ import { implementationOf } from '../driver.ts'
 import { describeDriver } from '../driver-contract.ts'
 import { type FakeContext, fakeContext } from '../fake-context.ts'
 import { fakeGrant } from '../fake-hub.ts'
+import { issueServer, newSiteCa } from '../site-ca.ts'
 import driver from './redfish.ts'
 
 let bmc: RunningRedfish
@@ -50,10 +51,36 @@ describeDriver(driver, {
 const verify = async (info: Record<string, unknown>) =>
   toFault(await power.steps!['verify']!(await context(info)).catch((error: unknown) => error))
 
-test('verify tells the power state, and how a successor shuts this conductor out', async () => {
-  await expect(power.steps!['verify']!(await context())).resolves.toEqual({
-    facts: { power_state: 'power off', driver_internal_info: { fence: 'session' } },
+test('verify tells what there is to be known, and how a successor shuts this conductor out', async () => {
+  const { facts } = (await power.steps!['verify']!(await context())) as { facts: Record<string, unknown> }
+  expect(facts).toMatchObject({
+    power_state: 'power off',
+    boot_mode: 'uefi',
+    secure_boot: false,
+    driver_internal_info: { fence: 'session' },
   })
+  expect(facts['bios_settings']).toContainEqual({
+    name: 'ProcTurboMode',
+    value: 'Enabled',
+    attribute_type: 'Enumeration',
+    allowable_values: ['Enabled', 'Disabled'],
+    read_only: false,
+    reset_required: true,
+    unique: false,
+  })
+  expect(facts['firmware_components']).toEqual(
+    [
+      ['bios', '1.4.2', 'BIOS firmware'],
+      ['bmc', '2.10.0', 'BMC firmware'],
+      ['NIC.1', '22.31.6', 'NIC.1 firmware'],
+    ].map(([component, version, model]) => ({
+      component,
+      initial_version: version,
+      current_version: version,
+      vendor: 'Ferrule',
+      model,
+    })),
+  )
 })
 
 test.each([
@@ -67,6 +94,42 @@ test.each([
   expect(fault.code).toBe(code)
   expect(fault.hint).toContain(hint)
   expect(JSON.stringify(fault)).not.toMatch(/"wrong"|view"|secret/)
+})
+
+test('a certificate that nobody vouches for is a fault with the next action', async () => {
+  const { certificate: cert, privateKey: key } = await issueServer(
+    await newSiteCa(new Date()),
+    ['127.0.0.1'],
+    new Date(),
+  )
+  const secured = await startRedfishBmc({ tls: { cert, key } })
+  try {
+    const fault = await verify({ redfish_address: secured.url })
+    expect(fault).toMatchObject({ code: 'bmc.unreachable', hint: expect.stringContaining('redfish_verify_ca') })
+    expect(fault.message).toContain('not trusted')
+    expect(await verify({ redfish_address: secured.url, redfish_verify_ca: '/nowhere.pem' })).toMatchObject({
+      code: 'driver.invalid_info',
+      message: expect.stringContaining('/nowhere.pem'),
+    })
+    const believing = await context({ redfish_address: secured.url, redfish_verify_ca: 'no' })
+    expect(await power.methods!['get_power_state']!(believing, {})).toBe('power off')
+  } finally {
+    await secured.close()
+  }
+})
+
+test.each([
+  [{ redfish_address: '' }, 'redfish_address'],
+  [{ redfish_address: 'https://admin:pw@bmc' }, 'redfish_address'],
+  [{ redfish_address: 'http://169.254.169.254/' }, 'redfish_address'],
+  [{ redfish_system_id: 'Systems/1' }, 'redfish_system_id'],
+  [{ redfish_verify_ca: 'ca.pem' }, 'redfish_verify_ca'],
+  [{ redfish_verify_ca: 7 }, 'redfish_verify_ca'],
+  [{ redfish_auth_type: 'digest' }, 'redfish_auth_type'],
+])('driver_info %o is refused, by the name of the field', async (info, field) => {
+  await expect(context(info)).rejects.toMatchObject({
+    fault: { code: 'driver.invalid_info', message: expect.stringContaining(field) },
+  })
 })
 
 test('a user who may only look is a fault with the next action', async () => {

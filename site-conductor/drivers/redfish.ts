@@ -4,11 +4,16 @@ import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import { defineDriver } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { redfishBios } from './redfish/bios.ts'
 import { setBootDevice } from './redfish/boot-device.ts'
 import { openFence } from './redfish/fence.ts'
+import { redfishFirmware } from './redfish/firmware.ts'
 import { redfishInfo, type RedfishInfo } from './redfish/info.ts'
+import { redfishInspect } from './redfish/inspect.ts'
 import { redfishManagement } from './redfish/management.ts'
+import { redfishVendor } from './redfish/media.ts'
 import { getPowerState, redfishPower } from './redfish/power.ts'
+import { redfishRaid } from './redfish/raid.ts'
 
 export default defineDriver({
   name: 'redfish',
@@ -23,15 +28,15 @@ export default defineDriver({
       direct: directDeploy<RedfishInfo>({ setBootDevice, getPowerState }),
       iscsi: iscsiDeploy<RedfishInfo>({ setBootDevice, getPowerState }),
     },
-    bios: noInterface('bios'),
+    bios: { redfish: redfishBios, ...noInterface('bios') },
     console: noInterface('console'),
-    firmware: noInterface('firmware'),
-    inspect: noInterface('inspect'),
+    firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
+    inspect: { redfish: redfishInspect, ...noInterface('inspect') },
     network: noop(),
-    raid: noInterface('raid'),
+    raid: { redfish: redfishRaid, ...noInterface('raid') },
     rescue: noInterface('rescue'),
     storage: noop(),
-    vendor: noInterface('vendor'),
+    vendor: { redfish: redfishVendor, ...noInterface('vendor') },
   },
   fencing: {
     steps: [
@@ -40,6 +45,14 @@ export default defineDriver({
       'power.soft_power_off',
       'management.set_boot_device',
       'management.set_boot_mode',
+      'management.set_secure_boot',
+      'bios.apply_configuration',
+      'bios.factory_reset',
+      'firmware.update',
+      'raid.apply_configuration',
+      'raid.create_configuration',
+      'raid.delete_configuration',
+      'vendor.eject_vmedia',
       'deploy.prepare_instance_boot',
     ],
     open: openFence,

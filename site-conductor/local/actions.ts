@@ -236,6 +236,8 @@ function nameOf({ node, name }: Grant): string {
 /** Without the password, which stays sealed. */
 function reachable({ driverInfo: info }: Grant): string {
   const { ipmi_address: address, ipmi_port: port = 623, ipmi_username: user = '' } = info as Record<string, unknown>
+  const { redfish_address: web } = info as Record<string, unknown>
+  if (typeof web === 'string') return `the web page at ${web}`
   if (typeof address !== 'string') return 'its web page'
   return `ipmitool -I lanplus -H ${address} -p ${String(port)} -U "${String(user)}" -a sol activate`
 }

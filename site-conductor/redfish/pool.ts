@@ -16,6 +16,7 @@ export interface OwnSession {
 }
 
 type Use<Value> = (session: Session) => Promise<Value>
+type Run<Value> = () => Promise<Value>
 
 export interface Pool {
   /** Runs `use` in a shared session; once more in a new one when the BMC had dropped it. */
@@ -37,9 +38,10 @@ export interface PoolOptions {
 }
 
 interface Place {
+  readonly key: string
   readonly wire: Wire
   shared: Promise<Session> | undefined
-  /** Those who use the shared session. */
+  /** Requests and sessions of one's own that are under way. */
   users: number
   stopTimer: () => void
   /** Ends with the last mutation that was begun. */
@@ -56,38 +58,55 @@ export function openPool({ env = nodeEnv, idleMs = 300_000, timeoutMs }: PoolOpt
     const known = places.get(key)
     if (known !== undefined) return known
     const wire = openWire(bmc.endpoint, bmc.verify, { env, timeoutMs })
-    const made: Place = { wire, shared: undefined, users: 0, stopTimer: () => {}, tail: Promise.resolve() }
+    const made: Place = { key, wire, shared: undefined, users: 0, stopTimer: () => {}, tail: Promise.resolve() }
     places.set(key, made)
     return made
   }
 
-  async function letGo(place: Place): Promise<void> {
+  function enter(place: Place): void {
+    place.stopTimer()
+    place.users++
+  }
+
+  /** What nobody uses for a while is logged out and forgotten. */
+  function leave(place: Place): void {
+    if (--place.users > 0 || closed.signal.aborted) return
+    place.stopTimer = env.setTimer(idleMs, () => {
+      places.delete(place.key)
+      void logOut(place).then(() => place.wire.close())
+    })
+  }
+
+  async function within<Value>(place: Place, use: () => Promise<Value>): Promise<Value> {
+    enter(place)
+    try {
+      return await use()
+    } finally {
+      leave(place)
+    }
+  }
+
+  async function logOut(place: Place): Promise<void> {
     const { shared } = place
     place.shared = undefined
-    place.stopTimer()
     await shared?.then(
       (session) => session.close(),
       () => {},
     )
   }
 
-  async function inShared<Value>(place: Place, bmc: Bmc, use: Use<Value>): Promise<Value> {
-    place.stopTimer()
-    place.users++
-    const opening = (place.shared ??= login(place.wire, bmc, {}))
-    try {
-      const session = await opening
-      const value = await use(session)
-      if (session.isSuspect && place.shared === opening) void letGo(place)
-      return value
-    } catch (error) {
-      const session = await opening.catch(() => undefined)
-      const isOver = session === undefined || session.isSuspect || isLost(error)
-      if (isOver && place.shared === opening) void letGo(place)
-      throw error
-    } finally {
-      if (--place.users === 0 && !closed.signal.aborted) place.stopTimer = env.setTimer(idleMs, () => void letGo(place))
-    }
+  function inShared<Value>(place: Place, bmc: Bmc, use: Use<Value>): Promise<Value> {
+    return within(place, async () => {
+      const opening = (place.shared ??= login(place.wire, bmc, {}))
+      try {
+        return await use(await opening)
+      } catch (error) {
+        const session = await opening.catch(() => undefined)
+        const isOver = session === undefined || session.isSuspect || isLost(error)
+        if (isOver && place.shared === opening) void logOut(place)
+        throw error
+      }
+    })
   }
 
   async function read<Value>(bmc: Bmc, use: Use<Value>, { signal }: Reading = {}): Promise<Value> {
@@ -100,12 +119,10 @@ export function openPool({ env = nodeEnv, idleMs = 300_000, timeoutMs }: PoolOpt
   }
 
   /** One mutation per BMC at a time. */
-  async function alone<Value>(bmc: Bmc, signal: AbortSignal | undefined, run: () => Promise<Value>): Promise<Value> {
-    const place = placeOf(bmc)
-    const before = place.tail
-    const turn = before.then(() => {
+  async function alone<Value>(place: Place, signal: AbortSignal | undefined, run: Run<Value>): Promise<Value> {
+    const turn = place.tail.then(() => {
       if (signal?.aborted) throw new RedfishError('aborted', 'aborted while waiting for its turn')
-      return run()
+      return within(place, run)
     })
     place.tail = turn.catch(() => {})
     return await abortable(turn, signal)
@@ -115,30 +132,42 @@ export function openPool({ env = nodeEnv, idleMs = 300_000, timeoutMs }: PoolOpt
     const place = placeOf(bmc)
     if (bmc.username === undefined || bmc.auth === 'basic')
       throw new RedfishError('missing', 'basic authentication has no session that could be closed')
+    enter(place)
     const open = () => openSession(place.wire, bmc, options)
-    const session = await open().catch(async (error: unknown) => {
-      if (!(error instanceof RedfishError) || error.kind !== 'busy' || place.users > 0 || !place.shared) throw error
+    const opening = open().catch(async (error: unknown) => {
+      const isIdle = place.users === 1 && place.shared !== undefined
+      if (!(error instanceof RedfishError) || error.kind !== 'busy' || !isIdle) throw error
       // Ours, which nobody uses, makes room.
-      await letGo(place)
+      await logOut(place)
       return await open()
     })
+    const session = await opening.catch((error: unknown) => {
+      leave(place)
+      throw error
+    })
+    let isOpen = true
     return {
       session,
       mutate: (use, signal) =>
-        alone(bmc, signal, () => {
-          if (!session.isSuspect) return use(session)
+        alone(place, signal, async () => {
+          if (!session.isSuspect) return await use(session)
           throw new RedfishError('session-lost', 'an earlier request of this session may still be on its way')
         }),
-      close: () => session.close(),
+      async close() {
+        if (!isOpen) return
+        isOpen = false
+        await session.close()
+        leave(place)
+      },
     }
   }
 
   return {
     read,
-    mutate: (bmc, use, { fresh = false, before, signal }) =>
-      alone(bmc, signal, async () => {
-        const place = placeOf(bmc)
-        const options = { before, signal }
+    async mutate(bmc, use, { fresh = false, before, signal }) {
+      const place = placeOf(bmc)
+      const options = { before, signal }
+      return await alone(place, signal, async () => {
         if (fresh) {
           const session = await login(place.wire, bmc, options)
           return await use(session).finally(() => session.close())
@@ -146,13 +175,16 @@ export function openPool({ env = nodeEnv, idleMs = 300_000, timeoutMs }: PoolOpt
         // It has just answered, so that a mutation is not the one to find out that it had expired.
         await read(bmc, (session) => session.checkAlive(options), options)
         return await inShared(place, bmc, use)
-      }),
+      })
+    },
     own: openOwn,
     async close() {
       closed.abort()
-      await Promise.all([...places.values()].map((place) => letGo(place)))
-      for (const { wire } of places.values()) wire.close()
+      const all = [...places.values()]
       places.clear()
+      for (const { stopTimer } of all) stopTimer()
+      await Promise.all(all.map((place) => logOut(place)))
+      for (const { wire } of all) wire.close()
     },
   }
 }

@@ -107,6 +107,14 @@ test('503 means that nothing was done: it is waited for as long as the BMC says,
   expect([bmc.asked.length, changing.checks, env.pausedMs]).toEqual([3, 3, [3_000, 3_000]])
 })
 
+test('a date to come again is taken from the BMC’s own clock, which may be wrong', async () => {
+  const headers = { date: 'Thu, 01 Jan 1970 00:00:07 GMT', 'retry-after': 'Thu, 01 Jan 1970 00:00:12 GMT' }
+  await using bmc = await scriptedBmc((_, before) => (before === 0 ? { status: 503, headers } : { status: 204 }))
+  const env = hasty()
+  await sessionAt(bmc, env).post('/x', {}, counted())
+  expect(env.pausedMs).toEqual([5_000])
+})
+
 test.each(['86400', '-1', 'Fri, 31 Dec 2099 23:59:59 GMT', ''])(
   'a BMC that is busy for ever (Retry-After "%s") is given up within a minute',
   async (after) => {

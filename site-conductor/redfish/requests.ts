@@ -150,11 +150,12 @@ export class Requests {
   }
 }
 
-/** In milliseconds, as far as it is waited at once; undefined where the BMC does not say (DSP0266: seconds, or a date). */
+/** In milliseconds, as far as it is waited at once; undefined where the BMC does not say. A date (RFC 9110 §10.2.3) is one of the BMC's own clock. */
 export function retryAfterMs({ headers }: Answer): number | undefined {
-  const said = headers['retry-after']
-  if (said === undefined || !/^\d{1,6}$/.test(said)) return undefined
-  return Math.min(Math.max(Number(said) * 1000, 100), LONGEST_BUSY_PAUSE_MS)
+  const said = headers['retry-after'] ?? ''
+  const untilMs = said.endsWith(' GMT') ? Date.parse(said) - Date.parse(headers.date ?? '') : Number.NaN
+  const ms = /^\d{1,6}$/.test(said) ? Number(said) * 1000 : untilMs
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 100), LONGEST_BUSY_PAUSE_MS) : undefined
 }
 
 /** Can it be sent as a header's value? */

@@ -8,6 +8,7 @@ import type { Verify, Wire } from './wire.ts'
 
 /** BMCs that have no session left say that they are busy, and may be so for long. */
 const LOGIN_BUSY_MS = 10_000
+const GOODBYE_MS = 3_000
 
 export type AuthType = 'basic' | 'session' | 'auto'
 
@@ -30,6 +31,7 @@ export const ServiceRoot = z.object({
   Product: z.string().nullish(),
   Systems: Link.nullish(),
   UpdateService: Link.nullish(),
+  Registries: Link.nullish(),
   SessionService: Link.nullish(),
   Links: z.object({ Sessions: Link.nullish() }).nullish(),
 })
@@ -91,11 +93,16 @@ export class Session extends Requests {
     return true
   }
 
-  /** Logs out. Never throws: what cannot be deleted ends by itself. */
+  /** Logs out. Never throws and does not wait for long: what cannot be deleted ends by itself. */
   async close(): Promise<void> {
     const { resource } = this
     if (resource === undefined) return
-    await this.wire.exchange({ method: 'DELETE', path: resource.path, headers: this.credentials }).catch(() => {})
+    const over = new AbortController()
+    const stop = this.wire.env.setTimer(GOODBYE_MS, () => over.abort())
+    await this.wire
+      .exchange({ method: 'DELETE', path: resource.path, headers: this.credentials, signal: over.signal })
+      .catch(() => {})
+    stop()
   }
 }
 

@@ -70,9 +70,12 @@ export class RedfishMachine {
     protocol: 'SAS',
   }))
   volumes: Volume[] = []
+  /** So many so far: ids are not given twice. */
+  volumesMade = 0
   readonly firmware = new Map([
     ['BIOS', '1.4.2'],
     ['BMC', '2.10.0'],
+    ['NIC.1', '22.31.6'],
   ])
   /** Interrupts so far. */
   nmis = 0

@@ -14,6 +14,8 @@ export interface Resource {
   /** For the log: `Bios`, or an action's name. */
   readonly what: string
   readonly get?: () => Record<string, unknown>
+  /** A GET that answers otherwise than with 200. */
+  readonly look?: () => Outcome
   readonly patch?: (body: Body) => Outcome
   readonly post?: (body: Body) => Outcome
   readonly remove?: () => Outcome

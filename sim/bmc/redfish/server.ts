@@ -2,11 +2,15 @@
 // specification (DSP0266, DSP2046); Debian's sushy judges it.
 import { createHash } from 'node:crypto'
 import type { PowerAction } from '../chassis.ts'
+import { biosResources } from './bios.ts'
 import { RedfishLog } from './log.ts'
 import type { RedfishMachine } from './machine.ts'
+import { chassisResources, managerResources, updateResources } from './manager.ts'
 import { type Body, done, errorBody, link, type Outcome, Refusal, type Resource } from './resource.ts'
 import { type RedfishSession, type RedfishUser, Sessions } from './sessions.ts'
+import { storageResources } from './storage.ts'
 import { systemResources } from './system.ts'
+import { Tasks } from './tasks.ts'
 
 /** What this BMC's firmware does otherwise than one would wish. May be changed at any time. */
 export interface Quirks {
@@ -24,6 +28,9 @@ export interface Quirks {
   loseAnswers: number
   /** False: an override of the boot source lasts for one start only. */
   knowsContinuous: boolean
+  /** When volumes are made and deleted. */
+  raidApplies: 'at once' | 'by a task' | 'at the next start'
+  updatesFail: boolean
   /** What deleting another's session does: deletes it, is refused, deletes the one that asks, or only says so. */
   closing: 'works' | 'refused' | 'asker' | 'pretended'
 }
@@ -69,11 +76,13 @@ export class RedfishServer {
   readonly machine: RedfishMachine
   readonly sessions: Sessions
   readonly users: RedfishUser[]
+  readonly #tasks: Tasks
   /** Of a machine between two states. */
   #change: { to: 'on' | 'off'; stop: () => void } | undefined
 
   constructor(machine: RedfishMachine, { users, sessionLimit = 8, sessionIdleMs = 1_800_000, quirks }: RedfishOptions) {
     this.machine = machine
+    this.#tasks = new Tasks(machine)
     this.users = (users ?? defaultRedfishUsers).map((user) => ({ ...user }))
     this.sessions = new Sessions(this.users, sessionLimit, sessionIdleMs)
     this.quirks = {
@@ -84,6 +93,8 @@ export class RedfishServer {
       conflicts: false,
       loseAnswers: 0,
       knowsContinuous: true,
+      raidApplies: 'at once',
+      updatesFail: false,
       closing: 'works',
       ...quirks,
     }
@@ -91,6 +102,8 @@ export class RedfishServer {
 
   /** Undefined: the connection is to be closed without an answer. */
   answer(request: RedfishRequest): RedfishAnswer | undefined {
+    // Whatever the machine took over when it started is so by now.
+    this.machine.settle()
     const { method } = request
     const path = request.path.split('?')[0]!.replace(/(?<=.)\/$/, '')
     if (this.quirks.busy > 0) {
@@ -129,6 +142,7 @@ export class RedfishServer {
       if (!caller && !OPEN.includes(path) && !isLogin)
         throw new Refusal(401, 'NoValidSession', 'there is no valid session')
       if (!resource) throw new Refusal(404, 'ResourceMissingAtURI', `there is no ${path}`)
+      if (request.method === 'GET' && resource.look) return resource.look()
       if (request.method === 'GET' && resource.get) {
         const shown = resource.get()
         return { status: 200, body: shown, headers: { etag: etagOf(shown) } }
@@ -187,6 +201,12 @@ export class RedfishServer {
         '/redfish/v1': { what: 'ServiceRoot', get: () => this.#root() },
         ...(quirks.sessionService && this.sessions.resources((session) => this.#removeSession(session, caller))),
         ...systemResources(system),
+        ...biosResources(machine),
+        ...storageResources({ machine, tasks: this.#tasks, applies: () => quirks.raidApplies }),
+        ...managerResources(machine),
+        ...chassisResources(machine),
+        ...updateResources({ machine, tasks: this.#tasks, fails: () => quirks.updatesFail }),
+        ...this.#tasks.resources(),
       } satisfies Record<string, Resource>),
     )
   }
@@ -203,6 +223,11 @@ export class RedfishServer {
       Vendor: 'Ferrule',
       Product: 'Simulated BMC',
       Systems: link('/redfish/v1/Systems'),
+      Chassis: link('/redfish/v1/Chassis'),
+      Managers: link('/redfish/v1/Managers'),
+      Registries: link('/redfish/v1/Registries'),
+      Tasks: link('/redfish/v1/TaskService'),
+      UpdateService: link('/redfish/v1/UpdateService'),
       ...(sessionService && { SessionService: link('/redfish/v1/SessionService') }),
       Links: sessionService ? { Sessions: link('/redfish/v1/SessionService/Sessions') } : {},
     }

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { memoryChassis } from '../chassis.ts'
 import { type MachineFacts, RedfishMachine, type StartingChassis } from './machine.ts'
 import type { RedfishLog } from './log.ts'
-import { type Quirks, type RedfishOptions, RedfishServer } from './server.ts'
+import { type Quirks, type RedfishOptions, type RedfishRequest, RedfishServer } from './server.ts'
 import type { RedfishUser } from './sessions.ts'
 
 export interface StartRedfishOptions extends RedfishOptions {
@@ -29,6 +29,8 @@ export interface RunningRedfish {
   readonly users: RedfishUser[]
   /** Nothing is answered while it is true. */
   silent: boolean
+  /** Asked of each request that has come: it is under way until this has ended. */
+  delay: (request: Pick<RedfishRequest, 'method' | 'path'>) => Promise<void> | void
   activeSessions(): number
   /** As a restart of the BMC would. */
   forgetSessions(): void
@@ -50,9 +52,10 @@ export async function startRedfishBmc(options: StartRedfishOptions = {}): Promis
       body += part
       if (body.length > MAX_BODY_BYTES) request.destroy()
     })
-    request.on('end', () => {
-      if (running.silent || closed) return
+    request.on('end', async () => {
       const { method = 'GET', url: path = '/', headers } = request
+      await running.delay({ method, path })
+      if (running.silent || closed) return
       const answer = bmc.answer({ method, path, headers, body })
       if (answer === undefined) return void request.socket.destroy()
       const type = answer.body === '' ? {} : { 'content-type': 'application/json' }
@@ -80,6 +83,7 @@ export async function startRedfishBmc(options: StartRedfishOptions = {}): Promis
     quirks: bmc.quirks,
     users: bmc.users,
     silent: false,
+    delay: () => {},
     activeSessions: () => bmc.sessions.active,
     forgetSessions: () => bmc.sessions.forgetAll(),
     async close() {

@@ -128,18 +128,15 @@ export function systemResources(options: SystemOptions): Record<string, Resource
     },
     [`${SYSTEM}/SecureBoot`]: {
       what: 'SecureBoot',
-      get: () => {
-        machine.settle()
-        return {
-          '@odata.type': '#SecureBoot.v1_1_0.SecureBoot',
-          '@odata.id': `${SYSTEM}/SecureBoot`,
-          Id: 'SecureBoot',
-          Name: 'UEFI Secure Boot',
-          SecureBootEnable: machine.secureBootEnable,
-          SecureBootCurrentBoot: machine.secureBootCurrent ? 'Enabled' : 'Disabled',
-          SecureBootMode: 'UserMode',
-        }
-      },
+      get: () => ({
+        '@odata.type': '#SecureBoot.v1_1_0.SecureBoot',
+        '@odata.id': `${SYSTEM}/SecureBoot`,
+        Id: 'SecureBoot',
+        Name: 'UEFI Secure Boot',
+        SecureBootEnable: machine.secureBootEnable,
+        SecureBootCurrentBoot: machine.secureBootCurrent ? 'Enabled' : 'Disabled',
+        SecureBootMode: 'UserMode',
+      }),
       patch(body) {
         only(body, ['SecureBootEnable'])
         if (typeof body['SecureBootEnable'] !== 'boolean')

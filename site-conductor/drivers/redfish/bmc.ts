@@ -91,7 +91,11 @@ export async function mutate<Value>(
 ): Promise<Value> {
   const { signal, before } = context
   const own = ownOf(context)
-  const act = (session: Session) => use(session, { signal, before })
+  const act = (session: Session) => {
+    // What turns out to be as wanted already sends nothing, and is still not for everybody to find out this way.
+    before()
+    return use(session, { signal, before })
+  }
   return await asFaults(context, (pool) =>
     own !== undefined
       ? own.mutate(act, signal)

@@ -1,12 +1,45 @@
-// Management by Redfish: what the machine boots from and how.
-import type { Implementation } from '../../driver.ts'
+// Management by Redfish: what the machine boots from and how, secure boot, lights, virtual media, sensors, and the interrupt.
+import type { Implementation, StepContext, StepResult } from '../../driver.ts'
+import { FaultError } from '../../../shared/faults.ts'
+import { getSecureBoot, setSecureBoot } from '../../redfish/settings.ts'
+import { resetSystem } from '../../redfish/system.ts'
+import { mutate, read, type RedfishContext, systemOf } from './bmc.ts'
 import { BOOT_TARGETS, getBootDevice, getBootMode, setBootDevice, setBootMode } from './boot-device.ts'
+import { indicatorMethods } from './indicators.ts'
 import type { RedfishInfo } from './info.ts'
+import { mediaMethods } from './media.ts'
+import { getSensorsData } from './sensors.ts'
+
+export async function getSecureBootState(context: RedfishContext): Promise<boolean> {
+  return await read(context, async (session, options) =>
+    getSecureBoot(session, (await systemOf(context, session, options)).value, options),
+  )
+}
+
+async function changeSecureBoot(context: StepContext<RedfishInfo>): Promise<StepResult> {
+  const wanted = context.args['enabled'] === true
+  await mutate(context, async (session, options) =>
+    setSecureBoot(session, (await systemOf(context, session, options)).value, wanted, options),
+  )
+  if ((await getSecureBootState(context)) !== wanted)
+    throw new FaultError('bmc.refused', `the BMC was told to switch secure boot ${wanted ? 'on' : 'off'}, and has not`)
+  return { facts: { secure_boot: wanted } }
+}
+
+/** A second one may reset the machine, so it is a person's call and never a step of a plan, and it is sent once. */
+async function injectNmi(context: RedfishContext): Promise<void> {
+  await mutate(
+    context,
+    async (session, options) =>
+      void (await resetSystem(session, await systemOf(context, session, options), 'Nmi', options)),
+  )
+}
 
 export const redfishManagement: Implementation<RedfishInfo> = {
   steps: {
     set_boot_device: (context) => setBootDevice(context, context.args),
     set_boot_mode: setBootMode,
+    set_secure_boot: changeSecureBoot,
   },
   methods: {
     get_boot_device: getBootDevice,
@@ -14,5 +47,10 @@ export const redfishManagement: Implementation<RedfishInfo> = {
     get_supported_boot_devices: async () => ({ supported_boot_devices: Object.keys(BOOT_TARGETS) }),
     get_boot_mode: getBootMode,
     get_supported_boot_modes: async () => ({ supported_boot_modes: ['uefi', 'bios'] }),
+    get_secure_boot_state: getSecureBootState,
+    inject_nmi: injectNmi,
+    get_sensors_data: getSensorsData,
+    ...indicatorMethods,
+    ...mediaMethods,
   },
 }

@@ -2,13 +2,17 @@
 // 2. A machine that is already as wanted, or on its way there, gets no command. 3. A command whose answer was lost is not sent again: where a successor
 // could not shut it out, it is looked for.
 import { FaultError } from '../../../shared/faults.ts'
-import type { Implementation, StepResult } from '../../driver.ts'
+import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { resetSystem } from '../../redfish/system.ts'
 import { sleep } from '../../timing.ts'
+import { biosFacts } from './bios.ts'
 import { isFenced, mutate, read, type RedfishContext, systemOf } from './bmc.ts'
+import { getBootMode } from './boot-device.ts'
 import { fenceAbility } from './fence.ts'
+import { firmwareFacts } from './firmware.ts'
 import type { RedfishInfo } from './info.ts'
+import { getSecureBootState } from './management.ts'
 
 const SWITCH_TIMEOUT_MS = 120_000
 /** An operating system may take minutes to stop; Ironic waits 600 s. The step's own limit is longer than this. */
@@ -82,6 +86,28 @@ async function bring(
   }
 }
 
+/** What else there is to be known of a machine that is new; what its BMC does not show is left out. */
+async function otherFacts(context: StepContext<RedfishInfo>): Promise<Record<string, unknown>> {
+  const { interfaces } = context.node
+  const asked: (() => Promise<Record<string, unknown>>)[] = [
+    async () => ({ boot_mode: await getBootMode(context) }),
+    async () => ({ secure_boot: await getSecureBootState(context) }),
+    ...(interfaces['bios'] === 'no-bios' ? [] : [() => biosFacts(context)]),
+    ...(interfaces['firmware'] === 'no-firmware' ? [] : [() => firmwareFacts(context)]),
+  ]
+  const found: Record<string, unknown> = {}
+  for (const ask of asked) {
+    try {
+      Object.assign(found, await ask())
+    } catch (error) {
+      if (!(error instanceof FaultError) || !['driver.unsupported', 'bmc.refused'].includes(error.fault.code))
+        throw error
+      context.log.info('the BMC does not show everything', { why: error.message })
+    }
+  }
+  return found
+}
+
 export const redfishPower: Implementation<RedfishInfo> = {
   steps: {
     /** Can we log in, is there one system that is meant, and can a successor shut us out? */
@@ -90,7 +116,7 @@ export const redfishPower: Implementation<RedfishInfo> = {
       const ability = await fenceAbility(context)
       context.note('bmc.verified', { manufacturer: value.Manufacturer, model: value.Model, ...ability })
       const power_state = await getPowerState(context)
-      return { facts: { power_state, driver_internal_info: { fence: ability.fence } } }
+      return { facts: { power_state, ...(await otherFacts(context)), driver_internal_info: { fence: ability.fence } } }
     },
     power_on: (context) => bring(context, 'On', 'On', SWITCH_TIMEOUT_MS),
     power_off: (context) => bring(context, 'Off', 'ForceOff', SWITCH_TIMEOUT_MS),
