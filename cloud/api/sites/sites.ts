@@ -60,6 +60,7 @@ const PATCHABLE: Readonly<Record<string, Patchable>> = {
   description: { since: 1, schema: Description },
   pool: { since: 1, schema: Pool.nullable() },
   tenure_ms: { since: 1, schema: TenureMs },
+  fast_track: { since: 1, schema: z.boolean(), needed: true },
 }
 
 async function shown(call: Call, site: SiteRow) {
@@ -73,6 +74,7 @@ async function shown(call: Call, site: SiteRow) {
     ca: site.ca,
     lease_ms: site.lease_ms,
     tenure_ms: site.tenure_ms,
+    fast_track: site.fast_track,
     offline_since: site.offline_since,
     created_at: site.created_at,
     updated_at: site.updated_at,
