@@ -116,7 +116,7 @@ export const oneOf = (column: string, since: number): Filter => ({
   since,
   about: 'a comma list',
   where: (text) => ({
-    sql: `lower(${column}) IN (SELECT value FROM json_each(@))`,
+    sql: `${column} IS NOT NULL AND lower(${column}) IN (SELECT value FROM json_each(@))`,
     args: [JSON.stringify(names(text))],
   }),
 })
