@@ -2,6 +2,7 @@
 // together.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { fresh } from '../../hosts/test-conductor.ts'
 import { INTERFACES } from '../../interfaces.ts'
 import type { Sql } from '../../ports.ts'
 import type { Call } from '../call.ts'
@@ -65,6 +66,30 @@ describe('a page of nodes', () => {
       expect(found).not.toMatch(/SCAN n\b/)
     },
   )
+
+  it.each(['name', 'provision_state', 'driver'])('sorted by %s comes in the order of an index', async (key) => {
+    const named = await newNode(site, { name: fresh('n') })
+    expect(await plan(`sort_key=${key}&limit=10`)).toMatch(/SCAN n USING INDEX/)
+    const behind = await plan(`sort_key=${key}&limit=10&marker=${named}`)
+    expect(behind).toMatch(/SEARCH n USING INDEX/)
+    expect(behind).not.toContain('TEMP B-TREE')
+  })
+
+  it.each(['asc', 'desc'])('sorted by what some lack (%s), pages have each node once, in order', async (direction) => {
+    for (const owner of ['b', undefined, 'a', 'b', undefined]) await newNode(site, owner === undefined ? {} : { owner })
+    const found: [string | null, string][] = []
+    let next = `/v1/nodes?sort_key=owner&sort_dir=${direction}&fields=uuid,owner&limit=2`
+    while (next) {
+      const { body } = await site.api('GET', next.slice(next.indexOf('/v1')))
+      for (const node of body.nodes) found.push([node.owner, node.uuid])
+      next = body.next ?? ''
+    }
+    const sign = direction === 'asc' ? 1 : -1
+    const inOrder = found.toSorted(([a], [b]) => sign * (a ?? '').localeCompare(b ?? ''))
+    expect(found.map(([owner]) => owner)).toEqual(inOrder.map(([owner]) => owner))
+    expect(new Set(found.map(([, id]) => id)).size).toBe(found.length)
+    expect(found).toHaveLength((await site.api('GET', '/v1/nodes')).body.nodes.length)
+  })
 
   it('children are looked up by their parent', async () => {
     expect(await plan(`parent_node=${uuid}`)).toContain('nodes_parent_node')
