@@ -137,7 +137,8 @@ describe('cleaning', () => {
 
   it('boots the ramdisk where a step needs it, and where nobody knows', () => {
     const outOfBand = [offer('bios.apply', 0, { requires_ramdisk: false })]
-    const plan = (asked: AskedStep[], disabled = false) => names(aroundRamdisk(manualSteps(outOfBand, asked), disabled))
+    const plan = (asked: AskedStep[], disabled = false) =>
+      names(aroundRamdisk(manualSteps(outOfBand, asked), { disableRamdisk: disabled }))
     expect(plan([ask('bios.apply')])).toEqual(['bios.apply'])
     expect(plan([ask('bios.apply'), ask('deploy.erase')])).toContain('boot.prepare_ramdisk')
     expect(plan([ask('deploy.erase')], true)).toEqual(['deploy.erase'])

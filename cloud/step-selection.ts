@@ -158,7 +158,8 @@ export function impossibleForChild(
 }
 
 /** The steps of a child's task. */
-export function stepsOfChild({ children: _, ...step }: ListStep): Step[] {
+export function stepsOfChild(given: ListStep): Step[] {
+  const { children: _children, ...step } = given
   if (step.step === 'reboot') return [planStep('power.power_off'), planStep('power.power_on')]
   return [ON_CHILDREN.has(step.step) ? planStep(`power.${step.step}`) : step]
 }
@@ -177,11 +178,14 @@ export function deployPlan(steps: readonly ChosenStep[]): Step[] {
   return bounded(steps.flatMap((step, i) => planOf(step, isInRamdisk(i))))
 }
 
-/** Boots the ramdisk around steps that need it. */
-export function aroundRamdisk(steps: readonly ChosenStep[], disableRamdisk = false): Step[] {
+/** Boots the ramdisk around steps that need it, and ends it, unless its agent is left for what comes next. */
+export function aroundRamdisk(
+  steps: readonly ChosenStep[],
+  { disableRamdisk = false, leaveAgent = false }: { disableRamdisk?: boolean; leaveAgent?: boolean } = {},
+): Step[] {
   const needed = !disableRamdisk && steps.some(needsRamdisk)
   const whole = steps.flatMap((step) => planOf(step, needed))
-  return bounded(needed ? [...BOOT_RAMDISK, ...whole, ...END_RAMDISK] : whole)
+  return bounded(needed ? [...BOOT_RAMDISK, ...whole, ...(leaveAgent ? [] : END_RAMDISK)] : whole)
 }
 
 function bounded(steps: Step[]): Step[] {

@@ -145,7 +145,7 @@ test('what is wrong is refused, or fails with the machine off and the reason in 
     { clean_steps: [] },
     {},
     { clean_steps: [{ interface: 'vendor', step: 'send_raw', args: { raw_bytes: '0x00' } }] },
-    { clean_steps: [{ interface: 'deploy', step: 'x', execute_on_child_nodes: true }] },
+    { clean_steps: [{ interface: 'deploy', step: 'x', limit_child_node_execution: [] }] },
     { runbook: 'none', clean_steps: [{ interface: 'deploy', step: 'erase_devices' }] },
   ])
     expect(await status(api.provision(uuid, 'clean', wrong)), JSON.stringify(wrong)).toBe(400)
@@ -163,6 +163,59 @@ test('what is wrong is refused, or fails with the machine off and the reason in 
   await api.provision(uuid, 'abort')
   expect((await fail('clean failed', uuid)).last_error).toContain('aborted')
   expect(machine.power).toBe('power off')
+})
+
+test('the agent of a cleaning is left for the deployment, and the machine is not started again in between', async (context) => {
+  await using story = await startStory(context, options)
+  const { api, reach } = story
+  const { uuid, machine, did } = await enrolled(story, 'fast', { fast_track: true })
+  await api.provision(uuid, 'manage')
+  await reach('manageable', uuid)
+  await api.provision(uuid, 'provide')
+  expect((await reach('available', uuid))['power_state']).toBe('power on')
+  expect(did()).toEqual(['boot device pxe', 'power on', 'metadata erased'])
+  await api.provision(uuid, 'active')
+  await reach('active', uuid)
+  expect(did()).toEqual(['image an image', 'boot device disk', 'power off', 'power on'])
+
+  await api.provision(uuid, 'deleted')
+  await reach('available', uuid)
+  did()
+  machine.power = 'power off' // somebody pulled the plug, and nobody has noticed
+  await api.provision(uuid, 'active')
+  await reach('active', uuid)
+  expect(did().slice(0, 3)).toEqual(['boot device pxe', 'power on', 'image an image'])
+})
+
+test('a cleaning has its children do their steps, one after the other, between its own', async (context) => {
+  await using story = await startStory(context, options)
+  const { api, reach, fail } = story
+  const parent = await enrolled(story, 'parent')
+  const children: string[] = []
+  for (const name of ['card-a', 'card-b']) {
+    const body = { name, driver: 'fake-hardware', parent_node: parent.uuid }
+    children.push(((await api.call('POST', '/nodes', body)) as { uuid: string }).uuid)
+  }
+  await api.provision(parent.uuid, 'manage')
+  await reach('manageable', parent.uuid)
+  const factory = { interface: 'bios', step: 'factory_reset' }
+  const on = { interface: 'power', step: 'power_on', execute_on_child_nodes: true }
+  await api.provision(parent.uuid, 'clean', {
+    clean_steps: [factory, on, { ...factory, execute_on_child_nodes: true }],
+  })
+  await reach('manageable', parent.uuid)
+  expect(parent.did()).toEqual(['bios reset'])
+  for (const uuid of children) {
+    expect(fakeMachine(uuid).log).toEqual(['power on', 'bios reset'])
+    const settled = (await api.timeline(uuid)).filter(({ type }) => type === 'task.done')
+    expect(settled).toHaveLength(2)
+  }
+  await api.call('PATCH', `/nodes/${children[1]}`, [
+    { op: 'add', path: '/driver_info/fake_fail', value: { 'bios.factory_reset': 'power.timeout' } },
+  ])
+  await api.provision(parent.uuid, 'clean', { clean_steps: [{ ...factory, execute_on_child_nodes: true }, factory] })
+  expect((await fail('clean failed', parent.uuid)).last_error).toContain(`child node ${children[1]}`)
+  expect(parent.did()).toEqual([])
 })
 
 const isStep = (node: Record<string, unknown>, step: string) => (node['clean_step'] as { step?: string }).step === step

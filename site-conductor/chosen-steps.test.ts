@@ -1,5 +1,6 @@
 // Steps that somebody chose: the reserved one, and what a cancel means to a step that an agent works on.
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BOOT_RAMDISK } from '../cloud/plans.ts'
 import type { Step } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
 import fakeHardware from './drivers/fake-hardware.ts'
@@ -88,4 +89,17 @@ test('`wait` without seconds ends with the agent’s next call, and not before',
   expect(isOver).toBe(false)
   await agents.heard(node, 'token', call)
   await waiting
+})
+
+test.each([
+  ['on', ['metadata erased']],
+  ['off', ['power on', 'metadata erased']],
+])('an agent that was left on a machine that is %s by now', async (power, did) => {
+  fakeMachine(node).power = `power ${power}` as 'power on'
+  await site.start()
+  await hub.next('hello')
+  const steps = [...BOOT_RAMDISK, step('deploy.erase_devices_metadata')]
+  hub.give({ id: 't1', node, steps, doneSteps: BOOT_RAMDISK.length, context: { fast_track: true } })
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(fakeMachine(node).log.filter((line) => !line.startsWith('boot device'))).toEqual(did)
 })

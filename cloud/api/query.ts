@@ -116,7 +116,7 @@ export const oneOf = (column: string, since: number): Filter => ({
   since,
   about: 'a comma list',
   where: (text) => ({
-    sql: `lower(${column}) IN (SELECT value FROM json_each(@))`,
+    sql: `${column} IS NOT NULL AND lower(${column}) IN (SELECT value FROM json_each(@))`,
     args: [JSON.stringify(names(text))],
   }),
 })
@@ -263,18 +263,27 @@ async function orderOf(
   if (column === undefined) throw invalid(`The sort_key "${key}" cannot be sorted by`)
   const direction = query.get('sort_dir') ?? 'asc'
   if (direction !== 'asc' && direction !== 'desc') throw invalid('Invalid value for sort_dir: asc or desc')
-  const compare = direction === 'asc' ? '>' : '<'
-  // A null sorts as the empty text, so that it can be compared with; ties keep the order of insertion.
-  const value = column === kind.id ? kind.id : `coalesce(${column}, '')`
-  const by = column === kind.id ? `${kind.id} ${direction}` : `${value} ${direction}, ${kind.id} ${direction}`
+  // What is null comes first, as everywhere in SQLite; ties keep the order of insertion.
+  const by = column === kind.id ? `${kind.id} ${direction}` : `${column} ${direction}, ${kind.id} ${direction}`
   const marker = query.get('marker')
   if (marker === undefined) return { by }
-  const [row] = await sql.all(`SELECT ${kind.id}, ${value} FROM ${kind.from} WHERE ${kind.uuid} = ?`, [
+  const [row] = await sql.all(`SELECT ${kind.id}, ${column} FROM ${kind.from} WHERE ${kind.uuid} = ?`, [
     checkedMarker(marker),
   ])
   if (!row) throw new FaultError('not_found', `${kind.noun} ${marker} could not be found.`)
-  if (column === kind.id) return { by, after: { sql: `${kind.id} ${compare} @`, args: [row[0]!] } }
-  return { by, after: { sql: `(${value}, ${kind.id}) ${compare} (@, @)`, args: [row[1]!, row[0]!] } }
+  return { by, after: behind(kind.id, column, direction, row[0]!, row[1] ?? null) }
+}
+
+/** Behind the row that has this id and value: a comparison that an index can begin at. */
+function behind(id: string, column: string, direction: 'asc' | 'desc', at: SqlValue, value: SqlValue): Condition {
+  const compare = direction === 'asc' ? '>' : '<'
+  if (column === id) return { sql: `${id} ${compare} @`, args: [at] }
+  if (value !== null) {
+    const rest = direction === 'asc' ? '' : ` OR ${column} IS NULL`
+    return { sql: `(${column}, ${id}) ${compare} (@, @)${rest}`, args: [value, at] }
+  }
+  const rest = direction === 'asc' ? ` OR ${column} IS NOT NULL` : ''
+  return { sql: `(${column} IS NULL AND ${id} ${compare} @)${rest}`, args: [at] }
 }
 
 function checkedMarker(text: string): string {

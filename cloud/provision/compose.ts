@@ -20,6 +20,7 @@ import {
 } from '../step-selection.ts'
 
 import { withChildren } from './children.ts'
+import { isFastTracked, takenOver, type TakenOver } from './fast-track.ts'
 import { keepOn, offers } from './offers.ts'
 
 export type WorkKind = PlannedKind | 'service'
@@ -28,12 +29,14 @@ export interface Composed {
   readonly steps: readonly Step[]
   /** Why none of it can be done: it is to fail before it changes anything. */
   readonly problem?: string | undefined
+  /** An agent is there already, so that this much of it is done. */
+  readonly taken?: TakenOver | undefined
 }
 
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
   keepOn(node, composed.steps)
-  return composed
+  return { ...composed, taken: await takenOver(turn, node, kind, composed.steps) }
 }
 
 async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs): Promise<Composed> {
@@ -49,7 +52,7 @@ async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: Provi
     }
     case 'verify': {
       const more = automatedSteps(offers(turn, node, 'verify') ?? [], 'verify')
-      return { steps: [...PLANS.verify, ...aroundRamdisk(more, true)] }
+      return { steps: [...PLANS.verify, ...aroundRamdisk(more, { disableRamdisk: true })] }
     }
     default:
       return { steps: PLANS[kind] }
@@ -66,7 +69,8 @@ async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promi
 async function cleaning(turn: Turn, node: NodeRow): Promise<Composed> {
   if (node.automated_clean === false) return { steps: [] }
   const offered = offers(turn, node, 'clean')
-  return { steps: offered ? aroundRamdisk(automatedSteps(offered, 'clean')) : PLANS.clean }
+  const leaveAgent = isFastTracked(turn, node)
+  return { steps: offered ? aroundRamdisk(automatedSteps(offered, 'clean'), { leaveAgent }) : PLANS.clean }
 }
 
 async function listed(turn: Turn, node: NodeRow, kind: 'clean' | 'service', args: ProvisionArgs): Promise<Composed> {
@@ -78,7 +82,14 @@ async function listed(turn: Turn, node: NodeRow, kind: 'clean' | 'service', args
   refuseDenied(asked)
   const family = await withChildren(turn, node, kind, asked)
   const chosen = manualSteps(offered ?? [], family.steps)
-  const { steps, problem } = composed(node, aroundRamdisk(chosen, disabled), chosen, offered, disabled)
+  const leaveAgent = kind === 'clean' && isFastTracked(turn, node)
+  const { steps, problem } = composed(
+    node,
+    aroundRamdisk(chosen, { disableRamdisk: disabled, leaveAgent }),
+    chosen,
+    offered,
+    disabled,
+  )
   return { steps, problem: problem ?? family.problem }
 }
 

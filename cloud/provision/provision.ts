@@ -1,6 +1,7 @@
 // What a person's verb does to a node, along a row of shared/states: the new state, the task it needs and the row of the event log go into
 // the turn's one batch. 1. Whatever is wrong with a request is found before anything changes. 2. Only move.ts writes a state.
 import { FaultError } from '../../shared/faults.ts'
+import type { Step } from '../../shared/protocol.ts'
 import { choices, isResting, next, STATES, targetOf, VERBS, type State, type Verb } from '../../shared/states.ts'
 import { BLOB, MASK } from '../../shared/sealing.ts'
 import type { NodeRow } from '../schema/rows.ts'
@@ -74,7 +75,8 @@ export async function rehearse(turn: Turn, uuid: string, verb: Verb, args: Provi
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
   const given = withArguments(node, args)
   const composed = kind && (await compose(turn, given, kind, args))
-  const tasks = kind && composed ? [{ kind, steps: composed.steps }] : []
+  const left = composed?.steps.slice(composed.taken?.doneSteps) ?? []
+  const tasks: { kind: string; steps: readonly Step[] }[] = kind ? [{ kind, steps: left }] : []
   if (kind === 'tear-down') tasks.push({ kind: 'clean', steps: (await compose(turn, node, 'clean')).steps })
   const rests = verb === 'clean' ? 'manageable' : ((targetOf(to) ?? to) as State)
   return {

@@ -30,23 +30,18 @@ export interface Went {
 }
 
 /** Shows the list and starts it. */
-export async function openList(
-  turn: Turn,
-  uuid: string,
-  kind: ListKind,
-  steps: readonly ListStep[],
-  context: Record<string, unknown>,
-  caller: Caller,
-): Promise<Went> {
+export async function openList(turn: Turn, uuid: string, kind: ListKind, list: Rest, caller: Caller): Promise<Went> {
+  const { steps } = list
   const node = await turn.node(uuid)
   const name = LISTS[kind]
   // Whole only where something goes on with it later: it is written with every step.
   const shown = steps.some(isStop) ? steps : steps.map((step) => ({ ...step, timeoutMs: undefined }))
   const driver_internal_info = { ...(node.driver_internal_info as Internal), [`${name}_steps`]: shown }
   turn.updateNode(uuid, { driver_internal_info })
-  return goOn(turn, uuid, kind, { steps, from: 0, context }, caller)
+  return goOn(turn, uuid, kind, list, caller)
 }
 
+/** A list from one of its steps on, with what its tasks know. */
 interface Rest {
   readonly steps: readonly ListStep[]
   readonly from: number

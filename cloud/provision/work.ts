@@ -48,13 +48,21 @@ export async function begin(
   }
   const target = node.target_raid_config as object
   const networks = kind === 'deploy' || kind === 'rebuild' ? (node.network_data as object) : {}
+  const { taken } = composed
   const context = {
+    ...taken?.context,
     instance_info: withSealed('instance_info', node.instance_info, node.secrets),
     ...(Object.keys(networks).length > 0 && { network_data: networks }),
     ...(Object.keys(target).length > 0 && { target_raid_config: target }),
   }
   if (!isListed(kind)) return openTask(turn, node, kind, composed.steps, context, caller)
-  return took(turn, uuid, kind, await openList(turn, uuid, kind, composed.steps, context, caller), caller)
+  return took(
+    turn,
+    uuid,
+    kind,
+    await openList(turn, uuid, kind, { steps: composed.steps, from: taken?.doneSteps ?? 0, context }, caller),
+    caller,
+  )
 }
 
 /** Ends the work where its list has ended or failed. Answers the node's task. */

@@ -1,5 +1,6 @@
 // Tables of an organisation's database. Column names are Ironic's wire names where it has them, so that rows become answers in SQL.
 // Times are ISO 8601 text with +00:00 as on the wire, except *_ms columns. `json` columns hold JSON text.
+import { sql } from 'drizzle-orm'
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 const json = (name: string) => text(name, { mode: 'json' })
@@ -18,6 +19,8 @@ export const sites = sqliteTable('sites', {
   lease_ms: integer('lease_ms').notNull().default(15_000),
   /** How long a conductor that is away may go on with a task (ownership.md rule 10). Null: 45 min while it is the only one, else 0. */
   tenure_ms: integer('tenure_ms'),
+  /** Do nodes keep their agent between a cleaning and what follows, unless they say otherwise (driver_info.fast_track)? */
+  fast_track: flag('fast_track').notNull().default(false),
   /** Since when no conductor of the site has had a lease; null while one has. */
   offline_since: text('offline_since'),
   /** Numbers sessions and moves (ownership.md rule 3). */
@@ -63,6 +66,9 @@ export const conductors = sqliteTable(
   },
   (table) => [uniqueIndex('conductors_hostname').on(table.site, table.hostname)],
 )
+
+/** Columns of nodes that many have nothing in, and that lists are filtered by. */
+const GIVEN = ['resource_class', 'owner', 'lessee', 'chassis_uuid', 'parent_node', 'instance_name', 'fault'] as const
 
 export const nodes = sqliteTable(
   'nodes',
@@ -148,6 +154,18 @@ export const nodes = sqliteTable(
     index('nodes_site').on(table.site),
     index('nodes_conductor').on(table.conductor),
     index('nodes_provision_state').on(table.provision_state),
+    // What lists are filtered by. A node that has none of it is in no such index.
+    index('nodes_driver').on(table.driver),
+    ...GIVEN.map((name) =>
+      index(`nodes_${name}`)
+        .on(table[name])
+        .where(sql.raw(`${name} IS NOT NULL`)),
+    ),
+    index('nodes_shard')
+      .on(sql`lower(${table.shard})`)
+      .where(sql.raw('shard IS NOT NULL')),
+    index('nodes_maintenance').on(table.maintenance).where(sql.raw('maintenance = 1')),
+    index('nodes_retired').on(table.retired).where(sql.raw('retired = 1')),
     uniqueIndex('nodes_boot_ip').on(table.site, table.boot_ip),
   ],
 )

@@ -16,7 +16,7 @@ import {
   sha256,
   temporaryFolder,
 } from '../../agent/testing.ts'
-import { PLANS } from '../../cloud/plans.ts'
+import { BOOT_RAMDISK, PLANS } from '../../cloud/plans.ts'
 import { seal } from '../../shared/sealing.ts'
 import { silent } from '../log.ts'
 import { startAgentApi } from '../agent-api.ts'
@@ -218,6 +218,37 @@ test('an image and a config drive are on the disk, the machine boots from it, an
   expect(boots).toBe(1)
   expect(tickets.size).toBe(0)
   expect(stages()).toEqual(expect.arrayContaining(['agent.lookup', 'agent.call']))
+})
+
+/** A cleaning that leaves its agent; answers what the hub knows of it afterwards. */
+async function agentLeft(): Promise<Record<string, unknown>> {
+  hub.give({ id: crypto.randomUUID(), node, steps: [...BOOT_RAMDISK], context: { instance_info: {} }, kind: 'clean' })
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  const known = Object.assign({}, ...hub.all('event').flatMap(({ events }) => events.map(({ context }) => context)))
+  hub.frames.length = 0
+  return Object.fromEntries(Object.entries(known as object).filter(([, value]) => value !== null))
+}
+
+test('an agent that a cleaning has left writes the image: the machine is booted once', async () => {
+  const known = await agentLeft()
+  const before = [...fakeMachine(node).changes]
+  const context = { ...known, ...instance(), fast_track: true }
+  hub.give({ id: crypto.randomUUID(), node, steps: [...PLANS.deploy], context, doneSteps: BOOT_RAMDISK.length })
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(boots).toBe(1)
+  expect(fakeMachine(node).changes.slice(before.length), 'the power between the two').toEqual(['power off', 'power on'])
+  expect(sha256((await diskBytes(disk)).subarray(0x200, image.length))).toBe(sha256(image.subarray(0x200)))
+})
+
+test('an agent that is gone by then is booted again, and the timeline says why', async () => {
+  const known = await agentLeft()
+  await agent?.close()
+  agent = undefined
+  const context = { ...known, ...instance(), fast_track: true }
+  hub.give({ id: crypto.randomUUID(), node, steps: [...PLANS.deploy], context, doneSteps: BOOT_RAMDISK.length })
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(boots).toBe(2)
+  expect(stages()).toContain('boot.again')
 })
 
 test('no frame and no journal holds the token of the boot or of the agent', async () => {

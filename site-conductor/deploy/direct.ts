@@ -1,7 +1,7 @@
 // The deploy interface "direct": the agent in the ramdisk fetches the image itself and writes it to the root disk.
 import type { CommandProgress } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
-import { startCommand, waitForCommand } from '../agent-client.ts'
+import { runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
 import { type AgentConnection, openAgentConnections } from '../agent-connection.ts'
 import { bootModeOf } from '../capabilities.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
@@ -95,6 +95,19 @@ export function nodeParams({ node, ...context }: StepContext<unknown>): Record<s
 export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
   const perform = performer(options)
   return {
+    /** An agent that an earlier task has left is asked before it is relied on; the machine of one that does not answer is booted. */
+    async resume(context) {
+      if (!deployContext(context).fast_track) return undefined
+      try {
+        await runningCommand(await agentOf(context, options), '')
+      } catch (error) {
+        context.signal.throwIfAborted()
+        context.note('boot.again', { why: `the agent that was left does not answer: ${(error as Error).message}` })
+        return 'power.power_off'
+      }
+      await context.keep({ fast_track: null })
+      return undefined
+    },
     offers: { erase_devices_metadata: { clean: 99, abortable: true } },
     steps: {
       async wait_agent(context) {

@@ -22,6 +22,8 @@ const DeployContext = z.looseObject({
   agent_version: z.string().default('unknown'),
   /** PEM of the agent's own certificate. */
   agent_certificate: z.string().optional(),
+  /** All this is of an agent that an earlier task has left, and nobody has asked it since. */
+  fast_track: z.boolean().default(false),
 })
 export type DeployContext = z.output<typeof DeployContext>
 
@@ -35,6 +37,7 @@ export const RAMDISK_KEYS = [
   'agent_url',
   'agent_version',
   'agent_certificate',
+  'fast_track',
 ] as const
 
 export function deployContext(context: StepContext<unknown>): DeployContext {

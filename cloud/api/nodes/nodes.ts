@@ -93,8 +93,14 @@ export const NODES: Resource = {
       since: 42,
       where: (text) => (text === 'none' ? { sql: 'n.fault IS NULL', args: [] } : { sql: 'n.fault = @', args: [text] }),
     },
-    conductor_group: { since: 46, where: (text) => ({ sql: 's.name = @', args: [text.toLowerCase()] }) },
-    conductor: equals('c.hostname', 49),
+    conductor_group: {
+      since: 46,
+      where: (text) => ({ sql: 'n.site = (SELECT id FROM sites WHERE name = @)', args: [text.toLowerCase()] }),
+    },
+    conductor: {
+      since: 49,
+      where: (text) => ({ sql: 'n.conductor IN (SELECT id FROM conductors WHERE hostname = @)', args: [text] }),
+    },
     owner: equals('n.owner', 50),
     description_contains: contains('n.description', 51),
     retired: isTrue('n.retired', 'retired', 61),

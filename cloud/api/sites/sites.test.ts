@@ -25,6 +25,15 @@ describe('sites and enrolment', () => {
     return store.organisation(organisation).all(sql)
   }
 
+  it('has the agents of its nodes left for what comes next, or not', async () => {
+    const { body } = await site('agents-left')
+    expect(body.fast_track).toBe(false)
+    const patch = (operation: object) => api('PATCH', `/v1/sites/${body.uuid}`, [{ path: '/fast_track', ...operation }])
+    expect((await patch({ op: 'replace', value: true })).body.fast_track).toBe(true)
+    expect((await patch({ op: 'replace', value: 'yes' })).status).toBe(400)
+    expect((await patch({ op: 'remove' })).status).toBe(400)
+  })
+
   it('a site is made, found by name and UUID, changed', async () => {
     const made = await api('POST', '/v1/sites', { name: 'fra1', description: 'Frankfurt' })
     expect([made.status, made.text]).toEqual([201, expect.anything()])

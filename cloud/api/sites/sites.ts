@@ -67,6 +67,7 @@ const PATCHABLE: Readonly<Record<string, Patchable>> = {
   pool: { since: 1, schema: Pool.nullable() },
   lease_ms: { since: 1, schema: LeaseMs },
   tenure_ms: { since: 1, schema: TenureMs },
+  fast_track: { since: 1, schema: z.boolean(), needed: true },
 }
 
 async function shown(call: Call, site: SiteRow) {
@@ -80,6 +81,7 @@ async function shown(call: Call, site: SiteRow) {
     ca: site.ca,
     lease_ms: site.lease_ms,
     tenure_ms: site.tenure_ms,
+    fast_track: site.fast_track,
     offline_since: site.offline_since,
     created_at: site.created_at,
     updated_at: site.updated_at,

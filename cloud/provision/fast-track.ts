@@ -1,0 +1,44 @@
+// Fast track (Ironic's word): a cleaning leaves its agent running, and the next cleaning or deployment of the node takes it over instead of
+// booting the machine again. 1. Only an agent that the node's very last task left, on a machine that is on, without an error since. 2. The conductor
+// asks the agent before it relies on it, and boots the machine after all when it does not answer (site-conductor/deploy).
+import type { Step } from '../../shared/protocol.ts'
+import { BOOT_RAMDISK } from '../plans.ts'
+import { tasks } from '../schema/organisation.ts'
+import { select, type NodeRow } from '../schema/rows.ts'
+import type { Turn } from '../site-hub/turn.ts'
+
+const KINDS: ReadonlySet<string> = new Set(['clean', 'deploy'])
+
+/** Does the node keep its agent? What it says itself goes before what its site says. */
+export function isFastTracked(turn: Turn, { driver_info: info }: NodeRow): boolean {
+  const { fast_track: own } = info as Record<string, unknown>
+  if (own === undefined || own === null) return turn.state.site.fast_track
+  return own === true || /^(true|yes|on|1)$/i.test(String(own))
+}
+
+export interface TakenOver {
+  /** Steps that are done already. */
+  readonly doneSteps: number
+  /** What the last task knew of the agent. */
+  readonly context: Record<string, unknown>
+}
+
+/** The agent that work of this kind can go on with; undefined: it boots one. */
+export async function takenOver(
+  turn: Turn,
+  node: NodeRow,
+  kind: string,
+  steps: readonly Step[],
+): Promise<TakenOver | undefined> {
+  if (!KINDS.has(kind) || !isFastTracked(turn, node)) return undefined
+  if (node.power_state !== 'power on' || node.last_error !== null || !beginsWithBoot(steps)) return undefined
+  const [last] = await select(turn.sql, tasks, 'node = ? ORDER BY nseq DESC LIMIT 1', [node.uuid])
+  if (last?.kind !== 'clean' || last.state !== 'done') return undefined
+  const { instance_info: _, network_data: __, ...context } = last.context as Record<string, unknown>
+  if (typeof context['agent_url'] !== 'string') return undefined
+  return { doneSteps: BOOT_RAMDISK.length, context: { ...context, fast_track: true } }
+}
+
+function beginsWithBoot(steps: readonly Step[]): boolean {
+  return BOOT_RAMDISK.every(({ interface: iface, step }, i) => steps[i]?.interface === iface && steps[i]?.step === step)
+}
