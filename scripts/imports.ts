@@ -33,7 +33,7 @@ const RULES: readonly Rule[] = [
 ]
 
 /** Modules of a platform in code that runs everywhere. */
-const RUNTIME_FREE = /^(shared\/|cloud\/(?!hosts\/|drizzle\.|bench))/
+const RUNTIME_FREE = /^(shared\/|cloud\/(?!hosts\/|drizzle\.))/
 
 const complaints: string[] = []
 const files = globSync('{shared,cloud,site-conductor,agent,sim,lab,e2e,scripts}/**/*.ts', {

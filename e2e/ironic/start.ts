@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Ironic {
   readonly url: string
+  /** API and conductor; their workers are children of these. */
+  readonly pids: readonly number[]
   stop(): Promise<void>
 }
 
@@ -35,7 +37,7 @@ export async function startIronic(): Promise<Ironic> {
   }
   const url = `http://127.0.0.1:${api}`
   for (let i = 0; i < START_TRIES; i++) {
-    if (await servesDrivers(url)) return { url, stop }
+    if (await servesDrivers(url)) return { url, pids: children.map(({ pid }) => pid!), stop }
     await sleep(100)
   }
   const logs = ['ironic-conductor', 'ironic-api'].map((name) =>

@@ -23,8 +23,20 @@ const BENCHES: Record<
   string,
   { about: string; needs?: Purpose; load: () => Promise<{ run: (args: readonly string[]) => Promise<BenchResult> }> }
 > = {
-  api: { about: 'API requests per CPU second (P1)', load: () => import('../../cloud/bench-api.ts') },
-  lifecycle: { about: '100 fake nodes from enroll to active (P2)', load: () => import('../../sim/bench-lifecycle.ts') },
+  api: {
+    about: 'API requests per CPU second beside a real Ironic (P1); --nodes N, --url URL --token TOKEN for any endpoint',
+    needs: 'long',
+    load: () => import('../../e2e/bench/api.ts'),
+  },
+  lifecycle: {
+    about: '100 fake nodes from enroll to active, beside a real Ironic (P2); --nodes N, --url URL --token TOKEN',
+    needs: 'long',
+    load: () => import('../../e2e/bench/lifecycle.ts'),
+  },
+  page: {
+    about: 'a page of 100 out of a million nodes: filters, sorts, random markers (P14); --nodes N',
+    load: () => import('../../e2e/bench/page.ts'),
+  },
   dispatch: {
     about: 'task dispatch, API to conductor and back (P7)',
     load: () => import('../../sim/bench-dispatch.ts'),
