@@ -54,6 +54,8 @@ export class Turn {
   readonly id: string
   /** The turn's time: every row it writes has the same. */
   readonly now: number
+  /** The same as rows have it. */
+  readonly time: string
   /** Grows with every draft; an input that fails after drafting makes the hub throw the turn away. */
   drafts = 0
   /** Nodes whose active task may have to be sent to their owner, at the end of the turn. */
@@ -80,11 +82,8 @@ export class Turn {
     this.env = env
     this.sql = sql
     this.now = env.now()
+    this.time = isoTime(this.now)
     this.id = uuidv7(env)
-  }
-
-  get time(): string {
-    return isoTime(this.now)
   }
 
   /** Reads rows ahead, in one statement. */
