@@ -128,6 +128,8 @@ export const numbers: readonly Mutant[] = [
     file: 'site-conductor/tasks.ts',
     find: 'return await this.#acts.ended(DEAF_AFTER_MS, node)',
     replace: 'return await this.#acts.ended(0, node)',
+    survives:
+      'the hub asks for no node whose task has not ended, and a simulated driver hears its signal; tasks.test.ts has one that does not',
   },
   {
     id: 'goodbye-beside-a-step',
