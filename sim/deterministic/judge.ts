@@ -3,6 +3,7 @@
 import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
 import { MAX_FRAME_BYTES, type FromConductor, type Step, type ToConductor } from '../../shared/protocol.ts'
+import { Holdings } from './holdings.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
@@ -13,6 +14,7 @@ export const INVARIANTS = {
   'bmc-epoch': 'the epochs of the mutations that a BMC accepts never go back, and no two conductors share one',
   'lease-or-tenure': 'nothing is changed at a BMC outside of lease ∪ tenure, as the hub promised them',
   overlap: 'no two conductors may act on one node at the same moment',
+  grants: 'no node is granted while another conductor has it, its lease runs, and it has not given it back',
   doubled: 'no step of a task changes the power twice',
   'not-idempotent': 'no cycle and no reset goes to a BMC',
   once: 'an operating system is asked to stop once under one permit',
@@ -61,6 +63,7 @@ export class Judge {
   /** Frames by which the hub refused what a conductor said. */
   refusals = 0
   machines: readonly Machine[] = []
+  readonly holdings = new Holdings()
   readonly #world: World
   readonly #data: Sql
   readonly #secrets: readonly string[]
@@ -91,11 +94,13 @@ export class Judge {
   /** The hub sends a frame: what it promises with it. */
   sent(conductor: string, frame: string): void {
     this.#frame(`hub → ${conductor}`, frame)
-    if (!/^\{"type":"(welcome|lease|proceed|task|fenced)"/.test(frame)) return
+    if (!/^\{"type":"(welcome|lease|proceed|task|fenced|grants)"/.test(frame)) return
     const message = JSON.parse(frame) as ToConductor
     const until = (ms: number) => this.#world.clock.now + ms
     if (message.type === 'welcome') this.#later(this.#leaseUntil, conductor, until(message.leaseMs))
     if (message.type === 'fenced') this.refusals++
+    if (message.type === 'welcome' && !message.grantsKept) this.holdings.lost(conductor)
+    if (message.type === 'grants') for (const { node } of message.add) this.#granted(conductor, node)
     if (message.type === 'task') this.#tasks.set(message.id, { node: message.node, steps: message.steps })
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
@@ -108,11 +113,14 @@ export class Judge {
 
   heard(conductor: string, frame: string, process: Process): void {
     this.#frame(`${conductor} → hub`, frame)
-    if (!/^\{"type":"(intent|result|released)"/.test(frame)) return
+    if (!/^\{"type":"(hello|bye|intent|result|released)"/.test(frame)) return
     const message = JSON.parse(frame) as FromConductor
     if (message.type === 'intent')
       this.#intents.set(`${conductor} ${message.id} ${message.rid}`, { process, step: message.step })
     if (message.type === 'result') void this.#ended(conductor, message)
+    if (message.type === 'hello') this.holdings.says(conductor, process)
+    if (message.type === 'bye') this.holdings.lost(conductor)
+    if (message.type === 'released') this.holdings.released(conductor, message.node)
     if (message.type === 'released' && this.#work.get(process)?.get(message.node))
       this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)
   }
@@ -123,6 +131,12 @@ export class Judge {
       this.#complain('frame', `${frame.slice(0, 80)}… has ${frame.length} characters`)
     for (const secret of this.#secrets)
       if (frame.includes(secret)) this.#complain('secret', `${frame.slice(0, 80)}… holds a password`)
+  }
+
+  #granted(conductor: string, node: string): void {
+    const other = this.holdings.granted(conductor, node).find((each) => this.hasLease(each))
+    if (other !== undefined)
+      this.#complain('grants', `${conductor} gets node …${node.slice(-4)}, which ${other} has under its lease`)
   }
 
   working(process: Process, node: string): () => void {
