@@ -110,6 +110,8 @@ export class Admins {
     if (isCertain && random.chance(0.5)) {
       const peer = hub.servedPeer(conductor.id)
       if (peer === undefined || !judge.hasLease(conductor.id)) return
+      // If it is believed the host is switched off in a moment.
+      judge.holdings.lost(conductor.id)
       const result = await this.#ask(wish)
       if (!result.ok) return
       if (hub.servedPeer(conductor.id) === peer && judge.hasLease(conductor.id))

@@ -3,6 +3,7 @@
 import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
 import { MAX_FRAME_BYTES, type FromConductor, type Step, type ToConductor } from '../../shared/protocol.ts'
+import { Holdings } from './holdings.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
@@ -14,6 +15,7 @@ export const INVARIANTS = {
   'lease-or-tenure': 'nothing is changed at a BMC outside of lease ∪ tenure, as the hub promised them',
   tenure: 'nobody is granted a node for which a tenure was promised to another, who may still act by it',
   overlap: 'no two conductors may act on one node at the same moment',
+  grants: 'no node is granted while another conductor has it, its lease runs, and it has not given it back',
   doubled: 'no step of a task changes the power twice',
   'not-idempotent': 'no cycle and no reset goes to a BMC',
   once: 'an operating system is asked to stop once under one permit',
@@ -70,6 +72,7 @@ export class Judge {
   /** Frames by which the hub refused what a conductor said. */
   refusals = 0
   machines: readonly Machine[] = []
+  readonly holdings = new Holdings()
   readonly #world: World
   readonly #data: Sql
   readonly #secrets: readonly string[]
@@ -110,6 +113,8 @@ export class Judge {
     const until = (ms: number) => this.#world.clock.now + ms
     if (message.type === 'welcome') this.#later(this.#leaseUntil, conductor, until(message.leaseMs))
     if (message.type === 'fenced') this.refusals++
+    if (message.type === 'welcome' && !message.grantsKept) this.holdings.lost(conductor)
+    if (message.type === 'grants') for (const { node } of message.add) this.#granted(conductor, node)
     if (message.type === 'task') this.#tasks.set(message.id, { node: message.node, steps: message.steps })
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
@@ -159,7 +164,7 @@ export class Judge {
 
   heard(conductor: string, frame: string, process: Process): void {
     this.#frame(`${conductor} → hub`, frame)
-    if (!/^\{"type":"(intent|result|released|bye)"/.test(frame)) return
+    if (!/^\{"type":"(hello|bye|intent|result|released)"/.test(frame)) return
     const message = JSON.parse(frame) as FromConductor
     if (message.type === 'intent')
       this.#intents.set(`${conductor} ${message.id} ${message.rid}`, { process, step: message.step })
@@ -167,6 +172,9 @@ export class Judge {
     if (message.type === 'released') this.actsNoMore(conductor, message.node)
     if (message.type === 'result') this.actsNoMore(conductor, this.#tasks.get(message.id)?.node ?? '')
     if (message.type === 'result') void this.#ended(conductor, message)
+    if (message.type === 'hello') this.holdings.says(conductor, process)
+    if (message.type === 'bye') this.holdings.lost(conductor)
+    if (message.type === 'released') this.holdings.released(conductor, message.node)
     if (message.type === 'released' && this.#work.get(process)?.get(message.node))
       this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)
   }
@@ -177,6 +185,12 @@ export class Judge {
       this.#complain('frame', `${frame.slice(0, 80)}… has ${frame.length} characters`)
     for (const secret of this.#secrets)
       if (frame.includes(secret)) this.#complain('secret', `${frame.slice(0, 80)}… holds a password`)
+  }
+
+  #granted(conductor: string, node: string): void {
+    const other = this.holdings.granted(conductor, node).find((each) => this.hasLease(each))
+    if (other !== undefined)
+      this.#complain('grants', `${conductor} gets node …${node.slice(-4)}, which ${other} has under its lease`)
   }
 
   working(process: Process, node: string): () => void {

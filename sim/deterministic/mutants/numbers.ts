@@ -64,8 +64,8 @@ export const numbers: readonly Mutant[] = [
     rule: '3',
     breaks: 'two hubs that start in the same moment read the same number',
     file: 'cloud/site-hub/state.ts',
-    find: 'no: Number(no), site,',
-    replace: 'no: Math.max(Number(no), site.hub_no), site,',
+    find: 'no: Number(no),',
+    replace: 'no: Math.max(Number(no), site.hub_no),',
   },
   {
     id: 'closed-is-gone',

@@ -1,0 +1,30 @@
+// Who has which node, by what hub and conductors have said to each other.
+import type { Process } from './process.ts'
+
+export class Holdings {
+  /** The process that speaks for a conductor. */
+  readonly #speakers = new Map<string, Process>()
+  /** Node → conductors that were granted it and have not given it back, each with the process that has it. */
+  readonly #holders = new Map<string, Map<string, Process>>()
+
+  says(conductor: string, process: Process): void {
+    this.#speakers.set(conductor, process)
+  }
+
+  /** Answers who else has the node and is still running. From now on it is `conductor`'s alone. */
+  granted(conductor: string, node: string): string[] {
+    const before = this.#holders.get(node) ?? new Map<string, Process>()
+    const process = this.#speakers.get(conductor)
+    this.#holders.set(node, new Map(process && [[conductor, process]]))
+    return [...before].filter(([other, { alive }]) => other !== conductor && alive).map(([other]) => other)
+  }
+
+  released(conductor: string, node: string): void {
+    this.#holders.get(node)?.delete(conductor)
+  }
+
+  /** It has nothing any more: a session that begins with nothing, or a host that somebody is about to switch off. */
+  lost(conductor: string): void {
+    for (const holders of this.#holders.values()) holders.delete(conductor)
+  }
+}
