@@ -56,6 +56,30 @@ test('boot mode and secure boot are the BMC’s afterwards, and set once', async
   expect(await call('management', 'get_secure_boot_state')).toBe(true)
 })
 
+test('the keys of secure boot are reset or deleted', async () => {
+  await step('management', 'clear_secure_boot_keys')
+  expect(bmc.machine.secureBootKeys).toBe('none')
+  await step('management', 'reset_secure_boot_keys_to_default')
+  expect(bmc.machine.secureBootKeys).toBe('default')
+  expect(changes().map(({ detail }) => detail)).toEqual(['DeleteAllKeys', 'ResetAllKeysToDefault'])
+})
+
+test('a machine that is in its self-test gets its boot device afterwards', async () => {
+  bmc.quirks.postChanges = 2
+  const context = await made({ boot_device: 'pxe' })
+  const env = { ...context.env, setTimer: (ms: number, run: () => void) => context.env.setTimer(ms / 1000, run) }
+  await implementation('management').steps!['set_boot_device']!({ ...context, before: context.before, env })
+  expect(bmc.machine.chassis.boot()).toMatchObject({ valid: true, device: 1 })
+  expect(context.notes.map(({ stage }) => stage)).toEqual(['boot_device.during_post', 'boot_device.during_post'])
+})
+
+test('a BMC that forgets a target without the word for how long is told it each time', async () => {
+  await bmc.close()
+  bmc = await startRedfishBmc({ facts: { manufacturer: 'Supermicro' } })
+  for (const boot_device of ['pxe', 'disk'] as const) await step('management', 'set_boot_device', { boot_device })
+  expect(bmc.machine.chassis.boot()).toMatchObject({ valid: true, device: 2, persistent: false })
+})
+
 test('an interrupt is one reset of type Nmi, behind the last-moment check', async () => {
   const context = await made()
   context.refused = true
