@@ -1,7 +1,7 @@
 // Processes that die in the middle of a deployment and come back: it finishes, nothing is done twice, nothing is lost.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, type TestContext } from 'vitest'
 import { startStory, type Story } from './story.ts'
 
 const MIB = 2 ** 20
@@ -31,8 +31,8 @@ async function finished(story: Story, powerOnsBefore: number): Promise<void> {
   expect(steps.filter((step) => step === 'deploy.write_image')).toHaveLength(1)
 }
 
-test.concurrent('a conductor killed in the middle of the write finishes the deployment when it is back', async (context) => {
-  await using story = await startStory(context, { conductor: 'process', imageBytes: 16 * MIB })
+const killedInMidWrite = (driver: 'ipmi' | 'redfish') => async (context: TestContext) => {
+  await using story = await startStory(context, { conductor: 'process', imageBytes: 16 * MIB, driver })
   const { machine, site, api, node } = story
   await story.prepare()
   const before = machine.offToOn()
@@ -45,7 +45,13 @@ test.concurrent('a conductor killed in the middle of the write finishes the depl
   )
   hold.release()
   await finished(story, before)
-})
+}
+
+for (const driver of ['ipmi', 'redfish'] as const)
+  test.concurrent(
+    `${driver}: a conductor killed in the middle of the write finishes the deployment when it is back`,
+    killedInMidWrite(driver),
+  )
 
 test.concurrent('a conductor that is away while the agent finishes the write', async (context) => {
   await using story = await startStory(context, { conductor: 'process', imageBytes: 16 * MIB })

@@ -46,6 +46,8 @@ export default defineDriver({
       'management.set_boot_device',
       'management.set_boot_mode',
       'management.set_secure_boot',
+      'management.reset_secure_boot_keys_to_default',
+      'management.clear_secure_boot_keys',
       'bios.apply_configuration',
       'bios.factory_reset',
       'firmware.update',

@@ -119,7 +119,10 @@ export async function attributeRegistry(
   return found
 }
 
-const SecureBoot = z.object({ SecureBootEnable: z.boolean().nullish() })
+const SecureBoot = z.object({
+  SecureBootEnable: z.boolean().nullish(),
+  Actions: z.object({ '#SecureBoot.ResetKeys': z.object({ target: z.string() }).nullish() }).nullish(),
+})
 
 function secureBootPath(session: Session, { SecureBoot: link }: ComputerSystem): string {
   if (!link) throw new RedfishError('missing', 'the BMC does not show secure boot')
@@ -143,4 +146,17 @@ export async function setSecureBoot(
   const change = ({ SecureBootEnable: now }: z.output<typeof SecureBoot>) =>
     now === enabled ? undefined : { SecureBootEnable: enabled }
   await session.patch(secureBootPath(session, system), SecureBoot, change, options)
+}
+
+/** Of the firmware's key databases; from the next start on. */
+export async function resetSecureBootKeys(
+  session: Session,
+  system: ComputerSystem,
+  type: 'ResetAllKeysToDefault' | 'DeleteAllKeys',
+  options: Changing,
+): Promise<void> {
+  const { value } = await session.get(secureBootPath(session, system), SecureBoot, options)
+  const action = value.Actions?.['#SecureBoot.ResetKeys']
+  if (!action) throw new RedfishError('missing', 'the BMC cannot reset the keys of secure boot')
+  await session.post(session.path(action.target), { ResetKeysType: type }, options)
 }

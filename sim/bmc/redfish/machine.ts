@@ -46,6 +46,7 @@ export interface MachineFacts {
   readonly uuid: string
   readonly macs: readonly string[]
   readonly serialNumber: string
+  readonly manufacturer: string
 }
 
 export class RedfishMachine {
@@ -53,6 +54,7 @@ export class RedfishMachine {
   readonly chassis: StartingChassis
   secureBootEnable = false
   secureBootCurrent = false
+  secureBootKeys: 'default' | 'none' | 'own' = 'own'
   efi = true
   /** Of the system and the chassis. */
   readonly indicators = new Map<string, string>([
@@ -86,7 +88,13 @@ export class RedfishMachine {
 
   constructor(chassis: StartingChassis, facts: Partial<MachineFacts> = {}) {
     this.chassis = chassis
-    this.facts = { uuid: randomUUID(), macs: ['52:54:00:00:00:01'], serialNumber: 'SIM0001', ...facts }
+    this.facts = {
+      uuid: randomUUID(),
+      macs: ['52:54:00:00:00:01'],
+      serialNumber: 'SIM0001',
+      manufacturer: 'Ferrule',
+      ...facts,
+    }
     this.#settled = chassis.startCount()
   }
 

@@ -28,6 +28,8 @@ export interface Quirks {
   loseAnswers: number
   /** False: an override of the boot source lasts for one start only. */
   knowsContinuous: boolean
+  /** Refuses that many changes of the system, for the machine is in its self-test (HPE's iLO). */
+  postChanges: number
   /** When volumes are made and deleted. */
   raidApplies: 'at once' | 'by a task' | 'at the next start'
   updatesFail: boolean
@@ -93,6 +95,7 @@ export class RedfishServer {
       conflicts: false,
       loseAnswers: 0,
       knowsContinuous: true,
+      postChanges: 0,
       raidApplies: 'at once',
       updatesFail: false,
       closing: 'works',
@@ -194,6 +197,7 @@ export class RedfishServer {
       powerState: () => this.#powerState(),
       reset: (action: PowerAction) => this.#reset(action),
       knowsContinuous: () => quirks.knowsContinuous,
+      inPost: () => quirks.postChanges-- > 0,
     }
     return new Map(
       Object.entries({

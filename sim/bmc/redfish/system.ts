@@ -16,6 +16,10 @@ const RESETS: Readonly<Record<string, PowerAction>> = {
   PowerCycle: 'cycle',
   Nmi: 'diag',
 }
+const KEY_RESETS: Readonly<Record<string, 'default' | 'none'>> = {
+  ResetAllKeysToDefault: 'default',
+  DeleteAllKeys: 'none',
+}
 const LEDS = ['Lit', 'Off', 'Blinking']
 
 export interface SystemOptions {
@@ -25,6 +29,8 @@ export interface SystemOptions {
   readonly reset: (action: PowerAction) => Outcome
   /** False: an override lasts for one start, whatever is asked for. */
   readonly knowsContinuous: () => boolean
+  /** Is the machine testing itself, and its BMC takes no settings? Asked with each. */
+  readonly inPost: () => boolean
 }
 
 function bootOf({ efi, chassis }: RedfishMachine): Record<string, unknown> {
@@ -43,6 +49,8 @@ function setBoot({ machine, knowsContinuous }: SystemOptions, wanted: Record<str
   const { chassis } = machine
   const names = ['BootSourceOverrideTarget', 'BootSourceOverrideEnabled', 'BootSourceOverrideMode']
   only(wanted, names)
+  // As Supermicro's do: a target alone is taken, and forgotten (https://storyboard.openstack.org/#!/story/2008547).
+  if (machine.facts.manufacturer === 'Supermicro' && wanted[names[1]!] === undefined) return 'forgotten'
   const now = bootOf(machine)
   const next = { ...now, ...wanted }
   const target = oneOf(next, names[0]!, Object.keys(TARGETS))
@@ -65,6 +73,7 @@ function setBoot({ machine, knowsContinuous }: SystemOptions, wanted: Record<str
 
 function patchSystem(options: SystemOptions, body: Readonly<Record<string, unknown>>): Outcome {
   only(body, ['Boot', 'IndicatorLED'])
+  if (options.inPost()) throw new Refusal(400, 'UnableToModifyDuringSystemPOST', 'the machine is in its self-test')
   const words: string[] = []
   if (body['IndicatorLED'] !== undefined) {
     const led = oneOf(body, 'IndicatorLED', LEDS)
@@ -79,6 +88,7 @@ export function systemResources(options: SystemOptions): Record<string, Resource
   const { machine, powerState, reset } = options
   const { uuid, serialNumber, macs } = machine.facts
   const actions = `${SYSTEM}/Actions/ComputerSystem.Reset`
+  const keys = `${SYSTEM}/SecureBoot/Actions/SecureBoot.ResetKeys`
   const cards = macs.map((mac, i) => [`${SYSTEM}/EthernetInterfaces/${i + 1}`, mac, i] as const)
   return {
     '/redfish/v1/Systems': {
@@ -96,7 +106,7 @@ export function systemResources(options: SystemOptions): Record<string, Resource
         UUID: uuid,
         SerialNumber: serialNumber,
         SKU: 'SIM-SKU',
-        Manufacturer: 'Ferrule',
+        Manufacturer: machine.facts.manufacturer,
         Model: 'Simulated',
         BiosVersion: machine.firmware.get('BIOS'),
         PowerState: powerState(),
@@ -135,7 +145,13 @@ export function systemResources(options: SystemOptions): Record<string, Resource
         Name: 'UEFI Secure Boot',
         SecureBootEnable: machine.secureBootEnable,
         SecureBootCurrentBoot: machine.secureBootCurrent ? 'Enabled' : 'Disabled',
-        SecureBootMode: 'UserMode',
+        SecureBootMode: machine.secureBootKeys === 'none' ? 'SetupMode' : 'UserMode',
+        Actions: {
+          '#SecureBoot.ResetKeys': {
+            target: keys,
+            'ResetKeysType@Redfish.AllowableValues': Object.keys(KEY_RESETS),
+          },
+        },
       }),
       patch(body) {
         only(body, ['SecureBootEnable'])
@@ -143,6 +159,15 @@ export function systemResources(options: SystemOptions): Record<string, Resource
           throw new Refusal(400, 'PropertyValueTypeError', 'SecureBootEnable must be true or false')
         machine.secureBootEnable = body['SecureBootEnable']
         return { ...done, detail: `SecureBootEnable=${machine.secureBootEnable}` }
+      },
+    },
+    [keys]: {
+      what: 'SecureBoot.ResetKeys',
+      post(body) {
+        only(body, ['ResetKeysType'])
+        const type = oneOf(body, 'ResetKeysType', Object.keys(KEY_RESETS))
+        machine.secureBootKeys = KEY_RESETS[type]!
+        return { ...done, detail: type }
       },
     },
     [`${SYSTEM}/EthernetInterfaces`]: {

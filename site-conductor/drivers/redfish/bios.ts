@@ -12,7 +12,7 @@ import {
   setBios,
 } from '../../redfish/settings.ts'
 import { mutate, read, type RedfishContext, systemOf } from './bmc.ts'
-import { fitting } from './fitting.ts'
+import { fitting, ROOM } from './fitting.ts'
 import type { RedfishInfo } from './info.ts'
 import { until } from './poll.ts'
 
@@ -89,10 +89,7 @@ export async function biosFacts(context: RedfishContext): Promise<Record<string,
   const all = Object.entries(attributes)
     .filter(([, value]) => value !== null)
     .map(([name, value]) => ({ name, value, ...described(entries.get(name)) }))
-  const { list, dropped } = fitting<{ name: string; value: AttributeValue }>(all, ({ name, value }) => ({
-    name,
-    value,
-  }))
+  const { list, dropped } = fitting<Setting>(all, ROOM.bios, ({ name, value }) => ({ name, value }))
   if (dropped > 0) context.note('bios.too_many', { settings: all.length, shown: list.length })
   return { bios_settings: list }
 }

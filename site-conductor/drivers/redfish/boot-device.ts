@@ -6,6 +6,7 @@ import { RedfishError } from '../../redfish/errors.ts'
 import type { Changing } from '../../redfish/requests.ts'
 import type { Session } from '../../redfish/session.ts'
 import { ComputerSystem, systemPath } from '../../redfish/system.ts'
+import { sleep } from '../../timing.ts'
 import { mutate, read, type RedfishContext, systemOf } from './bmc.ts'
 import type { RedfishInfo } from './info.ts'
 
@@ -48,6 +49,26 @@ export async function setBootDevice(context: RedfishContext, args: Args): Promis
     context.note('boot_device.once', { wanted, found: found.BootSourceOverrideEnabled })
 }
 
+/** HPE's iLO refuses changes while the machine tests itself (Ironic has seen it, and asks six times); that takes minutes at most. */
+const DURING_POST = 'UnableToModifyDuringSystemPOST'
+const POST_TRIES = 12
+const POST_PAUSE_MS = 10_000
+/** Wants to be told whether it is for once with each target, also where that stays (https://storyboard.openstack.org/#!/story/2008547). Others refuse it then. */
+const NEEDS_ENABLED = /^supermicro/i
+
+async function afterPost(context: RedfishContext, change: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await change()
+    } catch (error) {
+      const isPassing = error instanceof RedfishError && error.messageIds.includes(DURING_POST)
+      if (!isPassing || tries === POST_TRIES) throw error
+      context.note('boot_device.during_post', { tries })
+      await sleep(context.env, POST_PAUSE_MS, context.signal)
+    }
+  }
+}
+
 /** Some BMCs know no override that stays (Ironic has seen it): the next start is what counts then. */
 async function override(
   context: RedfishContext,
@@ -56,7 +77,7 @@ async function override(
   options: Changing,
 ): Promise<void> {
   try {
-    await patchBoot(context, session, wanted, options)
+    await afterPost(context, () => patchBoot(context, session, wanted, options))
   } catch (error) {
     const isRefused = error instanceof RedfishError && error.kind === 'refused'
     if (!isRefused || wanted.BootSourceOverrideEnabled !== 'Continuous') throw error
@@ -72,7 +93,7 @@ async function patchBoot(
   options: Changing,
 ): Promise<void> {
   const path = await systemPath(session, driverInfo.redfish_system_id, options)
-  const change = ({ Boot: boot }: ComputerSystem): object | undefined => {
+  const change = ({ Boot: boot, Manufacturer: vendor }: ComputerSystem): object | undefined => {
     if (!boot) throw new RedfishError('missing', `${path} has no Boot: the BMC cannot choose what is booted`)
     const differing = Object.entries(wanted).filter(([name, value]) => {
       const now = boot[name as keyof Wanted]
@@ -80,10 +101,12 @@ async function patchBoot(
     })
     if (differing.length === 0) return undefined
     // The target goes with whatever else changes: BMCs forget it otherwise.
-    const target = wanted.BootSourceOverrideTarget
-    return {
-      Boot: { ...(target !== undefined && { BootSourceOverrideTarget: target }), ...Object.fromEntries(differing) },
+    const { BootSourceOverrideTarget: target, BootSourceOverrideEnabled: enabled } = wanted
+    const also = {
+      ...(target !== undefined && { BootSourceOverrideTarget: target }),
+      ...(NEEDS_ENABLED.test(vendor ?? '') && enabled !== undefined && { BootSourceOverrideEnabled: enabled }),
     }
+    return { Boot: { ...also, ...Object.fromEntries(differing) } }
   }
   await session.patch(path, ComputerSystem, change, options)
 }

@@ -4,7 +4,7 @@ import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { monitorOf, settle } from '../../redfish/tasks.ts'
 import { type Firmware, getFirmware, simpleUpdate } from '../../redfish/update.ts'
 import { mutate, read, type RedfishContext } from './bmc.ts'
-import { fitting } from './fitting.ts'
+import { fitting, ROOM } from './fitting.ts'
 import type { RedfishInfo } from './info.ts'
 import { until } from './poll.ts'
 
@@ -40,7 +40,7 @@ export async function firmwareFacts(context: RedfishContext, before: Told = {}):
     ...(vendor !== undefined && { vendor }),
     model: name,
   }))
-  return { firmware_components: fitting(all, (each) => each).list }
+  return { firmware_components: fitting(all, ROOM.firmware).list }
 }
 
 function settingsOf({ args }: StepContext<RedfishInfo>): Setting[] {

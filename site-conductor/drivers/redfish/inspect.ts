@@ -5,6 +5,7 @@ import { getNetworkCards, getProcessors, type Processor } from '../../redfish/in
 import { getControllers } from '../../redfish/storage.ts'
 import { getBootMode } from './boot-device.ts'
 import { read, systemOf } from './bmc.ts'
+import { fitting, ROOM } from './fitting.ts'
 import type { RedfishInfo } from './info.ts'
 
 const GIB = 1024 ** 3
@@ -57,6 +58,12 @@ export const redfishInspect: Implementation<RedfishInfo> = {
       const sizes = disks.map(({ size }) => size).filter((size) => size >= LEAST_DISK_BYTES)
       const memory_mb = Math.round(memoryGiB * 1024)
       const boot_mode = await getBootMode(context)
+      const interfaces = cards.map(({ name, mac, hasLink, speedMbps }) => ({
+        name,
+        mac_address: mac,
+        has_carrier: hasLink ?? null,
+        speed_mbps: speedMbps ?? null,
+      }))
       const inventory = {
         cpu: {
           architecture,
@@ -65,13 +72,8 @@ export const redfishInspect: Implementation<RedfishInfo> = {
           frequency: processors[0]?.MaxSpeedMHz ?? null,
         },
         memory: { physical_mb: memory_mb, total: memory_mb * MIB },
-        disks,
-        interfaces: cards.map(({ name, mac, hasLink, speedMbps }) => ({
-          name,
-          mac_address: mac,
-          has_carrier: hasLink ?? null,
-          speed_mbps: speedMbps ?? null,
-        })),
+        disks: fitting<object>(disks, ROOM.disks).list,
+        interfaces: fitting(interfaces, ROOM.cards).list,
         system_vendor: {
           manufacturer: system.Manufacturer ?? null,
           product_name: system.Model ?? null,

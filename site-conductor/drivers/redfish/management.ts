@@ -1,7 +1,7 @@
 // Management by Redfish: what the machine boots from and how, secure boot, lights, virtual media, sensors, and the interrupt.
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { FaultError } from '../../../shared/faults.ts'
-import { getSecureBoot, setSecureBoot } from '../../redfish/settings.ts'
+import { getSecureBoot, resetSecureBootKeys, setSecureBoot } from '../../redfish/settings.ts'
 import { resetSystem } from '../../redfish/system.ts'
 import { mutate, read, type RedfishContext, systemOf } from './bmc.ts'
 import { BOOT_TARGETS, getBootDevice, getBootMode, setBootDevice, setBootMode } from './boot-device.ts'
@@ -26,6 +26,11 @@ async function changeSecureBoot(context: StepContext<RedfishInfo>): Promise<Step
   return { facts: { secure_boot: wanted } }
 }
 
+const resetKeys = (type: 'ResetAllKeysToDefault' | 'DeleteAllKeys') => (context: StepContext<RedfishInfo>) =>
+  mutate(context, async (session, options) =>
+    resetSecureBootKeys(session, (await systemOf(context, session, options)).value, type, options),
+  )
+
 /** A second one may reset the machine, so it is a person's call and never a step of a plan, and it is sent once. */
 async function injectNmi(context: RedfishContext): Promise<void> {
   await mutate(
@@ -36,10 +41,16 @@ async function injectNmi(context: RedfishContext): Promise<void> {
 }
 
 export const redfishManagement: Implementation<RedfishInfo> = {
+  offers: {
+    reset_secure_boot_keys_to_default: { clean: 0, deploy: 0, ramdisk: false },
+    clear_secure_boot_keys: { clean: 0, deploy: 0, ramdisk: false },
+  },
   steps: {
     set_boot_device: (context) => setBootDevice(context, context.args),
     set_boot_mode: setBootMode,
     set_secure_boot: changeSecureBoot,
+    reset_secure_boot_keys_to_default: resetKeys('ResetAllKeysToDefault'),
+    clear_secure_boot_keys: resetKeys('DeleteAllKeys'),
   },
   methods: {
     get_boot_device: getBootDevice,
