@@ -5,7 +5,7 @@ import { isUuid } from '../../shared/ids.ts'
 import { flag, json as jsonColumn, shownArgs, links, objectSql, visible, type Field } from '../store/json-sql.ts'
 import { json, links as linksTo, type Answer, type Call, type Route } from './call.ts'
 import { need } from './microversion.ts'
-import { INTERFACES } from '../interfaces.ts'
+import { INTERFACES } from './nodes/fields.ts'
 import { BOOLEAN, boolean, fieldsArgument, invalid, limitOf, MAX_LIMIT, names, PAGE, readQuery } from './query.ts'
 
 const FROM = 'conductors c JOIN sites s ON s.id = c.site JOIN (SELECT ?2 AS now_ms) clock'

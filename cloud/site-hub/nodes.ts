@@ -3,7 +3,6 @@ import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { askedLabels } from '../../shared/ring-labels.ts'
-import { INTERFACES } from '../interfaces.ts'
 import type { SiteRef } from '../ports.ts'
 import { nodes } from '../schema/organisation.ts'
 import { blankRow, type NodeRow } from '../schema/rows.ts'
@@ -207,8 +206,9 @@ function interfacesOf(driver: DriverFacts, asked: Record<string, unknown>): Reco
       hint: offered ? `choose one of: ${offered.join(', ')}` : `driver ${driver.name} has no ${iface} interface at all`,
     })
   }
-  const kinds = Object.entries(driver.interfaces).filter(([iface]) => Object.hasOwn(INTERFACES, iface))
-  return Object.fromEntries(kinds.map(([iface, offered]) => [iface, String(asked[iface] ?? offered[0])]))
+  return Object.fromEntries(
+    Object.entries(driver.interfaces).map(([iface, offered]) => [iface, String(asked[iface] ?? offered[0])]),
+  )
 }
 
 function interfaceFields(fields: Record<string, unknown>): Record<string, unknown> {

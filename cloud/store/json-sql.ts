@@ -13,16 +13,8 @@ export interface Field {
   readonly native?: true
   /** JSON Schema type of a scalar that is no text. */
   readonly type?: 'integer'
-  /** Where all of these are wanted, they come at once. */
-  readonly together?: Together
   /** The column that lists are sorted by when they are sorted by this field. */
   readonly sort?: string
-}
-
-/** Fields that are cheaper to have all than one by one; `sql`: their names and values as part of an object's text (`"a":1,"b":2`). */
-export interface Together {
-  readonly names: readonly string[]
-  readonly sql: string
 }
 
 /** Fields that are columns of the table called `alias`: plain ones and flags (lists may be sorted by them), and JSON. */
@@ -104,16 +96,7 @@ export function objectSql(fields: readonly Field[], version: number): string {
   const scalars: string[] = []
   const texts: string[] = []
   const values: string[] = []
-  const wanted = new Set(fields.map(({ name }) => name))
-  const groups = new Set(
-    fields.map(({ together }) => together).filter((each) => each?.names.every((n) => wanted.has(n))),
-  )
-  for (const group of groups) {
-    texts.push('%s')
-    values.push(group!.sql)
-  }
-  for (const { name, sql, together } of fields) {
-    if (groups.has(together)) continue
+  for (const { name, sql } of fields) {
     if (typeof sql === 'object') {
       texts.push(`"${name}":${sql.text}`)
       values.push(...sql.values)

@@ -104,7 +104,7 @@ export class Admins {
   async #declareDead(conductor: ConductorHost, random: Random): Promise<void> {
     const { world, hub, judge, mix } = this.#stage
     const wish = { kind: 'conductor.declare_dead', conductor: conductor.id } as Wish
-    judge.actsNoMore(conductor.id)
+    judge.declaredDead(conductor.id)
     // Not where an answer may be lost: then nobody would know that it was believed.
     const isCertain = mix.faults['hub.kill'] === undefined && mix.database.failure === 0
     if (isCertain && random.chance(0.5)) {

@@ -7,6 +7,7 @@ import { Holdings } from './holdings.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
+import { Promises } from './promises.ts'
 import type { World } from './world.ts'
 
 /** What must always hold; the names stand in the reports of violations. */
@@ -50,12 +51,6 @@ const STORED =
 const OWNED =
   'SELECT t.state, n.conductor, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
 
-interface Tenure {
-  readonly conductor: string
-  readonly process: Process
-  readonly until: number
-}
-
 interface Permit {
   readonly process: Process
   readonly step: number
@@ -78,7 +73,6 @@ export class Judge {
   readonly #secrets: readonly string[]
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
-  /** Per BMC: the highest epoch under which it was changed, and by whom. */
   /** By address: the mutation of the highest epoch so far. */
   readonly #highest = new Map<string, Cause>()
   readonly #tasks = new Map<string, { node: string; steps: readonly Step[] }>()
@@ -91,10 +85,7 @@ export class Judge {
   readonly #spent = new WeakSet<Permit>()
   /** Per node, each conductor's last proof of its right, to be tried again. */
   readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
-  /** Node → the tenure that was promised last, and to whom. */
-  readonly #promises = new Map<string, Tenure>()
-  /** Processes that have said goodbye. */
-  readonly #left = new WeakSet<Process>()
+  readonly #promises = new Promises()
   /** What may change a node and is under way, per process. */
   readonly #work = new Map<Process, Map<string, number>>()
   readonly #told = new Set<string>()
@@ -119,47 +110,26 @@ export class Judge {
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
       const asked = this.#intents.get(`${conductor} ${message.id} ${message.rid}`)
-      if (asked !== undefined) this.#promised(conductor, asked.process, message.id, until(message.tenureMs))
+      const tenure = { conductor, until: until(message.tenureMs) }
+      if (asked)
+        this.#promises.made(this.#nodeOf(message.id), { ...tenure, process: asked.process }, this.#world.clock.now)
       void this.#permitted(conductor, message.id, message.rid)
     }
-    if (message.type === 'grants') for (const { node } of message.add) this.#granted(conductor, node)
     if (message.type !== 'lease') return
     this.#later(this.#leaseUntil, conductor, until(message.ms))
     for (const [task, ms] of Object.entries(message.tenures)) {
       this.#later(this.#tenureUntil, task, until(ms))
-      const process = this.#promises.get(this.#tasks.get(task)?.node ?? '')?.process
-      if (process !== undefined) this.#promised(conductor, process, task, until(ms))
+      this.#promises.extended(this.#nodeOf(task), until(ms), this.#world.clock.now)
     }
   }
 
-  #promised(conductor: string, process: Process, task: string, until: number): void {
-    const node = this.#tasks.get(task)?.node ?? ''
-    const before = this.#promises.get(node)
-    if (before?.process === process && before.until > until) return
-    if (until > this.#world.clock.now) this.#promises.set(node, { conductor, process, until })
+  /** A person says that it does nothing any more. */
+  declaredDead(conductor: string): void {
+    this.#promises.over(conductor)
   }
 
-  #granted(conductor: string, node: string): void {
-    const promise = this.#promises.get(node)
-    if (
-      promise === undefined ||
-      promise.conductor === conductor ||
-      !promise.process.alive ||
-      this.#left.has(promise.process)
-    )
-      return
-    const leftMs = Math.round(promise.until - this.#world.clock.now)
-    if (leftMs > 0)
-      this.#complain(
-        'tenure',
-        `${conductor} gets node …${node.slice(-4)} while ${promise.conductor} has ${leftMs} ms of its tenure left`,
-      )
-  }
-
-  /** Whoever the process was, it does nothing by its tenures any more, or a person says so. */
-  actsNoMore(conductor: string, node?: string): void {
-    for (const [each, promise] of this.#promises)
-      if (promise.conductor === conductor && (node ?? each) === each) this.#promises.delete(each)
+  #nodeOf(task: string): string {
+    return this.#tasks.get(task)?.node ?? ''
   }
 
   heard(conductor: string, frame: string, process: Process): void {
@@ -168,9 +138,9 @@ export class Judge {
     const message = JSON.parse(frame) as FromConductor
     if (message.type === 'intent')
       this.#intents.set(`${conductor} ${message.id} ${message.rid}`, { process, step: message.step })
-    if (message.type === 'bye') this.#left.add(process)
-    if (message.type === 'released') this.actsNoMore(conductor, message.node)
-    if (message.type === 'result') this.actsNoMore(conductor, this.#tasks.get(message.id)?.node ?? '')
+    if (message.type === 'bye') this.#promises.saidGoodbye(process)
+    if (message.type === 'released') this.#promises.over(conductor, message.node)
+    if (message.type === 'result') this.#promises.over(conductor, this.#nodeOf(message.id))
     if (message.type === 'result') void this.#ended(conductor, message)
     if (message.type === 'hello') this.holdings.says(conductor, process)
     if (message.type === 'bye') this.holdings.lost(conductor)
@@ -191,6 +161,11 @@ export class Judge {
     const other = this.holdings.granted(conductor, node).find((each) => this.hasLease(each))
     if (other !== undefined)
       this.#complain('grants', `${conductor} gets node …${node.slice(-4)}, which ${other} has under its lease`)
+    const { now } = this.#world.clock
+    const broken = this.#promises.brokenBy(conductor, node, now)
+    if (broken === undefined) return
+    const left = `${broken.conductor} has ${Math.round(broken.until - now)} ms of its tenure left`
+    this.#complain('tenure', `${conductor} gets node …${node.slice(-4)} while ${left}`)
   }
 
   working(process: Process, node: string): () => void {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { NETWORK_DATA } from '../../../shared/network-data.ts'
 import type { Attribute, Attributes } from '../resource.ts'
 import { chars, DictOrNull, FlagOrNull, Name, text, Uuid } from '../shapes.ts'
-import { INTERFACES } from '../../interfaces.ts'
+import { INTERFACES } from './fields.ts'
 
 const attribute = (since: number, schema: z.ZodType): Attribute => ({ since, schema })
 const dict = (since: number): Attribute => ({ since, schema: DictOrNull, keys: true })

@@ -1,20 +1,27 @@
 // The fields of a node: wire name, the microversion that shows it, and the SQL that gives it. Every answer about nodes comes from
 // this one table. 1. The column `secrets` is never named here. 2. What may hold a secret goes through `masked`.
 import { STATES } from '../../../shared/states.ts'
-import { INTERFACES } from '../../interfaces.ts'
-import {
-  fieldsOf,
-  flag as flagOf,
-  json,
-  NOW,
-  sortOf,
-  type Field,
-  type Json,
-  type Together,
-} from '../../store/json-sql.ts'
+import { fieldsOf, flag as flagOf, json, NOW, sortOf, type Field, type Json } from '../../store/json-sql.ts'
 
 /** FROM of every statement that uses these fields. */
 export const FROM_NODES = 'nodes n JOIN sites s ON s.id = n.site LEFT JOIN conductors c ON c.id = n.conductor'
+
+/** The interfaces of a driver and the microversion of `<name>_interface`. */
+export const INTERFACES = {
+  bios: 40,
+  boot: 31,
+  console: 31,
+  deploy: 31,
+  firmware: 86,
+  inspect: 31,
+  management: 31,
+  network: 20,
+  power: 31,
+  raid: 31,
+  rescue: 38,
+  storage: 33,
+  vendor: 31,
+} as const
 
 // Rebuilds an object with ****** for keys that sound secret, and those of `more`: the place of a config drive or an image may be a signed
 // URL. The test in front keeps the usual case free of the rebuilding.
@@ -22,24 +29,13 @@ const masked = (column: string, more: readonly string[] = []): Json => {
   const sounds = (text: string) =>
     `(${['passw', 'secret', 'token', 'credential', ...more].map((word) => `${text} LIKE '%${word}%'`).join(' OR ')})`
   const rebuilt = `SELECT json_group_object(key, json(CASE WHEN ${sounds('key')} AND type <> 'null' THEN '"******"' ELSE ${column} -> fullkey END)) FROM json_each(${column})`
-  return json(`CASE WHEN ${column} = '{}' THEN '{}' WHEN ${sounds(column)} THEN (${rebuilt}) ELSE ${column} END`)
+  return json(`CASE WHEN ${sounds(column)} THEN (${rebuilt}) ELSE ${column} END`)
 }
 
 // Below 1.2 "available" was null; below 1.39 "inspect wait" was part of "inspecting".
 const state = (column: string) => (version: number) => {
   if (version < 2) return `nullif(iif(${column} = 'inspect wait', 'inspecting', ${column}), 'available')`
   return version < 39 ? `iif(${column} = 'inspect wait', 'inspecting', ${column})` : column
-}
-
-// The column has the kinds as keys. A node that has all of them (and only those are stored) has the fields in it but for the names' ends;
-// to look each up would take as long as all the rest of the node.
-const KINDS = Object.keys(INTERFACES)
-const EACH_INTERFACE = KINDS.map((kind) => `'${kind}_interface', n.interfaces ->> '$.${kind}'`).join(', ')
-const ALL_INTERFACES: Together = {
-  names: KINDS.map((kind) => `${kind}_interface`),
-  sql:
-    `rtrim(substr(CASE WHEN length(n.interfaces) - length(replace(n.interfaces, '":', '"')) = ${KINDS.length}` +
-    ` THEN replace(n.interfaces, '":', '_interface":') ELSE json_object(${EACH_INTERFACE}) END, 2), '}')`,
 }
 
 const { column, flag, json: jsonField, links, common } = fieldsOf('n')
@@ -86,7 +82,7 @@ export const NODE_FIELDS: readonly Field[] = [
   links('nodes', 24, 'portgroups', 'portgroups'),
   ...Object.entries(INTERFACES).map(([name, since]) => {
     const sql = `n.interfaces ->> '$.${name}'`
-    return { ...made(`${name}_interface`, since, sql, sql), together: ALL_INTERFACES }
+    return made(`${name}_interface`, since, sql, sql)
   }),
   links('nodes', 32, 'volume', 'volume'),
   made('traits', 37, json(TRAITS)),

@@ -1,13 +1,11 @@
-// What keeps lists of nodes cheap, however many there are: indexes that filters use, pages that begin behind their marker, and fields that come
-// together.
+// What keeps lists of nodes cheap, however many there are: indexes that filters and orders use, and pages that begin behind their marker.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
 import { fresh } from '../../hosts/test-conductor.ts'
-import { INTERFACES } from '../../interfaces.ts'
 import type { Sql } from '../../ports.ts'
 import type { Call } from '../call.ts'
 import { list } from '../query.ts'
-import { newNode, setNode } from '../testdata/samples.ts'
+import { newNode } from '../testdata/samples.ts'
 import { NODES } from './nodes.ts'
 
 let site: TestSite
@@ -95,22 +93,3 @@ describe('a page of nodes', () => {
     expect(await plan(`parent_node=${uuid}`)).toContain('nodes_parent_node')
   })
 })
-
-it.each([13, 2])(
-  'the interfaces of a node that has %i of them are the same all at once and one by one',
-  async (count) => {
-    const given = Object.keys(INTERFACES).slice(0, count)
-    const node = await newNode(site)
-    await setNode(
-      site,
-      node,
-      `interfaces = '${JSON.stringify(Object.fromEntries(given.map((kind) => [kind, `a-${kind}`])))}'`,
-    )
-    const all = (await site.api('GET', `/v1/nodes/${node}`)).body
-    for (const kind of Object.keys(INTERFACES)) {
-      const field = `${kind}_interface`
-      expect(all[field], field).toBe(given.includes(kind) ? `a-${kind}` : null)
-      expect((await site.api('GET', `/v1/nodes/${node}?fields=${field}`)).body[field], field).toBe(all[field])
-    }
-  },
-)
