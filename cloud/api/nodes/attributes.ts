@@ -1,7 +1,7 @@
 // What may be given for a node: one table of attribute, microversion and schema, from which creation and PATCH both come.
 import { z } from 'zod'
 import type { Attribute, Attributes } from '../resource.ts'
-import { chars, DictOrNull, FlagOrNull, Name, text, Uuid } from '../shapes.ts'
+import { chars, DictOrNull, FlagOrNull, Name, NodeIdent, text, Uuid } from '../shapes.ts'
 import { INTERFACES } from './fields.ts'
 
 const attribute = (since: number, schema: z.ZodType): Attribute => ({ since, schema })
@@ -42,7 +42,7 @@ export const NODE_ATTRIBUTES: Attributes = {
   name: attribute(5, Name.nullable()),
   network_data: dict(66),
   owner: attribute(50, text(255)),
-  parent_node: attribute(83, text(255)),
+  parent_node: attribute(83, NodeIdent.nullable()),
   properties: dict(1),
   resource_class: attribute(21, text(80)),
   retired: attribute(61, FlagOrNull),
