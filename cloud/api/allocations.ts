@@ -13,7 +13,7 @@ import { findNode, order } from './nodes/find.ts'
 import { ofNode } from './ports/filters.ts'
 import { equals, invalid, names, readQuery } from './query.ts'
 import { mentioned, routesOf, textOf, type Attributes, type Body, type Resource } from './resource.ts'
-import { chars, DictOrNull, Name, text, Trait, Uuid } from './shapes.ts'
+import { chars, DictOrNull, Name, NodeIdent, text, Trait, Uuid } from './shapes.ts'
 import { ofOrganisation } from './writers.ts'
 
 const SINCE = 52
@@ -38,9 +38,9 @@ const attributes: Attributes = {
   extra: { since: SINCE, schema: DictOrNull, keys: true },
   resource_class: created(SINCE, chars(80, 1).nullable()),
   traits: created(SINCE, z.array(Trait).max(255)),
-  candidate_nodes: created(SINCE, z.array(chars(255)).max(1000)),
+  candidate_nodes: created(SINCE, z.array(NodeIdent).max(1000)),
   owner: created(60, text(255)),
-  node: created(58, chars(255)),
+  node: created(58, NodeIdent),
   uuid: created(SINCE, Uuid),
 }
 

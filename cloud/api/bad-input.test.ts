@@ -9,7 +9,7 @@ import { startWorld, type World } from '../openapi/testdata/world.ts'
 import { ROUTES } from './routes.ts'
 
 const RUNS = Number(process.env['FERRULE_FUZZ_RUNS'] ?? 2)
-const SEED = Number(process.env['FERRULE_FUZZ_SEED'] ?? 1)
+const SEED = Number(process.env['FERRULE_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** No conductor of that kind, or nobody there to ask: said in faults.md, and no failure of the server. */
 const ALLOWED_5XX = [501, 503, 504]
 
@@ -28,6 +28,7 @@ interface Sent {
   readonly path: string
   readonly body: string | undefined
   readonly version: string
+  readonly headers: Readonly<Record<string, string>>
 }
 
 const deep = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
@@ -44,6 +45,11 @@ const NOT_JSON = [
   deep(30),
   deep(20_000),
   '{"a":1,"a":2}',
+  '{"name":"a","driver":"fake-hardware","driver":"zzz"}',
+  '{"target":"active","target":"deleted"}',
+  '{"__proto__":{"a":1}}',
+  '[{"op":"add","path":"/extra/a","value":1e999}]',
+  '[{"op":"add","path":"/extra/__proto__","value":9007199254740993}]',
   '\ufeff{}',
 ]
 
@@ -58,7 +64,7 @@ function bodies(operation: Operation): fc.Arbitrary<string | undefined> {
   )
 }
 
-const HOSTILE: readonly unknown[] = [null, '', 0, -1, 1e308, 2 ** 53, 'x'.repeat(5000), '\u0000', '\ud800', '𝔽'.repeat(200), [], {}, [[]], { __proto__: 1 }, true] // prettier-ignore
+const HOSTILE: readonly unknown[] = [null, '', 0, -1, 1e308, 2 ** 53, 2 ** 53 + 2, -(2 ** 63), 1.5, 'x'.repeat(5000), '\u0000', '\ud800', '𝔽'.repeat(200), [], {}, [[]], { __proto__: 1 }, true] // prettier-ignore
 
 /** One value anywhere in it becomes another. */
 function spoilt(value: unknown): fc.Arbitrary<unknown> {
@@ -81,6 +87,27 @@ function put(value: unknown, place: readonly string[], bad: unknown): unknown {
   return object
 }
 
+/** What else a request may carry, each as no client sends it. */
+const HEADERS: readonly (readonly [string, readonly string[]])[] = [
+  ['If-Match', ['*', '"x"', 'x', '', 'W/"1"', '"1", "2"', 'x'.repeat(5000)]],
+  ['Idempotency-Key', ['', 'k', 'x'.repeat(300), 'é', 'a b', '"']],
+  ['Prefer', ['wait=0', 'wait=-1', 'wait=1e9', 'wait=x', 'respond-async', '']],
+  ['Last-Event-ID', ['-1', 'x', '9'.repeat(30)]],
+  ['Accept', ['text/html', '*/*', 'application/json;q=x', '']],
+  ['Content-Type', ['text/plain', 'application/json; charset=utf-16', '', 'multipart/form-data']],
+  ['X-Request-Id', ['x'.repeat(200), 'a b', '']],
+  ['X-OpenStack-Request-ID', ['req-x', '']],
+  ['OpenStack-API-Version', ['baremetal 1.1', 'baremetal', 'compute 2.1, baremetal 9.9', ',']],
+  ['traceparent', ['00-0-0-00', 'x']],
+  ['Content-Encoding', ['gzip', 'x']],
+]
+const headers = fc
+  .subarray([...HEADERS], { maxLength: 2 })
+  .chain((some) =>
+    fc.tuple(...some.map(([name, values]) => fc.constantFrom(...values).map((value) => [name, value] as const))),
+  ) // prettier-ignore
+  .map((pairs) => Object.fromEntries(pairs))
+
 function requests(path: string, method: string, operation: Operation): fc.Arbitrary<Sent> {
   const real = world.path(path)
   const odd = path.replaceAll(/\{\w+\}/g, '{}')
@@ -90,7 +117,17 @@ function requests(path: string, method: string, operation: Operation): fc.Arbitr
       fc.constantFrom(...queries, 'zzz', 'limit', '__proto__'),
       fc.oneof(fc.constantFrom(...WEIRD, '', '0', '-1', '99999999999'), fc.string()),
     )
-    .map(([name, value]) => `?${name}=${value.includes('%') ? value : encodeURIComponent(value.toWellFormed())}`)
+    .map(([name, value]) => `${name}=${value.includes('%') ? value : encodeURIComponent(value.toWellFormed())}`)
+  // An argument twice, two of them, and what is no pair.
+  const search = fc
+    .array(
+      fc.oneof(
+        { weight: 6, arbitrary: query },
+        { weight: 1, arbitrary: fc.constantFrom('', '=', '&&', 'limit', 'a[]=1', ';') },
+      ),
+      { minLength: 1, maxLength: 3 },
+    ) // prettier-ignore
+    .map((parts) => `?${parts.join('&')}`)
   return fc.record({
     method: fc.oneof(
       { weight: 6, arbitrary: fc.constant(method) },
@@ -102,7 +139,7 @@ function requests(path: string, method: string, operation: Operation): fc.Arbitr
           { weight: 4, arbitrary: fc.constant(real) },
           { weight: 1, arbitrary: fc.constantFrom(...WEIRD).map((text) => odd.replaceAll('{}', text)) },
         ),
-        fc.oneof({ weight: 2, arbitrary: fc.constant('') }, { weight: 1, arbitrary: query }),
+        fc.oneof({ weight: 2, arbitrary: fc.constant('') }, { weight: 1, arbitrary: search }),
       )
       .map(([a, b]) => `${a}${b}`),
     body: bodies(operation),
@@ -110,6 +147,7 @@ function requests(path: string, method: string, operation: Operation): fc.Arbitr
       { weight: 5, arbitrary: fc.constant('latest') },
       { weight: 1, arbitrary: fc.constantFrom(...VERSIONS) },
     ),
+    headers: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: headers }),
   })
 }
 
@@ -132,7 +170,7 @@ it(
           const before = await state()
           const reply = await answer(sent)
           sentCount++
-          const told = `${sent.method} ${sent.path.slice(0, 300)} version ${sent.version} body ${sent.body?.slice(0, 300)}: ${reply.status} ${reply.text.slice(0, 500)}`
+          const told = `${sent.method} ${sent.path.slice(0, 300)} version ${sent.version} headers ${JSON.stringify(sent.headers).slice(0, 200)} body ${sent.body?.slice(0, 300)}: ${reply.status} ${reply.text.slice(0, 500)}`
           expect(reply.status < 500 || ALLOWED_5XX.includes(reply.status), told).toBe(true)
           if (reply.status < 400) return
           refusedCount++
@@ -146,11 +184,18 @@ it(
   },
 )
 
-async function answer({ method, path, body, version }: Sent): Promise<{ status: number; text: string }> {
+async function answer({
+  method,
+  path,
+  body,
+  version,
+  headers: more = {},
+}: Omit<Sent, 'headers'> & Partial<Sent>): Promise<{ status: number; text: string }> {
   const headers = {
     Authorization: `Bearer ${world.site.host.token}`,
     'Content-Type': 'application/json',
     'X-OpenStack-Ironic-API-Version': version,
+    ...more,
   }
   const carries = method !== 'GET' && method !== 'HEAD'
   const response = await world.site.host.fetch(path, {

@@ -5,6 +5,7 @@ import type { DriverFacts } from '../../shared/protocol.ts'
 import { json, type Answer, type Call, type Method, type Route } from './call.ts'
 import { LOGICAL_DISK_PROPERTIES } from './nodes/raid.ts'
 import { invalid, readQuery } from './query.ts'
+import { METHOD_ARGUMENT } from './nodes/vendor.ts'
 
 /** As a live conductor serves it. Throws 404. */
 async function driverOf(call: Call): Promise<DriverFacts> {
@@ -68,7 +69,7 @@ export const driverVendorRoutes: readonly Route[] = [
         path: `${PATH}/vendor_passthru`,
         about,
         passthrough: true,
-        query: { method: 'Name of the method' },
+        query: { method: METHOD_ARGUMENT },
         run: passThrough,
       },
     ]

@@ -40,7 +40,8 @@ const Condition = z.strictObject({
     .refine(
       (op) => CONDITIONS.includes(op.replace(/^! ?/, '')),
       `possible are ${CONDITIONS.join(', ')}, with ! in front`,
-    ),
+    )
+    .meta({ pattern: `^(! ?)?(${CONDITIONS.join('|')})$` }),
   args: Args.optional(),
   loop: Loop.optional(),
   multiple: z.enum(['any', 'all', 'first', 'last']).optional(),

@@ -67,20 +67,24 @@ export interface Resource extends ListKind {
   readonly patchSince?: number
   /** Is told each item that was shown. */
   shown?(call: Call, item: string): void
+  /** Attributes of which creation takes exactly one; its writer refuses both and none, once the version is known to have them. */
+  readonly either?: readonly [string, string]
   /** Query arguments of PATCH. */
-  readonly patchQuery?: Readonly<Record<string, string>>
+  readonly patchQuery?: NonNullable<Route['query']>
   readonly writer: Writer
 }
 
 /** The shape of a creation. */
-export function bodyOf(resource: Pick<Resource, 'attributes' | 'noun'>): z.ZodType<Body> {
+export function bodyOf(resource: Pick<Resource, 'attributes' | 'noun' | 'either'>): z.ZodType<Body> {
   const shape = Object.entries(resource.attributes)
     .filter(([, attribute]) => attribute.only === undefined || attribute.only === 'create')
     .map(([name, { schema, required, since }]) => {
       const dated = (name === 'uuid' ? schema.nullable() : schema).meta({ 'x-ironic-since': `1.${since}` })
       return [name, required ? dated : dated.optional()]
     })
-  return z.strictObject(Object.fromEntries(shape) as Record<string, z.ZodType>)
+  const body = z.strictObject(Object.fromEntries(shape) as Record<string, z.ZodType>)
+  const { either } = resource
+  return either ? body.meta({ oneOf: either.map((name) => ({ required: [name] })) }) : body
 }
 
 export function patchableOf({ attributes }: Pick<Resource, 'attributes'>): Readonly<Record<string, Patchable>> {

@@ -36,6 +36,9 @@ export const Name = z
     pattern: `^(?!(${RESERVED_NAMES.join('|')})$)(?![0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$)[A-Za-z0-9._~-]{1,255}$`,
   })
 
+/** What a node may be called: its UUID or its name. */
+export const NodeIdent = z.string().regex(/^[A-Za-z0-9._~-]{1,255}$/, 'expected a UUID or a name')
+
 export const Mac = z
   .string()
   .refine((address) => parseMac(address) !== undefined, 'expected a MAC address')

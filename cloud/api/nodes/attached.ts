@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { readBody } from '../body.ts'
 import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
-import { invalid, readQuery } from '../query.ts'
+import { readQuery } from '../query.ts'
 import { chars, Uuid } from '../shapes.ts'
 import { traitRoutes } from '../traits.ts'
 import { command, findNode } from './find.ts'
@@ -22,11 +22,17 @@ const traits = traitRoutes('/v1/nodes/:ident', 'node', 37, {
 })
 
 /** Networking may send what else it knows of the network; that is not kept. */
-const VifBody = z.looseObject({
-  id: chars(255, 1, 'the id of the network is needed'),
-  port_uuid: Uuid.optional(),
-  portgroup_uuid: Uuid.optional(),
-})
+const VifBody = z
+  .looseObject({
+    id: chars(255, 1, 'the id of the network is needed'),
+    port_uuid: Uuid.optional(),
+    portgroup_uuid: Uuid.optional(),
+  })
+  .refine(
+    ({ port_uuid: port, portgroup_uuid: group }) => port === undefined || group === undefined,
+    'Either port_uuid or portgroup_uuid may be given, not both',
+  )
+  .meta({ not: { required: ['port_uuid', 'portgroup_uuid'] } })
 
 const VIF = `internal_info ->> '$.tenant_vif_port_id'`
 
@@ -42,8 +48,6 @@ async function attachVif(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { id: vif, port_uuid: port, portgroup_uuid: group } = await readBody(call.request, VifBody)
   if (port !== undefined || group !== undefined) need(call.version, 67, 'Choosing the port of a VIF')
-  if (port !== undefined && group !== undefined)
-    throw invalid('Either port_uuid or portgroup_uuid may be given, not both')
   const node = await findNode(call, call.params['ident']!)
   const on = port ? { table: 'port' as const, uuid: port } : group ? { table: 'portgroup' as const, uuid: group } : null
   await command(call, node.site, { kind: 'vif.attach', node: node.uuid, vif, ...(on ? { on } : {}) })

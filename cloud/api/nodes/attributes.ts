@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { NETWORK_DATA } from '../../../shared/network-data.ts'
 import type { Attribute, Attributes } from '../resource.ts'
-import { chars, DictOrNull, FlagOrNull, Name, text, Uuid } from '../shapes.ts'
+import { chars, DictOrNull, FlagOrNull, Name, NodeIdent, text, Uuid } from '../shapes.ts'
 import { INTERFACES } from './fields.ts'
 
 const attribute = (since: number, schema: z.ZodType): Attribute => ({ since, schema })
@@ -44,7 +44,7 @@ export const NODE_ATTRIBUTES: Attributes = {
   // The hub looks at the whole of it, since a patch may change a part.
   network_data: { since: 66, schema: DictOrNull.meta({ description: NETWORK_DATA }), keys: true },
   owner: attribute(50, text(255)),
-  parent_node: attribute(83, text(255)),
+  parent_node: attribute(83, NodeIdent.nullable()),
   properties: dict(1),
   resource_class: attribute(21, text(80)),
   retired: attribute(61, FlagOrNull),

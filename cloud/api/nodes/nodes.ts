@@ -71,7 +71,10 @@ export const NODES: Resource = {
   detailSince: 43,
   attributes: NODE_ATTRIBUTES,
   patchQuery: {
-    reset_interfaces: 'true, with a change of driver: interfaces that the patch does not name are reset (1.45)',
+    reset_interfaces: {
+      about: 'true, with a change of driver: interfaces that the patch does not name are reset (1.45)',
+      schema: BOOLEAN,
+    },
   },
   filters: {
     instance_uuid: uuidFilter('n.instance_uuid', 'instance_uuid'),

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { FaultError } from '../../../shared/faults.ts'
 import { check, readBody } from '../body.ts'
 import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
-import { need } from '../microversion.ts'
+import { MAX_VERSION, need } from '../microversion.ts'
 import { boolean, invalid, names, readQuery } from '../query.ts'
 import { command, findNode } from './find.ts'
 import { RaidConfig } from './raid.ts'
@@ -62,17 +62,13 @@ function pick(from: Setting, keys: readonly string[]): Setting {
   return Object.fromEntries(keys.map((key) => [key, from[key] ?? null]))
 }
 
+const FIRMWARE = ['component', 'initial_version', 'current_version', 'last_version_flashed', 'created_at', 'updated_at']
+/** Since 1.114. */
+const FIRMWARE_LATER = ['vendor', 'model', 'serial_number']
+
 async function getFirmware(call: Call): Promise<Answer> {
-  const FIRMWARE = [
-    'component',
-    'initial_version',
-    'current_version',
-    'last_version_flashed',
-    'created_at',
-    'updated_at',
-  ]
   const fields = readQuery(call.search, ['fields']).get('fields')
-  const known = call.version < 114 ? FIRMWARE : [...FIRMWARE, 'vendor', 'model', 'serial_number']
+  const known = call.version < 114 ? FIRMWARE : [...FIRMWARE, ...FIRMWARE_LATER]
   const asked = names(fields ?? '')
   const shown = asked.length === 0 ? known : asked
   const unknown = shown.filter((name) => !known.includes(name))
@@ -109,6 +105,10 @@ async function setRaid(call: Call): Promise<Answer> {
   return empty(204)
 }
 
+const fieldsIn = (names: readonly string[]) => ({
+  about: 'Which fields, separated by commas',
+  schema: { type: 'array', minItems: 1, items: { enum: names } },
+})
 const NODE = '/v1/nodes/:ident'
 
 export const partRoutes: readonly Route[] = [
@@ -117,7 +117,7 @@ export const partRoutes: readonly Route[] = [
     path: `${NODE}/bios`,
     since: 40,
     about: 'BIOS settings of the node, as its driver saw them last',
-    query: { detail: 'With what is known of each', fields: 'Which fields, separated by commas' },
+    query: { detail: 'With what is known of each', fields: fieldsIn([...BIOS_BRIEF, ...BIOS_FACTS, 'links']) },
     run: getBios,
   },
   { method: 'GET', path: `${NODE}/bios/:setting`, since: 40, about: 'One BIOS setting of the node', run: getSetting },
@@ -126,7 +126,7 @@ export const partRoutes: readonly Route[] = [
     path: `${NODE}/firmware`,
     since: 86,
     about: 'Firmware of the node’s components',
-    query: { fields: 'Which fields, separated by commas' },
+    query: { fields: fieldsIn(MAX_VERSION < 114 ? FIRMWARE : [...FIRMWARE, ...FIRMWARE_LATER]) },
     run: getFirmware,
   },
   { method: 'GET', path: `${NODE}/inventory`, since: 81, about: 'What inspection found', run: getInventory },

@@ -2,7 +2,7 @@
 // synchronous one is a call whose result is the answer as it is; an asynchronous one is checked, and then a task of one step (202).
 import { z } from 'zod'
 import { readBody } from '../body.ts'
-import { empty, json, type Answer, type Call, type Method, type Route } from '../call.ts'
+import { empty, json, type Answer, type Call, type Method, type QueryArgument, type Route } from '../call.ts'
 import { invalid, readQuery } from '../query.ts'
 import { ask } from './ask.ts'
 import { command, findNode } from './find.ts'
@@ -44,6 +44,12 @@ async function passThrough(call: Call): Promise<Answer> {
   return empty(202)
 }
 
+/** The method in the query, where the path does not name it. */
+export const METHOD_ARGUMENT: QueryArgument = {
+  about: 'Name of the vendor method',
+  schema: { type: 'string', minLength: 1 },
+  required: true,
+}
 const METHODS: readonly Method[] = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT']
 const PATH = '/v1/nodes/:ident/vendor_passthru'
 
@@ -61,7 +67,7 @@ export const vendorRoutes: readonly Route[] = [
       passthrough: true as const,
       ...(method === 'GET' || method === 'DELETE' ? {} : { body: Body }),
     }
-    const query = { method: 'Name of the vendor method' }
+    const query = { method: METHOD_ARGUMENT }
     return [
       { method, path: `${PATH}/:method`, ...more, run: passThrough },
       { method, path: PATH, ...more, query, run: passThrough },

@@ -4,9 +4,9 @@ import { fieldsOf, sortOf, type Field } from '../../store/json-sql.ts'
 import type { Call, Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { findNode } from '../nodes/find.ts'
-import { contains, invalid, oneOf } from '../query.ts'
+import { contains, IDENT, invalid, oneOf } from '../query.ts'
 import { findRow, listsWithin, routesOf, type Attribute, type Body, type Resource } from '../resource.ts'
-import { chars, DictOrNull, Mac, Name, text, Uuid } from '../shapes.ts'
+import { chars, DictOrNull, Mac, Name, NodeIdent, text, Uuid } from '../shapes.ts'
 import { ofNodes } from '../writers.ts'
 import { address, ofNode } from './filters.ts'
 import { PORTGROUPS } from './portgroups.ts'
@@ -56,6 +56,7 @@ export const PORTS: Resource = {
     portgroup: {
       since: 24,
       about: 'those in this portgroup (UUID or name)',
+      schema: IDENT,
       where: async (text, call) => ({
         sql: 'p.portgroup = @',
         args: [(await findRow(PORTGROUPS, call, text)).uuid],
@@ -66,10 +67,11 @@ export const PORTS: Resource = {
     description_contains: contains('p.description', 97),
   },
   exclusive: ['node', 'node_uuid', 'portgroup', 'shard'],
+  either: ['node_uuid', 'node_ident'],
   attributes: {
     address: { since: 1, schema: Mac, required: true },
     node_uuid: { since: 1, schema: Uuid, needed: true },
-    node_ident: { since: 94, schema: chars(255), only: 'create' },
+    node_ident: { since: 94, schema: NodeIdent, only: 'create' },
     available_for_dynamic_portgroup: attribute(111, z.boolean()),
     category: attribute(101, text(80)),
     description: attribute(97, text(255)),
