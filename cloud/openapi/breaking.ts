@@ -71,14 +71,13 @@ function ofRequest(where: string, old: JsonSchema, now: JsonSchema): string[] {
   }
   if (old['items'] && now['items'])
     found.push(...ofRequest(`${where}[]`, old['items'] as JsonSchema, now['items'] as JsonSchema))
-  for (const key of ['anyOf', 'oneOf']) found.push(...ofChoices(where, old[key], now[key]))
+  for (const key of ['anyOf', 'oneOf']) found.push(...ofChoices(where, old[key] ?? [old], now[key]))
   return found
 }
 
-/** Each choice that was there must still be possible as one of those that are. */
+/** Each choice that was there, or the one thing that was possible, must still be possible as one of those that are. */
 function ofChoices(where: string, old: unknown, now: unknown): string[] {
   if (!Array.isArray(now)) return []
-  if (!Array.isArray(old)) return [`${where}: it must be one of several`]
   return (old as JsonSchema[]).flatMap((choice, i) => {
     const best = (now as JsonSchema[]).map((each) => ofRequest(`${where}|${i}`, choice, each))
     return best.some((each) => each.length === 0) ? [] : best.toSorted((a, b) => a.length - b.length)[0]!
