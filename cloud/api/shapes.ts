@@ -13,10 +13,8 @@ export const FlagOrNull = z
   .transform((value) => value ?? false)
 
 /** A text of at most `max` characters: code points, as JSON Schema counts them (Validation §6.3.1), not units of UTF-16. */
-export const chars = (max: number, min = 0, error = 'a text is needed') =>
-  z
-    .string({ error })
-    .min(min)
+export const chars = (max: number, min?: 1, error = 'a text is needed') =>
+  (min === undefined ? z.string({ error }) : z.string({ error }).min(min))
     // A text of so many units has no more characters; only a longer one needs to be counted.
     .refine((text) => text.length <= max || Array.from(text).length <= max, `at most ${max} characters are possible`)
     .meta({ maxLength: max })

@@ -34,6 +34,11 @@ suite('a change of the API breaks clients', () => {
       (d) => list(d).parameters.push({ name: 'x', in: 'query', required: true, schema: {} }),
       'query x is required',
     ],
+    [
+      'a value that must be one of others',
+      (d) => (body(d).properties.driver = { anyOf: [{ type: 'integer' }, { type: 'null' }] }),
+      '"string" is gone',
+    ],
     ['a status that is gone', (d) => delete d.paths['/v1/nodes'].post.responses['201'], 'does not answer 201'],
     [
       'a choice in place of anything else',
@@ -52,6 +57,10 @@ suite('a change of the API breaks clients', () => {
     ['a new field', (d) => (d.components.schemas.Node.properties.new = {})],
     ['a new body field', (d) => (body(d).properties.new = { type: 'string' })],
     ['a new value', (d) => power(d).enum.push('cycle')],
+    [
+      'a value that may be null as well',
+      (d) => (body(d).properties.driver = { anyOf: [body(d).properties.driver, { type: 'null' }] }),
+    ],
     ['a longer text', (d) => (body(d).properties.driver.maxLength = 1000)],
     ['a least length of none', (d) => (list(d).parameters[0].schema.minLength = 0)],
     ['one more choice', (d) => (body(d).properties.driver = { anyOf: [body(d).properties.driver, { type: 'null' }] })],

@@ -46,8 +46,7 @@ export class Client {
       )
       // A server closes what was idle; the request that meets this never reached it (nodejs.org/api/http.html#requestreusedsocket).
       sent.on('error', (error: NodeJS.ErrnoException) => {
-        if (sent.reusedSocket && error.code === 'ECONNRESET')
-          this.send<T>(method, path, body, status).then(done, failed)
+        if (sent.reusedSocket && error.code === 'ECONNRESET') done(this.send<T>(method, path, body, status))
         else failed(error)
       })
       sent.end(text)

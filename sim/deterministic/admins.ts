@@ -114,7 +114,8 @@ export class Admins {
       judge.holdings.lost(conductor.id)
       const result = await this.#ask(wish)
       if (!result.ok) return
-      if (hub.servedPeer(conductor.id) === peer && judge.hasLease(conductor.id))
+      // Believing it ends the socket.
+      if (hub.isUnbroken(peer) && judge.hasLease(conductor.id))
         judge.complain('alive', `${conductor.id} was connected and had its lease when it was declared dead`)
       return conductor.kill()
     }

@@ -94,6 +94,11 @@ export class HubHost {
     )
   }
 
+  /** Nobody but the hub has ended its socket, if anybody has. */
+  isUnbroken(peer: Peer): boolean {
+    return (peer as SimPeer).connection.isUpFrom(1)
+  }
+
   /** The object goes, sockets and attachments stay. What it had under way goes on by itself. */
   evict(): void {
     this.#options.world.say('hub', 'evicted')

@@ -90,6 +90,11 @@ export class Connection {
     return !this.isBroken && ![...this.#told, ...this.#closing].includes(true)
   }
 
+  /** Nothing but this end has ended it, if anybody has. */
+  isUpFrom(side: Side): boolean {
+    return !this.isBroken && !this.#closing[this.#other(side)]
+  }
+
   send(from: Side, frame: string): void {
     if (this.#told[from] || this.#closing[from]) throw new Error('the socket is closed')
     this.#carry(from, (to) => to.message(frame))

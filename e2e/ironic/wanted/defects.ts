@@ -11,7 +11,6 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     method: /PATCH/,
     path: /^\/v1\/nodes\//,
     at: status,
-    status: [500, 200],
     when: theySaid(/'value'/),
     example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'remove', path: '/automated_clean' }])],
   },
@@ -104,7 +103,6 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     method: /POST|PATCH/,
     path: /^\/v1\/ports/,
     at: status,
-    status: [500, 400],
     harmless: true,
     when: theySaid(/portgroup belonging to a different node/),
     example: ({ nodes, macs, portgroup, fresh }) => [
@@ -139,7 +137,7 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     method: /PATCH/,
     path: /^\/v1\/ports\//,
     at: status,
-    status: [500, 409],
+    when: theySaid(/raised by RPC/),
     harmless: true,
     rest: 'available',
     example: ({ nodes, ports }) => [

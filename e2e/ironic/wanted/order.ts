@@ -9,7 +9,6 @@ export const BOTH_REFUSE: readonly Wanted[] = [
   {
     name: 'a body that the item does not take, for an item that is not there',
     why: 'what is wrong with the request itself is told before anything is looked for',
-    method: /PATCH|PUT|POST|DELETE/,
     path: /^\/v1\//,
     at: status,
     status: [404, 400],

@@ -204,7 +204,7 @@ export const OTHER_STATUSES: readonly Wanted[] = [
     path: /^\/v1\/nodes/,
     at: status,
     status: [400, 201],
-    when: theySaid(/network_data/),
+    when: theySaid(/network_data|not valid under any of the given schemas/),
     example: ({ fresh }) => [at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[0], network_data: { a: 1 } })],
   },
 ]

@@ -194,7 +194,10 @@ export const STRICTER: readonly Wanted[] = [
     path: /^\/v1\/volume\//,
     at: status,
     when: ({ ours, theirs }) => theirs.status < 300 && /powered off only/.test(faultOf(ours.body)),
-    rest: 'rescue',
-    example: ({ target }) => [at('PATCH', `/volume/targets/${target}`, [{ op: 'add', path: '/extra/a', value: 1 }])],
+    rest: 'active',
+    example: ({ names, target }) => [
+      at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'rebuild' }),
+      at('PATCH', `/volume/targets/${target}`, [{ op: 'add', path: '/extra/a', value: 1 }]),
+    ],
   },
 ]
