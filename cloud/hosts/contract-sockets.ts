@@ -68,7 +68,10 @@ export const SOCKETS: readonly ContractTest[] = [
   {
     name: 'a conductor that connects again with what it had keeps it, and the old connection ends afterwards',
     async run(host) {
-      await withConductor(host, async (site, _first, enrolled) => {
+      await withConductor(host, async (site, before, enrolled) => {
+        // A run that was not seen to end might still act: the next one would wait for its lease.
+        before.send({ type: 'bye' })
+        await closeOf(before)
         const run = crypto.randomUUID()
         const one = await TestConductor.start(host, enrolled, site, { incarnation: run })
         const node = await makeNode(host, site)

@@ -11,10 +11,12 @@ import { NODES } from './nodes.ts'
 let site: TestSite
 let real: Sql
 let uuid: string
+const CHASSIS = crypto.randomUUID()
 beforeAll(async () => {
   site = await startTestSite()
   real = site.host.cloud.ports.store.organisation(site.enrolled.organisation)
   uuid = await newNode(site)
+  await site.api('POST', '/v1/chassis', { uuid: CHASSIS })
 })
 afterAll(() => site.stop())
 
@@ -42,7 +44,7 @@ describe('a page of nodes', () => {
     ['owner=x', 'nodes_owner'],
     ['lessee=x', 'nodes_lessee'],
     ['project=x', 'MULTI-INDEX OR'],
-    [`chassis_uuid=${crypto.randomUUID()}`, 'nodes_chassis_uuid'],
+    [`chassis_uuid=${CHASSIS}`, 'nodes_chassis_uuid'],
     [`instance_uuid=${crypto.randomUUID()}`, 'nodes_instance_uuid_unique'],
     ['instance_name=x', 'nodes_instance_name'],
     ['shard=a,b', 'nodes_shard'],
