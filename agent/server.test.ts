@@ -16,7 +16,9 @@ const token = 't'.repeat(43)
 let server: AgentServer
 let machine: FakeMachine
 let ends = 0
+/** Of the slow command that runs now; undefined before it has begun. */
 let release: (() => void) | undefined
+const begun = () => expect.poll(() => release, { timeout: 15_000 }).toBeDefined()
 
 const slow = defineCommand({
   name: 'test.slow',
@@ -32,6 +34,7 @@ const slow = defineCommand({
 }) satisfies Command
 
 beforeEach(async () => {
+  release = undefined
   machine = fakeMachine()
   ends = 0
   const runner = createCommandRunner({
@@ -156,7 +159,7 @@ describe('commands', () => {
 
   it('that fail say so with 200 and an error', async () => {
     const running = post('test.slow', { fail: true }, {}, '&wait=true')
-    await sleep(20)
+    await begun()
     release!()
     expect(await running).toMatchObject({
       code: 200,
