@@ -138,7 +138,6 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     path: /^\/v1\/ports\//,
     at: status,
     when: theySaid(/raised by RPC/),
-    harmless: true,
     rest: 'available',
     example: ({ nodes, ports }) => [
       at('PATCH', `/ports/${ports[0]}`, [{ op: 'add', path: '/node_uuid', value: nodes[1] }]),
@@ -175,5 +174,15 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     status: [500, 200],
     harmless: true,
     example: () => [at('GET', '/nodes?fields=chassis_uuid')],
+  },
+  {
+    name: 'what upstream fails at: a description of null',
+    why: 'upstream 500; it is none',
+    method: /PATCH/,
+    path: /^\/v1\/nodes/,
+    at: status,
+    status: [500, 200],
+    when: theySaid(/has no len/),
+    example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'add', path: '/description', value: null }])],
   },
 ]

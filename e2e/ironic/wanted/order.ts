@@ -237,9 +237,8 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     method: /GET/,
     path: /^\/v1\/(ports|portgroups)/,
     at: status,
-    status: [400, 403],
     harmless: true,
-    when: weSaid(/cannot be used together/),
+    when: ({ theirs, ours }) => theirs.status >= 400 && /cannot be used together/.test(faultOf(ours.body)),
     example: () => [at('GET', '/portgroups?address=zz&node=zzz')],
   },
   {
@@ -263,5 +262,15 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     status: [404, 400],
     harmless: true,
     example: ({ names }) => [at('GET', `/nodes/${names[0]}/volume/connectors?limit=0`)],
+  },
+  {
+    name: 'two faults of a query: what a filter names before its version',
+    why: 'both refuse',
+    method: /GET/,
+    path: /^\/v1\/nodes.*chassis_uuid=/,
+    at: status,
+    status: [406, 404],
+    harmless: true,
+    example: () => [at('GET', `/nodes?chassis_uuid=${ABSENT}&sharded=true`, undefined, 81)],
   },
 ]

@@ -67,10 +67,10 @@ export const STRICTER: readonly Wanted[] = [
     ],
   },
   {
-    name: 'unknown fields of allocations',
+    name: 'unknown fields of lists',
     why: 'they are named, as everywhere; upstream leaves them out',
     method: /GET/,
-    path: /^\/v1\/allocations.*fields=/,
+    path: /^\/v1\/(allocations|deploy_templates|ports|portgroups|volume|chassis).*fields=/,
     at: status,
     status: [200, 400],
     harmless: true,
@@ -198,6 +198,20 @@ export const STRICTER: readonly Wanted[] = [
     example: ({ names, target }) => [
       at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'rebuild' }),
       at('PATCH', `/volume/targets/${target}`, [{ op: 'add', path: '/extra/a', value: 1 }]),
+    ],
+  },
+  {
+    name: 'a patch of steps',
+    why: 'is checked as at creation; upstream takes unknown keys there',
+    method: /PATCH/,
+    path: /^\/v1\/deploy_templates/,
+    at: status,
+    status: [200, 400],
+    when: weSaid(/^steps/),
+    example: ({ template }) => [
+      at('PATCH', `/deploy_templates/${template}`, [
+        { op: 'replace', path: '/steps', value: [{ interface: 'bios', step: 'a', args: {}, priority: 10, zzz: 1 }] },
+      ]),
     ],
   },
 ]
