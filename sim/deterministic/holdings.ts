@@ -23,6 +23,12 @@ export class Holdings {
     this.#holders.get(node)?.delete(conductor)
   }
 
+  /** Its last word: what it is granted after that it does not hear. */
+  leaves(conductor: string): void {
+    this.lost(conductor)
+    this.#speakers.delete(conductor)
+  }
+
   /** It has nothing any more: a session that begins with nothing, or a host that somebody is about to switch off. */
   lost(conductor: string): void {
     for (const holders of this.#holders.values()) holders.delete(conductor)

@@ -143,7 +143,7 @@ export class Judge {
     if (message.type === 'result') this.#promises.over(conductor, this.#nodeOf(message.id))
     if (message.type === 'result') void this.#ended(conductor, message)
     if (message.type === 'hello') this.holdings.says(conductor, process)
-    if (message.type === 'bye') this.holdings.lost(conductor)
+    if (message.type === 'bye') this.holdings.leaves(conductor)
     if (message.type === 'released') this.holdings.released(conductor, message.node)
     if (message.type === 'released' && this.#work.get(process)?.get(message.node))
       this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)

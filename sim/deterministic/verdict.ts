@@ -127,15 +127,19 @@ async function refused({ data, judge }: End, complain: Complain): Promise<void> 
 }
 
 async function ring({ data }: End, complain: Complain): Promise<void> {
-  const members = await data.all(
-    'SELECT id, weight, (SELECT count(*) FROM nodes WHERE conductor = conductors.id) FROM conductors WHERE horizon_ms IS NOT NULL AND NOT draining',
-  )
-  const [[all] = [0]] = await data.all('SELECT count(*) FROM nodes WHERE conductor IS NOT NULL')
+  const members = await data.all('SELECT id, weight FROM conductors WHERE horizon_ms IS NOT NULL AND NOT draining')
   const weights = members.reduce((sum, [, weight]) => sum + Number(weight), 0)
-  for (const [id, weight, held] of members) {
-    const quota = (Number(all) * Number(weight)) / weights
-    if (Math.abs(Number(held) - quota) > 1) complain('ring', `${id} holds ${held} of ${all}, its quota is ${quota}`)
-  }
+  // Each group of nodes that ask for the same labels is shared out by itself (ADR 10).
+  const nodes = await data.all(
+    "SELECT conductor, driver_info ->> '$.conductor_labels' FROM nodes WHERE conductor IS NOT NULL",
+  )
+  for (const [labels, group] of Map.groupBy(nodes, ([, labels]) => labels))
+    for (const [id, weight] of members) {
+      const held = group.filter(([owner]) => owner === id).length
+      const quota = (group.length * Number(weight)) / weights
+      if (Math.abs(held - quota) > 1)
+        complain('ring', `${id} holds ${held} of ${group.length} (${labels ?? 'no labels'}), its quota is ${quota}`)
+    }
 }
 
 async function truth({ data, machines }: End, complain: Complain): Promise<void> {
