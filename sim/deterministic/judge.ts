@@ -3,43 +3,14 @@
 import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
 import { MAX_FRAME_BYTES, type FromConductor, type Step, type ToConductor } from '../../shared/protocol.ts'
+import { areCopies, identityOf } from './copies.ts'
 import { Holdings } from './holdings.ts'
+import type { Invariant } from './invariants.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
 import { Promises } from './promises.ts'
 import type { World } from './world.ts'
-
-/** What must always hold; the names stand in the reports of violations. */
-export const INVARIANTS = {
-  'bmc-epoch': 'the epochs of the mutations that a BMC accepts never go back, and no two conductors share one',
-  'lease-or-tenure': 'nothing is changed at a BMC outside of lease ∪ tenure, as the hub promised them',
-  tenure: 'nobody is granted a node for which a tenure was promised to another, who may still act by it',
-  overlap: 'no two conductors may act on one node at the same moment',
-  grants: 'no node is granted while another conductor has it, its lease runs, and it has not given it back',
-  doubled: 'no step of a task changes the power twice',
-  'not-idempotent': 'no cycle and no reset goes to a BMC',
-  once: 'an operating system is asked to stop once under one permit',
-  settles: 'every accepted task settles once the faults have ended, and not by its deadline',
-  'settles-once': 'a task settles exactly once',
-  edges: 'every change of state is an edge of the table, and starts where the last one ended',
-  journal: 'a journal that is replayed twice says the same',
-  durable: 'what was acknowledged is in the database, and so is its event',
-  ring: 'no conductor has more than one node over its quota when all is quiet',
-  truth: 'when all is quiet the database says of a machine what is so',
-  secret: 'no secret is in any frame',
-  frame: 'no frame is larger than the other end takes',
-  intent: 'nothing is changed by a step whose intent is not stored, with what shuts its conductor out',
-  owner: 'only the owner of a node gets a permit for it',
-  released: 'a node is given back when nothing that may change it is under way any more',
-  alive: 'a conductor that is connected and has its lease is not declared dead',
-  outcome: 'a task that has ended well has left the power as its last step says',
-  steps: 'a task that is done has done each of its steps, one after another',
-  refused: 'what the hub refuses is in the audit log',
-  fencing: 'losing a node fails no task, nor do restarts, lost journals and new connections',
-  serves: 'when all is quiet each node is driven, and no journal holds anything',
-} as const
-export type Invariant = keyof typeof INVARIANTS
 
 /** Of a frame in the trace: type, ids and epoch come first. */
 const FRAME_CHARACTERS = 160
@@ -163,7 +134,7 @@ export class Judge {
       this.#complain('grants', `${conductor} gets node …${node.slice(-4)}, which ${other} has under its lease`)
     const { now } = this.#world.clock
     const broken = this.#promises.brokenBy(conductor, node, now)
-    if (broken === undefined) return
+    if (broken === undefined || this.#isGivenUp(conductor, broken.conductor)) return
     const left = `${broken.conductor} has ${Math.round(broken.until - now)} ms of its tenure left`
     this.#complain('tenure', `${conductor} gets node …${node.slice(-4)} while ${left}`)
   }
@@ -201,7 +172,8 @@ export class Judge {
     this.#rights.set(cause.node, rights)
     for (const [other, right] of rights) {
       if (other === cause.conductor || !right.process.alive || right.process.stopped) continue
-      if (passes(right.before)) this.#complain('overlap', `${show(cause)} and conductor ${other} may both act`)
+      if (passes(right.before) && !this.#isGivenUp(cause.conductor, other))
+        this.#complain('overlap', `${show(cause)} and conductor ${other} may both act`)
     }
     rights.set(cause.conductor, { process, before })
   }
@@ -235,6 +207,14 @@ export class Judge {
   /** As the hub promised it, and as everybody who looks at a clock knows. */
   hasLease(conductor: string): boolean {
     return (this.#leaseUntil.get(conductor) ?? 0) > this.#world.clock.now
+  }
+
+  /**
+   * A copy looks just like a host that was rebooted, which is not to wait for a tenure of the run before: one that is cut off for longer than
+   * its lease and goes on by a tenure is known to nobody (ADR 13), and the fence at the BMC is what is left.
+   */
+  #isGivenUp(one: string, other: string): boolean {
+    return areCopies(one, other) && !(this.hasLease(one) && this.hasLease(other))
   }
 
   complain(rule: Invariant, what: string): void {
@@ -288,10 +268,6 @@ export class Judge {
     map.set(key, Math.max(map.get(key) ?? 0, until))
   }
 }
-
-/** Copies of a conductor are told apart here, and by nobody else. */
-export const nameOfCopy = (conductor: string) => `${conductor}*`
-const identityOf = (conductor: string) => conductor.replace('*', '')
 
 function passes(before: () => void): boolean {
   try {
