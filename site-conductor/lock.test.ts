@@ -4,7 +4,11 @@ import { cp, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { fakeSite } from './fake-site.ts'
 import { lockFolder } from './lock.ts'
+
+/** As long as hello takes it. */
+const NAME = /^[\w-]{20,64}$/
 
 let base: string
 beforeEach(async () => void (base = await realpath(await mkdtemp(join(tmpdir(), 'ferrule-lock-')))))
@@ -31,7 +35,7 @@ test('the lock of a folder has one name, whoever takes it and by whatever path',
   const folder = await mkdtemp(join(base, 'a-'))
   await symlink(folder, join(base, 'link'))
   const names = [await nameOf(folder), await nameOf(folder), await nameOf(join(base, 'link')), nameElsewhere(folder)]
-  expect(names[0]).toMatch(/^[\w-]{20,64}$/)
+  expect(names[0]).toMatch(NAME)
   expect(new Set(names).size).toBe(1)
 })
 
@@ -39,4 +43,25 @@ test('a copy of the folder has a lock of another name', async () => {
   const folder = await mkdtemp(join(base, 'a-'))
   await cp(folder, join(base, 'copy'), { recursive: true, preserveTimestamps: true })
   expect(await nameOf(join(base, 'copy'))).not.toBe(await nameOf(folder))
+})
+
+test('hello names the lock that is held: after a restart the same, of a copy of the folder another', async () => {
+  const site = await fakeSite()
+  const copy = join(base, 'copy')
+  await cp(site.dataDir, copy, { recursive: true })
+  const { hub } = site
+  try {
+    for (const [count, folder] of [site.dataDir, site.dataDir, copy].entries()) {
+      const conductor = await site.start({}, folder)
+      await hub.until(() => hub.all('hello').length > count)
+      await conductor.close()
+    }
+    const [first, restarted, copied] = hub.all('hello').map(({ lock }) => lock)
+    expect(first).toMatch(NAME)
+    expect(restarted).toBe(first)
+    expect(copied).toMatch(NAME)
+    expect(copied).not.toBe(first)
+  } finally {
+    await site.close()
+  }
 })
