@@ -9,6 +9,7 @@ import type { Invariant } from './invariants.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
+import { Permits } from './permits.ts'
 import { Promises } from './promises.ts'
 import type { World } from './world.ts'
 
@@ -21,11 +22,6 @@ const STORED =
   'SELECT t.state, t.intent, n.conductor, n.bmc_session FROM tasks t JOIN nodes n ON n.uuid = t.node WHERE t.id = ?'
 const OWNED =
   'SELECT t.state, n.conductor, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
-
-interface Permit {
-  readonly process: Process
-  readonly step: number
-}
 
 export class Judge {
   /** Commands whose success was told, with what they answered. */
@@ -48,12 +44,7 @@ export class Judge {
   readonly #highest = new Map<string, Cause>()
   readonly #tasks = new Map<string, { node: string; steps: readonly Step[] }>()
   readonly #ends = new Set<string>()
-  /** Questions of conductors by their numbers; and per task the last one that the hub said yes to. */
-  readonly #intents = new Map<string, Permit>()
-  readonly #permits = new Map<string, Permit>()
-  /** By which permit a packet left, and the permits under which a BMC has done what must not be done twice. */
-  readonly #permitOf = new WeakMap<Cause, Permit>()
-  readonly #spent = new WeakSet<Permit>()
+  readonly #permits = new Permits()
   /** Per node, each conductor's last proof of its right, to be tried again. */
   readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
   readonly #promises = new Promises()
@@ -80,11 +71,11 @@ export class Judge {
     if (message.type === 'task') this.#tasks.set(message.id, { node: message.node, steps: message.steps })
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
-      const asked = this.#intents.get(`${conductor} ${message.id} ${message.rid}`)
+      const permit = this.#permits.given(conductor, message.id, message.rid)
       const tenure = { conductor, until: until(message.tenureMs) }
-      if (asked)
-        this.#promises.made(this.#nodeOf(message.id), { ...tenure, process: asked.process }, this.#world.clock.now)
-      void this.#permitted(conductor, message.id, message.rid)
+      if (permit)
+        this.#promises.made(this.#nodeOf(message.id), { ...tenure, process: permit.process }, this.#world.clock.now)
+      void this.#permitted(conductor, message.id, permit?.step)
     }
     if (message.type !== 'lease') return
     this.#later(this.#leaseUntil, conductor, until(message.ms))
@@ -108,7 +99,7 @@ export class Judge {
     if (!/^\{"type":"(hello|bye|intent|result|released)"/.test(frame)) return
     const message = JSON.parse(frame) as FromConductor
     if (message.type === 'intent')
-      this.#intents.set(`${conductor} ${message.id} ${message.rid}`, { process, step: message.step })
+      this.#permits.asked(conductor, message.id, message.rid, { process, step: message.step })
     if (message.type === 'bye') this.#promises.saidGoodbye(process)
     if (message.type === 'released') this.#promises.over(conductor, message.node)
     if (message.type === 'result') this.#promises.over(conductor, this.#nodeOf(message.id))
@@ -157,10 +148,10 @@ export class Judge {
         `${show(cause)} acts ${Math.round(now - Math.max(lease, tenure))} ms after its time`,
       )
     if (cause.task !== undefined && cause.step !== 'fence') {
-      const permit = this.#permits.get(cause.task)
+      const permit = this.#permits.of(cause.task)
       const step = permit && this.#tasks.get(cause.task)?.steps[permit.step]
       const isPermitted = permit?.process === process && `${step?.interface}.${step?.step}` === cause.step
-      if (isPermitted) this.#permitOf.set(cause, permit)
+      if (isPermitted) this.#permits.used(permit, cause)
       else if (now <= tenure) this.byTenure.add(cause.task)
       else
         this.#complain(
@@ -184,9 +175,7 @@ export class Judge {
     if (cause === undefined) return this.#complain('intent', `${what} at ${machine.address} by nobody`)
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
     if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
-    const permit = what === 'power soft' ? this.#permitOf.get(cause) : undefined
-    if (permit !== undefined && this.#spent.has(permit)) this.#complain('once', `${show(cause)}: ${what} again`)
-    if (permit !== undefined) this.#spent.add(permit)
+    if (what === 'power soft' && !this.#permits.spend(cause)) this.#complain('once', `${show(cause)}: ${what} again`)
     const highest = this.#highest.get(machine.address)
     if (highest !== undefined && cause.epoch < highest.epoch && !isOlderCopy(cause, highest))
       this.#complain('bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`)
@@ -222,16 +211,13 @@ export class Judge {
   }
 
   /** The permit for a step: its intent is stored by now, for the one who owns the node, with what shuts this one out later. */
-  async #permitted(conductor: string, id: string, rid: number): Promise<void> {
-    const intent = this.#intents.get(`${conductor} ${id} ${rid}`)
-    if (intent !== undefined) this.#permits.set(id, intent)
+  async #permitted(conductor: string, id: string, step: number | undefined): Promise<void> {
     // The database answers at once: nothing can have happened since the frame went out.
     const [row] = await this.#data.all(STORED, [id])
     if (row === undefined || row[0] !== 'open') return
     const [, text, owner, bmcSession] = row
     const stored = JSON.parse(String(text)) as { step?: number; bmcSession?: string | null } | null
-    if (stored?.step !== intent?.step)
-      this.#complain('intent', `${conductor} may begin a step whose intent is not stored`)
+    if (stored?.step !== step) this.#complain('intent', `${conductor} may begin a step whose intent is not stored`)
     if (owner !== identityOf(conductor))
       this.#complain('owner', `${conductor} may begin a step at a node of ${String(owner)}`)
     if (stored?.bmcSession && stored.bmcSession !== bmcSession)
