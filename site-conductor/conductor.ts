@@ -38,6 +38,8 @@ import { type RunningSiteBoot, startSiteBoot } from './site-boot.ts'
 export interface Services {
   readonly dialer?: Dialer
   readonly disk?: Disk
+  /** Names the lock on `disk`, of which whoever starts this is the keeper; absent: there is none. */
+  readonly lock?: string
   readonly drivers?: ReadonlyMap<string, Driver>
   /** How machines boot here; by default the real services, where the configuration says `boot`. */
   readonly boot?: (
@@ -78,9 +80,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   const stored = await readSite(disk)
   const log = options.log.with({ site: identity.site, conductor: identity.conductor })
   await using opened = new AsyncDisposableStack()
+  let { lock } = services
   if (services.disk === undefined) {
-    const lock = await lockFolder(config.dataDir)
-    opened.defer(() => lock.release())
+    const held = await lockFolder(config.dataDir)
+    opened.defer(() => held.release())
+    lock = held.name
   }
   opened.defer(() => disk.close())
   const journal = await Journal.open(disk)
@@ -160,7 +164,13 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       hello() {
         const hostname = identity.hostname // as it enrolled: names differ within a site
         const served = [...drivers.values()].map((driver) => driverFacts(driver, config.stepPriorities))
-        const said = { version: VERSION, hostname, drivers: served, capabilities: capabilities(site) }
+        const said = {
+          version: VERSION,
+          hostname,
+          drivers: served,
+          capabilities: capabilities(site),
+          ...(lock !== undefined && { lock }),
+        }
         // The rest is asked for one by one.
         const [inflight = []] = pages(tasks.inflight(), INFLIGHT, PAGE_BYTES - bytesInFrame(said))
         return { ...said, inflight }

@@ -17,7 +17,8 @@ export interface FakeSite {
   readonly dataDir: string
   readonly siteKey: { publicKey: string; privateKey: string }
   readonly config: Config
-  start(services?: Services): Promise<RunningConductor>
+  /** `inFolder`: by default the one that was enrolled. */
+  start(services?: Services, inFolder?: string): Promise<RunningConductor>
   close(): Promise<void>
 }
 
@@ -55,8 +56,9 @@ export async function fakeSite(config: Partial<Config> = {}): Promise<FakeSite> 
     dataDir,
     siteKey,
     config: full,
-    async start(services = {}) {
-      const conductor = await startConductor({ config: full, env: fastEnv, log: silent, services })
+    async start(services = {}, inFolder = dataDir) {
+      const own = { ...full, dataDir: inFolder }
+      const conductor = await startConductor({ config: own, env: fastEnv, log: silent, services })
       running.push(conductor)
       return conductor
     },

@@ -115,7 +115,13 @@ export class ConductorHost {
       config: resolveConfig({ flags }).config,
       env: process.env,
       log,
-      services: { dialer: this.#dialer(process), disk: this.disk.mount(process), drivers: new Map([['ipmi', driver]]) },
+      services: {
+        dialer: this.#dialer(process),
+        disk: this.disk.mount(process),
+        // No two processes of one disk run at once, and a copy's disk is another.
+        lock: this.name,
+        drivers: new Map([['ipmi', driver]]),
+      },
     })
     this.#running = running.catch(() => undefined)
     void this.#running.then((conductor) => (this.#isConnected = () => conductor?.isConnected() ?? false))

@@ -3,43 +3,15 @@
 import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
 import { MAX_FRAME_BYTES, type FromConductor, type Step, type ToConductor } from '../../shared/protocol.ts'
+import { areCopies, identityOf } from './copies.ts'
 import { Holdings } from './holdings.ts'
+import type { Invariant } from './invariants.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
+import { Permits } from './permits.ts'
 import { Promises } from './promises.ts'
 import type { World } from './world.ts'
-
-/** What must always hold; the names stand in the reports of violations. */
-export const INVARIANTS = {
-  'bmc-epoch': 'the epochs of the mutations that a BMC accepts never go back, and no two conductors share one',
-  'lease-or-tenure': 'nothing is changed at a BMC outside of lease ∪ tenure, as the hub promised them',
-  tenure: 'nobody is granted a node for which a tenure was promised to another, who may still act by it',
-  overlap: 'no two conductors may act on one node at the same moment',
-  grants: 'no node is granted while another conductor has it, its lease runs, and it has not given it back',
-  doubled: 'no step of a task changes the power twice',
-  'not-idempotent': 'no cycle and no reset goes to a BMC',
-  once: 'an operating system is asked to stop once under one permit',
-  settles: 'every accepted task settles once the faults have ended, and not by its deadline',
-  'settles-once': 'a task settles exactly once',
-  edges: 'every change of state is an edge of the table, and starts where the last one ended',
-  journal: 'a journal that is replayed twice says the same',
-  durable: 'what was acknowledged is in the database, and so is its event',
-  ring: 'no conductor has more than one node over its quota when all is quiet',
-  truth: 'when all is quiet the database says of a machine what is so',
-  secret: 'no secret is in any frame',
-  frame: 'no frame is larger than the other end takes',
-  intent: 'nothing is changed by a step whose intent is not stored, with what shuts its conductor out',
-  owner: 'only the owner of a node gets a permit for it',
-  released: 'a node is given back when nothing that may change it is under way any more',
-  alive: 'a conductor that is connected and has its lease is not declared dead',
-  outcome: 'a task that has ended well has left the power as its last step says',
-  steps: 'a task that is done has done each of its steps, one after another',
-  refused: 'what the hub refuses is in the audit log',
-  fencing: 'losing a node fails no task, nor do restarts, lost journals and new connections',
-  serves: 'when all is quiet each node is driven, and no journal holds anything',
-} as const
-export type Invariant = keyof typeof INVARIANTS
 
 /** Of a frame in the trace: type, ids and epoch come first. */
 const FRAME_CHARACTERS = 160
@@ -50,11 +22,6 @@ const STORED =
   'SELECT t.state, t.intent, n.conductor, n.bmc_session FROM tasks t JOIN nodes n ON n.uuid = t.node WHERE t.id = ?'
 const OWNED =
   'SELECT t.state, n.conductor, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
-
-interface Permit {
-  readonly process: Process
-  readonly step: number
-}
 
 export class Judge {
   /** Commands whose success was told, with what they answered. */
@@ -77,12 +44,7 @@ export class Judge {
   readonly #highest = new Map<string, Cause>()
   readonly #tasks = new Map<string, { node: string; steps: readonly Step[] }>()
   readonly #ends = new Set<string>()
-  /** Questions of conductors by their numbers; and per task the last one that the hub said yes to. */
-  readonly #intents = new Map<string, Permit>()
-  readonly #permits = new Map<string, Permit>()
-  /** By which permit a packet left, and the permits under which a BMC has done what must not be done twice. */
-  readonly #permitOf = new WeakMap<Cause, Permit>()
-  readonly #spent = new WeakSet<Permit>()
+  readonly #permits = new Permits()
   /** Per node, each conductor's last proof of its right, to be tried again. */
   readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
   readonly #promises = new Promises()
@@ -109,11 +71,11 @@ export class Judge {
     if (message.type === 'task') this.#tasks.set(message.id, { node: message.node, steps: message.steps })
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
-      const asked = this.#intents.get(`${conductor} ${message.id} ${message.rid}`)
+      const permit = this.#permits.given(conductor, message.id, message.rid)
       const tenure = { conductor, until: until(message.tenureMs) }
-      if (asked)
-        this.#promises.made(this.#nodeOf(message.id), { ...tenure, process: asked.process }, this.#world.clock.now)
-      void this.#permitted(conductor, message.id, message.rid)
+      if (permit)
+        this.#promises.made(this.#nodeOf(message.id), { ...tenure, process: permit.process }, this.#world.clock.now)
+      void this.#permitted(conductor, message.id, permit?.step)
     }
     if (message.type !== 'lease') return
     this.#later(this.#leaseUntil, conductor, until(message.ms))
@@ -137,7 +99,7 @@ export class Judge {
     if (!/^\{"type":"(hello|bye|intent|result|released)"/.test(frame)) return
     const message = JSON.parse(frame) as FromConductor
     if (message.type === 'intent')
-      this.#intents.set(`${conductor} ${message.id} ${message.rid}`, { process, step: message.step })
+      this.#permits.asked(conductor, message.id, message.rid, { process, step: message.step })
     if (message.type === 'bye') this.#promises.saidGoodbye(process)
     if (message.type === 'released') this.#promises.over(conductor, message.node)
     if (message.type === 'result') this.#promises.over(conductor, this.#nodeOf(message.id))
@@ -163,7 +125,7 @@ export class Judge {
       this.#complain('grants', `${conductor} gets node …${node.slice(-4)}, which ${other} has under its lease`)
     const { now } = this.#world.clock
     const broken = this.#promises.brokenBy(conductor, node, now)
-    if (broken === undefined) return
+    if (broken === undefined || this.#isGivenUp(conductor, broken.conductor)) return
     const left = `${broken.conductor} has ${Math.round(broken.until - now)} ms of its tenure left`
     this.#complain('tenure', `${conductor} gets node …${node.slice(-4)} while ${left}`)
   }
@@ -186,10 +148,10 @@ export class Judge {
         `${show(cause)} acts ${Math.round(now - Math.max(lease, tenure))} ms after its time`,
       )
     if (cause.task !== undefined && cause.step !== 'fence') {
-      const permit = this.#permits.get(cause.task)
+      const permit = this.#permits.of(cause.task)
       const step = permit && this.#tasks.get(cause.task)?.steps[permit.step]
       const isPermitted = permit?.process === process && `${step?.interface}.${step?.step}` === cause.step
-      if (isPermitted) this.#permitOf.set(cause, permit)
+      if (isPermitted) this.#permits.used(permit, cause)
       else if (now <= tenure) this.byTenure.add(cause.task)
       else
         this.#complain(
@@ -201,7 +163,8 @@ export class Judge {
     this.#rights.set(cause.node, rights)
     for (const [other, right] of rights) {
       if (other === cause.conductor || !right.process.alive || right.process.stopped) continue
-      if (passes(right.before)) this.#complain('overlap', `${show(cause)} and conductor ${other} may both act`)
+      if (passes(right.before) && !this.#isGivenUp(cause.conductor, other))
+        this.#complain('overlap', `${show(cause)} and conductor ${other} may both act`)
     }
     rights.set(cause.conductor, { process, before })
   }
@@ -212,9 +175,7 @@ export class Judge {
     if (cause === undefined) return this.#complain('intent', `${what} at ${machine.address} by nobody`)
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
     if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
-    const permit = what === 'power soft' ? this.#permitOf.get(cause) : undefined
-    if (permit !== undefined && this.#spent.has(permit)) this.#complain('once', `${show(cause)}: ${what} again`)
-    if (permit !== undefined) this.#spent.add(permit)
+    if (what === 'power soft' && !this.#permits.spend(cause)) this.#complain('once', `${show(cause)}: ${what} again`)
     const highest = this.#highest.get(machine.address)
     if (highest !== undefined && cause.epoch < highest.epoch && !isOlderCopy(cause, highest))
       this.#complain('bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`)
@@ -237,21 +198,26 @@ export class Judge {
     return (this.#leaseUntil.get(conductor) ?? 0) > this.#world.clock.now
   }
 
+  /**
+   * A copy looks just like a host that was rebooted, which is not to wait for a tenure of the run before: one that is cut off for longer than
+   * its lease and goes on by a tenure is known to nobody (ADR 13), and the fence at the BMC is what is left.
+   */
+  #isGivenUp(one: string, other: string): boolean {
+    return areCopies(one, other) && !(this.hasLease(one) && this.hasLease(other))
+  }
+
   complain(rule: Invariant, what: string): void {
     this.#complain(rule, what)
   }
 
   /** The permit for a step: its intent is stored by now, for the one who owns the node, with what shuts this one out later. */
-  async #permitted(conductor: string, id: string, rid: number): Promise<void> {
-    const intent = this.#intents.get(`${conductor} ${id} ${rid}`)
-    if (intent !== undefined) this.#permits.set(id, intent)
+  async #permitted(conductor: string, id: string, step: number | undefined): Promise<void> {
     // The database answers at once: nothing can have happened since the frame went out.
     const [row] = await this.#data.all(STORED, [id])
     if (row === undefined || row[0] !== 'open') return
     const [, text, owner, bmcSession] = row
     const stored = JSON.parse(String(text)) as { step?: number; bmcSession?: string | null } | null
-    if (stored?.step !== intent?.step)
-      this.#complain('intent', `${conductor} may begin a step whose intent is not stored`)
+    if (stored?.step !== step) this.#complain('intent', `${conductor} may begin a step whose intent is not stored`)
     if (owner !== identityOf(conductor))
       this.#complain('owner', `${conductor} may begin a step at a node of ${String(owner)}`)
     if (stored?.bmcSession && stored.bmcSession !== bmcSession)
@@ -288,10 +254,6 @@ export class Judge {
     map.set(key, Math.max(map.get(key) ?? 0, until))
   }
 }
-
-/** Copies of a conductor are told apart here, and by nobody else. */
-export const nameOfCopy = (conductor: string) => `${conductor}*`
-const identityOf = (conductor: string) => conductor.replace('*', '')
 
 function passes(before: () => void): boolean {
   try {

@@ -1,6 +1,7 @@
 // The data of a simulated cloud: SQLite in memory with the schema of production. To migrate it costs as much as a tenth of a run, so the
 // runs of a process have one database after another. 1. Each begins with an empty one. 2. A batch is one transaction, and everything happens
-// in the turn in which it is asked for. 3. What an ended run still wants is refused.
+// in the turn in which it is asked for. 3. What an ended run still wants is refused. 4. What production prunes stays to be judged: the
+// views `events_ever` and `tasks_ever` hold it, too.
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { readMigrations } from '../../cloud/hosts/node/migrations.ts'
 import type { Row, Sql, SqlValue, Statement } from '../../cloud/ports.ts'
@@ -17,6 +18,7 @@ const idle: Database[] = []
 export async function openData(): Promise<Data> {
   const database = idle.pop() ?? new Database()
   await migrate(database, MARKS, (migrations ??= readMigrations('organisation')))
+  for (const statement of [...ever('events', 'id'), ...ever('tasks', 'id')]) await database.all(statement)
   let open = true
   const check = () => {
     if (!open) throw new Error('this run has ended')
@@ -31,6 +33,15 @@ export async function openData(): Promise<Data> {
       idle.push(database)
     },
   }
+}
+
+function ever(table: string, key: string): string[] {
+  const pruned = `${table}_pruned`
+  return [
+    `CREATE TABLE IF NOT EXISTS ${pruned} AS SELECT * FROM ${table} WHERE false`,
+    `CREATE TRIGGER IF NOT EXISTS ${table}_keep BEFORE DELETE ON ${table} BEGIN INSERT INTO ${pruned} SELECT * FROM ${table} WHERE ${key} = OLD.${key}; END`,
+    `CREATE VIEW IF NOT EXISTS ${table}_ever AS SELECT * FROM ${pruned} UNION ALL SELECT * FROM ${table}`,
+  ]
 }
 
 let migrations: ReturnType<typeof readMigrations> | undefined
@@ -57,9 +68,11 @@ class Database implements Sql {
     }
   }
 
-  /** Leaves the schema alone; AUTOINCREMENT begins anew. */
+  /** Leaves the schema alone; AUTOINCREMENT begins anew. What is pruned goes after what it is pruned from. */
   clear(): void {
-    const tables = this.#run("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    const tables = this.#run(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name LIKE '%_pruned'",
+    )
     for (const [name] of tables) if (name !== MARKS) this.#run(`DELETE FROM "${name}"`)
     this.#run('DELETE FROM sqlite_sequence')
   }

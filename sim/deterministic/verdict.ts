@@ -3,7 +3,8 @@ import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
 import type { Step } from '../../shared/protocol.ts'
 import { TRANSITIONS } from '../../shared/states.ts'
-import type { Invariant, Judge } from './judge.ts'
+import type { Invariant } from './invariants.ts'
+import type { Judge } from './judge.ts'
 import type { Machine } from './machine.ts'
 import type { Mix } from './mix.ts'
 
@@ -34,7 +35,7 @@ export async function verdict(end: End): Promise<void> {
 
 async function edges({ data }: End, complain: Complain): Promise<void> {
   const at = new Map<unknown, unknown>()
-  const sql = `SELECT node, body ->> '$.from', body ->> '$.trigger', body ->> '$.to' FROM events WHERE type = 'node.provision_state' ORDER BY id`
+  const sql = `SELECT node, body ->> '$.from', body ->> '$.trigger', body ->> '$.to' FROM events_ever WHERE type = 'node.provision_state' ORDER BY id`
   for (const [node, from, trigger, to] of await data.all(sql)) {
     if (!EDGES.has(`${from}|${trigger}|${to}`)) complain('edges', `${from} –${trigger}→ ${to}`)
     if (at.has(node) && at.get(node) !== from) complain('edges', `node was ${at.get(node)}, then moved from ${from}`)
@@ -46,17 +47,21 @@ async function settled({ data, judge }: End, complain: Complain): Promise<void> 
   const open = await data.all("SELECT id, kind, node, conductor, done_steps FROM tasks WHERE state = 'open'")
   for (const row of open) complain('settles', `task ${row.join(' ')} is still open`)
   const ends = await data.all(
-    "SELECT task, count(*) FROM events WHERE type IN ('task.done', 'task.failed', 'task.cancelled') GROUP BY task HAVING count(*) > 1",
+    "SELECT task, count(*) FROM events_ever WHERE type IN ('task.done', 'task.failed', 'task.cancelled') GROUP BY task HAVING count(*) > 1",
   )
   for (const [task, count] of ends) complain('settles-once', `task ${task} settled ${count} times`)
-  const overdue = await data.all("SELECT id, kind FROM tasks WHERE fault ->> '$.message' LIKE '%before its deadline%'")
+  const overdue = await data.all(
+    "SELECT id, kind FROM tasks_ever WHERE fault ->> '$.message' LIKE '%before its deadline%'",
+  )
   for (const [id, kind] of overdue)
     if (!judge.hurried.has(String(id))) complain('settles', `${kind} task ${id} ended by its deadline only`)
 }
 
 async function failures({ data, mix }: End, complain: Complain): Promise<void> {
   const where = mix.flavour === 'gentle' ? "state = 'failed'" : `state = 'failed' AND fault ->> '$.code' IN ${LOST}`
-  const failed = await data.all(`SELECT id, kind, fault ->> '$.code', fault ->> '$.message' FROM tasks WHERE ${where}`)
+  const failed = await data.all(
+    `SELECT id, kind, fault ->> '$.code', fault ->> '$.message' FROM tasks_ever WHERE ${where}`,
+  )
   for (const [id, kind, code, message] of failed) complain('fencing', `${kind} task ${id} failed: ${code} ${message}`)
 }
 
@@ -64,7 +69,7 @@ async function failures({ data, mix }: End, complain: Complain): Promise<void> {
 async function steps({ data }: End, complain: Complain): Promise<void> {
   const under = new Map<unknown, number>()
   const done = new Map<unknown, Set<number>>()
-  const sql = `SELECT task, type, body ->> '$.index' FROM events WHERE type IN ('step.started', 'step.finished') ORDER BY id`
+  const sql = `SELECT task, type, body ->> '$.index' FROM events_ever WHERE type IN ('step.started', 'step.finished') ORDER BY id`
   for (const [task, type, at] of await data.all(sql)) {
     const index = Number(at)
     if (type === 'step.started') under.set(task, index)
@@ -74,7 +79,7 @@ async function steps({ data }: End, complain: Complain): Promise<void> {
       done.set(task, (done.get(task) ?? new Set()).add(index))
     }
   }
-  for (const [task, text] of await data.all("SELECT id, steps FROM tasks WHERE state = 'done'")) {
+  for (const [task, text] of await data.all("SELECT id, steps FROM tasks_ever WHERE state = 'done'")) {
     const all = (JSON.parse(String(text)) as Step[]).length
     const count = done.get(task)?.size ?? 0
     if (count !== all) complain('steps', `task ${task} is done with ${count} of its ${all} steps`)
@@ -91,7 +96,7 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
       counts.set(cause.task, count)
     }
   for (const [task, { on, off }] of counts) {
-    const [row] = await data.all('SELECT steps FROM tasks WHERE id = ?', [task])
+    const [row] = await data.all('SELECT steps FROM tasks_ever WHERE id = ?', [task])
     const names = row === undefined ? [] : (JSON.parse(String(row[0])) as Step[]).map(({ step }) => step)
     const most = (end: string) => names.filter((name) => name.endsWith(end)).length + powerFailures
     if (on > most('power_on') || off > most('power_off'))
@@ -104,16 +109,15 @@ const QUIET: ReadonlySet<HubCommand['kind']> = new Set(['call', 'conductor.drain
 
 async function durable({ data, judge }: End, complain: Complain): Promise<void> {
   const found = async (sql: string, id: string) => (await data.all(sql, [id])).length > 0
-  const deleted = new Set(
-    judge.acknowledged.flatMap(({ command }) => (command.kind === 'node.delete' ? [command.node] : [])),
-  )
+  // Of a deletion the answer may have been lost.
+  const deleted = new Set((await data.all("SELECT node FROM events_ever WHERE type = 'node.deleted'")).flat())
   for (const { command, value } of judge.acknowledged) {
     const { task, uuid } = (value ?? {}) as { task?: string | null; uuid?: string }
-    if (task && !(await found('SELECT 1 FROM tasks WHERE id = ?', task)))
+    if (task && !(await found('SELECT 1 FROM tasks_ever WHERE id = ?', task)))
       complain('durable', `${command.kind} answered task ${task}, which does not exist`)
     if (uuid && !deleted.has(uuid) && !(await found('SELECT 1 FROM nodes WHERE uuid = ?', uuid)))
       complain('durable', `${command.kind} answered node ${uuid}, which does not exist`)
-    if (!QUIET.has(command.kind) && !(await found('SELECT 1 FROM events WHERE request_id = ?', command.requestId)))
+    if (!QUIET.has(command.kind) && !(await found('SELECT 1 FROM events_ever WHERE request_id = ?', command.requestId)))
       complain('durable', `${command.kind} was acknowledged, and no event says so`)
   }
 }
