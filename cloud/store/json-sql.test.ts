@@ -34,6 +34,10 @@ describe('objects in SQL', () => {
     expect(await made(fields, 7)).toEqual({ a: true, b: false, c: null, d: { x: [1, { y: null }] }, e: 7 })
   })
 
+  it('an object may have nothing but JSON in it', async () => {
+    expect(await made([{ name: 'links', since: 1, sql: json("'[{}]'") }])).toEqual({ links: [{}] })
+  })
+
   it('shows what the version has, or what was asked for with links', () => {
     expect(visible(many, 3).map((f) => f.name)).toEqual(['uuid', 'f0', 'f1', 'f2', 'links'])
     expect(visible(many, 3, ['f1']).map((f) => f.name)).toEqual(['f1', 'links'])

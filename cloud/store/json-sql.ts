@@ -103,9 +103,13 @@ export function objectSql(fields: readonly Field[], version: number): string {
     } else scalars.push(`'${name}', ${typeof sql === 'string' ? sql : sql(version)}`)
   }
   const objects: string[] = []
-  for (let i = 0; i < scalars.length; i += CHUNK)
-    objects.push(`substr(rtrim(json_object(${scalars.slice(i, i + CHUNK).join(', ')}), '}'), 2)`)
-  return `format('{${[...objects.map(() => '%s'), ...texts].join(',')}}', ${[...objects, ...values].join(', ')})`
+  for (let i = 0; i < scalars.length; i += CHUNK) {
+    const open = `rtrim(json_object(${scalars.slice(i, i + CHUNK).join(', ')}), '}')`
+    // The first one's `{` is the answer's: substr goes over the text character by character.
+    objects.push(i === 0 ? open : `substr(${open}, 2)`)
+  }
+  const start = objects.length === 0 ? '{' : ''
+  return `format('${start}${[...objects.map(() => '%s'), ...texts].join(',')}}', ${[...objects, ...values].join(', ')})`
 }
 
 /** The fields that a request of this version sees: all of them, or those of `names` (always with links). Throws 400 and 406. */

@@ -24,12 +24,12 @@ export const INTERFACES = {
 } as const
 
 // Rebuilds an object with ****** for keys that sound secret, and those of `more`: the place of a config drive or an image may be a signed
-// URL. The test in front keeps the usual case free of the rebuilding.
+// URL. The tests in front keep the usual cases free of the rebuilding, and an empty object of the search.
 const masked = (column: string, more: readonly string[] = []): Json => {
   const sounds = (text: string) =>
     `(${['passw', 'secret', 'token', 'credential', ...more].map((word) => `${text} LIKE '%${word}%'`).join(' OR ')})`
   const rebuilt = `SELECT json_group_object(key, json(CASE WHEN ${sounds('key')} AND type <> 'null' THEN '"******"' ELSE ${column} -> fullkey END)) FROM json_each(${column})`
-  return json(`CASE WHEN ${sounds(column)} THEN (${rebuilt}) ELSE ${column} END`)
+  return json(`CASE WHEN ${column} = '{}' THEN '{}' WHEN ${sounds(column)} THEN (${rebuilt}) ELSE ${column} END`)
 }
 
 // Below 1.2 "available" was null; below 1.39 "inspect wait" was part of "inspecting".
