@@ -29,6 +29,23 @@ test('nodes spread over conductors as they join; a node with an open task stays 
   expect(b.grant(node)).toBeUndefined()
 })
 
+test('a node that its new owner was told of in this turn is not given to another before it is released', async () => {
+  const before = await bench.connect('a')
+  const node = await bench.newNode()
+  await bench.connect('b')
+  const [a, b] = [await bench.open('a'), await bench.open('b')]
+  await bench.say(before, { type: 'bye' })
+  await Promise.all([
+    bench.say(b, bench.helloOf('b', null)),
+    bench.say(a, bench.helloOf('a', null)),
+    bench.command('conductor.drain', { conductor: 'b', on: true }),
+  ])
+  expect(a.grant(node), 'not given back').toBeUndefined()
+  expect(b.last('grants').drop).toEqual([node])
+  await bench.say(b, { type: 'released', node, epoch: bench_epoch(b, node) })
+  expect(a.grant(node)!.epoch).toBeGreaterThan(bench_epoch(b, node))
+})
+
 test('a tenure that was promised to a lone conductor holds when another joins: whether it heard of less is not known', async () => {
   const { a, node } = await deploying()
   await bench.work(a, { stopAt: 'boot.prepare_ramdisk' })

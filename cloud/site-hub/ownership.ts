@@ -206,7 +206,11 @@ async function grant(turn: Turn, conductor: ConductorState, uuids: readonly stri
   }
   const pages = pagesOf(specs)
   for (const page of pages) turn.send(conductor.peer, grantsMessage(turn, conductor, page, [], page === pages.at(-1)))
-  for (const { node } of specs) if (activeTask(turn.state, node)) turn.assign.add(node)
+  const untold = turn.gained.get(conductor.row.id)
+  for (const { node } of specs) {
+    untold?.delete(node)
+    if (activeTask(turn.state, node)) turn.assign.add(node)
+  }
 }
 
 /** Nobody is granted the node for what its row says; one that has it goes on with what it was told before. */

@@ -66,6 +66,8 @@ export class Turn {
   readonly dropped = new Map<string, Set<string>>()
   /** Nodes whose owner gets their grant again, at the end of the turn. */
   readonly regrant = new Set<string>()
+  /** Those to whom it sends frames. */
+  readonly addressees = new Set<Peer>()
   /** Has it something to tell those who watch? */
   isNews = false
   #rowChanges = new Map<SQLiteTable, Map<string, unknown>>()
@@ -208,7 +210,9 @@ export class Turn {
   }
 
   send(peer: Peer | null | undefined, message: ToConductor): void {
-    if (peer) this.after(() => peer.send(encode(message)))
+    if (!peer) return
+    this.addressees.add(peer)
+    this.after(() => peer.send(encode(message)))
   }
 
   /** Stores the drafts. Throws when they were not stored, or when that is not known. */

@@ -1,6 +1,7 @@
 // The hub's queue and its turns: what waits is taken together, drafted, committed in one guarded batch, and only then answered.
 // 1. One turn at a time (a Durable Object is not serial across a database fetch by itself). 2. An input that fails after it drafted
 // something fails alone: the turn is thrown away and its inputs run one by one. 3. A commit without an answer is looked up, not repeated.
+// 4. A conductor that may have missed a frame of a commit is told all anew.
 import { FaultError } from '../../shared/faults.ts'
 import { Clock, moveMoments } from './clock.ts'
 import { nextDue, passTime } from './due.ts'
@@ -132,6 +133,7 @@ export class Turns {
     try {
       return (await this.#load()).site.last_turn === turn.id
     } catch {
+      hangUp(turn)
       return false
     }
   }
@@ -157,6 +159,17 @@ export class Turns {
     if (at === null || (armed !== null && armed > turn.now && armed <= at)) return
     this.#alarmAt = at
     await this.#deps.alarm.set(at)
+  }
+}
+
+/** Whoever connects again hears what it may have missed. */
+function hangUp({ addressees }: Turn): void {
+  for (const peer of addressees) {
+    try {
+      peer.close(1011, 'what is stored is not known')
+    } catch {
+      // It is closed already.
+    }
   }
 }
 
