@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
+import { NODE_FLAGS } from '../../cloud/hosts/node/flags.ts'
 import { startIronic } from '../ironic/start.ts'
 
 export interface Target {
@@ -34,7 +35,7 @@ export async function startEmbedded(dataDir?: string): Promise<Target> {
     logLevel: 'error',
   })
   const folder = dataDir ?? mkdtempSync(join(tmpdir(), 'ferrule-bench-'))
-  const server = spawn(process.execPath, [SERVER, folder], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const server = spawn(process.execPath, [...NODE_FLAGS, SERVER, folder], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = new Promise<void>((done) => server.on('exit', () => done()))
   const lines = createInterface({ input: server.stdout })
   const [first] = (await new Promise<string[]>((done) => lines.once('line', (line) => done([line])))) as [string]

@@ -1,4 +1,5 @@
 // The cloud on one machine: libSQL files, blobs in a folder, hubs in the process, one port for HTTP and conductors' sockets.
+// A process that is nothing else is started with NODE_FLAGS (flags.ts).
 import { mkdirSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -12,7 +13,6 @@ import type { Ports } from '../../ports.ts'
 import { prepare } from '../../store/first-start.ts'
 import { FolderBlobs } from './blobs.ts'
 import { FileStore } from './database.ts'
-
 import { Hubs, UPGRADED } from './hubs.ts'
 import { readMigrations } from './migrations.ts'
 
