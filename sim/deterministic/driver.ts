@@ -45,9 +45,17 @@ export function simDriver(world: DriverWorld): Driver {
 
   const wrapped = <C extends Context<IpmiInfo>>(context: C, step: string): C => {
     const task = (context as unknown as Partial<StepContext<IpmiInfo>>).task
+    const act = {}
     const before = () => {
       context.before()
-      cause = { conductor, node: context.node.node, epoch: task?.epoch ?? context.node.epoch, task: task?.id, step }
+      cause = {
+        conductor,
+        node: context.node.node,
+        epoch: task?.epoch ?? context.node.epoch,
+        task: task?.id,
+        step,
+        act,
+      }
       world.allowed(cause, context.before)
     }
     const resource = <T extends { close(): Promise<void> }>(make: () => T): T =>

@@ -20,8 +20,8 @@ export interface HubHostOptions {
   readonly site: SiteRef
   readonly data: Sql
   readonly faults: DatabaseFaults
-  /** Every frame that the hub sends, at the moment of sending, and over whose wire. */
-  onSend(to: string, frame: string): void
+  /** Every frame that the hub sends, at the moment of sending, over whose wire, and on which socket. */
+  onSend(to: string, frame: string, socket: object): void
 }
 
 export class HubHost {
@@ -60,7 +60,7 @@ export class HubHost {
       attachment: undefined,
       send: (frame) => {
         connection.send(1, frame)
-        this.#options.onSend(wire.name, frame)
+        this.#options.onSend(wire.name, frame, connection)
       },
       close: (code, reason) => connection.close(1, code, reason),
     }

@@ -9,17 +9,20 @@ import type { Invariant } from './invariants.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
-import { Permits } from './permits.ts'
+import { type Permit, Permits } from './permits.ts'
 import { Promises } from './promises.ts'
 import type { World } from './world.ts'
 
 /** Of a frame in the trace: type, ids and epoch come first. */
 const FRAME_CHARACTERS = 160
 
+/** Frames for who has a session. */
+const SERVES: ReadonlySet<ToConductor['type']> = new Set(['lease', 'proceed', 'task', 'grants'])
+
 type Said<T> = Extract<FromConductor, { type: T }>
 
 const STORED =
-  'SELECT t.state, t.intent, n.conductor, n.bmc_session FROM tasks t JOIN nodes n ON n.uuid = t.node WHERE t.id = ?'
+  'SELECT t.state, t.intent, n.conductor, n.bmc_session, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node LEFT JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
 const OWNED =
   'SELECT t.state, n.conductor, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
 
@@ -50,6 +53,10 @@ export class Judge {
   readonly #promises = new Promises()
   /** What may change a node and is under way, per process. */
   readonly #work = new Map<Process, Map<string, number>>()
+  /** Of the last welcome. */
+  readonly #sockets = new Map<string, object>()
+  /** By address: what a BMC has taken mutations of, and the last one of these. */
+  readonly #acts = new Map<string, { readonly all: WeakSet<object>; last: object }>()
   readonly #told = new Set<string>()
 
   constructor(world: World, data: Sql, secrets: readonly string[]) {
@@ -59,10 +66,14 @@ export class Judge {
   }
 
   /** The hub sends a frame: what it promises with it. */
-  sent(conductor: string, frame: string): void {
+  sent(conductor: string, frame: string, socket: object): void {
     this.#frame(`hub → ${conductor}`, frame)
-    if (!/^\{"type":"(welcome|lease|proceed|task|fenced|grants)"/.test(frame)) return
+    if (!/^\{"type":"(welcome|lease|proceed|task|fenced|grants|done)"/.test(frame)) return
     const message = JSON.parse(frame) as ToConductor
+    if (message.type === 'welcome') this.#sockets.set(conductor, socket)
+    else if (SERVES.has(message.type) && this.#sockets.get(conductor) !== socket)
+      this.#complain('heard', `${conductor} gets ${message.type} on the socket of an earlier session`)
+    if (message.type === 'done') void this.#saysDone(message.id)
     const until = (ms: number) => this.#world.clock.now + ms
     if (message.type === 'welcome') this.#later(this.#leaseUntil, conductor, until(message.leaseMs))
     if (message.type === 'fenced') this.refusals++
@@ -75,7 +86,7 @@ export class Judge {
       const tenure = { conductor, until: until(message.tenureMs) }
       if (permit)
         this.#promises.made(this.#nodeOf(message.id), { ...tenure, process: permit.process }, this.#world.clock.now)
-      void this.#permitted(conductor, message.id, permit?.step)
+      void this.#permitted(conductor, message.id, permit, socket)
     }
     if (message.type !== 'lease') return
     this.#later(this.#leaseUntil, conductor, until(message.ms))
@@ -99,7 +110,7 @@ export class Judge {
     if (!/^\{"type":"(hello|bye|intent|result|released)"/.test(frame)) return
     const message = JSON.parse(frame) as FromConductor
     if (message.type === 'intent')
-      this.#permits.asked(conductor, message.id, message.rid, { process, step: message.step })
+      this.#permits.asked(conductor, message.id, message.rid, { process, epoch: message.epoch, step: message.step })
     if (message.type === 'bye') this.#promises.saidGoodbye(process)
     if (message.type === 'released') this.#promises.over(conductor, message.node)
     if (message.type === 'result') this.#promises.over(conductor, this.#nodeOf(message.id))
@@ -176,12 +187,22 @@ export class Judge {
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
     if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
     if (what === 'power soft' && !this.#permits.spend(cause)) this.#complain('once', `${show(cause)}: ${what} again`)
+    this.#order(machine.address, cause, what)
     const highest = this.#highest.get(machine.address)
     if (highest !== undefined && cause.epoch < highest.epoch && !isOlderCopy(cause, highest))
       this.#complain('bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`)
     else if (highest?.epoch === cause.epoch && highest.conductor !== cause.conductor)
       this.#complain('bmc-epoch', `${show(cause)}: ${what}, and ${highest.conductor} has the same epoch`)
     else if (highest === undefined || cause.epoch >= highest.epoch) this.#highest.set(machine.address, cause)
+  }
+
+  #order(address: string, cause: Cause, what: string): void {
+    const acts = this.#acts.get(address) ?? { all: new WeakSet(), last: cause.act }
+    this.#acts.set(address, acts)
+    if (acts.last !== cause.act && acts.all.has(cause.act))
+      this.#complain('interleaved', `${show(cause)}: ${what}, and another step or call has acted meanwhile`)
+    acts.all.add(cause.act)
+    acts.last = cause.act
   }
 
   async openTasks(): Promise<number> {
@@ -211,13 +232,18 @@ export class Judge {
   }
 
   /** The permit for a step: its intent is stored by now, for the one who owns the node, with what shuts this one out later. */
-  async #permitted(conductor: string, id: string, step: number | undefined): Promise<void> {
+  async #permitted(conductor: string, id: string, permit: Permit | undefined, socket: object): Promise<void> {
     // The database answers at once: nothing can have happened since the frame went out.
     const [row] = await this.#data.all(STORED, [id])
     if (row === undefined || row[0] !== 'open') return
-    const [, text, owner, bmcSession] = row
+    const [, text, owner, bmcSession, epoch] = row
+    // A question and the hello of a next session may have been heard in one turn, in this order.
+    const isPresent = this.#sockets.get(conductor) === socket
+    if (isPresent && permit !== undefined && permit.epoch !== epoch)
+      this.#complain('heard', `${conductor} asked under epoch ${permit.epoch}, its node has ${String(epoch)}`)
     const stored = JSON.parse(String(text)) as { step?: number; bmcSession?: string | null } | null
-    if (stored?.step !== step) this.#complain('intent', `${conductor} may begin a step whose intent is not stored`)
+    if (stored?.step !== permit?.step)
+      this.#complain('intent', `${conductor} may begin a step whose intent is not stored`)
     if (owner !== identityOf(conductor))
       this.#complain('owner', `${conductor} may begin a step at a node of ${String(owner)}`)
     if (stored?.bmcSession && stored.bmcSession !== bmcSession)
@@ -225,6 +251,11 @@ export class Judge {
         'intent',
         `${conductor} acts in BMC session ${stored.bmcSession}, its successor would hear of ${String(bmcSession)}`,
       )
+  }
+
+  async #saysDone(id: string): Promise<void> {
+    const [row] = await this.#data.all(STORED, [id])
+    if (row?.[0] === 'open') this.#complain('ended', `the hub says that task ${id} is done, and it is open`)
   }
 
   /** A task has ended well, says whoever may say so: is the power of its machine as its last step left it? */

@@ -13,9 +13,12 @@ export interface Cause {
   readonly epoch: number
   readonly task: string | undefined
   readonly step: string
+  /** The one run of that step, or of a call, that it is part of. */
+  readonly act: object
 }
 
 const LATE_MS = 8_000
+const CHANGES = /power_(on|off)$|boot/
 
 export class Lan {
   readonly faults: { -readonly [K in keyof LanMix]: LanMix[K] }
@@ -45,7 +48,7 @@ export class Lan {
             const machine = this.machines.get(address)
             if (machine === undefined) return
             const bytes = Uint8Array.from(packet)
-            if (cause?.task !== undefined && this.#random.chance(this.faults.stall)) this.#stall(process, cause)
+            if (cause?.task !== undefined && this.#stalls(cause)) this.#stall(process, cause)
             this.#go(process, () => {
               const answer = machine.receive(bytes, cause)
               if (answer === undefined) return
@@ -69,6 +72,11 @@ export class Lan {
         this.#go(undefined, () => process.run(() => resolve(answer)))
       })
     })
+  }
+
+  #stalls({ step }: Cause): boolean {
+    const { stall, stallsActs } = this.faults
+    return (!stallsActs || CHANGES.test(step)) && this.#random.chance(stall)
   }
 
   /** The host stops before the packet that it sends now has left it, for longer than a lease and shorter than a BMC's session lives. */

@@ -1,5 +1,6 @@
 // What goes wrong in a run: each seed has faults of some kinds and none of others (swarm testing), so that rare combinations come about.
 // A mix has a flavour, which says what the run is about and so what may be asked of it.
+import { aimed, AIMED_FLAVOURS, type AimedFlavour } from './aimed.ts'
 import type { Random } from './random.ts'
 
 export interface Mix {
@@ -17,6 +18,10 @@ export interface Mix {
   readonly wanLagMs: number
   /** How long a cut of the WAN lasts: one of these ranges, in ms. */
   readonly cutMs: readonly (readonly [number, number])[]
+  /** People switch the power of whatever is not in use, all the time. */
+  readonly busy: boolean
+  /** How BMCs fail to close a session of another's; null: they close it. */
+  readonly firmware: 'refused' | 'asker' | 'pretended' | null
   /** Some nodes ask for a label, and people give it to conductors and take it away. */
   readonly labels: boolean
   /** Probability that a step takes no notice of being aborted. */
@@ -41,6 +46,8 @@ export interface LanMix {
   readonly late: number
   /** Probability that a host stops while a packet of a task's mutation is still in it. */
   readonly stall: number
+  /** Only with what changes the machine, neither with what is tried out nor with the fence. */
+  readonly stallsActs: boolean
 }
 
 /**
@@ -69,13 +76,15 @@ export const FLAVOURS = [
  * steps that do not stop when they are aborted. `cloned`: a copy of a conductor's disk is started beside it.
  */
 export const OWN_FLAVOURS = ['cut-off', 'deaf', 'cloned'] as const
-export type Flavour = (typeof FLAVOURS)[number] | (typeof OWN_FLAVOURS)[number]
+export type Flavour = (typeof FLAVOURS)[number] | (typeof OWN_FLAVOURS)[number] | AimedFlavour
+export { AIMED_FLAVOURS }
 
 export const FAULT_KINDS = [
   'conductor.kill', 'conductor.stop', 'conductor.freeze', 'conductor.pause', 'wan.cut', 'wan.reset', 'hub.kill', 'hub.evict', 'hub.freeze',
   'disk.fail', 'bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'clock.jump', 'power.fails', 'journal.lose', 'hub.clock',
   'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'deadline.near',
   'conductor.labels', 'conductor.clone',
+  'site.relay', 'site.joined', 'site.expired', 'site.set-back', 'site.brink',
 ] as const // prettier-ignore
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
@@ -83,7 +92,14 @@ export type FaultKind = (typeof FAULT_KINDS)[number]
 const PEOPLE = ['conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'conductor.labels'] as const
 /** Only where a flavour says so. What no seed draws by itself comes last and takes no draw, so that all seeds stay what they are. */
 const OF_A_FLAVOUR: ReadonlySet<FaultKind> = new Set(['hub.clock', 'deadline.near', 'conductor.labels'])
-const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set(['conductor.clone'])
+const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set([
+  'conductor.clone',
+  'site.relay',
+  'site.joined',
+  'site.expired',
+  'site.set-back',
+  'site.brink',
+])
 const OF_BMCS = ['bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'power.fails'] as const
 /** After these a hub knows only what is stored, by the clock that was set meanwhile: it may be as far off as is allowed for (clock.ts). */
 const HUB_RESTARTS = ['hub.kill', 'hub.evict'] as const
@@ -91,7 +107,7 @@ const GENTLE = ['conductor.kill', 'conductor.stop', 'wan.reset', 'hub.evict', 'j
 /** Restarts of the one conductor that a gentle run is about leave time for the firmware to find it again. */
 export const GENTLE_DOWN_MS = 1_500
 
-type Draft = { -readonly [K in Exclude<keyof Mix, 'lan'>]: Mix[K] } & {
+export type Draft = { -readonly [K in Exclude<keyof Mix, 'lan'>]: Mix[K] } & {
   lan: { -readonly [K in keyof LanMix]: LanMix[K] }
 }
 
@@ -122,10 +138,13 @@ export function drawMix(random: Random, flavour?: Flavour): Mix {
       hostMs: random.pick([0, 2]),
       late: 0,
       stall: 0,
+      stallsActs: false,
     },
     wanLatencyMs: random.pick([2, 20, 150]),
     wanLagMs: 0,
     cutMs: [[100, 10_000], [10_000, 90_000]], // prettier-ignore
+    busy: false,
+    firmware: null,
     labels: false,
     deaf: 0,
     tenureMs: random.pick([null, null, 0, 60_000]),
@@ -133,7 +152,9 @@ export function drawMix(random: Random, flavour?: Flavour): Mix {
     faults,
   }
   const drawn = random.pick(WEIGHTED)
-  flavours[flavour ?? drawn](draft, random)
+  const chosen = flavour ?? drawn
+  flavours[chosen](draft, random)
+  draft.flavour = chosen
   if (draft.database.failure > 0 && random.chance(0.5))
     draft.database = { ...draft.database, readFailure: draft.database.failure / 3 }
   return draft
@@ -156,9 +177,9 @@ const WEIGHTED: readonly Flavour[] = [
 ]
 
 const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
+  ...aimed,
   any() {},
   gentle(mix, random) {
-    mix.flavour = 'gentle'
     without(
       mix,
       FAULT_KINDS.filter((kind) => !(GENTLE as readonly FaultKind[]).includes(kind)),
@@ -170,7 +191,6 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     Object.assign(mix.lan, { loss: 0, latencyMs: Math.min(5, mix.lan.latencyMs) })
   },
   stalled(mix, random) {
-    mix.flavour = 'stalled'
     mix.conductors = Math.max(2, mix.conductors)
     mix.sessionLimit = 64
     // With a tenure there is no successor whom the stalled packet could meet.
@@ -178,20 +198,17 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     Object.assign(mix.lan, { hostMs: 2, stall: random.between(0.03, 0.15) })
   },
   margin(mix) {
-    mix.flavour = 'margin'
     mix.conductors = Math.max(2, mix.conductors)
     // Where there is no fence, what is in a host when it stops is beyond everybody's reach.
     mix.lan.hostMs = 0
   },
   late(mix, random) {
-    mix.flavour = 'late'
     mix.sessionLimit = 64
     Object.assign(mix.lan, { loss: 0, late: random.between(0.02, 0.2) })
     // A session that could not be closed leaves what is late to itself.
     without(mix, OF_BMCS)
   },
   clocks(mix, random) {
-    mix.flavour = 'clocks'
     mix.conductors = Math.max(2, mix.conductors)
     mix.faults['hub.clock'] = random.between(15_000, 60_000)
     mix.faults['wan.cut'] ??= random.between(15_000, 60_000)
@@ -200,21 +217,18 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.tenureMs = random.pick([0, 60_000, 180_000])
   },
   lone(mix, random) {
-    mix.flavour = 'lone'
     mix.conductors = 2
     mix.tenureMs = random.pick([null, null, 60_000])
     for (const kind of ['conductor.kill', 'wan.cut', 'conductor.freeze'] as const)
       mix.faults[kind] = random.between(15_000, 60_000)
   },
   hurried(mix, random) {
-    mix.flavour = 'hurried'
     mix.conductors = 2
     mix.tenureMs = random.pick([null, 60_000, 180_000])
     for (const kind of ['deadline.near', 'wan.cut', 'conductor.freeze'] as const)
       mix.faults[kind] = random.between(15_000, 60_000)
   },
   lagging(mix, random) {
-    mix.flavour = 'lagging'
     mix.conductors = Math.max(2, mix.conductors)
     mix.wanLagMs = random.between(3_000, 6_500)
     mix.cutMs = [[15_000, 60_000]]
@@ -222,13 +236,11 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     for (const kind of ['wan.cut', 'bmc.silent'] as const) mix.faults[kind] = random.between(15_000, 45_000)
   },
   labels(mix, random) {
-    mix.flavour = 'labels'
     mix.labels = true
     mix.conductors = Math.max(2, mix.conductors)
     mix.faults['conductor.labels'] = random.between(15_000, 60_000)
   },
   people(mix, random) {
-    mix.flavour = 'people'
     mix.conductors = Math.max(2, mix.conductors)
     mix.tenureMs = 0
     mix.wanLagMs = random.pick([0, random.between(500, 6_000)])
@@ -240,7 +252,6 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.database = { ...mix.database, failure: 0 }
   },
   'cut-off'(mix, random) {
-    mix.flavour = 'cut-off'
     mix.conductors = random.pick([1, 1, 2])
     mix.tenureMs = random.pick([null, 60_000, 600_000])
     mix.stormMs = random.between(1_200_000, 2_400_000)
@@ -248,12 +259,10 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.faults['wan.cut'] = random.between(120_000, 300_000)
   },
   cloned(mix, random) {
-    mix.flavour = 'cloned'
     mix.conductors = random.pick([1, 2, 3])
     mix.faults['conductor.clone'] = random.between(20_000, 60_000)
   },
   deaf(mix, random) {
-    mix.flavour = 'deaf'
     mix.conductors = Math.max(2, mix.conductors)
     mix.deaf = random.between(0.1, 0.5)
     for (const kind of ['conductor.drain', 'bmc.silent', 'wan.reset'] as const)

@@ -80,6 +80,8 @@ export class Operators {
 
   async #want(node: string, state: string, random: Random): Promise<void> {
     const verb = (verb: string) => this.#ask({ kind: 'node.provision', node, verb, args: {} } as unknown as Wish)
+    const isIdle = state === 'manageable' || state === 'available'
+    if (this.#stage.mix.busy && isIdle && random.chance(0.7)) return void (await this.#power(node, random))
     switch (state) {
       case 'enroll':
         return void (await verb('manage'))

@@ -4,6 +4,7 @@ import type { Process } from './process.ts'
 
 export interface Permit {
   readonly process: Process
+  readonly epoch: number
   /** Index in the task's plan. */
   readonly step: number
 }

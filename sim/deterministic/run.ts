@@ -63,7 +63,7 @@ export async function runSeed(seed: number, print?: (line: string) => void, flav
       site: SITE,
       data,
       faults: database,
-      onSend: (to, frame) => judge.sent(to, frame),
+      onSend: (to, frame, socket) => judge.sent(to, frame, socket),
     })
     const lan = new Lan(world, { ...mix.lan })
     const lines = world.random.stream('lines')
@@ -96,6 +96,7 @@ export async function runSeed(seed: number, print?: (line: string) => void, flav
           .find(Boolean)
       const machine = new Machine(world, index, boots, mix.sessionLimit)
       machine.onMutation = (at, cause, what) => judge.mutation(at, cause, what)
+      if (mix.firmware !== null) machine.bmc.faults.closing = mix.firmware
       if (mix.flavour === 'margin') machine.bmc.faults.closing = firmware.pick(['refused', 'asker', 'pretended'])
       lan.machines.set(machine.address, machine)
       return machine

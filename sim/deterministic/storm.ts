@@ -2,6 +2,7 @@
 import type { Sql } from '../../cloud/ports.ts'
 import { Admins } from './admins.ts'
 import type { ConductorHost } from './conductor-host.ts'
+import { begin } from './histories.ts'
 import type { HubHost } from './hub-host.ts'
 import type { Judge } from './judge.ts'
 import type { Machine } from './machine.ts'
@@ -66,6 +67,7 @@ export class Storm {
 
   #strike(kind: FaultKind, random: Random): void {
     if (this.#admins.act(kind, random)) return
+    if (begin(kind, this.#stage, random, (...how) => this.#hurry(...how))) return
     const { world, hub, conductors, machines, mix } = this.#stage
     const isGentle = mix.flavour === 'gentle'
     const conductor = random.pick(conductors)
@@ -167,13 +169,13 @@ export class Storm {
   }
 
   /** An open task has less time than it was given, which its hub reads when it starts. */
-  async #hurry(random: Random): Promise<void> {
+  async #hurry(random: Random, [from, to]: readonly [number, number] = [1_000, 60_000]): Promise<void> {
     const { data, hub, judge, world } = this.#stage
     const [id] = random.pick([...(await data.all("SELECT id FROM tasks WHERE state = 'open' ORDER BY id")), []])
     if (id === undefined) return
     judge.hurried.add(String(id))
     world.say('FAULT', `deadline.near of task ${id}`)
-    const deadline = hub.process.env.now() + Math.round(random.between(1_000, 60_000))
+    const deadline = hub.process.env.now() + Math.round(random.between(from, to))
     await data.batch([{ sql: 'UPDATE tasks SET deadline_ms = min(deadline_ms, ?) WHERE id = ?', args: [deadline, id] }])
     hub.evict()
   }

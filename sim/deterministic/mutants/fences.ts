@@ -23,6 +23,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'check-without-hold',
     rule: '5',
+    flavour: 'calling',
     breaks: 'the last-moment check looks for a lease only, not for the node',
     file: 'site-conductor/grants.ts',
     find: 'if (this.#held.get(hold.grant.node) !== hold)',
@@ -40,6 +41,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'wall-only',
     rule: '5',
+    flavour: 'set-back',
     breaks: 'a lease is counted by the wall clock alone, which people and NTP set',
     file: 'site-conductor/span.ts',
     find: 'const passed = Math.max(env.mono() - span.from.mono, env.now() - span.from.wall)',
@@ -57,6 +59,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'call-asks-its-signal',
     rule: '5',
+    flavour: 'calling',
     breaks: 'calls look whether they were aborted, and not whether they still may',
     file: 'site-conductor/calls.ts',
     find: 'before: () => grants.check(hold),',
@@ -65,7 +68,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'permit-before-fence',
     rule: '6',
-    flavour: 'stalled',
+    flavour: 'overtaken',
     breaks: 'the hub is asked first, and the fence is opened with its permit in hand',
     file: 'site-conductor/runner.ts',
     find: `        fence = await this.#openFence(step)
@@ -80,7 +83,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'predecessor-unknown',
     rule: '6',
-    flavour: 'stalled',
+    flavour: 'overtaken',
     breaks: 'whoever takes a task over does not look who acted before',
     file: 'site-conductor/runner.ts',
     find: '    this.#predecessor = task.bmcSession\n',
@@ -89,7 +92,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'first-session-only',
     rule: '6',
-    flavour: 'stalled',
+    flavour: 'overtaken',
     breaks: 'of a node’s BMC sessions the hub remembers the first',
     file: 'cloud/site-hub/tasks.ts',
     find: 'const isNew = bmcSession !== undefined && (await turn.node(task.node)).bmc_session !== bmcSession',
@@ -98,7 +101,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'session-only-on-resume',
     rule: '6',
-    flavour: 'stalled',
+    flavour: 'overtaken',
     breaks: 'a task that begins is not told who acted last',
     file: 'cloud/site-hub/tasks.ts',
     find: '...(node.bmc_session !== null && { bmcSession: node.bmc_session }),',
@@ -107,7 +110,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'acts-beside-its-fence',
     rule: '6',
-    flavour: 'stalled',
+    flavour: 'overtaken',
     breaks: 'a step opens its fence, and then changes things in a session of the pool',
     file: 'site-conductor/drivers/ipmi/bmc.ts',
     find: 'own !== undefined ? own.mutate(act, signal) : pool.mutate(bmcOf(context.driverInfo), act, options),',
@@ -117,7 +120,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'fence-of-itself',
     rule: '6',
-    flavour: 'stalled',
+    flavour: 'overtaken',
     breaks: 'only a session of this very process is closed, since that is the one whose name it knows',
     file: 'site-conductor/runner.ts',
     find: 'fencing.open(await this.#contextOf(step, signal), this.#predecessor),',
@@ -153,7 +156,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'stragglers-forgotten',
     rule: '7',
-    flavour: 'late',
+    flavour: 'stragglers',
     breaks: 'a session in which a repeated mutation may still be on its way is used for the next one',
     file: 'site-conductor/ipmi/live-session.ts',
     find: "if (pending.command.kind !== 'read' && pending.sent > pending.answered) this.stragglers = true",
@@ -162,7 +165,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'closes-later',
     rule: '7',
-    flavour: 'late',
+    flavour: 'stragglers',
     breaks: 'a step ends before the BMC has closed its session, in which an old packet may still count',
     file: 'site-conductor/ipmi/pool.ts',
     find: '        end()\n        await session.close()\n',
@@ -171,7 +174,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'soft-off-again',
     rule: '7',
-    flavour: 'any',
+    flavour: 'stragglers',
     breaks: 'what must not be done twice is sent again after silence',
     file: 'site-conductor/ipmi/live-session.ts',
     find: "if (command.kind !== 'once' && pending.sentSinceBusy <= most)",

@@ -43,7 +43,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'horizon-when-over',
     rule: '1',
-    flavour: 'any',
+    flavour: 'evicted',
     breaks: 'the horizon is stored again only once it is over, while leases are renewed beyond it',
     file: 'cloud/site-hub/lease.ts',
     find: 'if (aheadMs < leaseMs + CLOCK_SLACK_MS || aheadMs > HORIZON_MS)',
@@ -124,7 +124,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-by-wall-clock',
     rule: '10',
-    flavour: 'clocks',
+    flavour: 'outlived',
     breaks: 'setting the hub’s clock forward ends tenures',
     file: 'cloud/site-hub/clock.ts',
     find: '    if (task.tenure_ms !== null) task.tenure_ms += byMs\n',
@@ -133,7 +133,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-ends-with-task',
     rule: '10',
-    flavour: 'hurried',
+    flavour: 'expired',
     breaks: 'a task that its deadline has ended takes the tenure with it, of which its conductor knows',
     file: 'cloud/site-hub/due.ts',
     find: '    keepPromise(turn, task)\n',
@@ -142,7 +142,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-not-stored',
     rule: '10',
-    flavour: 'lone',
+    flavour: 'outlived',
     breaks: 'a lease answer promises a tenure that is not stored',
     file: 'cloud/site-hub/tenure-news.ts',
     find: 'if (task.tenure_ms > turn.now && known?.get(task.id) !== task.tenure_ms)\n      news.push([task.id, task.tenure_ms - turn.now])',
@@ -151,7 +151,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-from-answer',
     rule: '10',
-    flavour: 'lone',
+    flavour: 'outlived',
     breaks: 'the conductor counts a tenure from the answer, not from its question',
     file: 'site-conductor/questions.ts',
     find: 'question.authority.extendTenure({ from: question.sent, ms: tenureMs })',
@@ -169,7 +169,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-taken-back',
     rule: '10',
-    flavour: 'lone',
+    flavour: 'joined',
     breaks: 'a permit without a tenure takes an earlier tenure back, of which its conductor knows',
     file: 'cloud/site-hub/tasks.ts',
     find: 'const promised = Math.max(task.tenure_ms ?? 0, turn.now + ms)',

@@ -45,6 +45,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'digest-not-compared',
     rule: '3',
+    flavour: 'torn',
     breaks: 'the hub lets a conductor keep its grants without looking which those are',
     file: 'cloud/site-hub/sessions.ts',
     find: 'return (await grantsDigest(grants)) === digest',
@@ -53,7 +54,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'two-hubs',
     rule: '3',
-    flavour: 'any',
+    flavour: 'evicted',
     breaks: 'a hub whose number is no longer the site’s goes on writing, with a counter of its own',
     file: 'cloud/site-hub/state.ts',
     find: 'SET hub_no = CASE WHEN hub_no = ? THEN hub_no END, counter',
@@ -88,7 +89,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'old-release-counts',
     rule: '4',
-    flavour: 'people',
+    flavour: 'calling',
     breaks: 'a release of an earlier grant gives away what the owner has again',
     file: 'cloud/site-hub/ownership.ts',
     find: 'if (!conductor || node.owner !== conductor.row.id || epoch !== message.epoch) {',
@@ -115,7 +116,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'release-before-end',
     rule: '4',
-    flavour: 'people',
+    flavour: 'calling',
     breaks: 'a conductor gives a node back while a call still works on it',
     file: 'site-conductor/conductor.ts',
     find: 'await Promise.all([tasks.ended(node), calls.ended(node)])',

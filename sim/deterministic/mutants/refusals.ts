@@ -15,6 +15,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'old-epochs-are-heard',
     rule: '9',
+    flavour: 'relay',
     breaks: 'the owner of a node is heard under any of its epochs',
     file: 'cloud/site-hub/tasks.ts',
     find: '    epochOf(turn.state, index) === message.epoch &&\n',
@@ -37,6 +38,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'old-socket-is-heard',
     rule: '9',
+    flavour: 'torn',
     breaks: 'a socket whose session was replaced still speaks for its conductor',
     file: 'cloud/site-hub/state.ts',
     find: 'if (!conductor || conductor.leaseUntil === 0 || attachment?.session !== conductor.row.session) return undefined',
@@ -45,7 +47,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'stale-result-kept',
     rule: '9',
-    flavour: 'lone',
+    flavour: 'relay',
     breaks: 'an outcome from before another conductor had the node is said again under the new epoch',
     file: 'site-conductor/journal.ts',
     find: 'if (old?.result !== undefined && !isOurs(old.result.epoch, record.task))',
@@ -54,7 +56,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'stale-events-kept',
     rule: '9',
-    flavour: 'lone',
+    flavour: 'relay',
     breaks: 'events from before another conductor had the node are numbered on',
     file: 'site-conductor/journal.ts',
     find: 'if (made.event.n === expected && isOurs(made.epoch, task)) kept.push(made)',
@@ -63,7 +65,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'lost-is-rejected',
     rule: '9',
-    flavour: 'gentle',
+    flavour: 'brink',
     breaks: 'a task whose node is not held (any more) is rejected, which fails it',
     file: 'site-conductor/tasks.ts',
     find: "if (isLost(error)) return log.info('task left', { node: task.node, task: task.id, why: error.message })",
@@ -81,6 +83,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'fenced-as-done',
     rule: '9',
+    flavour: 'relay',
     breaks: 'what the hub refuses it answers as if the task had ended, whatever was said under which epoch',
     file: 'cloud/site-hub/tasks.ts',
     find: "  turn.send(peer, { type: 'fenced', id: task.id, ...rid, epoch: message.epoch })\n",

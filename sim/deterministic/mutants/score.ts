@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { runFleet } from '../fleet.ts'
-import { drawMix } from '../mix.ts'
+import { AIMED_FLAVOURS, drawMix } from '../mix.ts'
 import { Random } from '../random.ts'
 import { MUTANTS } from './all.ts'
 import { RULES, type Mutant } from './mutant.ts'
@@ -53,7 +53,9 @@ async function scoreOne(mutant: Mutant, from: number, seeds: number): Promise<Sc
   const known = remembered()[mutant.id]
   const order = [...(known === undefined ? [] : [known]), ...seedsOf(mutant, from, seeds)]
   let runs = 0
+  const aimed = AIMED_FLAVOURS.find((each) => each === mutant.flavour)
   await runFleet({
+    flavour: aimed,
     jobs: 1,
     execArgv: ['--import', hook.href],
     limitCpuMs: LIMIT_CPU_MS,
@@ -87,8 +89,9 @@ function remember(id: string, seed: number): void {
   writeFileSync(CAUGHT_BY, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`)
 }
 
-/** Half of them are about what the mutant breaks, where it says so, and come first; the rest are the next ones of any kind. */
+/** All are about what the mutant breaks where its flavour is an aimed one. Else half of them are, where it says so, and come first; the rest are the next ones of any kind. */
 function seedsOf({ flavour }: Mutant, from: number, count: number): number[] {
+  if (AIMED_FLAVOURS.some((each) => each === flavour)) return Array.from({ length: count }, (_, index) => from + index)
   const first: number[] = []
   for (let seed = from; flavour !== undefined && first.length < count / 2; seed++)
     if (drawMix(new Random(seed).stream('mix')).flavour === flavour) first.push(seed)

@@ -5,6 +5,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'any-answer-permits',
     rule: '8',
+    flavour: 'torn',
     breaks: 'an answer to an old question permits the step of the present one',
     file: 'site-conductor/questions.ts',
     find: 'if (question?.rid !== rid) return',
@@ -47,6 +48,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'skips-begun-step',
     rule: '8',
+    flavour: 'lone',
     breaks: 'whoever goes on takes a step that had begun for done',
     file: 'site-conductor/runner.ts',
     find: "last.step + (last.kind === 'finished' ? 1 : 0)",
@@ -63,6 +65,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'events-with-gaps',
     rule: '8',
+    flavour: 'unstored',
     breaks: 'an event counts although the one before it has not arrived',
     file: 'cloud/site-hub/tasks.ts',
     find: 'if (event.n === task.last_event + 1) await take(turn, task, event)',
@@ -71,6 +74,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'heard-after-a-failure',
     rule: '8',
+    flavour: 'unstored',
     breaks: 'what follows on a socket counts although the frame before it could not be stored',
     file: 'cloud/site-hub/hub.ts',
     find: '.enqueue([], hear, () => this.#broken.add(peer))',
@@ -133,7 +137,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'since-ever',
     rule: '8b',
-    flavour: 'lone',
+    flavour: 'relay',
     breaks: 'a conductor’s unheard events count although another has had the node meanwhile',
     file: 'cloud/site-hub/tasks.ts',
     find: 'since: index.moved,',

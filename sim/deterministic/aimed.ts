@@ -1,0 +1,89 @@
+// Flavours that are about one kind of history which chance seldom comes upon. No seed draws them by itself: a mutant names the one that would
+// show it, and `--flavour` runs it. Production keeps every promise there.
+import type { Draft, FaultKind } from './mix.ts'
+import type { Random } from './random.ts'
+
+/**
+ * `overtaken`: a host stops with a mutation in it until a successor has acted. `stragglers`: late packets at BMCs that cannot fence. `relay`:
+ * nodes go to another conductor and come back. `outlived`: cuts that outlast tenures. `joined`: a second conductor comes, and the first is cut
+ * off. `expired`: a cut as a deadline comes. `set-back`: cuts in which wall clocks go back. `brink`: hosts stop for about as long as a lease.
+ * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `calling`: people who call BMCs all the
+ * time, on nodes that move. `unstored`: a database that loses many questions.
+ */
+export const AIMED_FLAVOURS = [
+  'overtaken',
+  'stragglers',
+  'relay',
+  'outlived',
+  'joined',
+  'expired',
+  'set-back',
+  'brink',
+  'evicted',
+  'torn',
+  'calling',
+  'unstored',
+] as const
+export type AimedFlavour = (typeof AIMED_FLAVOURS)[number]
+
+/** Nothing goes wrong but `faults` (mean pauses in ms), and people switch the power of machines all the time. */
+function only(mix: Draft, faults: Partial<Record<FaultKind, number>>, more: Partial<Draft> = {}): void {
+  mix.faults = faults
+  Object.assign(mix, { conductors: 2, sessionLimit: 64, tenureMs: 0, busy: true }, more)
+  mix.database = { latencyMs: 3, failure: 0, readFailure: 0 }
+  Object.assign(mix.lan, { loss: 0, doubled: 0, latencyMs: Math.min(5, mix.lan.latencyMs) })
+}
+
+export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> = {
+  overtaken(mix, random) {
+    only(mix, {}, { conductors: random.pick([2, 3]) })
+    Object.assign(mix.lan, { hostMs: 2, stall: random.between(0.1, 0.3), stallsActs: true })
+  },
+  stragglers(mix, random) {
+    only(mix, {}, { firmware: random.pick(['refused', 'asker', null]) })
+    Object.assign(mix.lan, { late: random.between(0.1, 0.3), hostMs: 0 })
+  },
+  relay(mix, random) {
+    only(mix, { 'site.relay': 60_000 }, { wanLagMs: random.pick([0, 5_000]), tenureMs: random.pick([0, 20_000]) })
+  },
+  outlived(mix, random) {
+    only(mix, { 'wan.cut': 60_000, 'bmc.silent': 10_000 }, { tenureMs: random.pick([20_000, 60_000]) })
+    mix.cutMs = [[30_000, 60_000], [70_000, 130_000]] // prettier-ignore
+    mix.wanLagMs = random.pick([0, 6_000])
+    mix.busy = random.chance(0.5)
+    if (random.chance(0.5)) return
+    mix.faults['hub.clock'] = 20_000
+    mix.hubClockMs = 60_000
+  },
+  joined(mix) {
+    only(mix, { 'site.joined': 70_000 }, { tenureMs: null, busy: false })
+  },
+  expired(mix, random) {
+    only(mix, { 'site.expired': 60_000 }, { tenureMs: random.pick([60_000, 180_000]), busy: false })
+  },
+  'set-back'(mix) {
+    only(mix, { 'site.set-back': 40_000, 'bmc.silent': 20_000 })
+  },
+  brink(mix) {
+    only(mix, { 'site.brink': 20_000 }, { wanLatencyMs: 150 })
+  },
+  evicted(mix, random) {
+    only(mix, { 'hub.evict': 6_000, 'wan.reset': 20_000 }, { conductors: random.pick([2, 3]) })
+    mix.database = { latencyMs: random.pick([3, 800]), failure: 0, readFailure: 0 }
+  },
+  torn(mix, random) {
+    only(mix, { 'wan.reset': 8_000, 'conductor.drain': 15_000, 'conductor.weight': 15_000 })
+    mix.database = { latencyMs: random.pick([3, 600]), failure: 0, readFailure: 0 }
+    mix.wanLagMs = random.pick([0, 500, 5_000])
+  },
+  calling(mix, random) {
+    const moves = { 'conductor.drain': 10_000, 'conductor.weight': 10_000, 'wan.reset': 12_000 }
+    only(mix, { 'node.call': 1_500, 'bmc.silent': 8_000, 'conductor.freeze': 20_000, ...moves })
+    mix.lan.latencyMs = random.pick([5, 200])
+    mix.busy = false
+  },
+  unstored(mix, random) {
+    only(mix, { 'journal.lose': 15_000 }, { conductors: random.pick([1, 2]) })
+    mix.database = { latencyMs: 30, failure: random.between(0.1, 0.25), readFailure: 0 }
+  },
+}
