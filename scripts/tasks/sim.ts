@@ -1,7 +1,7 @@
 // `npm run sim`: the deterministic simulator, many seeds at once or one with its trace.
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { AIMED_FLAVOURS, FAULT_KINDS, FLAVOURS, OWN_FLAVOURS } from '../../sim/deterministic/mix.ts'
+import { AIMED_FLAVOURS, FAULT_KINDS, FLAVOURS } from '../../sim/deterministic/mix.ts'
 import { runFleet } from '../../sim/deterministic/fleet.ts'
 import { INVARIANTS } from '../../sim/deterministic/invariants.ts'
 import { MUTANTS } from '../../sim/deterministic/mutants/all.ts'
@@ -36,7 +36,7 @@ What must hold: ${Object.entries(INVARIANTS)
 
 What goes wrong (each seed has some of it): ${FAULT_KINDS.join(', ')}, and lossy, slow networks throughout.
 
-Flavours: ${FLAVOURS.join(', ')}; only by --flavour, each about one kind of history: ${AIMED_FLAVOURS.join(', ')}; and\nsince production is known to fail there: ${OWN_FLAVOURS.join(', ')}`
+Flavours: ${FLAVOURS.join(', ')}; only by --flavour, each about one kind of history: ${AIMED_FLAVOURS.join(', ')}`
 
 const values = readOptions(HELP, {
   seeds: { type: 'string' },
@@ -62,11 +62,9 @@ function whole(name: 'seeds' | 'from' | 'jobs' | 'seed', text: string | undefine
   process.exit(2)
 }
 
-const flavour = [...FLAVOURS, ...AIMED_FLAVOURS, ...OWN_FLAVOURS].find((each) => each === values.flavour)
+const flavour = [...FLAVOURS, ...AIMED_FLAVOURS].find((each) => each === values.flavour)
 if (values.flavour !== undefined && flavour === undefined) {
-  console.error(
-    `there is no flavour ${values.flavour}; there are: ${[...FLAVOURS, ...AIMED_FLAVOURS, ...OWN_FLAVOURS].join(', ')}`,
-  )
+  console.error(`there is no flavour ${values.flavour}; there are: ${[...FLAVOURS, ...AIMED_FLAVOURS].join(', ')}`)
   process.exit(2)
 }
 

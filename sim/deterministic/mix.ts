@@ -56,7 +56,8 @@ export interface LanMix {
  * `late`: packets that arrive seconds late. `clocks`: the hub's wall clock is set. `lone`: conductors that come and go, so
  * that tenures are given, kept and no longer given. `lagging`: lines whose answers take seconds. `labels`: nodes that not every conductor may
  * drive, with labels that change. `people`: drains, shares and declarations of death, one after another, beside cuts. `hurried`: deadlines that
- * come while tenures run.
+ * come while tenures run. `cut-off`: cuts longer than tenures and deadlines. `deaf`: steps that do not stop when they are aborted. `cloned`: a
+ * copy of a conductor's disk is started beside it.
  */
 export const FLAVOURS = [
   'any',
@@ -70,13 +71,11 @@ export const FLAVOURS = [
   'labels',
   'people',
   'hurried',
+  'cut-off',
+  'deaf',
+  'cloned',
 ] as const
-/**
- * Only by `--flavour`, since production is known not to keep every promise there. `cut-off`: cuts longer than tenures and deadlines. `deaf`:
- * steps that do not stop when they are aborted. `cloned`: a copy of a conductor's disk is started beside it.
- */
-export const OWN_FLAVOURS = ['cut-off', 'deaf', 'cloned'] as const
-export type Flavour = (typeof FLAVOURS)[number] | (typeof OWN_FLAVOURS)[number] | AimedFlavour
+export type Flavour = (typeof FLAVOURS)[number] | AimedFlavour
 export { AIMED_FLAVOURS }
 
 export const FAULT_KINDS = [
@@ -90,10 +89,15 @@ export type FaultKind = (typeof FAULT_KINDS)[number]
 
 /** What a person does, rather than what breaks. */
 const PEOPLE = ['conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'conductor.labels'] as const
-/** Only where a flavour says so. What no seed draws by itself comes last and takes no draw, so that all seeds stay what they are. */
-const OF_A_FLAVOUR: ReadonlySet<FaultKind> = new Set(['hub.clock', 'deadline.near', 'conductor.labels'])
-const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set([
+/** Only where a flavour says so. */
+const OF_A_FLAVOUR: ReadonlySet<FaultKind> = new Set([
+  'hub.clock',
+  'deadline.near',
+  'conductor.labels',
   'conductor.clone',
+])
+/** Of an aimed flavour: they take no draw, so that all seeds stay what they are. */
+const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set([
   'site.relay',
   'site.joined',
   'site.expired',
@@ -116,7 +120,6 @@ export function drawMix(random: Random, flavour?: Flavour): Mix {
   const faults: Draft['faults'] = {}
   const wild = random.between(0.1, 0.6)
   for (const kind of FAULT_KINDS) {
-    if (NEVER_DRAWN.has(kind)) continue
     const [isDrawn, meanMs] = [random.chance(wild), random.between(15_000, 150_000)]
     if (isDrawn && !OF_A_FLAVOUR.has(kind)) faults[kind] = meanMs
   }
@@ -160,21 +163,8 @@ export function drawMix(random: Random, flavour?: Flavour): Mix {
   return draft
 }
 
-const WEIGHTED: readonly Flavour[] = [
-  'any',
-  'any',
-  'any',
-  'people',
-  'gentle',
-  'stalled',
-  'margin',
-  'late',
-  'clocks',
-  'lone',
-  'hurried',
-  'lagging',
-  'labels',
-]
+/** Where anything goes is where most of what nobody has thought of is. */
+const WEIGHTED: readonly Flavour[] = ['any', 'any', ...FLAVOURS]
 
 const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
   ...aimed,

@@ -29,7 +29,7 @@ export class World {
     this.#print?.(line)
   }
 
-  /** An invariant does not hold. `rule`: its number in the list of judge.ts. */
+  /** An invariant does not hold. `rule`: its name in the list of invariants.ts. */
   violated(rule: string, what: string): void {
     this.violations.push(`${rule}: ${what}`)
     this.say('JUDGE', `VIOLATION ${rule}: ${what}`)
