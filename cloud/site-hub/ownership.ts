@@ -86,17 +86,33 @@ export function becameIdle(turn: Turn, uuid: string): void {
 export async function place(turn: Turn, node: NodeIndex): Promise<void> {
   const eligible = membersOf(turn.state).filter((member) => obstacle(node, member) === null)
   if (eligible.length === 0) return
-  const [held, total] = [new Map<string, number>(), new Map<string, number>()]
-  for (const other of turn.state.nodes.values()) {
-    const owner = other.target ?? other.owner
-    if (owner === null || other === node) continue
-    total.set(owner, (total.get(owner) ?? 0) + 1)
-    if (other.driver === node.driver && other.labels === node.labels && other.withheld === null)
-      held.set(owner, (held.get(owner) ?? 0) + 1)
-  }
+  const { held, total } = loads(turn.state, node)
   const best = placeOne(node.id, eligible, held, total)
   if (best === undefined) return rebalance(turn)
   give(turn, node, best)
+}
+
+/**
+ * Nodes of each conductor without `node`: all of them, and those that are like it. This goes over every node of the site for each new one,
+ * so a node costs one look-up, and none where the one before has the same owner.
+ */
+function loads(state: HubState, node: NodeIndex): { held: Map<string, number>; total: Map<string, number> } {
+  const counts = new Map<string, { held: number; total: number }>()
+  let last: string | null = null
+  let count = { held: 0, total: 0 }
+  for (const other of state.nodes.values()) {
+    const owner = other.target ?? other.owner
+    if (owner === null || other === node) continue
+    if (owner !== last) {
+      last = owner
+      count = counts.get(owner) ?? { held: 0, total: 0 }
+      counts.set(owner, count)
+    }
+    count.total++
+    if (other.driver === node.driver && other.labels === node.labels && other.withheld === null) count.held++
+  }
+  const of = (what: 'held' | 'total') => new Map([...counts].map(([owner, each]) => [owner, each[what]]))
+  return { held: of('held'), total: of('total') }
 }
 
 /** Tells conductors what they got in this turn. */
