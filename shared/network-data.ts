@@ -76,7 +76,7 @@ const Described = z
   })
 
 export const NETWORK_DATA =
-  "networks of the instance as OpenStack's network_data.json describes them: links, networks, services; or {}"
+  "networks of the instance as OpenStack's network_data.json describes them: links, networks, services; null: nothing is said about networks"
 
 /** What is wrong with it, for people; undefined when nothing is. Empty: nothing is said about networks. */
 export function networkDataProblem(value: unknown): string | undefined {

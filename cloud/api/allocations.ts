@@ -74,7 +74,8 @@ export const ALLOCATIONS: Resource = {
   fieldsSince: SINCE,
   detailSince: SINCE,
   filters: {
-    node: ofNode('a', SINCE),
+    // Of these it is an argument that is wrong, and not the place that is asked.
+    node: { ...ofNode('a', SINCE), where: (text, call) => mentioned(ofNode('a', SINCE).where(text, call)) },
     resource_class: equals('a.resource_class', SINCE),
     state: equals('a.state', SINCE),
     owner: equals('a.owner', 60),

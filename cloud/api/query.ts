@@ -1,9 +1,10 @@
 // Query arguments, lists and their paging: Ironic's limit, marker, sort and fields; filters are kept in `next` (upstream loses them).
 import { FaultError } from '../../shared/faults.ts'
-import type { Sql, SqlValue } from '../ports.ts'
+import type { SqlValue } from '../ports.ts'
 import { cached, objectSql, shownArgs, visible, type Field } from '../store/json-sql.ts'
 import type { Answer, Call, JsonSchema } from './call.ts'
 import { need } from './microversion.ts'
+import { orderOf, pageSql } from './order.ts'
 
 export const MAX_LIMIT = 1000
 
@@ -127,10 +128,11 @@ export const equals = (column: string, since: number): Filter => ({
   where: (text) => ({ sql: `${column} = @`, args: [text] }),
 })
 
+/** With + its index is not used for what most rows have: another filter finds fewer. */
 export const isTrue = (column: string, name: string, since: number): Filter => ({
   since,
   schema: BOOLEAN,
-  where: (text) => ({ sql: `${column} = ${boolean(text, name) ? 1 : 0}`, args: [] }),
+  where: (text) => ({ sql: boolean(text, name) ? `${column} = 1` : `+${column} = 0`, args: [] }),
 })
 
 export interface Condition {
@@ -196,16 +198,16 @@ export async function list(
     conditions.push(await filter.where(text, call))
   }
   const order = await orderOf(kind, call.sql, query)
-  if (order.after) conditions.push(order.after)
-
   const args: SqlValue[] = [...shownArgs(call)]
-  const where = conditions.map(({ sql, args: values }) => {
+  const bound = ({ sql, args: values }: Condition) => {
     let next = 0
     return `(${sql.replaceAll('@', () => `?${args.push(values[next++]!)}`)})`
-  })
+  }
+  const where = conditions.map(bound)
+  const page = pageSql(kind, order, where, order.parts.map(bound), `?${args.push(limit)}`)
   const text =
-    `SELECT count(*), group_concat(j, ','), substr(group_concat(u), -36) FROM (SELECT ${expression(kind, call.version, chosen)} AS j, ${kind.uuid} AS u` +
-    ` FROM ${kind.from}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ORDER BY ${order.by} LIMIT ?${args.push(limit)})`
+    `SELECT count(*), group_concat(j, ','), substr(group_concat(u), -36)` +
+    ` FROM (SELECT ${expression(kind, call.version, chosen)} AS j, ${kind.uuid} AS u ${page})`
   const [row] = await call.sql.all(text, args)
   const [count, items, last] = row as [number, string | null, string | null]
   let body = `{"${kind.key}":[${items ?? ''}]`
@@ -251,45 +253,6 @@ function fieldsOf(kind: ListKind, call: Call, query: Map<string, string>, detail
   return wantsDetail
     ? undefined
     : kind.brief.filter((name) => kind.fields.some((f) => f.name === name && f.since <= call.version)).join(',')
-}
-
-async function orderOf(
-  kind: ListKind,
-  sql: Sql,
-  query: Map<string, string>,
-): Promise<{ by: string; after?: Condition }> {
-  const key = query.get('sort_key') ?? 'id'
-  const column = kind.sort[key]
-  if (column === undefined) throw invalid(`The sort_key "${key}" cannot be sorted by`)
-  const direction = query.get('sort_dir') ?? 'asc'
-  if (direction !== 'asc' && direction !== 'desc') throw invalid('Invalid value for sort_dir: asc or desc')
-  // What is null comes first, as everywhere in SQLite; ties keep the order of insertion.
-  const by = column === kind.id ? `${kind.id} ${direction}` : `${column} ${direction}, ${kind.id} ${direction}`
-  const marker = query.get('marker')
-  if (marker === undefined) return { by }
-  const [row] = await sql.all(`SELECT ${kind.id}, ${column} FROM ${kind.from} WHERE ${kind.uuid} = ?`, [
-    checkedMarker(marker),
-  ])
-  if (!row) throw new FaultError('not_found', `${kind.noun} ${marker} could not be found.`)
-  return { by, after: behind(kind.id, column, direction, row[0]!, row[1] ?? null) }
-}
-
-/** Behind the row that has this id and value: a comparison that an index can begin at. */
-function behind(id: string, column: string, direction: 'asc' | 'desc', at: SqlValue, value: SqlValue): Condition {
-  const compare = direction === 'asc' ? '>' : '<'
-  if (column === id) return { sql: `${id} ${compare} @`, args: [at] }
-  if (value !== null) {
-    const rest = direction === 'asc' ? '' : ` OR ${column} IS NULL`
-    return { sql: `(${column}, ${id}) ${compare} (@, @)${rest}`, args: [value, at] }
-  }
-  const rest = direction === 'asc' ? ` OR ${column} IS NOT NULL` : ''
-  return { sql: `(${column} IS NULL AND ${id} ${compare} @)${rest}`, args: [at] }
-}
-
-function checkedMarker(text: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
-    throw invalid(`Expected a UUID as marker, not "${text}"`)
-  return text.toLowerCase()
 }
 
 function nextLink(path: string, query: Map<string, string>, limit: number, last: string): string {

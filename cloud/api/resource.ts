@@ -116,12 +116,14 @@ export async function findRow(resource: Resource, call: Call, ident: string): Pr
 }
 
 /** What a body names must exist, too; where it does not, that is a 400: it is not the resource that was asked for. */
-export async function mentioned<T>(finding: Promise<T>): Promise<T> {
-  return finding.catch((error: unknown) => {
+export async function mentioned<T>(finding: T | Promise<T>): Promise<T> {
+  try {
+    return await finding
+  } catch (error) {
     if (error instanceof FaultError && error.fault.code === 'not_found')
       throw invalid(error.fault.message.replace(/\.$/, ''))
     throw error
-  })
+  }
 }
 
 /** The item as JSON text; `fields` as they come in a query. Throws 404. */

@@ -6,6 +6,7 @@ import { BOOT_RAMDISK } from '../plans.ts'
 import { tasks } from '../schema/organisation.ts'
 import { select, type NodeRow } from '../schema/rows.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { isStop } from './step-list.ts'
 
 const KINDS: ReadonlySet<string> = new Set(['clean', 'deploy'])
 
@@ -32,6 +33,9 @@ export async function takenOver(
 ): Promise<TakenOver | undefined> {
   if (!KINDS.has(kind) || !isFastTracked(turn, node)) return undefined
   if (node.power_state !== 'power on' || node.last_error !== null || !beginsWithBoot(steps)) return undefined
+  // Nobody keeps an agent over a stop, and what is known of it would have no task to be in.
+  const then = steps[BOOT_RAMDISK.length]
+  if (then && isStop(then)) return undefined
   const [last] = await select(turn.sql, tasks, 'node = ? ORDER BY nseq DESC LIMIT 1', [node.uuid])
   if (last?.kind !== 'clean' || last.state !== 'done') return undefined
   const { instance_info: _, network_data: __, ...context } = last.context as Record<string, unknown>

@@ -10,6 +10,7 @@ import type { Caller } from '../site-hub/commands.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import type { ListStep } from '../step-selection.ts'
 import { failureOf, giveToChild, type Place } from './children.ts'
+import { contextOf } from './context.ts'
 import { move } from './move.ts'
 import { openTask } from './open-task.ts'
 
@@ -88,7 +89,7 @@ async function toChild(
 /** Goes on when a child has done its step. */
 export async function afterChild(turn: Turn, { parent, list, at, child }: Place, caller: Caller): Promise<Went> {
   const steps = listOf(await turn.node(parent), list)
-  const rest = { steps, from: at, context: await lastContext(turn, parent, list) }
+  const rest = { steps, from: at, context: await knownAt(turn, parent, list, at) }
   return toChild(turn, parent, list, rest, child + 1, caller)
 }
 
@@ -102,7 +103,7 @@ export async function stopped(turn: Turn, task: TaskRow, caller: Caller): Promis
     turn,
     task.node,
     task.kind,
-    { steps, from, context: await lastContext(turn, task.node, task.kind) },
+    { steps, from, context: await knownAt(turn, task.node, task.kind, from) },
     caller,
   )
 }
@@ -122,7 +123,7 @@ export async function continueList(turn: Turn, uuid: string, caller: Caller): Pr
     turn,
     uuid,
     kind,
-    { steps: listOf(node, kind), from, context: await lastContext(turn, uuid, kind) },
+    { steps: listOf(node, kind), from, context: await knownAt(turn, uuid, kind, from) },
     caller,
   )
 }
@@ -135,7 +136,7 @@ export function hasBootedBefore(node: NodeRow, kind: ListKind): boolean {
 }
 
 const isHold = ({ step }: ListStep) => step === 'hold'
-const isStop = (step: ListStep) => isHold(step) || step.children !== undefined
+export const isStop = (step: ListStep) => isHold(step) || step.children !== undefined
 export const nameOf = ({ interface: iface, step }: Step) => `${iface}.${step}`
 
 export function heldKind({ provision_state: state }: NodeRow): ListKind {
@@ -147,8 +148,10 @@ function listOf(node: NodeRow, kind: ListKind): readonly ListStep[] {
   return ((node.driver_internal_info as Internal)[`${LISTS[kind]}_steps`] ?? []) as readonly ListStep[]
 }
 
-/** What the earlier part of the list left for the rest; its last events may be drafts of this very turn. */
-async function lastContext(turn: Turn, uuid: string, kind: ListKind): Promise<Record<string, unknown>> {
+/** What the part of the list before `from` left for the rest; its last events may be drafts of this very turn. Of stops alone there was no task. */
+async function knownAt(turn: Turn, uuid: string, kind: ListKind, from: number): Promise<Record<string, unknown>> {
+  const node = await turn.node(uuid)
+  if (listOf(node, kind).slice(0, from).every(isStop)) return contextOf(node, kind)
   const kinds = LISTS[kind] === 'deploy' ? "('deploy', 'rebuild')" : `('${kind}')`
   const [row] = await select(turn.sql, tasks, `node = ? AND kind IN ${kinds} ORDER BY nseq DESC LIMIT 1`, [uuid])
   return (row ? { ...(row.context as object), ...(turn.draftedTask(row.id)?.context as object) } : {}) as Record<

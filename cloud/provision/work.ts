@@ -7,9 +7,9 @@ import type { Step } from '../../shared/protocol.ts'
 import type { Caller } from '../site-hub/commands.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { endAllocation } from '../site-hub/allocations.ts'
-import { withSealed } from '../site-hub/secrets.ts'
 import { compose, type Composed, type WorkKind } from './compose.ts'
 import { failureOf, placeOf } from './children.ts'
+import { contextOf } from './context.ts'
 import { faultOf, inMaintenance, stepFault, tellMaintenance, undoFault, undoOf } from './maintenance.ts'
 import { move } from './move.ts'
 import { openTask } from './open-task.ts'
@@ -46,15 +46,8 @@ export async function begin(
     failed(turn, node, `The ${kind} steps can not be carried out: ${fault.message}`, fault)
     return null
   }
-  const target = node.target_raid_config as object
-  const networks = kind === 'deploy' || kind === 'rebuild' ? (node.network_data as object) : {}
   const { taken } = composed
-  const context = {
-    ...taken?.context,
-    instance_info: withSealed('instance_info', node.instance_info, node.secrets),
-    ...(Object.keys(networks).length > 0 && { network_data: networks }),
-    ...(Object.keys(target).length > 0 && { target_raid_config: target }),
-  }
+  const context = { ...taken?.context, ...contextOf(node, kind) }
   if (!isListed(kind)) return openTask(turn, node, kind, composed.steps, context, caller)
   return took(
     turn,

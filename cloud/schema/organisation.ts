@@ -68,7 +68,9 @@ export const conductors = sqliteTable(
 )
 
 /** Columns of nodes that many have nothing in, and that lists are filtered by. */
-const GIVEN = ['resource_class', 'owner', 'lessee', 'chassis_uuid', 'parent_node', 'instance_name', 'fault'] as const
+const GIVEN = ['lessee', 'chassis_uuid', 'parent_node', 'instance_name', 'fault'] as const
+/** And these by all, so that lists come in their order, whoever has none of it. */
+const ORDERS = ['driver', 'resource_class', 'owner', 'power_state', 'maintenance', 'updated_at'] as const
 
 export const nodes = sqliteTable(
   'nodes',
@@ -155,7 +157,7 @@ export const nodes = sqliteTable(
     index('nodes_conductor').on(table.conductor),
     index('nodes_provision_state').on(table.provision_state),
     // What lists are filtered by. A node that has none of it is in no such index.
-    index('nodes_driver').on(table.driver),
+    ...ORDERS.map((name) => index(`nodes_${name}`).on(table[name])),
     ...GIVEN.map((name) =>
       index(`nodes_${name}`)
         .on(table[name])
@@ -164,7 +166,6 @@ export const nodes = sqliteTable(
     index('nodes_shard')
       .on(sql`lower(${table.shard})`)
       .where(sql.raw('shard IS NOT NULL')),
-    index('nodes_maintenance').on(table.maintenance).where(sql.raw('maintenance = 1')),
     index('nodes_retired').on(table.retired).where(sql.raw('retired = 1')),
     uniqueIndex('nodes_boot_ip').on(table.site, table.boot_ip),
   ],

@@ -61,6 +61,16 @@ test('one cleaning takes over the agent of another', async () => {
   expect(given()).toEqual(['deploy.burn'])
 })
 
+test('nobody keeps an agent over a hold: the machine boots for what is before and behind it', async () => {
+  await switchOn()
+  await cleaned()
+  await put('manageable')
+  await verb('clean', { steps: steps('deploy.hold', 'deploy.burn') })
+  expect(given()).toContain('boot.prepare_ramdisk')
+  await work()
+  expect(await state()).toBe('clean hold')
+})
+
 test('the site may have it on for all its nodes, and a node may say no', async () => {
   await site(true)
   await switchOn('{}')

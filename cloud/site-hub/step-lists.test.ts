@@ -169,6 +169,19 @@ test('a list of nothing but a hold, and a hold at its end', async () => {
   expect(await path()).toEqual(['cleaning', 'clean hold', 'clean wait', 'cleaning', 'manageable'])
 })
 
+test('a list that begins with a hold goes on with what is known now, not with what an older list knew', async () => {
+  await put('manageable')
+  await verb('clean', { steps: steps('deploy.burn') })
+  await work()
+  await change(`instance_info = '{"image_source":"new"}'`)
+  await verb('clean', { steps: steps('bios.hold', 'raid.delete'), disableRamdisk: true })
+  expect(await state()).toBe('clean hold')
+  await verb('unhold')
+  expect(one.peer.last('task').context).toEqual({ instance_info: { image_source: 'new' } })
+  await work()
+  expect(await state()).toBe('manageable')
+})
+
 test('deploy takes steps of the request, holds among them, and templates that the instance’s traits name', async () => {
   await put('available')
   const template = { uuid: 'u', name: 'CUSTOM_T', created_at: 'x', extra: {} }

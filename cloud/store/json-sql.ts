@@ -44,9 +44,10 @@ export function fieldsOf(alias: string) {
   }
 }
 
-/** sort_key → column, with `id` for the order of insertion. */
+/** sort_key → column, with `id` for the order of insertion, which is that of `created_at`. */
 export function sortOf(fields: readonly Field[], id: string): Readonly<Record<string, string>> {
-  return Object.fromEntries([...fields.filter((f) => f.sort).map((f) => [f.name, f.sort!] as const), ['id', id]])
+  const sorts = fields.flatMap(({ name, sort }) => (sort === undefined ? [] : [[name, sort] as const]))
+  return { ...Object.fromEntries(sorts), id, created_at: id }
 }
 
 /** JSON text with a %s for each of the SQL values, none of which is NULL. It is joined to the answer as it is. */

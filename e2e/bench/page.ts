@@ -30,6 +30,11 @@ const KINDS: readonly { query: string; where?: string }[] = [
   { query: '?sort_key=name' },
   { query: '?sort_key=provision_state' },
   { query: '?sort_key=updated_at&sort_dir=desc' },
+  { query: '?sort_key=power_state' },
+  { query: '?sort_key=driver' },
+  { query: '?sort_key=resource_class&sort_dir=desc' },
+  { query: '?sort_key=maintenance&sort_dir=desc' },
+  { query: '?sort_key=conductor_group' },
 ]
 
 interface Kind {
@@ -38,7 +43,7 @@ interface Kind {
   readonly p95Ms: number
 }
 
-/** About three minutes. */
+/** About two minutes. */
 export async function run(args: readonly string[]) {
   const { nodes } = optionsOf(args, NODES)
   const dataDir = mkdtempSync(join(tmpdir(), 'ferrule-page-'))
@@ -97,7 +102,12 @@ async function fill(dataDir: string, nodes: number): Promise<{ token: string; ma
   const [row] = await store.directory.all('SELECT id FROM organisations')
   const sql = store.organisation(String(row![0]))
   const time = `strftime('%Y-%m-%dT%H:%M:%f+00:00', 1700000000 + ${HASH} * 50, 'unixepoch')`
+  // An index of rows in random order is made faster at once than row by row.
+  const indexes = await sql.all(
+    `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'nodes' AND sql IS NOT NULL`,
+  )
   await sql.batch([
+    ...indexes.map(([name]) => ({ sql: `DROP INDEX ${String(name)}`, args: [] })),
     { sql: `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${SITES - 1}) INSERT INTO sites (id, name, created_at) SELECT 'site-' || i, 'site-' || i, '2026-01-01T00:00:00.000+00:00' FROM n`, args: [] }, // prettier-ignore
     {
       sql: `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${nodes})
@@ -109,6 +119,7 @@ async function fill(dataDir: string, nodes: number): Promise<{ token: string; ma
           CASE i % 3 WHEN 0 THEN 'power off' ELSE 'power on' END, i % 50 = 7, 'shard-' || (i % 16), ${time}, ${time} FROM n`,
       args: [],
     },
+    ...indexes.map(([, create]) => ({ sql: String(create), args: [] })),
   ])
   const markers: string[][] = []
   for (const { where = '1' } of KINDS) {

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { NETWORK_DATA } from '../../../shared/network-data.ts'
 import type { Attribute, Attributes } from '../resource.ts'
-import { chars, DictOrNull, FlagOrNull, Name, NodeIdent, text, Uuid } from '../shapes.ts'
+import { chars, Dict, DictOrNull, FlagOrNull, Name, NodeIdent, text, Uuid } from '../shapes.ts'
 import { INTERFACES } from './fields.ts'
 
 const attribute = (since: number, schema: z.ZodType): Attribute => ({ since, schema })
@@ -10,6 +10,15 @@ const dict = (since: number): Attribute => ({ since, schema: DictOrNull, keys: t
 const created = (since: number, schema: z.ZodType): Attribute => ({ since, schema, only: 'create' })
 const patched = (since: number, schema: z.ZodType): Attribute => ({ since, schema, only: 'patch' })
 const switched = z.boolean()
+/** The hub looks at the whole of it, since a patch may change a part. */
+const NetworkData = Dict.refine((value) => Object.keys(value).length > 0, {
+  path: ['links'],
+  error: 'are needed; null says nothing about networks',
+})
+  .meta({ minProperties: 1 })
+  .nullable()
+  .transform((value) => value ?? {})
+  .meta({ description: NETWORK_DATA })
 
 const interfaces = Object.entries(INTERFACES).map(([name, since]) => [`${name}_interface`, attribute(since, text(255))])
 
@@ -41,8 +50,7 @@ export const NODE_ATTRIBUTES: Attributes = {
   lessee: attribute(65, text(255)),
   maintenance: attribute(1, switched),
   name: attribute(5, Name.nullable()),
-  // The hub looks at the whole of it, since a patch may change a part.
-  network_data: { since: 66, schema: DictOrNull.meta({ description: NETWORK_DATA }), keys: true },
+  network_data: { since: 66, schema: NetworkData, keys: true },
   owner: attribute(50, text(255)),
   parent_node: attribute(83, NodeIdent.nullable()),
   properties: dict(1),

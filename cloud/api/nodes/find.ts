@@ -13,11 +13,14 @@ export interface FoundNode {
   readonly site: string
 }
 
-/** Which column a client's identifier is compared with. Throws 400 on what can be neither (names came with 1.5). */
+/** Names came with 1.5. */
+const NAMED_SINCE = 5
+
+/** Which column a client's identifier is compared with. Throws 400 on what can be neither; before names, 404 on all but UUIDs. */
 export function identColumn(ident: string, version: number): 'uuid' | 'name' {
   if (isUuid(ident)) return 'uuid'
-  if (version < 5 || !NODE_NAME.test(ident))
-    throw new FaultError('request.invalid', `Expected a UUID or a name, not "${ident}".`)
+  if (version < NAMED_SINCE) throw noNode(ident)
+  if (!NODE_NAME.test(ident)) throw new FaultError('request.invalid', `Expected a UUID or a name, not "${ident}".`)
   return 'name'
 }
 
@@ -59,7 +62,7 @@ export async function order(
   return result.value
 }
 
-/** 202 of work that goes on: where to watch it. */
-export function underWay(call: Call, ident: string): Answer {
-  return empty(202, { Location: `${call.base}/v1/nodes/${ident}/states` })
+/** 202 of work that goes on: where below the node to watch it. */
+export function underWay(call: Call, ident: string, watched = 'states'): Answer {
+  return empty(202, { Location: `${call.base}/v1/nodes/${ident}/${watched}` })
 }

@@ -1,7 +1,6 @@
 // What keeps lists of nodes cheap, however many there are: indexes that filters and orders use, and pages that begin behind their marker.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
-import { fresh } from '../../hosts/test-conductor.ts'
 import type { Sql } from '../../ports.ts'
 import type { Call } from '../call.ts'
 import { list } from '../query.ts'
@@ -50,6 +49,7 @@ describe('a page of nodes', () => {
     ['shard=a,b', 'nodes_shard'],
     ['maintenance=true', 'nodes_maintenance'],
     ['retired=true', 'nodes_retired'],
+    ['maintenance=false&owner=x', 'nodes_owner'],
     ['fault=power%20failure', 'nodes_fault'],
     ['conductor=c1', 'nodes_conductor'],
     ['conductor_group=default', 'nodes_site'],
@@ -67,12 +67,36 @@ describe('a page of nodes', () => {
     },
   )
 
-  it.each(['name', 'provision_state', 'driver'])('sorted by %s comes in the order of an index', async (key) => {
-    const named = await newNode(site, { name: fresh('n') })
-    expect(await plan(`sort_key=${key}&limit=10`)).toMatch(/SCAN n USING INDEX/)
-    const behind = await plan(`sort_key=${key}&limit=10&marker=${named}`)
-    expect(behind).toMatch(/SEARCH n USING INDEX/)
-    expect(behind).not.toContain('TEMP B-TREE')
+  describe.each([
+    ['uuid'],
+    ['name'],
+    ['provision_state'],
+    ['power_state'],
+    ['driver'],
+    ['resource_class'],
+    ['owner'],
+    ['maintenance'],
+    ['instance_uuid'],
+    ['updated_at'],
+    ['conductor_group'],
+  ])('sorted by %s', (key) => {
+    it.each(['asc', 'desc'])('(%s) is read in the order of an index, from its marker on', async (direction) => {
+      const order = `sort_key=${key}&sort_dir=${direction}&limit=10`
+      for (const search of [order, `${order}&marker=${uuid}`]) {
+        const found = await plan(search)
+        // Only the rows of the page, looked up by their ids, are sorted.
+        expect(found.split('TEMP B-TREE').length - 1, found).toBe(1)
+        expect(found, found).toMatch(/^CO-ROUTINE.*\n(MATERIALIZE.*\n)?SEARCH n USING INTEGER PRIMARY KEY \(rowid=\?\)/)
+        if (search.includes('marker')) expect(found, found).toMatch(/\((\w+=\? AND rowid[<>]\?|uuid=\?)\)/)
+        expect(found, found).not.toMatch(/SCAN n(?! USING (COVERING )?INDEX)/)
+      }
+    })
+  })
+
+  it('sorted by created_at comes in the order of creation', async () => {
+    expect(await plan(`sort_key=created_at&limit=10&marker=${uuid}`)).toMatch(
+      /^CO-ROUTINE.*\nSEARCH n USING INTEGER PRIMARY KEY \(rowid>\?\)/,
+    )
   })
 
   it.each(['asc', 'desc'])('sorted by what some lack (%s), pages have each node once, in order', async (direction) => {

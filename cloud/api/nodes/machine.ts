@@ -22,11 +22,17 @@ const MediaBody = z.strictObject({
 const identOf = (call: Call) => call.params['ident']!
 
 /** Opens the task; where to watch it. */
-async function begin(call: Call, iface: string, step: string, args: Record<string, unknown>): Promise<Answer> {
+async function begin(
+  call: Call,
+  iface: string,
+  step: string,
+  args: Record<string, unknown>,
+  watched?: string,
+): Promise<Answer> {
   const ident = identOf(call)
   const node = await findNode(call, ident)
   await command(call, node.site, { kind: 'node.step', node: node.uuid, task: 'settings', interface: iface, step, args })
-  return underWay(call, ident)
+  return underWay(call, ident, watched)
 }
 
 /** A node whose work goes on may boot at any moment: 409, as Ironic says it, before anybody is asked. */
@@ -78,7 +84,7 @@ async function setConsole(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { enabled } = await readBody(call.request, ConsoleBody)
   await ask(call, identOf(call), 'console', 'get_console')
-  return begin(call, 'console', enabled ? 'start_console' : 'stop_console', {})
+  return begin(call, 'console', enabled ? 'start_console' : 'stop_console', {}, 'states/console')
 }
 
 async function injectNmi(call: Call): Promise<Answer> {

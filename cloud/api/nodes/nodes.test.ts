@@ -65,7 +65,7 @@ describe('nodes', () => {
     await make({ name: 'by-name' })
     expect(
       (await site.api('GET', '/v1/nodes/by-name', undefined, { 'X-OpenStack-Ironic-API-Version': '1.4' })).status,
-    ).toBe(400)
+    ).toBe(404)
     expect(
       (await site.api('GET', '/v1/nodes/by-name', undefined, { 'X-OpenStack-Ironic-API-Version': '1.5' })).status,
     ).toBe(200)

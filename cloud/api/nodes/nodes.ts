@@ -62,7 +62,7 @@ export const NODES: Resource = {
   id: 'n.id',
   site: 'n.site',
   stamp: 'n.version',
-  namedSince: 5,
+  namedSince: 1, // before 1.5 no name is found
   detailPath: true,
   fields: NODE_FIELDS,
   brief: BRIEF_NODE,
@@ -98,7 +98,11 @@ export const NODES: Resource = {
     },
     conductor_group: {
       since: 46,
-      where: (text) => ({ sql: 'n.site = (SELECT id FROM sites WHERE name = @)', args: [text.toLowerCase()] }),
+      about: 'the site; empty: the one of nodes that name none',
+      where: async (text, { sql }) =>
+        text === ''
+          ? { sql: 'n.site = @', args: [await siteForNode(sql, undefined)] }
+          : { sql: 'n.site = (SELECT id FROM sites WHERE name = @)', args: [text.toLowerCase()] },
     },
     conductor: {
       since: 49,

@@ -264,15 +264,6 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     ],
   },
   {
-    name: 'where a console is watched',
-    why: 'states of the node say whether it is on, as after all other changes',
-    method: /PUT/,
-    path: /states\/console$/,
-    at: /^location$/,
-    harmless: true,
-    example: ({ names }) => [at('PUT', `/nodes/${names[0]}/states/console`, { enabled: false })],
-  },
-  {
     name: 'a deployed machine is on',
     why: 'upstream’s fake deployment leaves it as it was',
     method: /GET|PUT|PATCH|DELETE|POST/,
@@ -285,15 +276,6 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
       at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'active' }),
       at('GET', `/nodes/${names[0]}`),
     ],
-  },
-  {
-    name: 'nodes of the group without a name',
-    why: 'there is none: every node is at a site',
-    method: /GET/,
-    path: /[?&]conductor_group=(&|$)/,
-    at: /^\.nodes\.length$/,
-    harmless: true,
-    example: () => [at('GET', '/nodes?conductor_group=')],
   },
   {
     name: 'the allocation of a deployed node',

@@ -172,17 +172,6 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     ],
   },
   {
-    name: 'a node by its name, before names',
-    why: 'below 1.5 a name is no identifier: 400',
-    method: /GET/,
-    path: /^\/v1\/nodes\/[^/]+(\/.*)?$/,
-    at: status,
-    status: [404, 400],
-    harmless: true,
-    when: ({ sent }) => sent.version < 5,
-    example: ({ names }) => [at('GET', `/nodes/${names[0]}`, undefined, 2)],
-  },
-  {
     name: 'a field of a later version, removed',
     why: 'a request that names what its version does not have is 406',
     method: /PATCH/,

@@ -1,0 +1,53 @@
+// Answers about nodes that were once others than Ironic's, as a run beside a real one showed (e2e/ironic).
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { fresh } from '../../hosts/test-conductor.ts'
+import { newNode } from '../testdata/samples.ts'
+
+let site: TestSite
+let uuid: string
+const name = fresh('as-ironic')
+beforeAll(async () => {
+  site = await startTestSite()
+  uuid = await newNode(site, { name })
+  await site.conductor.granted(uuid)
+})
+afterAll(() => site.stop())
+
+const at = (minor: number) => ({ 'X-OpenStack-Ironic-API-Version': `1.${minor}` })
+
+it('network data of no links is none that can be written; null takes it away', async () => {
+  const patch = (value: unknown) =>
+    site.api('PATCH', `/v1/nodes/${uuid}`, [{ op: 'add', path: '/network_data', value }])
+  const refused = await patch({})
+  expect([refused.status, refused.body.detail]).toEqual([400, expect.stringContaining('links')])
+  const cleared = await patch(null)
+  expect([cleared.status, cleared.body.network_data]).toEqual([200, {}])
+  expect((await site.api('POST', '/v1/nodes', { driver: 'fake-hardware', network_data: {} })).status).toBe(400)
+})
+
+it('the conductor group without a name is that of nodes which name none', async () => {
+  const other = await site.api('POST', '/v1/sites', { name: 'elsewhere' })
+  const away = await newNode(site, {}, `site = '${other.body.uuid}'`)
+  expect((await site.api('GET', '/v1/nodes?conductor_group=elsewhere')).body.nodes).toMatchObject([{ uuid: away }])
+  const { body } = await site.api('GET', '/v1/nodes?conductor_group=')
+  expect(body.nodes.map((node: { uuid: string }) => node.uuid)).toEqual([uuid])
+})
+
+it('allocations of a node that is not there cannot be asked for: 400', async () => {
+  const { status, body } = await site.api('GET', '/v1/allocations?node=absent')
+  expect([status, body.detail]).toEqual([400, expect.stringContaining('absent')])
+})
+
+it.each(['', '/states', '/ports'])('a node by its name, before there were names, is not found (%s)', async (below) => {
+  expect((await site.api('GET', `/v1/nodes/${name}${below}`, undefined, at(4))).status).toBe(404)
+  expect((await site.api('GET', `/v1/nodes/${name}${below}`, undefined, at(5))).status).toBe(200)
+})
+
+it('where a console is watched: at the console', async () => {
+  const { status, headers } = await site.api('PUT', `/v1/nodes/${uuid}/states/console`, { enabled: false })
+  expect([status, headers.get('location')]).toEqual([
+    202,
+    expect.stringMatching(/\/v1\/nodes\/[^/]+\/states\/console$/),
+  ])
+})

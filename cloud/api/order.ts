@@ -1,0 +1,72 @@
+// The order of a list, and the page of it that begins behind a marker. What is null comes first, as everywhere in SQLite; ties keep the order
+// of insertion. 1. Every part of a page is one range of an index on its column, where there is one. 2. Only rows of the page are rendered.
+import { FaultError } from '../../shared/faults.ts'
+import type { Sql, SqlValue } from '../ports.ts'
+import { invalid, type Condition, type ListKind } from './query.ts'
+
+export interface Order {
+  /** SQL of the column. */
+  readonly column: string
+  readonly direction: 'asc' | 'desc'
+  /** The page is the first rows of these together; none: of all. */
+  readonly parts: readonly Condition[]
+}
+
+/** The order that `sort_key`, `sort_dir` and `marker` ask for. Throws 400, and 404 on a marker that is not there. */
+export async function orderOf(kind: ListKind, sql: Sql, query: ReadonlyMap<string, string>): Promise<Order> {
+  const key = query.get('sort_key') ?? 'id'
+  const column = kind.sort[key]
+  if (column === undefined) throw invalid(`The sort_key "${key}" cannot be sorted by`)
+  const direction = query.get('sort_dir') ?? 'asc'
+  if (direction !== 'asc' && direction !== 'desc') throw invalid('Invalid value for sort_dir: asc or desc')
+  const marker = query.get('marker')
+  if (marker === undefined)
+    return { column, direction, parts: column === kind.id ? [] : [isNull(column), isNot(column)] }
+  const [row] = await sql.all(`SELECT ${kind.id}, ${column} FROM ${kind.from} WHERE ${kind.uuid} = ?`, [
+    checkedMarker(marker),
+  ])
+  if (!row) throw new FaultError('not_found', `${kind.noun} ${marker} could not be found.`)
+  return { column, direction, parts: behind(kind.id, column, direction, row[0]!, row[1] ?? null) }
+}
+
+/** FROM … LIMIT of the rows of a page; `where` narrows the list, `parts` are those of its order, `limit` is a number. */
+export function pageSql(
+  { id, from }: ListKind,
+  { column, direction }: Order,
+  where: readonly string[],
+  parts: readonly string[],
+  limit: string,
+): string {
+  const narrowed = (more: readonly string[]) => {
+    const all = [...where, ...more]
+    return `FROM ${from}${all.length > 0 ? ` WHERE ${all.join(' AND ')}` : ''}`
+  }
+  if (column === id) return `${narrowed(parts)} ORDER BY ${id} ${direction} LIMIT ${limit}`
+  const by = `${column} ${direction}, ${id} ${direction}`
+  const ids = parts.map((part) => `SELECT * FROM (SELECT ${id} ${narrowed([part])} ORDER BY ${by} LIMIT ${limit})`)
+  // With + no index is used for this order: it is that of few rows.
+  return `FROM ${from} WHERE ${id} IN (${ids.join(' UNION ALL ')}) ORDER BY +${column} ${direction}, +${id} ${direction} LIMIT ${limit}`
+}
+
+const isNull = (column: string): Condition => ({ sql: `${column} IS NULL`, args: [] })
+const isNot = (column: string): Condition => ({ sql: `${column} IS NOT NULL`, args: [] })
+
+/** Behind the row that has this id and value. */
+function behind(id: string, column: string, direction: 'asc' | 'desc', at: SqlValue, value: SqlValue): Condition[] {
+  const compare = direction === 'asc' ? '>' : '<'
+  if (column === id) return [{ sql: `${id} ${compare} @`, args: [at] }]
+  if (value === null) {
+    const nulls = { sql: `${column} IS NULL AND ${id} ${compare} @`, args: [at] }
+    return direction === 'asc' ? [nulls, isNot(column)] : [nulls]
+  }
+  // Two ranges, since (column, id) > (…, …) would begin at the first row that has the value, and most may have the same.
+  const same = { sql: `${column} = @ AND ${id} ${compare} @`, args: [value, at] }
+  const others = { sql: `${column} ${compare} @`, args: [value] }
+  return direction === 'asc' ? [same, others] : [same, others, isNull(column)]
+}
+
+function checkedMarker(text: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
+    throw invalid(`Expected a UUID as marker, not "${text}"`)
+  return text.toLowerCase()
+}
