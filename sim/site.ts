@@ -151,7 +151,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
       closers.push(() => made.close())
       await made.start()
       dhcpServers.push({ address: network.conductorAt(place), port: DHCP_PORT })
-      await connected(api, id, place)
+      await connected(api, id)
       return made
     }
     const make = async (index: number): Promise<SiteMachine> => {
@@ -212,13 +212,13 @@ async function prepareSite(api: Api, name: string, pool: unknown): Promise<strin
 }
 
 /** A node whose driver nobody serves is refused, so nodes wait for the conductor. */
-async function connected(api: Api, conductor: string, howMany = 1): Promise<void> {
+async function connected(api: Api, conductor: string): Promise<void> {
   const until = performance.now() + CONNECT_TIMEOUT_MS
   for (;;) {
     const { conductors } = (await api.call('GET', '/conductors?detail=true')) as {
       conductors: { uuid?: string; hostname: string; alive: boolean; drivers: string[] }[]
     }
-    if (conductors.filter((each) => each.alive && each.drivers.length > 0).length >= howMany) return
+    if (conductors.some((each) => each.uuid === conductor && each.alive && each.drivers.length > 0)) return
     if (performance.now() > until)
       throw new Error(`conductor ${conductor} did not connect: ${JSON.stringify(conductors)}`)
     await sleep(20)

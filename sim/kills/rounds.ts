@@ -2,6 +2,7 @@
 // by the BMC's log, the machine's transitions and its disk.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { JournalWatch } from './journal-watch.ts'
+import { actsSince, judgeActs, judgePower, powerSince, type Changes } from './judge.ts'
 import type { SimConductor } from '../conductor.ts'
 import { ACTIONS, unlessAway, type Action, type Lane } from './lane.ts'
 
@@ -11,7 +12,7 @@ export interface Undisturbed {
   /** Of the conductor's journal, in order. */
   readonly records: readonly string[]
   /** The changes of power. */
-  readonly power: readonly string[]
+  readonly power: Changes
 }
 
 /**
@@ -39,7 +40,7 @@ export async function undisturbed(lane: Lane): Promise<Undisturbed[]> {
   const found: Undisturbed[] = []
   for (const action of ACTIONS) {
     const watch = new JournalWatch((await lane.owner()).dataDir)
-    const power = powerSince(lane)
+    const power = powerSince(lane.machine)
     const hostname = `whole-${found.length}`
     await action.begin(lane, hostname)
     await action.end(lane, hostname)
@@ -59,9 +60,9 @@ export async function killAt(
 ): Promise<Kill | undefined> {
   const { machine, conductors } = lane
   const victim = await lane.owner()
-  const [watch, power, ended] = [new JournalWatch(victim.dataDir), powerSince(lane), new AbortController()]
+  const [watch, power, ended] = [new JournalWatch(victim.dataDir), powerSince(lane.machine), new AbortController()]
   const [hostname, boots] = [`p${point}-${Date.now().toString(36)}`, await bootsAgain(lane)]
-  const logged = machine.bmc.log.entries.length
+  const acts = actsSince(machine)
   let struck: { record: string; at: number } | undefined
   const strike = async () => {
     const record = await watch.reach(point, ended.signal)
@@ -83,7 +84,7 @@ export async function killAt(
   const again = (await bootsAgain(lane)) - boots
   const what = `${action.name}, ${blow} after record ${point} (${struck?.record ?? 'none'})`
   judgePower(what, wanted, power(), again)
-  judgeLog(what, machine.bmc.log.entries.slice(logged))
+  judgeActs(what, acts())
   if (struck === undefined) return undefined
   if (blow === 'conductor killed' && conductors.length > 1) await lane.startAgain(victim)
   return { action: action.name, point, record: struck.record, seconds, again: again > 0 }
@@ -114,35 +115,6 @@ async function deal(lane: Lane, blow: Blow, victim: SimConductor): Promise<void>
   }
 }
 
-function powerSince({ machine }: Lane): () => string[] {
-  const from = machine.transitions.length
-  return () =>
-    machine.transitions
-      .slice(from)
-      .map(({ kind }) => kind)
-      .filter((kind) => kind === 'power on' || kind === 'power off')
-}
-
 async function bootsAgain({ site }: Lane): Promise<number> {
   return (await site.api.timeline(site.machines[0]!.node)).filter(({ type }) => type === 'boot.again').length
-}
-
-/** The same changes as ever; for each boot that had to be done again, and says so on the timeline, one more off and on. */
-function judgePower(what: string, wanted: readonly string[], seen: readonly string[], again: number): void {
-  const extra = seen.length - wanted.length
-  const alternates = seen.every((kind, i) => kind !== seen[i - 1])
-  if (alternates && seen.at(-1) === wanted.at(-1) && extra % 2 === 0 && extra >= 0 && extra <= 2 * again) return
-  throw new Error(`${what}: the power went ${seen.join(', ')} instead of ${wanted.join(', ')}; ${again} boots again`)
-}
-
-/** Nothing but on and off, each in an administrator's session, and none in a session after a later one acted. */
-function judgeLog(what: string, entries: Lane['machine']['bmc']['log']['entries']): void {
-  const acts = entries.filter(({ command }) => /^(Chassis Control|Set System Boot Options)$/.test(command))
-  const odd = acts.filter(
-    ({ command, detail, privilege }) =>
-      privilege !== 4 || (command === 'Chassis Control' && !/^(on|off)$/.test(detail)),
-  )
-  if (odd.length > 0) throw new Error(`${what}: the BMC was told ${JSON.stringify(odd)}`)
-  const sessions = acts.map(({ session }) => session).filter((session, i, all) => session !== all[i - 1])
-  if (new Set(sessions).size !== sessions.length) throw new Error(`${what}: a session acted after a later one had`)
 }
