@@ -227,3 +227,16 @@ function bench_epoch(peer: Awaited<ReturnType<HubBench['connect']>>, node: strin
     ...peer.of('grants').flatMap(({ add }) => add.filter((grant) => grant.node === node).map((grant) => grant.epoch)),
   )
 }
+
+test('a node that its owner is told of by its hello is taken back by its release only, also in the same turn', async () => {
+  const a = await bench.connect('a')
+  await bench.connect('b')
+  // So many that some of those which a gets are among those that b gets back.
+  const nodes = await Promise.all(Array.from({ length: 20 }, () => bench.newNode()))
+  const [againA, againB] = [await bench.open('a'), await bench.open('b')]
+  bench.now += 10_000
+  await bench.say(a, { type: 'renew', rid: 1 })
+  bench.now += 8_000 // b’s lease is over, and a gets its nodes
+  await Promise.all([bench.say(againA, bench.helloOf('a', null)), bench.say(againB, bench.helloOf('b', null))])
+  expect(nodes.filter((node) => againA.grant(node) && againB.grant(node))).toEqual([])
+})

@@ -197,10 +197,11 @@ function heard(
     return undefined
   }
   const conductor: ConductorState | undefined = sessionOf(turn.state, peer)
+  // Until the wait is over nobody knows whether it is right: it says that again with its grants.
+  if (conductor && isHeld(turn, conductor)) return undefined
   const index = turn.state.nodes.get(task.node)
   if (
     conductor &&
-    !isHeld(turn, conductor) &&
     index &&
     index.owner === conductor.row.id &&
     epochOf(turn.state, index) === message.epoch &&
