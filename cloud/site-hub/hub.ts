@@ -52,7 +52,7 @@ const handlers: { [T in FromConductor['type']]: Handler<Extract<FromConductor, {
   intent,
   event: stepEvents,
   result,
-  answer: (_turn, peer, message, { calls }) => calls.answer(peer.conductor, message),
+  answer: (turn, peer, message, { calls }) => calls.answer(turn, peer, message),
   facts,
   local: localAction,
   notes,

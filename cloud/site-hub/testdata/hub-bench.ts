@@ -127,6 +127,11 @@ export class HubBench {
     })
   }
 
+  /** How many are set. */
+  get timers(): number {
+    return this.#timers.size
+  }
+
   fireTimers(): void {
     for (const run of [...this.#timers.values()]) run()
     this.#timers.clear()
