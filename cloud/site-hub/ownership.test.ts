@@ -102,7 +102,7 @@ test('how a node’s last conductor is shut out is stored before it is permitted
   expect(b.last('task')).toMatchObject({ kind: 'deploy', bmcSession: '0x2' })
   await ask(b, 2, '0x3')
   const { id, epoch } = b.last('task')
-  const events = [{ n: 1, at: bench.now, step: 2, kind: 'finished' as const }]
+  const events = [0, 1, 2].map((step) => ({ n: step + 1, at: bench.now, step, kind: 'finished' as const }))
   await bench.say(b, { type: 'event', id, epoch, events })
   const fault = { code: 'power.timeout' as const, message: 'still on', hint: '' }
   await bench.say(b, { type: 'result', id, epoch, outcome: { ok: false, fault } })
