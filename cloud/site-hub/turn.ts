@@ -50,7 +50,7 @@ export class Turn {
   readonly state: HubState
   readonly env: Env
   readonly sql: Sql
-  readonly blobs: Pick<Blobs, 'put' | 'delete'>
+  readonly blobs: Pick<Blobs, 'delete'>
   readonly id: string
   /** The turn's time: every row it writes has the same. */
   readonly now: number
@@ -76,7 +76,7 @@ export class Turn {
   #taskChanges = new Map<string, Partial<TaskRow>>()
   #conductorChanges = new Map<string, Partial<ConductorRow>>()
 
-  constructor(state: HubState, env: Env, sql: Sql, blobs: Pick<Blobs, 'put' | 'delete'>) {
+  constructor(state: HubState, env: Env, sql: Sql, blobs: Pick<Blobs, 'delete'>) {
     this.blobs = blobs
     this.state = state
     this.env = env
