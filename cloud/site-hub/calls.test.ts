@@ -36,3 +36,48 @@ test('a call is relayed and answered; one that is lost with its conductor is a f
   await bench.disconnect(peer)
   expect(await lost).toMatchObject({ ok: false, fault: { code: 'site.no_conductor' } })
 })
+
+test('only the present session of the conductor that was asked answers', async () => {
+  const peer = await bench.connect('a')
+  const node = await bench.newNode()
+  const asked = bench.command('call', { node, interface: 'power', method: 'get', args: {}, timeoutMs: 1000 })
+  await expect.poll(() => peer.of('call').length).toBe(1)
+  const { rid } = peer.last('call')
+  await bench.say(await bench.open('a', 'run-before'), { type: 'answer', rid, result: 'forged' })
+  await bench.say(await bench.connect('b'), { type: 'answer', rid, result: 'forged' })
+  await bench.say(peer, { type: 'answer', rid, result: 'power on' })
+  expect(await asked).toEqual({ ok: true, value: 'power on' })
+})
+
+test('no number of a call follows from another', async () => {
+  const peer = await bench.connect('a')
+  const node = await bench.newNode()
+  const ask = () => bench.command('call', { node, interface: 'power', method: 'get', args: {}, timeoutMs: 1000 })
+  const asked = [ask(), ask(), ask()]
+  await expect.poll(() => peer.of('call').length).toBe(3)
+  const [first, second, third] = peer.of('call').map(({ rid }) => rid) as [number, number, number]
+  expect(second - first).not.toBe(third - second)
+  await bench.disconnect(peer)
+  await Promise.all(asked)
+})
+
+test('a call that is asked again because another input of its turn failed leaves nothing to wait for', async () => {
+  const peer = await bench.connect('a')
+  const node = await bench.newNode()
+  let fails = true
+  bench.hub = bench.anotherHub({
+    all: (sql, args) => bench.sql.all(sql, args),
+    async batch(statements) {
+      if (!fails || statements.length === 1) return bench.sql.batch(statements)
+      fails = false
+      throw new Error('nothing stored')
+    },
+  })
+  const ask = () => bench.command('call', { node, interface: 'power', method: 'get', args: {}, timeoutMs: 1000 })
+  const before = bench.timers
+  const asked = [ask(), bench.command('node.maintenance', { node, on: true, reason: null })]
+  await expect.poll(() => peer.of('call').length).toBe(1)
+  expect(bench.timers - before).toBe(1)
+  await bench.say(peer, { type: 'answer', rid: peer.last('call').rid, result: 'power on' })
+  expect(await asked[0]).toEqual({ ok: true, value: 'power on' })
+})

@@ -1,11 +1,12 @@
 // Calls that a hub relays to a node's conductor: reads, or what a person may repeat. Held in memory only; a lost one times out.
+// Only the conductor that was asked answers, in its present session, and by a number that nobody else can guess.
 import { fault, FaultError, type Fault } from '../../shared/faults.ts'
 import type { Env } from '../../shared/env.ts'
 import type { Peer } from '../ports.ts'
 import { encode, type ToConductor } from '../../shared/protocol.ts'
 import type { HubCommand } from './commands.ts'
 import { notDriven } from './outage.ts'
-import { epochOf, isHeld, ownerOf } from './state.ts'
+import { epochOf, isHeld, ownerOf, sessionOf } from './state.ts'
 import type { Turn } from './turn.ts'
 
 interface Pending {
@@ -20,12 +21,9 @@ const MAX_PENDING = 1000
 export class Calls {
   readonly #env: Env
   readonly #pending = new Map<number, Pending>()
-  #last = 0
 
   constructor(env: Env) {
     this.#env = env
-    // Not from 1: a late answer to a call of an earlier hub must not look like one of these.
-    this.#last = new DataView(env.random(4).buffer).getUint32(0)
   }
 
   /** Sends the call after the turn; `result` resolves with the conductor's answer. */
@@ -37,7 +35,7 @@ export class Calls {
     if (!peer || isHeld(turn, owner)) throw notDriven(turn.state, `node ${node.uuid}`)
     if (this.#pending.size >= MAX_PENDING)
       throw new FaultError('unavailable', 'too many calls are under way at this site')
-    const rid = ++this.#last
+    const rid = this.#newRid()
     const { interface: iface, method, args, timeoutMs } = call
     const message: ToConductor = {
       type: 'call',
@@ -50,7 +48,10 @@ export class Calls {
       timeoutMs,
     }
     encode(message) // throws when it is too large to be sent
-    const result = new Promise<unknown>((resolve, reject) => {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    promise.catch(() => undefined) // its reader comes later; a rejection before that is not unhandled
+    // With the frame, and not before: a turn that is thrown away has asked nothing.
+    turn.after(() => {
       const cancel = this.#env.setTimer(timeoutMs + 1000, () =>
         this.#settle(rid, undefined, fault('timeout', `${iface}.${method} was not answered in ${timeoutMs} ms`)),
       )
@@ -63,14 +64,14 @@ export class Calls {
         },
       })
     })
-    result.catch(() => undefined) // its reader comes later; a rejection before that is not unhandled
     turn.send(peer, message)
-    return { result }
+    return { result: promise }
   }
 
   /** Only the conductor that was asked can answer, also on a newer socket. */
-  answer(conductor: string, message: { rid: number; result?: unknown; fault?: Fault | undefined }): void {
-    if (this.#pending.get(message.rid)?.peer.conductor !== conductor) return
+  answer(turn: Turn, peer: Peer, message: { rid: number; result?: unknown; fault?: Fault | undefined }): void {
+    const isAsked = this.#pending.get(message.rid)?.peer.conductor === peer.conductor
+    if (!isAsked || !sessionOf(turn.state, peer)) return
     this.#settle(message.rid, message.result, message.fault)
   }
 
@@ -80,6 +81,12 @@ export class Calls {
       if (pending.peer === peer)
         this.#settle(rid, undefined, fault('site.no_conductor', 'the conductor was disconnected'))
     }
+  }
+
+  /** 48 random bits: a late answer to a call of an earlier hub is none to a call of this one. */
+  #newRid(): number {
+    const bytes = new DataView(this.#env.random(6).buffer)
+    return bytes.getUint16(0) * 2 ** 32 + bytes.getUint32(2)
   }
 
   #settle(rid: number, result: unknown, failure?: Fault): void {

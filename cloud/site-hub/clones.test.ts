@@ -40,7 +40,7 @@ test('a run with another lock gets no node, task, call or permit before the leas
   await bench.newNode()
   await bench.say(copy, { type: 'intent', id, epoch: copy.last('welcome').session, step: 0, rid: 2 })
   const heard = copy.frames.filter(({ type }) => type !== 'welcome' && type !== 'lease')
-  expect(heard).toMatchObject([{ type: 'grants', add: [], last: true }, { type: 'fenced' }])
+  expect(heard).toMatchObject([{ type: 'grants', add: [], last: true }])
   expect(await call(node)).toMatchObject({ ok: false, fault: { code: 'site.no_conductor' } })
   expect(Number((await tenures())[0])).toBeGreaterThan(bench.now)
   await renewing([copy], MARGIN_MS + 1000)
@@ -162,3 +162,29 @@ test('what is kept of runs and upgrades is bounded', async () => {
   const [[later] = []] = await bench.sql.all("SELECT upgrades FROM conductors WHERE id = 'a'")
   expect(JSON.parse(String(later))).toHaveLength(1)
 })
+
+test('a run that waits is not told to forget what its journal kept: it says that again when the wait is over', async () => {
+  const { peer, id } = await first('host-1')
+  const { epoch } = peer.last('task')
+  const restarted = await start('run-2', 'host-2')
+  const before = restarted.frames.length
+  await bench.say(restarted, { type: 'accepted', id, epoch })
+  await bench.say(restarted, { type: 'event', id, epoch, events: [{ n: 1, at: bench.now, step: 0, kind: 'started' }] })
+  await bench.say(restarted, { type: 'intent', id, epoch, step: 0, rid: 1 })
+  await bench.say(restarted, { type: 'result', id, epoch, outcome: { ok: true } })
+  expect(restarted.frames.slice(before)).toEqual([])
+})
+
+test.each([3_600_000, -3_600_000])(
+  'a run waits as long as it would have when the clock is set by %s ms and its row is read again',
+  async (byMs) => {
+    const { node } = await first('host-1')
+    const restarted = await start('run-2', 'host-2')
+    bench.now += byMs
+    bench.monoOffset -= byMs
+    const began = bench.now
+    await bench.command('conductor.patch', { conductor: 'a', weight: 2 })
+    while (!restarted.grant(node) && bench.now < began + 60_000) await renewing([restarted], 1000)
+    expect(bench.now - began).toBe(LEASE_MS + MARGIN_MS)
+  },
+)

@@ -13,6 +13,7 @@ import { refreshAddresses } from './addresses.ts'
 import { Calls } from './calls.ts'
 import type { CommandResult, HubCommand } from './commands.ts'
 import { declareDead, drain, patchConductor, revoke } from './conductors.ts'
+import { Documents } from './documents.ts'
 import { facts, notes } from './facts.ts'
 import { localAction } from './local.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
@@ -52,7 +53,7 @@ const handlers: { [T in FromConductor['type']]: Handler<Extract<FromConductor, {
   intent,
   event: stepEvents,
   result,
-  answer: (_turn, peer, message, { calls }) => calls.answer(peer.conductor, message),
+  answer: (turn, peer, message, { calls }) => calls.answer(turn, peer, message),
   facts,
   local: localAction,
   notes,
@@ -64,6 +65,7 @@ export class SiteHub {
   readonly #deps: HubDeps
   readonly #calls: Calls
   readonly #turns: Turns
+  readonly #documents: Documents
   /** Sockets of which a frame was refused or could not be stored: what came behind it would be out of order. It is said again. */
   readonly #broken = new WeakSet<Peer>()
 
@@ -71,6 +73,7 @@ export class SiteHub {
     this.#deps = deps
     this.#calls = new Calls(deps.env)
     this.#turns = new Turns(deps)
+    this.#documents = new Documents(deps)
   }
 
   /** Carries out a command; what it answers is durable. Never throws. */
@@ -110,16 +113,20 @@ export class SiteHub {
     const hear = async (turn: Turn) => {
       if (!this.#broken.has(peer)) await handle(turn, peer, message, { calls: this.#calls, deps: this.#deps })
     }
-    await this.#turns
-      .enqueue([], hear, () => this.#broken.add(peer))
-      .catch((error: unknown) => {
-        this.#deps.log('error', 'hub.message_failed', {
-          conductor: peer.conductor,
-          type: message.type,
-          error: String(error),
-        })
-        peer.close(1011, 'the message could not be stored')
+    try {
+      const stored = this.#documents.stored(peer, message)
+      const documents = stored && (await stored)
+      await this.#turns.enqueue([], hear, () => this.#broken.add(peer))
+      if (documents) this.#documents.forget(documents)
+    } catch (error) {
+      this.#broken.add(peer)
+      this.#deps.log('error', 'hub.message_failed', {
+        conductor: peer.conductor,
+        type: message.type,
+        error: String(error),
       })
+      peer.close(1011, 'the message could not be stored')
+    }
   }
 
   async onClose(peer: Peer): Promise<void> {

@@ -91,3 +91,12 @@ test('one that could not be looked up is not settled: its conductor tells it aga
   expect(peer.last('settled')).toEqual({ type: 'settled', id: 'local-1' })
   expect(await count(`events WHERE type = 'node.local_action'`)).toBe(1)
 })
+
+test('told twice in one turn it counts once', async () => {
+  await Promise.all([told(), told()])
+  expect([
+    await count("audit WHERE action = 'local.power'"),
+    await count("events WHERE type = 'node.local_action'"),
+  ]).toEqual([1, 1])
+  expect(peer.of('settled')).toHaveLength(2)
+})

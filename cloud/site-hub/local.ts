@@ -6,6 +6,9 @@ import type { Peer } from '../ports.ts'
 import { sessionOf } from './state.ts'
 import type { Turn } from './turn.ts'
 
+/** Actions that a turn has drafted: no row shows them before it is stored. */
+const heardIn = new WeakMap<Turn, Set<string>>()
+
 export async function localAction(
   turn: Turn,
   peer: Peer,
@@ -13,10 +16,13 @@ export async function localAction(
 ): Promise<void> {
   const conductor = sessionOf(turn.state, peer)
   if (!conductor) return
+  const heard = heardIn.get(turn) ?? new Set()
+  heardIn.set(turn, heard)
   const known = `SELECT 1 FROM events WHERE node = ? AND type = 'node.local_action' AND body ->> '$.id' = ?`
-  const isKnown = (await turn.sql.all(known, [action.node, action.id])).length > 0
+  const isKnown = heard.has(action.id) || (await turn.sql.all(known, [action.node, action.id])).length > 0
   turn.send(peer, { type: 'settled', id: action.id })
   if (isKnown) return
+  heard.add(action.id)
   const { hostname } = conductor.row
   const { action: what, target, at, by, outcome } = action
   const body = { ...action, at: isoTime(at), hostname, conductor: conductor.row.id }

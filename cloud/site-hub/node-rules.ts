@@ -2,8 +2,10 @@
 import { FaultError } from '../../shared/faults.ts'
 import { networkDataProblem } from '../../shared/network-data.ts'
 import { isResting, targetOf, type State } from '../../shared/states.ts'
-import type { NodeRow } from '../schema/rows.ts'
+import { isoTime, type NodeRow } from '../schema/rows.ts'
 import type { PatchOperation } from './commands.ts'
+import { ownerOf } from './state.ts'
+import { tenureEnds } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
 /** States that have a target and may be changed all the same. */
@@ -21,6 +23,20 @@ export function refuseLocked(node: NodeRow): void {
   throw new FaultError(
     'node.locked',
     `Node ${node.uuid} is locked by host ${node.reservation ?? 'none yet'}, please retry after the current operation is completed.`,
+  )
+}
+
+/** Its owner cannot be told that it is gone, and may still act on the machine by a promise: it would do so beside whoever gets it next. */
+function refusePromised({ state, now }: Turn, node: NodeRow): void {
+  const until = tenureEnds(state, node.uuid)
+  const owner = ownerOf(state, node.uuid)
+  if (until <= now || !owner || (owner.peer && owner.leaseUntil > 0)) return
+  throw new FaultError(
+    'node.locked',
+    `Node ${node.uuid} may be acted on until ${isoTime(until)} by conductor ${owner.row.hostname}, which cannot be told to stop.`,
+    {
+      hint: `wait until then, or until it is back; when it is known to act no more: POST /v1/conductors/${owner.row.id}/declare-dead`,
+    },
   )
 }
 
@@ -124,6 +140,7 @@ export function refuseInterfaces(node: NodeRow): void {
 export async function refuseDelete(turn: Turn, node: NodeRow): Promise<void> {
   if (node.protected) throw new FaultError('node.protected', `Node ${node.uuid} is protected and can not be deleted.`)
   refuseLocked(node)
+  refusePromised(turn, node)
   if (node.instance_uuid && !node.maintenance)
     throw new FaultError('node.associated', `Node ${node.uuid} is associated with instance ${node.instance_uuid}.`)
   if (!DELETABLE.includes(node.provision_state) && !node.maintenance) {

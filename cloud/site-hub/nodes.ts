@@ -21,6 +21,7 @@ import {
 } from './node-rules.ts'
 import { notDriven } from './outage.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
+import { dropDocuments } from './parts.ts'
 import { INSTANCE_SECRETS, sealSecrets } from './secrets.ts'
 import { liveDrivers } from './state.ts'
 import type { Turn } from './turn.ts'
@@ -134,6 +135,7 @@ export async function deleteNode(turn: Turn, command: Command<'node.delete'>): P
   endAllocation(turn, node, command)
   const index = turn.state.nodes.get(node.uuid)!
   drop(turn, index)
+  await dropDocuments(turn, node.uuid)
   turn.removeNode(node.uuid)
   turn.event('node.deleted', { node: node.uuid, body: { name: node.name } }, command)
   await rebalance(turn)

@@ -119,7 +119,7 @@ test('how a node’s last conductor is shut out is stored before it is permitted
   expect(b.last('task')).toMatchObject({ kind: 'deploy', bmcSession: '0x2' })
   await ask(b, 2, '0x3')
   const { id, epoch } = b.last('task')
-  const events = [{ n: 1, at: bench.now, step: 2, kind: 'finished' as const }]
+  const events = [0, 1, 2].map((step) => ({ n: step + 1, at: bench.now, step, kind: 'finished' as const }))
   await bench.say(b, { type: 'event', id, epoch, events })
   const fault = { code: 'power.timeout' as const, message: 'still on', hint: '' }
   await bench.say(b, { type: 'result', id, epoch, outcome: { ok: false, fault } })
@@ -244,3 +244,16 @@ function bench_epoch(peer: Awaited<ReturnType<HubBench['connect']>>, node: strin
     ...peer.of('grants').flatMap(({ add }) => add.filter((grant) => grant.node === node).map((grant) => grant.epoch)),
   )
 }
+
+test('a node that its owner is told of by its hello is taken back by its release only, also in the same turn', async () => {
+  const a = await bench.connect('a')
+  await bench.connect('b')
+  // So many that some of those which a gets are among those that b gets back.
+  const nodes = await Promise.all(Array.from({ length: 20 }, () => bench.newNode()))
+  const [againA, againB] = [await bench.open('a'), await bench.open('b')]
+  bench.now += 10_000
+  await bench.say(a, { type: 'renew', rid: 1 })
+  bench.now += 8_000 // b’s lease is over, and a gets its nodes
+  await Promise.all([bench.say(againA, bench.helloOf('a', null)), bench.say(againB, bench.helloOf('b', null))])
+  expect(nodes.filter((node) => againA.grant(node) && againB.grant(node))).toEqual([])
+})

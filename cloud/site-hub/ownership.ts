@@ -214,6 +214,8 @@ function askForRelease(turn: Turn, node: NodeIndex): void {
 /** `isNew`: it holds none of them yet, so that what cannot be said need not stay its own. */
 async function grant(turn: Turn, conductor: ConductorState, uuids: readonly string[], isNew: boolean): Promise<void> {
   if (!conductor.peer || isHeld(turn, conductor)) return
+  // From here on it has to be asked for them.
+  for (const uuid of uuids) turn.gained.get(conductor.row.id)?.delete(uuid)
   const specs: Grant[] = []
   for (const spec of await grantsOf(turn, uuids)) {
     const why = tooLarge(spec)

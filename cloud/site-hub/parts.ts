@@ -1,7 +1,9 @@
 // What a step found out about a node's parts: rows of their own for BIOS settings and firmware, blobs for what inspection found. Conductors say them
 // as facts: bios_settings and firmware_components (all of them, as they are now), inventory with plugin_data.
 import { z } from 'zod'
-import type { NodeRow } from '../schema/rows.ts'
+import { inventories } from '../schema/organisation-resources.ts'
+import { select, type NodeRow } from '../schema/rows.ts'
+import { StoredDocument } from './documents.ts'
 import type { Turn } from './turn.ts'
 
 const text = z.union([z.string(), z.number(), z.boolean()]).transform(String)
@@ -19,7 +21,6 @@ const FirmwareComponents = z
     }),
   )
   .max(500)
-const Document = z.record(z.string(), z.unknown())
 
 /** What does not parse is left: a conductor that says nonsense changes nothing. */
 export async function takeParts(turn: Turn, node: NodeRow, facts: Record<string, unknown>): Promise<void> {
@@ -27,11 +28,9 @@ export async function takeParts(turn: Turn, node: NodeRow, facts: Record<string,
   if (bios.success) takeBios(turn, node.uuid, bios.data)
   const firmware = FirmwareComponents.safeParse(facts['firmware_components'])
   if (firmware.success) takeFirmware(turn, node.uuid, firmware.data)
-  const inventory = Document.safeParse(facts['inventory'])
-  if (inventory.success) {
-    const plugin = Document.safeParse(facts['plugin_data'])
-    await takeInventory(turn, node.uuid, inventory.data, plugin.success ? plugin.data : {})
-  }
+  const { inventory, plugin_data: plugin } = facts
+  if (inventory instanceof StoredDocument)
+    await takeInventory(turn, node.uuid, inventory, plugin instanceof StoredDocument ? plugin : null)
 }
 
 /** Rows that were there keep when they were made, and are updated when they differ. One statement, however many there are. */
@@ -91,16 +90,29 @@ function keepOnly(turn: Turn, table: string, column: string, node: string, names
   turn.write({ sql, args: [node, JSON.stringify(names)] })
 }
 
-/** The documents are in place before the row that names them. Their keys depend on the node alone, so that the next ones take their place. */
-async function takeInventory(turn: Turn, node: string, inventory: unknown, plugin: unknown): Promise<void> {
-  const folder = `sites/${turn.state.site.id}/nodes/${node}`
-  const [found, more] = [`${folder}/inventory.json`, `${folder}/plugin-data.json`]
-  await turn.blobs.put(found, new TextEncoder().encode(JSON.stringify(inventory)))
-  await turn.blobs.put(more, new TextEncoder().encode(JSON.stringify(plugin)))
+/** The documents are in place already; those of the inspection before go when nothing names them any more. */
+async function takeInventory(
+  turn: Turn,
+  node: string,
+  found: StoredDocument,
+  more: StoredDocument | null,
+): Promise<void> {
+  await dropDocuments(turn, node)
   turn.write({
     sql:
       'INSERT INTO inventories (node, inventory_blob, plugin_data_blob, created_at) VALUES (?1, ?2, ?3, ?4)' +
       ' ON CONFLICT (node) DO UPDATE SET inventory_blob = ?2, plugin_data_blob = ?3, updated_at = ?4',
-    args: [node, found, more, turn.time],
+    args: [node, found.key, more?.key ?? null, turn.time],
   })
+  const row = { node, inventory_blob: found.key, plugin_data_blob: more?.key ?? null }
+  turn.changed(inventories).set(node, { ...row, created_at: turn.time, updated_at: turn.time })
+  for (const document of [found, more]) if (document) turn.after(() => void (document.isNamed = true))
+}
+
+/** Deletes what an inspection of the node found, once that is durable. */
+export async function dropDocuments(turn: Turn, node: string): Promise<void> {
+  const drafted = turn.changed(inventories).get(node)
+  const row = drafted ?? (await select(turn.sql, inventories, 'node = ?', [node]))[0]
+  for (const key of [row?.inventory_blob, row?.plugin_data_blob])
+    if (key) turn.after(() => void turn.blobs.delete(key).catch(() => undefined))
 }

@@ -5,7 +5,7 @@ import type { FromConductor } from '../../shared/protocol.ts'
 import { CLOSE, type UpgradeIdentity } from '../../shared/upgrade.ts'
 import type { Peer, SiteRef } from '../ports.ts'
 import { conductors } from '../schema/organisation.ts'
-import { select } from '../schema/rows.ts'
+import { select, type ConductorRow } from '../schema/rows.ts'
 import { endOutage } from './outage.ts'
 import { extend, leaseMsOf } from './lease.ts'
 import { rebalance, sendGrants } from './ownership.ts'
@@ -48,10 +48,14 @@ export async function findConductor(turn: Turn, id: string): Promise<ConductorSt
   if (known && turn.hasDrafted(id)) return known
   const [row] = await select(turn.sql, conductors, 'id = ? AND site = ?', [id, turn.state.site.id])
   if (!row) return known
-  // Enrolment writes labels and admits again what was revoked.
-  if (known) Object.assign(known.row, row)
+  if (known) Object.assign(known.row, enrolled(row))
   else turn.state.conductors.set(id, { row, peer: null, leaseUntil: 0 })
   return turn.state.conductors.get(id)
+}
+
+/** What enrolment writes: it names the host's keys and labels, and admits again what was revoked. The rest is the hub's own, and newer in memory. */
+function enrolled({ identity_key, box_key, labels, version, revoked_at }: ConductorRow): Partial<ConductorRow> {
+  return { identity_key, box_key, labels, version, revoked_at }
 }
 
 /** Nothing changes but the audit log; the socket is told why it is closed. */

@@ -19,6 +19,7 @@ import type { TaskRow } from '../schema/rows.ts'
 import { merged, takeFacts } from './facts.ts'
 import { becameIdle } from './ownership.ts'
 import { activeTask, epochOf, findTask, isHeld, sessionOf, type ConductorState } from './state.ts'
+import { hasStep, mayFailAt, mayFinish, refuseStep } from './step-bounds.ts'
 import { tenureMs } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
@@ -95,6 +96,7 @@ export async function rejected(turn: Turn, peer: Peer, message: Message<'rejecte
 export async function intent(turn: Turn, peer: Peer, message: Message<'intent'>): Promise<void> {
   const task = heard(turn, peer, message)
   if (!task) return
+  if (!hasStep(task, message.step)) return refuseStep(turn, peer, task, 'intent', message.step)
   if (isCancelled(task, message.step)) return turn.send(peer, { type: 'cancel', id: task.id })
   const { step, epoch, rid, bmcSession } = message
   const isNew = bmcSession !== undefined && (await turn.node(task.node)).bmc_session !== bmcSession
@@ -114,14 +116,17 @@ export async function stepEvents(turn: Turn, peer: Peer, message: Message<'event
   if (!task) return
   for (const event of message.events) {
     // The next one only: where the one before could not be stored, this one comes again behind it.
-    if (event.n === task.last_event + 1) await take(turn, task, event)
+    if (event.n !== task.last_event + 1) continue
+    const isThere = event.kind === 'finished' ? mayFinish(task, event.step) : hasStep(task, event.step)
+    if (!isThere) return refuseStep(turn, peer, task, 'event', event.step)
+    await take(turn, task, event)
   }
   turn.send(peer, { type: 'ack', id: task.id, upTo: task.last_event })
 }
 
 async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> {
-  const step = (task.steps as Step[])[event.step]
-  const name = step ? `${step.interface}.${step.step}` : 'unknown'
+  const step = (task.steps as Step[])[event.step]!
+  const name = `${step.interface}.${step.step}`
   const context = event.context ? merged(task.context as Record<string, unknown>, event.context) : task.context
   turn.updateTask(task, { last_event: event.n, done_steps: doneSteps(task, event), context })
   if (event.kind === 'kept') return
@@ -132,8 +137,8 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
   })
   if (event.kind === 'waiting') await waiting(turn, task, 'wait')
   if (event.kind === 'resumed') await waiting(turn, task, 'resume')
-  if (event.kind === 'started' && step && !step.waits) await working(turn, task)
-  if (event.kind === 'started' && step && isListed(task.kind) && !task.cancel)
+  if (event.kind === 'started' && !step.waits) await working(turn, task)
+  if (event.kind === 'started' && isListed(task.kind) && !task.cancel)
     turn.updateNode(task.node, showing(await turn.node(task.node), task.kind, step, event.step))
   if (event.facts) await takeFacts(turn, task.node, event.facts)
 }
@@ -148,6 +153,7 @@ export async function result(turn: Turn, peer: Peer, message: Message<'result'>)
   const task = heard(turn, peer, message)
   if (!task) return
   const { outcome } = message
+  if (!outcome.ok && !mayFailAt(task, outcome.step)) return refuseStep(turn, peer, task, 'result', outcome.step!)
   // What was said before it reached a hub that is gone: after another hello it comes again, and the result behind it.
   if (outcome.ok && task.done_steps < (task.steps as Step[]).length)
     return turn.after(() => peer.close(CLOSE.superseded, 'the events before this result were not heard'))
@@ -197,10 +203,11 @@ function heard(
     return undefined
   }
   const conductor: ConductorState | undefined = sessionOf(turn.state, peer)
+  // Until the wait is over nobody knows whether it is right: it says that again with its grants.
+  if (conductor && isHeld(turn, conductor)) return undefined
   const index = turn.state.nodes.get(task.node)
   if (
     conductor &&
-    !isHeld(turn, conductor) &&
     index &&
     index.owner === conductor.row.id &&
     epochOf(turn.state, index) === message.epoch &&

@@ -189,3 +189,32 @@ test('a lease that is set anew is that of the next session: the present one rene
   const again = await bench.connect('a')
   expect(again.last('welcome').leaseMs).toBe(5000)
 })
+
+test('a node on which its owner may act by a promise, and cannot be told, is deleted when that is over and not before', async () => {
+  const { a, b, node } = await promised()
+  await hurry(MINUTE_MS)
+  await renewing([a, b], MINUTE_MS + LEASE_MS)
+  await bench.disconnect(a)
+  const until = bench.now + TENURE_MS
+  await renewing([b], MINUTE_MS)
+  const refused = await bench.command('node.delete', { node })
+  expect(refused).toMatchObject({
+    ok: false,
+    fault: { code: 'node.locked', message: expect.stringContaining('conductor-a') },
+  })
+  const [time] = /\d{4}-\d\d-\d\dT\S+/.exec(refused.ok ? '' : refused.fault.message)!
+  expect(Date.parse(time)).toBeLessThanOrEqual(until)
+  bench.hub = bench.anotherHub()
+  await renewing([b], MINUTE_MS)
+  expect(await bench.command('node.delete', { node })).toMatchObject({ ok: false, fault: { code: 'node.locked' } })
+  await renewing([b], Date.parse(time) - bench.now)
+  expect((await bench.command('node.delete', { node })).ok).toBe(true)
+})
+
+test('a node that a promise keeps is deleted at once when its owner is there to be told', async () => {
+  const { a, b, node } = await promised()
+  await hurry(MINUTE_MS)
+  await renewing([a, b], MINUTE_MS + LEASE_MS)
+  expect((await bench.command('node.delete', { node })).ok).toBe(true)
+  expect(a.frames.at(-1)).toMatchObject({ type: 'grants', drop: [node] })
+})

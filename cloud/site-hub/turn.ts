@@ -50,7 +50,7 @@ export class Turn {
   readonly state: HubState
   readonly env: Env
   readonly sql: Sql
-  readonly blobs: Pick<Blobs, 'put' | 'delete'>
+  readonly blobs: Pick<Blobs, 'delete'>
   readonly id: string
   /** The turn's time: every row it writes has the same. */
   readonly now: number
@@ -66,8 +66,6 @@ export class Turn {
   readonly dropped = new Map<string, Set<string>>()
   /** Nodes whose owner gets their grant again, at the end of the turn. */
   readonly regrant = new Set<string>()
-  /** Those to whom it sends frames. */
-  readonly addressees = new Set<Peer>()
   /** Has it something to tell those who watch? */
   isNews = false
   #rowChanges = new Map<SQLiteTable, Map<string, unknown>>()
@@ -78,7 +76,7 @@ export class Turn {
   #taskChanges = new Map<string, Partial<TaskRow>>()
   #conductorChanges = new Map<string, Partial<ConductorRow>>()
 
-  constructor(state: HubState, env: Env, sql: Sql, blobs: Pick<Blobs, 'put' | 'delete'>) {
+  constructor(state: HubState, env: Env, sql: Sql, blobs: Pick<Blobs, 'delete'>) {
     this.blobs = blobs
     this.state = state
     this.env = env
@@ -210,9 +208,7 @@ export class Turn {
   }
 
   send(peer: Peer | null | undefined, message: ToConductor): void {
-    if (!peer) return
-    this.addressees.add(peer)
-    this.after(() => peer.send(encode(message)))
+    if (peer) this.after(() => peer.send(encode(message)))
   }
 
   /** Stores the drafts. Throws when they were not stored, or when that is not known. */

@@ -1,11 +1,12 @@
 // The hub's queue and its turns: what waits is taken together, drafted, committed in one guarded batch, and only then answered.
 // 1. One turn at a time (a Durable Object is not serial across a database fetch by itself). 2. An input that fails after it drafted
-// something fails alone: the turn is thrown away and its inputs run one by one. 3. A commit without an answer is looked up, not repeated.
-// 4. A conductor that may have missed a frame of a commit is told all anew.
+// something fails alone: the turn is thrown away and its inputs run one by one. 3. A commit without an answer is looked up, not repeated; when
+// that finds out nothing, its inputs may have been stored: they are told so and the hub starts anew.
 import { FaultError } from '../../shared/faults.ts'
 import { Clock, moveMoments } from './clock.ts'
 import { nextDue, passTime } from './due.ts'
 import { takenText } from '../schema/rows.ts'
+import { CLOSE } from '../../shared/upgrade.ts'
 import type { HubDeps } from './hub.ts'
 import { rebalance, regrant, sendDropped, sendGained } from './ownership.ts'
 import { loadState, type HubState } from './state.ts'
@@ -22,6 +23,14 @@ interface Input {
 
 /** Inputs of one turn, at most: bounds the size of a batch. */
 const TURN_INPUTS = 128
+/** How often, and after which pause, a commit without an answer is looked up. Everybody waits meanwhile: far less than a lease. */
+const LOOK_UPS = 3
+const LOOK_UP_PAUSE_MS = 500
+
+/** What became of a batch. */
+type Fate = 'stored' | 'not stored' | 'unknown'
+/** A turn whose fate is unknown, and by how much it moved the rows' moments. */
+type Lost = { readonly turn: string; readonly setBy: number }
 
 export class Turns {
   readonly #deps: HubDeps
@@ -32,6 +41,7 @@ export class Turns {
   #queue: Input[] = []
   #running: Promise<void> | null = null
   #alarmAt: number | null = null
+  #lost: Lost | null = null
 
   constructor(deps: HubDeps) {
     this.#deps = deps
@@ -78,9 +88,11 @@ export class Turns {
     const answers: (() => void)[] = []
     let turn: Turn | undefined
     let committing = false
-    const setBy = this.#clock.setBy()
+    let setBy = 0
     try {
-      turn = await this.#draft(inputs, answers, setBy)
+      const state = this.#state ?? (await this.#load())
+      setBy = this.#clock.setBy()
+      turn = await this.#draft(state, inputs, answers, setBy)
       await this.#setAlarm(turn)
       committing = true
       await turn.commit()
@@ -88,8 +100,13 @@ export class Turns {
       const known = explain(error)
       this.#forget()
       if (!known) this.#deps.log('error', 'hub.turn_failed', { error: String(error) })
-      const isStored = !known && committing && (await this.#isStored(turn!))
-      if (!isStored) {
+      const fate = !known && committing ? await this.#lookUp(turn!) : 'not stored'
+      if (fate === 'unknown') {
+        this.#lost = { turn: turn!.id, setBy }
+        this.#startAnew(inputs, error)
+        return true
+      }
+      if (fate === 'not stored') {
         if (inputs.length > 1) return false
         inputs[0]!.failed(known ?? new FaultError('unavailable', 'the change could not be stored', { cause: error }))
         return true
@@ -102,9 +119,9 @@ export class Turns {
     return true
   }
 
-  async #draft(inputs: readonly Input[], answers: (() => void)[], setBy: number): Promise<Turn> {
+  async #draft(state: HubState, inputs: readonly Input[], answers: (() => void)[], setBy: number): Promise<Turn> {
     const { env, sql, blobs } = this.#deps
-    const turn = new Turn(this.#state ?? (await this.#load()), env, sql, blobs)
+    const turn = new Turn(state, env, sql, blobs)
     if (setBy !== 0) moveMoments(turn, setBy)
     await passTime(turn)
     // Which nodes were on their way is in no row: the ring says it again.
@@ -129,19 +146,38 @@ export class Turns {
   }
 
   /** After a commit whose answer was lost: the next number keeps a late one out, then the site says which turn was the last. */
-  async #isStored(turn: Turn): Promise<boolean> {
-    try {
-      return (await this.#load()).site.last_turn === turn.id
-    } catch {
-      hangUp(turn)
-      return false
+  async #lookUp(turn: Turn): Promise<Fate> {
+    const { env } = this.#deps
+    for (let i = 0; i < LOOK_UPS; i++) {
+      if (i > 0) await new Promise<void>((done) => void env.setTimer(LOOK_UP_PAUSE_MS, done))
+      try {
+        return (await this.#load()).site.last_turn === turn.id ? 'stored' : 'not stored'
+      } catch (error) {
+        this.#deps.log('warn', 'hub.look_up_failed', { error: String(error) })
+      }
     }
+    return 'unknown'
+  }
+
+  /**
+   * As after a crash: nobody is answered as if it were known, and what was to be told is told when conductors say hello again. Inputs are
+   * not run again: a node would be made twice, a task of theirs refuse them.
+   */
+  #startAnew(inputs: readonly Input[], cause: unknown): void {
+    this.#forget()
+    const hint = 'look whether the change is there before it is asked for again'
+    for (const input of inputs)
+      input.failed(new FaultError('unavailable', 'whether the change was stored is not known', { hint, cause }))
+    for (const peer of this.#deps.peers()) peer.close(CLOSE.superseded, 'the hub starts anew; say hello again')
   }
 
   async #load(): Promise<HubState> {
     const { sql, site, peers } = this.#deps
     this.#isNew = true
-    return (this.#state = await loadState(sql, site.site, peers()))
+    const state = await loadState(sql, site.site, peers())
+    if (this.#lost?.turn === state.site.last_turn) this.#clock.follow(this.#lost!.setBy)
+    this.#lost = null
+    return (this.#state = state)
   }
 
   #forget(): void {
@@ -159,17 +195,6 @@ export class Turns {
     if (at === null || (armed !== null && armed > turn.now && armed <= at)) return
     this.#alarmAt = at
     await this.#deps.alarm.set(at)
-  }
-}
-
-/** Whoever connects again hears what it may have missed. */
-function hangUp({ addressees }: Turn): void {
-  for (const peer of addressees) {
-    try {
-      peer.close(1011, 'what is stored is not known')
-    } catch {
-      // It is closed already.
-    }
   }
 }
 

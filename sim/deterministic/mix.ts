@@ -120,6 +120,7 @@ export function drawMix(random: Random, flavour?: Flavour): Mix {
   const faults: Draft['faults'] = {}
   const wild = random.between(0.1, 0.6)
   for (const kind of FAULT_KINDS) {
+    if (NEVER_DRAWN.has(kind)) continue
     const [isDrawn, meanMs] = [random.chance(wild), random.between(15_000, 150_000)]
     if (isDrawn && !OF_A_FLAVOUR.has(kind)) faults[kind] = meanMs
   }

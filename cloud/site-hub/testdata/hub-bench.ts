@@ -68,6 +68,7 @@ export class HubBench {
   alarmAt: number | null = null
   /** What the hub has put there, as text. */
   readonly blobs = new Map<string, string>()
+  put = async (key: string, value: Uint8Array): Promise<void> => void this.blobs.set(key, new TextDecoder().decode(value))
   readonly peers = new Set<Peer>()
   hub: SiteHub
   readonly #folder: string
@@ -118,13 +119,18 @@ export class HubBench {
       env,
       alarm: { set: async (at) => void (this.alarmAt = at) },
       blobs: {
-        put: async (key, value) => void this.blobs.set(key, new TextDecoder().decode(value)),
+        put: (key, value) => this.put(key, value),
         delete: async (key) => void this.blobs.delete(key),
       },
       peers: () => [...this.peers],
       changed: () => undefined,
       log: () => undefined,
     })
+  }
+
+  /** How many are set. */
+  get timers(): number {
+    return this.#timers.size
   }
 
   fireTimers(): void {
