@@ -186,7 +186,7 @@ export class Run {
     const outer = AbortSignal.any([this.authority.signal, wait.signal])
     const limit = { ms: step.timeoutMs ?? STEP_TIMEOUT_MS, what: `step ${nameOf(step)}` }
     try {
-      await this.#report('started')
+      await this.#report('started', fence?.facts && { facts: fence.facts })
       if (step.waits) await this.#report('waiting')
       const implementation = implementationOf(this.#driver, this.authority.hold.grant, step.interface)
       const act = implementation?.steps?.[step.step] ?? reservedSteps[step.step]
