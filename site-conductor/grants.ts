@@ -113,7 +113,7 @@ export class Grants {
 
   /** The last-moment check: throws unless the lease holds and `hold` is still what we have for its node. */
   check(hold: Hold): void {
-    if (this.leaseLeft() === 0) throw new FaultError('lease.lapsed', 'this conductor has no lease')
+    if (this.leaseLeft() === 0) throw this.#lapsed()
     if (this.#held.get(hold.grant.node) !== hold)
       throw new FaultError('fenced', `node ${hold.grant.node} is no longer ours`)
   }
@@ -129,9 +129,17 @@ export class Grants {
     this.#stopWatch()
     this.#stopWatch = this.#env.setTimer(this.leaseLeft() + 1, () => {
       if (this.leaseLeft() > 0) return this.#watch()
+      this.#lapsed()
+    })
+  }
+
+  /** Whoever sees a lapse first makes it one for everybody: a clock that is set back revives nothing. */
+  #lapsed(): FaultError {
+    if (this.#lease !== undefined) {
       this.lapse()
       this.onLapse()
-    })
+    }
+    return new FaultError('lease.lapsed', 'this conductor has no lease')
   }
 
   #dropAll(fault: FaultError): void {
