@@ -152,7 +152,7 @@ export const FromConductor = z.discriminatedUnion('type', [
   z.object({ type: z.literal('event'), id, epoch, events: z.array(StepEvent).max(200) }),
   z.object({ type: z.literal('result'), id, epoch, outcome: Outcome }),
   z.object({ type: z.literal('answer'), rid, result: z.unknown().optional(), fault: Fault.optional() }),
-  z.object({ type: z.literal('facts'), nodes: z.record(id, json) }),
+  z.object({ type: z.literal('facts'), nodes: z.record(id, json), epochs: z.record(id, epoch).optional() }),
   z.object({ type: z.literal('local'), action: LocalAction }),
   z.object({ type: z.literal('notes'), notes: z.array(Note).max(500), dropped: z.int().nonnegative() }),
 ])
@@ -160,6 +160,7 @@ export type FromConductor = z.infer<typeof FromConductor>
 
 // hello.lock: names the lock on its journal that this run holds, so that no two living processes ever say the same: of one that says what the
 // run before said, that one is dead. It has to differ between hosts, boots, network namespaces and folders, copies of a disk included.
+// facts.epochs: under which each node was read: what was found before somebody else had it counts no more.
 // bye: a clean stop. Nothing is under way at this conductor any more, so its nodes need not wait for its lease; answered by the end of the socket.
 // welcome.grantsKept: the digest of hello was right, so every grant goes on with epoch = session; without it all grants are sent again.
 // local (until it is settled by its id, like a task's result): a person acted at the site.
