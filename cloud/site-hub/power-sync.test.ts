@@ -180,7 +180,7 @@ test('a power request of a person resets the count', async () => {
 
 test('what was read before somebody else had the node counts no more', async () => {
   const node = await managed()
-  const [[epoch]] = (await bench.sql.all('SELECT session FROM conductors')) as [[number]]
+  const { epoch } = peer.grant(node)!
   const read = (power_state: string, at: number) =>
     bench.say(peer, { type: 'facts', nodes: { [node]: { power_state } }, epochs: { [node]: at } })
   await read('power off', epoch - 1)
