@@ -3,7 +3,7 @@
 // 3. check() is the last-moment check: lease and hold in one synchronous turn, called as `before` by protocol clients.
 import type { Env } from '../shared/env.ts'
 import { FaultError } from '../shared/faults.ts'
-import { grantsDigest } from '../shared/grants-digest.ts'
+import { grantsDigest, type HeldDigests, heldDigests } from '../shared/grants-digest.ts'
 import type { Grant } from '../shared/protocol.ts'
 import { left, later, type Span } from './span.ts'
 
@@ -118,10 +118,11 @@ export class Grants {
       throw new FaultError('fenced', `node ${hold.grant.node} is no longer ours`)
   }
 
-  /** For hello: null when nothing may be carried over. */
-  async digest(): Promise<string | null> {
+  /** For hello; null when nothing may be carried over. */
+  async digests(): Promise<{ grantsDigest: string; held: HeldDigests } | null> {
     if (this.leaseLeft() === 0 || this.#held.size === 0) return null
-    return await grantsDigest([...this.#held.values()].map((hold) => hold.grant))
+    const all = [...this.#held.values()].map((hold) => hold.grant)
+    return { grantsDigest: await grantsDigest(all), held: await heldDigests(all) }
   }
 
   /** Whether there is a link or not: a lapse must end what runs. */

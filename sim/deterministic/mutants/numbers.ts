@@ -47,8 +47,8 @@ export const numbers: readonly Mutant[] = [
     rule: '3',
     breaks: 'the hub lets a conductor keep its grants without looking which those are',
     file: 'cloud/site-hub/sessions.ts',
-    find: 'return (await grantsDigest(grants)) === digest',
-    replace: 'return (await grantsDigest(grants)).length === digest.length',
+    find: '(await heldDigests(grants)).epochs !== held.epochs',
+    replace: '(await heldDigests(grants)).epochs.length !== held.epochs.length',
   },
   {
     id: 'two-hubs',
