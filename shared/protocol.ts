@@ -142,7 +142,7 @@ export type Note = z.infer<typeof Note>
 
 // prettier-ignore
 export const FromConductor = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('hello'), incarnation: id, version: z.string().max(40), hostname: z.string().max(255), drivers: z.array(DriverFacts), capabilities: z.array(z.string()), grantsDigest: z.string().nullable(), inflight: z.array(z.object({ task: id, node: id, epoch })).max(200), lock: id.optional() }),
+  z.object({ type: z.literal('hello'), incarnation: id, version: z.string().max(40), hostname: z.string().max(255), drivers: z.array(DriverFacts), capabilities: z.array(z.string()), grantsDigest: z.string().nullable(), inflight: z.array(z.object({ task: id, node: id, epoch })).max(200), lock: id.optional(), held: z.object({ epochs: z.string().max(64), specs: z.record(z.string().max(2), z.string().max(16)) }).optional() }),
   z.object({ type: z.literal('renew'), rid }),
   z.object({ type: z.literal('bye') }),
   z.object({ type: z.literal('released'), node: id, epoch }),
@@ -152,7 +152,7 @@ export const FromConductor = z.discriminatedUnion('type', [
   z.object({ type: z.literal('event'), id, epoch, events: z.array(StepEvent).max(200) }),
   z.object({ type: z.literal('result'), id, epoch, outcome: Outcome }),
   z.object({ type: z.literal('answer'), rid, result: z.unknown().optional(), fault: Fault.optional() }),
-  z.object({ type: z.literal('facts'), nodes: z.record(id, json) }),
+  z.object({ type: z.literal('facts'), nodes: z.record(id, json), epochs: z.record(id, epoch).optional() }),
   z.object({ type: z.literal('local'), action: LocalAction }),
   z.object({ type: z.literal('notes'), notes: z.array(Note).max(500), dropped: z.int().nonnegative() }),
 ])
@@ -160,8 +160,11 @@ export type FromConductor = z.infer<typeof FromConductor>
 
 // hello.lock: names the lock on its journal that this run holds, so that no two living processes ever say the same: of one that says what the
 // run before said, that one is dead. It has to differ between hosts, boots, network namespaces and folders, copies of a disk included.
+// facts.epochs: under which each node was read: what was found before somebody else had it counts no more.
 // bye: a clean stop. Nothing is under way at this conductor any more, so its nodes need not wait for its lease; answered by the end of the socket.
-// welcome.grantsKept: the digest of hello was right, so every grant goes on with epoch = session; without it all grants are sent again.
+// hello.held: epochs and specs apart (grants-digest.ts); absent where grantsDigest is null.
+// welcome.grantsKept: a digest of hello was right, so every grant goes on with epoch = session, and specs that are others now follow; without it all
+// grants are sent again.
 // local (until it is settled by its id, like a task's result): a person acted at the site.
 // lease: `tenures` are those that are news on this connection, in as many messages of one rid as they need.
 // fenced.epoch: under which what is refused was said.

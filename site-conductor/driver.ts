@@ -99,6 +99,8 @@ export interface Implementation<Info = Record<string, unknown>> {
 export interface Fence {
   /** What a successor needs for that: the driver's own notation, 64 characters at most. Undefined where nobody can be shut out. */
   readonly session: string | undefined
+  /** What opening it has shown of the machine, for the node: told when the step begins. */
+  readonly facts?: Record<string, unknown> | undefined
   /** Called when the step has ended, however. Never throws. */
   close(): Promise<void>
 }

@@ -44,10 +44,12 @@ test('facts of any size go up whole, in frames that fit', () => {
     fc.property(fc.array(entry, { maxLength: 30 }), (entries) => {
       const { send, all } = line()
       const facts = new Facts(new FakeEnv(), send, () => true)
+      const { signal } = new AbortController()
+      const holds = Array.from({ length: 6 }, (_, node) => ({ grant: fakeGrant(`n${node}`), signal }))
       const wanted = new Map<string, unknown>()
       for (const [node, field, value] of entries) {
         const fits = Buffer.byteLength(JSON.stringify(value)) <= PAGE_BYTES - 256
-        const set = () => facts.set(`n${node}`, 1, field, value)
+        const set = () => facts.set(holds[node]!, field, value)
         if (!fits) expect(set).toThrow('a frame holds')
         else wanted.set(`n${node} ${field}`, (set(), value))
       }

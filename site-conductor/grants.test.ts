@@ -1,6 +1,6 @@
 // The lease, holds and authorities: what a conductor may do, and when no more.
 import { expect, test } from 'vitest'
-import { grantsDigest } from '../shared/grants-digest.ts'
+import { grantsDigest, heldDigests } from '../shared/grants-digest.ts'
 import { Authority } from './authority.ts'
 import { FakeEnv } from './fake-env.ts'
 import { fakeGrant } from './fake-hub.ts'
@@ -96,11 +96,14 @@ test('the digest covers node, epoch and spec version, whatever the order; withou
     { node: 'a', epoch: 2, specVersion: 7 },
     { node: 'n', epoch: 5, specVersion: 1 },
   ]
-  expect(await grants.digest()).toBe(await grantsDigest(expected))
+  expect(await grants.digests()).toEqual({
+    grantsDigest: await grantsDigest(expected),
+    held: await heldDigests(expected.toReversed()),
+  })
   expect(await grantsDigest(expected)).toBe(await grantsDigest(expected.toReversed()))
   expect(await grantsDigest([{ ...expected[0]!, epoch: 3 }])).not.toBe(await grantsDigest([expected[0]!]))
   env.advance(15_000)
-  expect(await grants.digest()).toBeNull()
+  expect(await grants.digests()).toBeNull()
 })
 
 test('without tenure an authority ends with the lapse', () => {

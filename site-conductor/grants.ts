@@ -3,7 +3,7 @@
 // 3. check() is the last-moment check: lease and hold in one synchronous turn, called as `before` by protocol clients.
 import type { Env } from '../shared/env.ts'
 import { FaultError } from '../shared/faults.ts'
-import { grantsDigest } from '../shared/grants-digest.ts'
+import { grantsDigest, type HeldDigests, heldDigests } from '../shared/grants-digest.ts'
 import type { Grant } from '../shared/protocol.ts'
 import { left, later, type Span } from './span.ts'
 
@@ -113,15 +113,16 @@ export class Grants {
 
   /** The last-moment check: throws unless the lease holds and `hold` is still what we have for its node. */
   check(hold: Hold): void {
-    if (this.leaseLeft() === 0) throw new FaultError('lease.lapsed', 'this conductor has no lease')
+    if (this.leaseLeft() === 0) throw this.#lapsed()
     if (this.#held.get(hold.grant.node) !== hold)
       throw new FaultError('fenced', `node ${hold.grant.node} is no longer ours`)
   }
 
-  /** For hello: null when nothing may be carried over. */
-  async digest(): Promise<string | null> {
+  /** For hello; null when nothing may be carried over. */
+  async digests(): Promise<{ grantsDigest: string; held: HeldDigests } | null> {
     if (this.leaseLeft() === 0 || this.#held.size === 0) return null
-    return await grantsDigest([...this.#held.values()].map((hold) => hold.grant))
+    const all = [...this.#held.values()].map((hold) => hold.grant)
+    return { grantsDigest: await grantsDigest(all), held: await heldDigests(all) }
   }
 
   /** Whether there is a link or not: a lapse must end what runs. */
@@ -129,9 +130,17 @@ export class Grants {
     this.#stopWatch()
     this.#stopWatch = this.#env.setTimer(this.leaseLeft() + 1, () => {
       if (this.leaseLeft() > 0) return this.#watch()
+      this.#lapsed()
+    })
+  }
+
+  /** Whoever sees a lapse first makes it one for everybody: a clock that is set back revives nothing. */
+  #lapsed(): FaultError {
+    if (this.#lease !== undefined) {
       this.lapse()
       this.onLapse()
-    })
+    }
+    return new FaultError('lease.lapsed', 'this conductor has no lease')
   }
 
   #dropAll(fault: FaultError): void {

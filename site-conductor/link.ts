@@ -22,8 +22,8 @@ export interface LinkIdentity {
 
 /** What the rest of the conductor does with a connection. */
 export interface LinkHandler {
-  /** All of hello but the digest of the grants. */
-  hello(): Omit<Extract<FromConductor, { type: 'hello' }>, 'type' | 'incarnation' | 'grantsDigest'>
+  /** All of hello but the digests of the grants. */
+  hello(): Omit<Extract<FromConductor, { type: 'hello' }>, 'type' | 'incarnation' | 'grantsDigest' | 'held'>
   /** The session is there and what was granted before is settled: say again what may not have been heard. */
   welcomed(): void
   /** Every message that is not about session and lease; grants have been taken in. */
@@ -147,11 +147,11 @@ export class Link {
     const { changes } = grants
     const areUnchanged = () => grants.changes === changes
     let headers: Record<string, string>
-    let digest: string | null
+    let digests: Awaited<ReturnType<Grants['digests']>>
     this.#isDialling = true
     try {
       headers = await signUpgrade(identity.privateKey, connectUrl, { ...identity, at: env.now() })
-      digest = await grants.digest()
+      digests = await grants.digests()
     } catch (error) {
       return this.#over({ kind: 'fatal', why: `the identity key cannot sign: ${String(error)}`, uptimeMs: 0 })
     } finally {
@@ -169,8 +169,8 @@ export class Link {
       hello: () => {
         // The first one works after all, and a hello here would end its session.
         if (first !== undefined && first === this.#current && first.heard !== heard) return undefined
-        const grantsDigest = areUnchanged() ? digest : null
-        return { type: 'hello', incarnation: identity.incarnation, grantsDigest, ...handler.hello() }
+        const held = (areUnchanged() && digests) || { grantsDigest: null }
+        return { type: 'hello', incarnation: identity.incarnation, ...held, ...handler.hello() }
       },
       welcomed: (message, helloSent) => {
         const why = this.#settleGrants(message, areUnchanged())

@@ -111,8 +111,8 @@ export class PowerPoll {
       // That the BMC answers is what the cloud waits for, whatever was said before.
       if (hold.grant.powerFault) facts.forget(node)
       else this.#tried.delete(hold)
-      facts.set(node, hold.grant.epoch, 'power_state', state)
-      facts.set(node, hold.grant.epoch, 'power_fault', null)
+      facts.set(hold, 'power_state', state)
+      facts.set(hold, 'power_fault', null)
     } catch (error) {
       if (!isStillOurs()) return this.#forget(hold)
       const silence = this.#silences.get(hold) ?? { failures: 0, isGivenUp: false }
@@ -125,7 +125,7 @@ export class PowerPoll {
         silence.fault = toFault(error)
         log.warn('a BMC does not answer', { node, failures, code: silence.fault.code, error })
       }
-      if (silence.fault !== undefined) facts.set(node, hold.grant.epoch, 'power_fault', silence.fault)
+      if (silence.fault !== undefined) facts.set(hold, 'power_fault', silence.fault)
     } finally {
       this.#reading.delete(node)
     }

@@ -1,6 +1,6 @@
 // Runs one task: for each step fence, ask the hub, do it through the node's driver, report it; at the end report the outcome.
 // 1. No step without the hub's `proceed` (questions.ts); what shuts this run out is at the hub before that. 2. Everything is in the journal before it is said (reports.ts). 3. A lost node
-// ends the run silently: whoever has it now goes on at the step that was under way, and a step reads before it acts.
+// ends the run silently, and nothing else does: whoever has it now goes on at the step that was under way, and a step reads before it acts.
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
 import { isPastNoReturn } from '../shared/no-return.ts'
@@ -118,8 +118,8 @@ export class Run {
       if (this.#value !== undefined) mustFit(this.#value, `what the task has done is done, but its answer`)
       await this.#finish(this.#value === undefined ? { ok: true } : { ok: true, value: this.#value })
     } catch (error) {
-      if (authority.signal.aborted || isLost(error))
-        this.#log.info('task left', { why: toFault(authority.signal.reason ?? error).message })
+      // What a driver or an agent calls lost is a failure as long as the right to act is here: nobody else would report it.
+      if (authority.signal.aborted) this.#log.info('task left', { why: toFault(authority.signal.reason).message })
       else await this.#finish({ ok: false, fault: toFault(error), step: this.#index }, error)
     } finally {
       authority.end(new FaultError('task.cancelled', 'the task has ended'))
@@ -186,7 +186,7 @@ export class Run {
     const outer = AbortSignal.any([this.authority.signal, wait.signal])
     const limit = { ms: step.timeoutMs ?? STEP_TIMEOUT_MS, what: `step ${nameOf(step)}` }
     try {
-      await this.#report('started')
+      await this.#report('started', fence?.facts && { facts: fence.facts })
       if (step.waits) await this.#report('waiting')
       const implementation = implementationOf(this.#driver, this.authority.hold.grant, step.interface)
       const act = implementation?.steps?.[step.step] ?? reservedSteps[step.step]
@@ -261,11 +261,6 @@ function mustFit(value: unknown, what: string): void {
       'request.too_large',
       `${what} has ${bytes} bytes, more than the ${PAGE_BYTES} that can be told`,
     )
-}
-
-/** Does this error mean that the node is not ours (any more)? */
-export function isLost(error: unknown): boolean {
-  return error instanceof FaultError && (error.fault.code === 'fenced' || error.fault.code === 'lease.lapsed')
 }
 
 function merged(context: Record<string, unknown>, patch: Record<string, unknown> | undefined): Record<string, unknown> {

@@ -1,102 +1,9 @@
 // What the hub says about tasks, and in which order runs of one node come and go.
 import { expect, test } from 'vitest'
-import { z } from 'zod'
-import type { FromConductor } from '../shared/protocol.ts'
-import { newSiteKey } from '../shared/sealing.ts'
 import { DEAF_AFTER_MS } from './acts.ts'
-import { Agents } from './agents.ts'
-import { defineDriver } from './driver.ts'
-import { FakeDisk } from './fake-disk.ts'
-import { FakeEnv } from './fake-env.ts'
 import { fakeGrant } from './fake-hub.ts'
-import { Grants } from './grants.ts'
-import { Journal, type Task } from './journal.ts'
-import { silent } from './log.ts'
-import { resources, sealing } from './site.ts'
+import { fakeTasks as setUp, task, until } from './fake-tasks.ts'
 import { moment } from './span.ts'
-import { Tasks } from './tasks.ts'
-
-const steps = [
-  { interface: 'power', step: 'one', args: {} },
-  { interface: 'power', step: 'two', args: {} },
-]
-const task = (more: Partial<Task> = {}): Task => ({
-  type: 'task',
-  id: 't',
-  node: 'n',
-  epoch: 1,
-  nseq: 1,
-  kind: 'test',
-  steps,
-  context: {},
-  doneSteps: 0,
-  lastEvent: 0,
-  deadline: 0,
-  ...more,
-})
-
-async function setUp(ahead: () => Promise<void> = async () => {}) {
-  const env = new FakeEnv()
-  const disk = new FakeDisk()
-  const journal = await Journal.open(disk)
-  const grants = new Grants(env)
-  grants.startLease({ from: moment(env), ms: 15_000 })
-  grants.add(fakeGrant('n', { driver: 'slow' }))
-  const sent: FromConductor[] = []
-  const happened: string[] = []
-  const gate = Promise.withResolvers<void>()
-  const driver = defineDriver({
-    name: 'slow',
-    about: 'a test',
-    info: z.looseObject({}),
-    secrets: [],
-    interfaces: {
-      power: {
-        only: {
-          steps: {
-            one: async ({ task: { epoch } }) => void happened.push(`one ${epoch}`),
-            two: async ({ task: { epoch } }) => {
-              happened.push(`two ${epoch}`)
-              await gate.promise
-            },
-          },
-          resume: async ({ task: { epoch } }) => void happened.push(`resume ${epoch}`),
-          release: () => void happened.push('release'),
-        },
-      },
-      management: {},
-    },
-  })
-  const broken: unknown[] = []
-  const tasks = new Tasks({
-    env,
-    log: silent,
-    grants,
-    journal,
-    drivers: new Map([['slow', driver]]),
-    site: {
-      id: 's',
-      organisation: 'o',
-      ...sealing('o', 's', await newSiteKey()),
-      blob: () => Promise.reject(new Error('no blobs')),
-      agents: new Agents(),
-      resource: resources().resource,
-    },
-    send: (message) => void sent.push(message),
-    note: () => {},
-    told: () => {},
-    ahead,
-    ended: () => {},
-    broken: (error) => void broken.push(error),
-  })
-  const rid = () => sent.flatMap((message) => (message.type === 'intent' ? [message.rid] : [])).at(-1)
-  const asked = (count: number) => until(() => sent.filter(({ type }) => type === 'intent').length === count)
-  return { env, disk, journal, grants, sent, happened, gate, tasks, broken, rid, asked }
-}
-
-async function until(probe: () => boolean): Promise<void> {
-  while (!probe()) await new Promise((resolve) => setImmediate(resolve))
-}
 
 test('an answer to an older question neither permits nor ends a task', async () => {
   const { tasks, happened, rid, asked, journal } = await setUp()
@@ -224,7 +131,7 @@ test('a driver that never comes back from a step keeps its node for two minutes,
 
 test('an outcome is not forgotten because it was refused under the epoch before, while the task is being taken in again', async () => {
   let drive = Promise.resolve()
-  const { env, tasks, grants, journal, sent, asked, rid, happened, gate } = await setUp(() => drive)
+  const { env, tasks, grants, journal, sent, asked, rid, happened, gate } = await setUp({ ahead: () => drive })
   await tasks.deliver(task())
   gate.resolve()
   for (const count of [1, 2]) {
@@ -262,7 +169,7 @@ test('what is delivered while the conductor stops does not begin', async () => {
 
 test('a conductor that stops does not wait for a deaf driver or for the cloud before a task that it will not begin', async () => {
   let drive = Promise.resolve()
-  const { tasks, grants, happened, rid, asked } = await setUp(() => drive)
+  const { tasks, grants, happened, rid, asked } = await setUp({ ahead: () => drive })
   await tasks.deliver(task({ doneSteps: 1, lastEvent: 3 }))
   await asked(1)
   tasks.proceed('t', rid()!, 0)

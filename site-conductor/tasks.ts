@@ -12,7 +12,7 @@ import type { Journal, Task } from './journal.ts'
 import type { Log } from './log.ts'
 import { Questions } from './questions.ts'
 import { Reports } from './reports.ts'
-import { isLost, Run, type RunOptions } from './runner.ts'
+import { Run, type RunOptions } from './runner.ts'
 import type { Site } from './site.ts'
 import type { Moment } from './span.ts'
 
@@ -218,4 +218,9 @@ export class Tasks {
     await Promise.all([...this.#runs.values()].map((run) => run.ended))
     await Promise.all(this.#deliveries.values())
   }
+}
+
+/** Does this error mean that the node is not ours (any more)? */
+function isLost(error: unknown): boolean {
+  return error instanceof FaultError && (error.fault.code === 'fenced' || error.fault.code === 'lease.lapsed')
 }

@@ -1,11 +1,12 @@
-// What conductors say about nodes outside of tasks: facts (power_state, …) and lines for the timeline. 1. Only a node's owner is heard.
+// What conductors say about nodes outside of tasks: facts (power_state, …) and lines for the timeline. 1. Only a node's owner is heard,
+// and of what it found only what it found as its present owner.
 // 2. Only differences are written.
 import { Fault } from '../../shared/faults.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
 import { powerRead, powerUnreadable } from '../provision/power-sync.ts'
 import type { Peer } from '../ports.ts'
 import type { NodeRow } from '../schema/rows.ts'
-import { sessionOf } from './state.ts'
+import { epochOf, sessionOf } from './state.ts'
 import { takeParts } from './parts.ts'
 import type { Turn } from './turn.ts'
 
@@ -15,7 +16,12 @@ type Message<T> = Extract<FromConductor, { type: T }>
 export async function facts(turn: Turn, peer: Peer, message: Message<'facts'>): Promise<void> {
   const conductor = sessionOf(turn.state, peer)
   if (!conductor) return
-  const mine = Object.entries(message.nodes).filter(([uuid]) => turn.state.nodes.get(uuid)?.owner === conductor.row.id)
+  const mine = Object.entries(message.nodes).filter(([uuid]) => {
+    const node = turn.state.nodes.get(uuid)
+    if (node?.owner !== conductor.row.id) return false
+    const epoch = epochOf(turn.state, node)
+    return (message.epochs?.[uuid] ?? epoch) === epoch
+  })
   await turn.prefetch(mine.map(([uuid]) => uuid))
   for (const [uuid, { power_state: power, power_fault: failure, ...rest }] of mine) {
     if (power === 'power on' || power === 'power off') await powerRead(turn, uuid, power)

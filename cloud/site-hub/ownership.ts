@@ -122,16 +122,23 @@ export async function sendGained(turn: Turn): Promise<void> {
   turn.gained.clear()
 }
 
-/** All that a conductor owns, after its hello; only its tasks when it `kept` the grants; nothing while it waits for an earlier run. */
-export async function sendGrants(turn: Turn, conductor: ConductorState, kept: boolean): Promise<void> {
+/**
+ * All that a conductor owns, after its hello. When it kept the grants, only its tasks and the specs that are `stale`; null: it kept none. Nothing while
+ * it waits for an earlier run.
+ */
+export async function sendGrants(
+  turn: Turn,
+  conductor: ConductorState,
+  stale: readonly string[] | null,
+): Promise<void> {
   if (isHeld(turn, conductor)) return turn.send(conductor.peer, grantsMessage(turn, conductor, [], [], true))
   const mine = [...turn.state.nodes.values()].filter((node) => node.owner === conductor.row.id)
   for (const node of mine) {
     node.dropping = false // it may not have heard, and is asked again
     if (activeTask(turn.state, node.id)) turn.assign.add(node.id)
   }
-  const uuids = mine.map((node) => node.id)
-  if (!kept) await grant(turn, conductor, uuids, true)
+  const uuids = stale ?? mine.map((node) => node.id)
+  if (stale?.length !== 0) await grant(turn, conductor, uuids, stale === null)
 }
 
 /** Sends nodes (again) to their owner, after a change of what it must know. */

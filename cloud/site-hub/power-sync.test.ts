@@ -177,3 +177,14 @@ test('a power request of a person resets the count', async () => {
   expect(await power(node)).toMatchObject({ maintenance: 0, target_power_state: 'power on' })
   expect((await events(node, 'node.power_forced')).at(-1)).toMatchObject({ times: 1 })
 })
+
+test('what was read before somebody else had the node counts no more', async () => {
+  const node = await managed()
+  const { epoch } = peer.grant(node)!
+  const read = (power_state: string, at: number) =>
+    bench.say(peer, { type: 'facts', nodes: { [node]: { power_state } }, epochs: { [node]: at } })
+  await read('power off', epoch - 1)
+  expect(await power(node)).toMatchObject({ power_state: 'power on' })
+  await read('power off', epoch)
+  expect(await power(node)).toMatchObject({ power_state: 'power off' })
+})

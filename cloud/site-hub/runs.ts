@@ -59,7 +59,7 @@ export async function endWaits(turn: Turn): Promise<boolean> {
     ended = true
     if (conductor.leaseUntil === 0) continue
     endTenures(turn, row.id)
-    await sendGrants(turn, conductor, false)
+    await sendGrants(turn, conductor, null)
   }
   return ended
 }

@@ -1,6 +1,7 @@
 // Sessions at the hub: reconnects, clones, replays, refusals, clocks that are set, and how long a tenure is.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { grantsDigest } from '../../shared/grants-digest.ts'
+import { grantsDigest, heldDigests } from '../../shared/grants-digest.ts'
+import type { FromConductor } from '../../shared/protocol.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
 import { fakeDriver, HubBench, type TestPeer } from './testdata/hub-bench.ts'
 
@@ -38,6 +39,34 @@ test('an unchanged reconnect costs one frame each way and the row of its session
   expect(again.frames.map((frame) => frame.type)).toEqual(['welcome'])
   expect(again.last('welcome').grantsKept).toBe(true)
   expect(await changes(), 'no row of a node, no event').toBe(before)
+})
+
+test('a spec that changed while the conductor was away is sent after the welcome, and everything that is held goes on', async () => {
+  const a = await bench.connect('a')
+  const nodes: string[] = []
+  for (let i = 0; i < 5; i++) nodes.push(await bench.newNode())
+  const grants = () => nodes.map((node) => again.grant(node) ?? a.grant(node)!)
+  let again = a
+  const back = async () => {
+    const hello = { ...bench.helloOf('a', await grantsDigest(grants())), held: await heldDigests(grants()) }
+    await bench.disconnect(again)
+    await bench.command('node.patch', {
+      node: nodes[2]!,
+      patch: [{ op: 'replace', path: '/maintenance', value: true }],
+    })
+    again = await bench.open('a')
+    await bench.say(again, hello as FromConductor)
+  }
+  await back()
+  const { session, grantsKept } = again.last('welcome')
+  expect(grantsKept).toBe(true)
+  expect(again.of('grants').flatMap(({ add }) => add)).toMatchObject([
+    { node: nodes[2], epoch: session, specVersion: a.grant(nodes[2]!)!.specVersion + 1 },
+  ])
+  expect(again.of('grants').at(-1)).toMatchObject({ drop: [], last: true })
+  // The epochs are those of an older session now.
+  await back()
+  expect(again.last('welcome').grantsKept).toBeUndefined()
 })
 
 test('the same run connects again while its old socket is half open: the old one ends after the welcome, no lapse', async () => {

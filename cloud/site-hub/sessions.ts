@@ -1,6 +1,6 @@
 // Sessions and leases of conductors (ownership.md rules 1-3): hello takes the next number, renew extends, a lapse loses everything.
 import type { FaultCode } from '../../shared/faults.ts'
-import { grantsDigest } from '../../shared/grants-digest.ts'
+import { grantsDigest, heldDigests, staleSpecs } from '../../shared/grants-digest.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
 import { CLOSE, type UpgradeIdentity } from '../../shared/upgrade.ts'
 import type { Peer, SiteRef } from '../ports.ts'
@@ -90,7 +90,8 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
   const isSameRun = incarnation === conductor.row.incarnation
   if (wasReplaced(conductor, incarnation)) return cloned(turn, conductor, peer, incarnation)
   await refreshSite(turn.sql, turn.state) // its enrolment may have brought the site key
-  const kept = await keepsGrants(turn, conductor, message.grantsDigest)
+  const stale = await keptGrants(turn, conductor, message)
+  const kept = stale !== null
   allowHeldReports(turn, conductor)
   if (!isSameRun) replaceRun(turn, conductor, message.lock ?? null)
   const session = nextNumber(turn.state)
@@ -133,7 +134,7 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
   // What it still has of tasks that have ended: it need not ask.
   for (const { task } of message.inflight)
     if (!findTask(turn.state, task)) turn.send(peer, { type: 'settled', id: task })
-  await sendGrants(turn, conductor, kept)
+  await sendGrants(turn, conductor, stale)
   await rebalance(turn)
 }
 
@@ -158,16 +159,25 @@ export function endSession(turn: Turn, peer: Peer, code: number, why: string): v
   turn.after(() => peer.close(code, why))
 }
 
-/** Does the conductor have just what it owns, under a lease that never lapsed? Then every grant goes on, with epoch = session. */
-async function keepsGrants(turn: Turn, conductor: ConductorState, digest: string | null): Promise<boolean> {
-  if (digest === null || conductor.leaseUntil === 0) return false
+/**
+ * Does the conductor have just what it owns, under a lease that never lapsed? Then every grant goes on, with epoch = session. Answers the nodes whose
+ * specs it has to be sent all the same; null: nothing is kept.
+ */
+async function keptGrants(
+  turn: Turn,
+  conductor: ConductorState,
+  { grantsDigest: digest, held }: Message<'hello'>,
+): Promise<string[] | null> {
+  if (digest === null || conductor.leaseUntil === 0) return null
   const mine = [...turn.state.nodes.values()].filter((node) => node.owner === conductor.row.id)
   const grants = mine.map((node) => ({
     node: node.id,
     epoch: epochOf(turn.state, node),
     specVersion: node.specVersion,
   }))
-  return (await grantsDigest(grants)) === digest
+  if ((await grantsDigest(grants)) === digest) return []
+  if (held === undefined || (await heldDigests(grants)).epochs !== held.epochs) return null
+  return await staleSpecs(grants, held)
 }
 
 export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {

@@ -7,7 +7,7 @@ export interface Machine {
   chassis: Chassis
   guid: Uint8Array
   sessions: SessionTable
-  faults: { readonly closing: 'works' | 'refused' | 'asker' | 'pretended' }
+  faults: { readonly closing: 'works' | 'refused' | 'asker' | 'pretended' | 'confused' }
   namedUsers: boolean
   kgSet: boolean
   /** Records of Get Channel Cipher Suites (Table 22-19). */
@@ -125,6 +125,7 @@ function closeSession({ sessions, faults }: Machine, data: Uint8Array, session: 
   if (id !== session.id && session.level < 4) return { code: 0xd4, detail }
   if (!other) return { code: id === 0 ? 0x88 : 0x87, detail }
   if (other !== session && faults.closing === 'refused') return { ...invalidField, detail }
+  if (other !== session && faults.closing === 'confused') return { code: 0xc3, detail }
   if (other === session || faults.closing !== 'pretended') sessions.close(faults.closing === 'asker' ? session : other)
   return { detail }
 }

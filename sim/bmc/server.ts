@@ -41,8 +41,8 @@ export interface FirmwareFaults {
   loseAnswers: number
   /** Stops answering anything once that many more commands in sessions have been done. */
   hangAfter: number
-  /** What Close Session with another session's id does: closes it, is refused, closes the one that asks, or only says so (as pyghmi's does). */
-  closing: 'works' | 'refused' | 'asker' | 'pretended'
+  /** What Close Session with another session's id does: closes it, is refused, closes the one that asks, only says so (as pyghmi's does), or times out over it. */
+  closing: 'works' | 'refused' | 'asker' | 'pretended' | 'confused'
 }
 
 interface World {

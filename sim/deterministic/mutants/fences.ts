@@ -17,7 +17,7 @@ export const fences: readonly Mutant[] = [
     flavour: 'stalled',
     breaks: 'the last-moment check relies on a timer to have ended what has no lease',
     file: 'site-conductor/grants.ts',
-    find: "    if (this.leaseLeft() === 0) throw new FaultError('lease.lapsed', 'this conductor has no lease')\n",
+    find: '    if (this.leaseLeft() === 0) throw this.#lapsed()\n',
     replace: '',
   },
   {

@@ -97,8 +97,8 @@ export const leases: readonly Mutant[] = [
     rule: '2',
     breaks: 'the hub keeps the grants of a conductor whose lease has lapsed when it says that it still has them',
     file: 'cloud/site-hub/sessions.ts',
-    find: 'if (digest === null || conductor.leaseUntil === 0) return false',
-    replace: 'if (digest === null) return false',
+    find: 'if (digest === null || conductor.leaseUntil === 0) return null',
+    replace: 'if (digest === null) return null',
     survives:
       'the conductor compares, too: one whose lease has lapsed by the welcome connects again; and nodes that others got are not in the digest',
   },

@@ -48,8 +48,8 @@ export const numbers: readonly Mutant[] = [
     flavour: 'torn',
     breaks: 'the hub lets a conductor keep its grants without looking which those are',
     file: 'cloud/site-hub/sessions.ts',
-    find: 'return (await grantsDigest(grants)) === digest',
-    replace: 'return (await grantsDigest(grants)).length === digest.length',
+    find: '(await heldDigests(grants)).epochs !== held.epochs',
+    replace: '(await heldDigests(grants)).epochs.length !== held.epochs.length',
   },
   {
     id: 'two-hubs',

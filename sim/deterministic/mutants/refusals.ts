@@ -77,8 +77,8 @@ export const refusals: readonly Mutant[] = [
     flavour: 'gentle',
     breaks: 'a run whose node was lost reports that as the failure of its task',
     file: 'site-conductor/runner.ts',
-    find: 'if (authority.signal.aborted || isLost(error))',
-    replace: 'if (authority.signal.aborted && !isLost(error))',
+    find: 'if (authority.signal.aborted) this',
+    replace: 'if (authority.signal.aborted && !authority.hold.signal.aborted) this',
   },
   {
     id: 'fenced-as-done',

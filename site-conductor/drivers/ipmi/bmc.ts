@@ -25,10 +25,12 @@ const FAULT_OF: Record<Exclude<IpmiErrorKind, 'aborted' | 'session-lost'>, Fault
 export class BmcFence implements Fence {
   readonly own: OwnSession | undefined
   readonly session: string | undefined
+  readonly facts: Fence['facts']
 
-  constructor(own?: OwnSession, name?: string) {
+  constructor({ own, session, facts }: { own?: OwnSession } & Partial<Pick<Fence, 'session' | 'facts'>>) {
     this.own = own
-    this.session = name
+    this.session = session
+    this.facts = facts
   }
 
   async close(): Promise<void> {

@@ -203,10 +203,28 @@ test.each(['refused', 'asker', 'pretended'] as const)(
     expect(next.notes.map(({ stage }) => stage)).toEqual(['fence.margin'])
     await act(next, none)
     expect(switched()).toEqual(['on'])
-    await fence(next, old.session)
-    expect(next.notes).toHaveLength(1)
+    const again = await fence(next, old.session)
+    expect(
+      next.notes.map(({ stage }) => stage),
+      'each step says so',
+    ).toEqual(['fence.margin', 'fence.margin'])
+    for (const { facts } of [none, again]) expect(facts).toEqual({ driver_internal_info: { fence: 'margin' } })
   },
 )
+
+test('a BMC that times out while it closes the predecessor’s session has shown nothing: the next step shuts the predecessor out', async () => {
+  const [stale, next] = [await conductor(), await conductor()]
+  const old = await fence(stale)
+  bmc.firmware.closing = 'confused'
+  const none = await fence(next, old.session)
+  expect(none).toMatchObject({ session: undefined, facts: undefined })
+  expect(next.notes).toEqual([{ stage: 'fence.margin', body: { why: expect.stringContaining('0xc3') } }])
+  bmc.firmware.closing = 'works'
+  const ours = await fence(next, old.session)
+  expect(ours).toMatchObject({ session: expect.any(String), facts: { driver_internal_info: { fence: 'session' } } })
+  await expect(act(stale, old)).rejects.toMatchObject({ fault: { code: 'bmc.session_lost' } })
+  expect(switched()).toEqual([])
+})
 
 test('a BMC that was restarted in the middle of a step loses the session, which is not taken for a power that is wrong', async () => {
   const one = await conductor()

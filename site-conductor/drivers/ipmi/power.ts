@@ -7,7 +7,7 @@ import { getChassisStatus } from '../../ipmi/commands/chassis-status.ts'
 import { getDeviceId } from '../../ipmi/commands/device-id.ts'
 import { sleep } from '../../timing.ts'
 import { type IpmiContext, mutate, read } from './bmc.ts'
-import { fenceAbility } from './fence.ts'
+import { factsOf, fenceAbility } from './fence.ts'
 import type { IpmiInfo } from './info.ts'
 
 const SWITCH_TIMEOUT_MS = 60_000
@@ -62,7 +62,7 @@ export const ipmiPower: Implementation<IpmiInfo> = {
       const ability = await fenceAbility(context)
       context.note('bmc.verified', { manufacturer, ...ability })
       const power_state = `power ${await powerOf(context)}`
-      return { facts: { power_state, driver_internal_info: { fence: ability.fence } } }
+      return { facts: { power_state, ...factsOf(ability) } }
     },
     power_on: (context) => bring(context, 'on', 'on', SWITCH_TIMEOUT_MS),
     power_off: (context) => bring(context, 'off', 'off', SWITCH_TIMEOUT_MS),

@@ -5,8 +5,10 @@ import { type RunningRedfish, startRedfishBmc, type StartRedfishOptions } from '
 import type { Fence, StepContext } from '../../driver.ts'
 import { type FakeContext, fakeContext } from '../../fake-context.ts'
 import { fakeGrant } from '../../fake-hub.ts'
+import { nodeEnv } from '../../redfish/env.ts'
+import { openPool } from '../../redfish/pool.ts'
 import driver from '../redfish.ts'
-import { fenceAbility } from './fence.ts'
+import { factsOf, fenceAbility } from './fence.ts'
 import type { RedfishInfo } from './info.ts'
 
 let bmc: RunningRedfish
@@ -25,12 +27,15 @@ afterEach(async () => {
   await bmc.close()
 })
 
-/** A conductor of its own each: its sessions are in nobody else's pool. */
+/** A conductor of its own each: its sessions are in nobody else's pool. It loses patience with a busy BMC soon. */
 async function conductor(info: Record<string, unknown> = {}): Promise<FakeContext & StepContext<RedfishInfo>> {
   const login = { redfish_address: bmc.url, redfish_username: 'admin', redfish_password: 'secret' }
   const node = fakeGrant('n', { driver: 'redfish', driverInfo: { ...login, ...info } })
   const made = await fakeContext(driver, { node })
   contexts.push(made)
+  const { resource } = made.site
+  const hasty = () => openPool({ env: { ...nodeEnv, mono: () => nodeEnv.mono() * 100 } })
+  made.site.resource = (make) => resource((make as unknown) === openPool ? (hasty as unknown as typeof make) : make)
   return made as FakeContext & StepContext<RedfishInfo>
 }
 
@@ -164,10 +169,46 @@ test.each(['refused', 'asker', 'pretended'] as const)(
     expect(next.notes.map(({ stage }) => stage)).toEqual(['fence.margin'])
     await act(next, none)
     expect(switched()).toEqual(['On'])
-    await fence(next, old.session)
-    expect(next.notes).toHaveLength(1)
+    const log = bmc.log.entries.length
+    const again = await fence(next, old.session)
+    expect(bmc.log.entries, 'it is not tried again').toHaveLength(log)
+    expect(
+      next.notes.map(({ stage }) => stage),
+      'each step says so',
+    ).toEqual(['fence.margin', 'fence.margin'])
+    for (const { facts } of [none, again]) expect(facts).toEqual({ driver_internal_info: { fence: 'margin' } })
   },
 )
+
+test('a BMC that is busy while the predecessor’s session is deleted has shown nothing: the next step shuts the predecessor out', async () => {
+  const [stale, next] = [await conductor(), await conductor()]
+  const old = await fence(stale)
+  bmc.delay = ({ method }) => {
+    if (method === 'DELETE') bmc.quirks.busy = Infinity
+  }
+  const none = await fence(next, old.session)
+  bmc.delay = () => {}
+  bmc.quirks.busy = 0
+  expect(none).toMatchObject({ session: undefined, facts: undefined })
+  expect(next.notes).toEqual([{ stage: 'fence.margin', body: { why: expect.stringContaining('busy') } }])
+  const ours = await fence(next, old.session)
+  expect(ours).toMatchObject({ session: expect.any(String), facts: { driver_internal_info: { fence: 'session' } } })
+  await expect(act(stale, old)).rejects.toMatchObject({ fault: { code: 'bmc.session_lost' } })
+  expect(switched()).toEqual([])
+})
+
+test('a BMC that is busy at verify is not written down as one that cannot fence', async () => {
+  const one = await conductor()
+  bmc.delay = ({ method }) => {
+    if (method === 'DELETE') bmc.quirks.busy = Infinity
+  }
+  const ability = await fenceAbility(one)
+  expect(ability).toEqual({ fence: 'unknown', why: expect.stringContaining('busy') })
+  expect(factsOf(ability)).toBeUndefined()
+  bmc.delay = () => {}
+  bmc.quirks.busy = 0
+  expect((await fence(one)).session).toBeDefined()
+})
 
 test('a BMC that was restarted in the middle of a step loses the session, which is not taken for a power that is wrong', async () => {
   const one = await conductor()

@@ -8,14 +8,22 @@ import type { OwnSession, Pool } from '../../redfish/pool.ts'
 import { asFaults, BmcFence, type RedfishContext } from './bmc.ts'
 import { bmcOf, type RedfishInfo } from './info.ts'
 
-/** What keeps a predecessor from acting: its session is deleted, or the lease and its margin alone. */
-export type Ability = { readonly fence: 'session' } | { readonly fence: 'margin'; readonly why: string }
+/** What keeps a predecessor from acting: its session is deleted, or the lease and its margin alone. `unknown`: the BMC could not be tried now. */
+export type Ability = { readonly fence: 'session' } | { readonly fence: 'margin' | 'unknown'; readonly why: string }
+
+type WithoutSession = Exclude<Ability, { fence: 'session' }>
 
 /** The hub keeps 64 characters: nine are the BMC's. */
 const MAX_ID = 55
 
-/** BMCs, as they are logged in to, that cannot delete another's session. For as long as this process runs, or until `verify` finds otherwise. */
-const openMargins = () => ({ known: new Set<string>(), close: async () => {} })
+/**
+ * BMCs, as they are logged in to, that were tried and cannot delete another's session, and why. For as long as this process runs, or until `verify`
+ * finds otherwise. What a BMC answers while it is busy is nothing to remember: the next step tries again.
+ */
+const openMargins = () => ({ known: new Map<string, string>(), close: async () => {} })
+
+/** Statuses of a refusal that say nothing of what the BMC can do at another time. Those from 500 on, too, but for 501. */
+const PASSING = [408, 409, 412, 423, 425, 429]
 
 function placeOf(info: RedfishInfo): string {
   const { origin, root } = bmcOf(info).endpoint
@@ -31,7 +39,8 @@ function loginOf(info: RedfishInfo): string {
 export async function openFence(context: StepContext<RedfishInfo>, predecessor: string | undefined): Promise<Fence> {
   const { driverInfo, site } = context
   const { known } = site.resource(openMargins)
-  if (known.has(loginOf(driverInfo))) return new BmcFence()
+  const cannot = known.get(loginOf(driverInfo))
+  if (cannot !== undefined) return byMargin(context, { fence: 'margin', why: cannot })
   return await asFaults(
     context,
     async (pool) => {
@@ -42,11 +51,12 @@ export async function openFence(context: StepContext<RedfishInfo>, predecessor: 
         return byMargin(context, whyNot(error))
       }
       try {
-        const why = await shutOut(context, pool, own, predecessor)
-        if (why === undefined) return new BmcFence(own, `${idOf(own)}@${placeOf(driverInfo)}`)
-        known.add(loginOf(driverInfo))
+        const ability = await shutOut(context, pool, own, predecessor)
+        if (ability?.fence === 'margin') known.set(loginOf(driverInfo), ability.why)
+        if (ability === undefined || ability.fence === 'session')
+          return new BmcFence({ own, session: `${idOf(own)}@${placeOf(driverInfo)}`, facts: factsOf(ability) })
         await own.close()
-        return byMargin(context, why)
+        return byMargin(context, ability)
       } catch (error) {
         await own.close()
         throw error
@@ -68,25 +78,40 @@ async function openOwn({ driverInfo, signal, before }: RedfishContext, pool: Poo
 }
 
 /** Why a session could not be opened, where the step may go on without; else throws what it was. */
-function whyNot(error: unknown): string {
+function whyNot(error: unknown): WithoutSession {
   const canGoOn = ['busy', 'missing', 'privilege', 'refused', 'protocol']
-  if (error instanceof RedfishError && canGoOn.includes(error.kind)) return error.message
+  if (error instanceof RedfishError && canGoOn.includes(error.kind)) return without(error)
   throw error
 }
 
-function byMargin({ driverInfo, log, note }: StepContext<RedfishInfo>, why: string): Fence {
-  log.warn('no fence at the BMC: lease and margin only', { bmc: driverInfo.redfish_address, why })
-  note('fence.margin', { why })
-  return new BmcFence()
+/** Does the BMC say that it cannot do this, or only that it cannot now? */
+function without({ kind, status = 0, message: why }: RedfishError): WithoutSession {
+  const isPassing = PASSING.includes(status) || (status >= 500 && status !== 501)
+  const cannot = kind === 'missing' || kind === 'privilege' || (kind === 'refused' && !isPassing)
+  return { fence: cannot ? 'margin' : 'unknown', why }
 }
 
-/** Deletes the predecessor's session. Answers why not, where this BMC cannot do it. */
+/** This step goes by lease and margin, and says so. */
+function byMargin({ driverInfo, log, note }: StepContext<RedfishInfo>, ability: WithoutSession): Fence {
+  const { why } = ability
+  log.warn('no fence at the BMC: lease and margin only', { bmc: driverInfo.redfish_address, why })
+  note('fence.margin', { why })
+  return new BmcFence({ facts: factsOf(ability) })
+}
+
+/** As `verify` writes it: only what the BMC has shown. */
+export function factsOf(ability: Ability | undefined): Fence['facts'] {
+  if (ability === undefined || ability.fence === 'unknown') return undefined
+  return { driver_internal_info: { fence: ability.fence } }
+}
+
+/** Deletes the predecessor's session. Answers what the BMC has shown; undefined where there was nobody to shut out. */
 async function shutOut(
   context: StepContext<RedfishInfo>,
   pool: Pool,
   own: OwnSession,
   predecessor: string | undefined,
-): Promise<string | undefined> {
+): Promise<Ability | undefined> {
   const { driverInfo, signal, before, log, note } = context
   const [, id, place] = /^([\w.~%-]{1,55})@([0-9a-f]{8})$/.exec(predecessor ?? '') ?? []
   if (id === undefined || place !== placeOf(driverInfo)) {
@@ -97,30 +122,38 @@ async function shutOut(
   }
   // Ids come round again: what had this one before us is gone.
   if (id === idOf(own)) return undefined
+  let why: string
+  let lost: RedfishError | undefined
   try {
     if (!(await own.mutate((session) => session.removeSession(id, { signal, before }), signal))) return undefined
     // It must be gone now.
-    if (await own.session.hasSession(id, { signal }))
-      return 'the BMC says that it has deleted a session, and still has it'
-    note('fence.closed', { session: predecessor })
-    return undefined
+    if (!(await own.session.hasSession(id, { signal }))) {
+      note('fence.closed', { session: predecessor })
+      return { fence: 'session' }
+    }
+    why = 'the BMC says that it has deleted a session, and still has it'
   } catch (error) {
     if (!(error instanceof RedfishError)) throw error
-    if (['refused', 'privilege', 'missing', 'busy', 'protocol'].includes(error.kind)) return error.message
-    if (error.kind !== 'session-lost') throw error
-    // It did not survive its own request: a BMC that deletes the session of whoever asks, or one that was restarted just now.
-    const ability = await probe(context, pool)
-    if (ability.fence === 'margin') return ability.why
-    throw error
+    // It was waited for long enough, and would not be tried any sooner.
+    if (error.kind === 'busy') return { fence: 'unknown', why: error.message }
+    if (!['refused', 'privilege', 'missing', 'protocol', 'session-lost'].includes(error.kind)) throw error
+    lost = error.kind === 'session-lost' ? error : undefined
+    why = error.message
   }
+  // A refusal may be about this one session, or this one moment.
+  const ability = await probe(context, pool)
+  if (ability.fence === 'margin') return ability
+  // It did not survive its own request, at a BMC that was restarted just now.
+  if (lost !== undefined) throw lost
+  return { fence: 'unknown', why }
 }
 
 /** Finds out what this BMC can do, for `verify`. Fails only where it cannot be reached at all. */
 export async function fenceAbility(context: RedfishContext): Promise<Ability> {
   const { known } = context.site.resource(openMargins)
   const ability = await asFaults(context, (pool) => probe(context, pool))
-  if (ability.fence === 'margin') known.add(loginOf(context.driverInfo))
-  else known.delete(loginOf(context.driverInfo))
+  if (ability.fence === 'margin') known.set(loginOf(context.driverInfo), ability.why)
+  else if (ability.fence === 'session') known.delete(loginOf(context.driverInfo))
   return ability
 }
 
@@ -141,7 +174,10 @@ async function probe(context: RedfishContext, pool: Pool): Promise<Ability> {
   } catch (error) {
     const isFatal = ['aborted', 'unreachable', 'unanswered', 'tls', 'authentication', 'closed', 'argument']
     if (!(error instanceof RedfishError) || isFatal.includes(error.kind)) throw error
-    return margin(error.message)
+    const [, toClose] = open
+    if (error.kind === 'session-lost' && toClose !== undefined && (await isAlive(toClose, signal)))
+      return margin('the BMC deletes the session of whoever asks')
+    return without(error)
   } finally {
     await Promise.all(open.map((own) => own.close()))
   }

@@ -9,7 +9,7 @@ import { sleep } from '../../timing.ts'
 import { biosFacts } from './bios.ts'
 import { isFenced, mutate, read, type RedfishContext, systemOf } from './bmc.ts'
 import { getBootMode } from './boot-device.ts'
-import { fenceAbility } from './fence.ts'
+import { factsOf, fenceAbility } from './fence.ts'
 import { firmwareFacts } from './firmware.ts'
 import type { RedfishInfo } from './info.ts'
 import { getSecureBootState } from './management.ts'
@@ -116,7 +116,7 @@ export const redfishPower: Implementation<RedfishInfo> = {
       const ability = await fenceAbility(context)
       context.note('bmc.verified', { manufacturer: value.Manufacturer, model: value.Model, ...ability })
       const power_state = await getPowerState(context)
-      return { facts: { power_state, ...(await otherFacts(context)), driver_internal_info: { fence: ability.fence } } }
+      return { facts: { power_state, ...(await otherFacts(context)), ...factsOf(ability) } }
     },
     power_on: (context) => bring(context, 'On', 'On', SWITCH_TIMEOUT_MS),
     power_off: (context) => bring(context, 'Off', 'ForceOff', SWITCH_TIMEOUT_MS),
