@@ -70,30 +70,6 @@ test('a commit whose answer was lost is not made twice', async () => {
   expect((await bench.sql.all('SELECT uuid FROM nodes ORDER BY uuid')).flat()).toEqual(uuids)
 })
 
-test('when nobody knows whether a commit was made, who would have heard of it is told anew: its task is not left until its deadline', async () => {
-  let lost = 0
-  const losing: Sql = {
-    all: (sql, args) => bench.sql.all(sql, args),
-    async batch(statements) {
-      const rows = await bench.sql.batch(statements)
-      if (lost > 0) {
-        lost--
-        throw new Error('the database took more than 10000 ms')
-      }
-      return rows
-    },
-  }
-  bench.hub = bench.anotherHub(losing)
-  const [a, b] = [await bench.connect('a'), await bench.connect('b', [])]
-  const node = await bench.newNode()
-  lost = 2 // the commit, and the look whether it was made
-  expect(await provision(node, 'manage')).toMatchObject({ ok: false, fault: { code: 'unavailable' } })
-  expect((await bench.node(node)).provision_state).toBe('verifying')
-  expect([a.of('task').length, a.closed?.code, b.closed?.code]).toEqual([0, 1011, undefined])
-  await bench.disconnect(a)
-  expect((await bench.connect('a')).last('task')).toMatchObject({ node, kind: 'verify' })
-})
-
 test('a node that is to move when its task ends does so, also when the answer of a commit was lost meanwhile', async () => {
   const { lose } = lossyHub()
   const a = await bench.connect('a')
