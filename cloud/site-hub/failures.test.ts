@@ -70,6 +70,40 @@ test('a commit whose answer was lost is not made twice', async () => {
   expect((await bench.sql.all('SELECT uuid FROM nodes ORDER BY uuid')).flat()).toEqual(uuids)
 })
 
+test('a task that was stored reaches its conductor, also when the database was away for longer than that commit', async () => {
+  let failures = 0
+  const away = () => {
+    if (failures > 0 && failures-- > 0) throw new Error('the connection to the database was lost')
+  }
+  const lossy: Sql = {
+    async all(sql, args) {
+      away()
+      return await bench.sql.all(sql, args)
+    },
+    async batch(statements) {
+      const isCommit = failures === 2
+      if (!isCommit) away()
+      const rows = await bench.sql.batch(statements)
+      if (isCommit) away()
+      return rows
+    },
+  }
+  bench.hub = bench.anotherHub(lossy)
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  const batch = lossy.batch.bind(lossy)
+  lossy.batch = async (statements) => {
+    lossy.batch = batch
+    failures = 2
+    return await batch(statements)
+  }
+  expect(await provision(node, 'manage')).toMatchObject({ ok: false, fault: { code: 'unavailable' } })
+  expect([failures, (await bench.node(node)).provision_state]).toEqual([0, 'verifying'])
+  expect(a.of('task')).toEqual([])
+  await bench.say(a, { type: 'renew', rid: 99 })
+  expect(a.of('task').map((task) => task.node)).toEqual([node])
+})
+
 test('a node that is to move when its task ends does so, also when the answer of a commit was lost meanwhile', async () => {
   const { lose } = lossyHub()
   const a = await bench.connect('a')

@@ -28,6 +28,8 @@ export class Turns {
   #state: HubState | null = null
   /** The state was read from rows, and no turn has begun with it. */
   #isNew = true
+  /** A turn may have been stored whose tasks nobody was sent. */
+  #isUnsaid = false
   #queue: Input[] = []
   #running: Promise<void> | null = null
   #alarmAt: number | null = null
@@ -94,6 +96,7 @@ export class Turns {
         return true
       }
     }
+    this.#isUnsaid = false
     this.#clock.follow(setBy)
     if (turn!.isNews) turn!.after(() => this.#deps.changed(turn!.changedNodes))
     turn!.finish((error) => this.#deps.log('warn', 'hub.effect_failed', { error: String(error) }))
@@ -109,6 +112,7 @@ export class Turns {
     // Which nodes were on their way is in no row: the ring says it again.
     if (this.#isNew) await rebalance(turn)
     this.#isNew = false
+    if (this.#isUnsaid) for (const node of turn.state.tasks.keys()) turn.assign.add(node)
     await turn.prefetch(inputs.flatMap((input) => input.nodes))
     for (const input of inputs) {
       const before = turn.drafts
@@ -132,6 +136,7 @@ export class Turns {
     try {
       return (await this.#load()).site.last_turn === turn.id
     } catch {
+      this.#isUnsaid = true
       return false
     }
   }
