@@ -4,15 +4,16 @@ import type { Draft, FaultKind } from './mix.ts'
 import type { Random } from './random.ts'
 
 /**
- * `overtaken`: a host stops with a mutation in it until a successor has acted. `stragglers`: late packets at BMCs that cannot fence. `relay`:
- * nodes go to another conductor and come back. `outlived`: cuts that outlast tenures. `joined`: a second conductor comes, and the first is cut
+ * `overtaken`: a host stops with a mutation in it until a successor has acted. `stragglers`: late packets at BMCs that cannot fence. `lossy`: a network at
+ * the site that loses much. `relay`: nodes go to another conductor and come back. `outlived`: cuts that outlast tenures. `joined`: a second conductor comes, and the first is cut
  * off. `expired`: a cut as a deadline comes. `set-back`: cuts in which wall clocks go back. `brink`: hosts stop for about as long as a lease.
- * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `calling`: people who call BMCs all the
+ * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `sluggish`: a database and lines that take seconds. `calling`: people who call BMCs all the
  * time, on nodes that move. `unstored`: a database that loses many questions.
  */
 export const AIMED_FLAVOURS = [
   'overtaken',
   'stragglers',
+  'lossy',
   'relay',
   'outlived',
   'joined',
@@ -21,6 +22,7 @@ export const AIMED_FLAVOURS = [
   'brink',
   'evicted',
   'torn',
+  'sluggish',
   'calling',
   'unstored',
 ] as const
@@ -40,14 +42,21 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     Object.assign(mix.lan, { hostMs: 2, stall: random.between(0.1, 0.3), stallsActs: true })
   },
   stragglers(mix, random) {
-    only(mix, {}, { firmware: random.pick(['refused', 'asker', null]) })
+    only(mix, { 'node.call': 2_000 }, { firmware: random.pick(['refused', 'asker', null]) })
     Object.assign(mix.lan, { late: random.between(0.1, 0.3), hostMs: 0 })
   },
+  lossy(mix, random) {
+    only(mix, {}, {})
+    mix.lan.loss = random.between(0.15, 0.3)
+  },
   relay(mix, random) {
-    only(mix, { 'site.relay': 60_000 }, { wanLagMs: random.pick([0, 5_000]), tenureMs: random.pick([0, 20_000]) })
+    only(mix, { 'site.relay': 80_000 }, { wanLagMs: 5_000, tenureMs: random.pick([0, 20_000, 20_000]) })
+    mix.busy = random.chance(0.5)
+    if (mix.tenureMs !== 0) mix.wanLagMs = 0
+    mix.machines = 5
   },
   outlived(mix, random) {
-    only(mix, { 'wan.cut': 60_000, 'bmc.silent': 10_000 }, { tenureMs: random.pick([20_000, 60_000]) })
+    only(mix, { 'wan.cut': 60_000, 'bmc.silent': 5_000 }, { tenureMs: random.pick([20_000, 60_000]) })
     mix.cutMs = [[30_000, 60_000], [70_000, 130_000]] // prettier-ignore
     mix.wanLagMs = random.pick([0, 6_000])
     mix.busy = random.chance(0.5)
@@ -75,6 +84,10 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     only(mix, { 'wan.reset': 8_000, 'conductor.drain': 15_000, 'conductor.weight': 15_000 })
     mix.database = { latencyMs: random.pick([3, 600]), failure: 0, readFailure: 0 }
     mix.wanLagMs = random.pick([0, 500, 5_000])
+  },
+  sluggish(mix) {
+    only(mix, { 'wan.cut': 30_000 }, { wanLagMs: 5_000, cutMs: [[2_000, 8_000]] })
+    mix.database = { latencyMs: 2_000, failure: 0, readFailure: 0 }
   },
   calling(mix, random) {
     const moves = { 'conductor.drain': 10_000, 'conductor.weight': 10_000, 'wan.reset': 12_000 }

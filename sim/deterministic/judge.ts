@@ -65,20 +65,24 @@ export class Judge {
     this.#secrets = secrets
   }
 
+  /** The hub has given the conductor a session, whether its welcome can still be sent on `socket` or not. */
+  welcomes(conductor: string, socket: object): void {
+    this.#sockets.set(conductor, socket)
+  }
+
   /** The hub sends a frame: what it promises with it. */
   sent(conductor: string, frame: string, socket: object): void {
     this.#frame(`hub → ${conductor}`, frame)
     if (!/^\{"type":"(welcome|lease|proceed|task|fenced|grants|done)"/.test(frame)) return
     const message = JSON.parse(frame) as ToConductor
-    if (message.type === 'welcome') this.#sockets.set(conductor, socket)
-    else if (SERVES.has(message.type) && this.#sockets.get(conductor) !== socket)
+    if (SERVES.has(message.type) && this.#sockets.get(conductor) !== socket)
       this.#complain('heard', `${conductor} gets ${message.type} on the socket of an earlier session`)
     if (message.type === 'done') void this.#saysDone(message.id)
     const until = (ms: number) => this.#world.clock.now + ms
     if (message.type === 'welcome') this.#later(this.#leaseUntil, conductor, until(message.leaseMs))
     if (message.type === 'fenced') this.refusals++
     if (message.type === 'welcome' && !message.grantsKept) this.holdings.lost(conductor)
-    if (message.type === 'grants') for (const { node } of message.add) this.#granted(conductor, node)
+    if (message.type === 'grants') for (const { node, epoch } of message.add) this.#granted(conductor, node, epoch)
     if (message.type === 'task') this.#tasks.set(message.id, { node: message.node, steps: message.steps })
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
@@ -117,7 +121,7 @@ export class Judge {
     if (message.type === 'result') void this.#ended(conductor, message)
     if (message.type === 'hello') this.holdings.says(conductor, process)
     if (message.type === 'bye') this.holdings.leaves(conductor)
-    if (message.type === 'released') this.holdings.released(conductor, message.node)
+    if (message.type === 'released') this.holdings.released(conductor, message.node, message.epoch)
     if (message.type === 'released' && this.#work.get(process)?.get(message.node))
       this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)
   }
@@ -130,8 +134,8 @@ export class Judge {
       if (frame.includes(secret)) this.#complain('secret', `${frame.slice(0, 80)}… holds a password`)
   }
 
-  #granted(conductor: string, node: string): void {
-    const other = this.holdings.granted(conductor, node).find((each) => this.hasLease(each))
+  #granted(conductor: string, node: string, epoch: number): void {
+    const other = this.holdings.granted(conductor, node, epoch).find((each) => this.hasLease(each))
     if (other !== undefined)
       this.#complain('grants', `${conductor} gets node …${node.slice(-4)}, which ${other} has under its lease`)
     const { now } = this.#world.clock

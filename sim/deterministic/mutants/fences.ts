@@ -174,7 +174,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'soft-off-again',
     rule: '7',
-    flavour: 'stragglers',
+    flavour: 'lossy',
     breaks: 'what must not be done twice is sent again after silence',
     file: 'site-conductor/ipmi/live-session.ts',
     find: "if (command.kind !== 'once' && pending.sentSinceBusy <= most)",

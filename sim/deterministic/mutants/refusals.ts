@@ -38,7 +38,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'old-socket-is-heard',
     rule: '9',
-    flavour: 'torn',
+    flavour: 'sluggish',
     breaks: 'a socket whose session was replaced still speaks for its conductor',
     file: 'cloud/site-hub/state.ts',
     find: 'if (!conductor || conductor.leaseUntil === 0 || attachment?.session !== conductor.row.session) return undefined',
