@@ -7,6 +7,7 @@ import { Holdings } from './holdings.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
+import { LOCAL_TASK, Locals } from './locals.ts'
 import { Promises } from './promises.ts'
 import type { World } from './world.ts'
 
@@ -37,6 +38,8 @@ export const INVARIANTS = {
   steps: 'a task that is done has done each of its steps, one after another',
   refused: 'what the hub refuses is in the audit log',
   fencing: 'losing a node fails no task, nor do restarts, lost journals and new connections',
+  local:
+    'by break-glass a machine is switched as a person asks, while its conductor is cut off, and the cloud hears of each time',
   serves: 'when all is quiet each node is driven, and no journal holds anything',
 } as const
 export type Invariant = keyof typeof INVARIANTS
@@ -64,6 +67,8 @@ export class Judge {
   readonly byTenure = new Set<string>()
   /** Tasks whose deadline was made to come early. */
   readonly hurried = new Set<string>()
+  /** Node → what people have done to it at the site, and what they ask for at this moment. */
+  readonly locals = new Locals()
   /** Frames by which the hub refused what a conductor said. */
   refusals = 0
   machines: readonly Machine[] = []
@@ -177,6 +182,10 @@ export class Judge {
 
   /** The production check has just let a packet of a mutation pass. */
   allowed(process: Process, cause: Cause, before: () => void): void {
+    if (cause.task === LOCAL_TASK) {
+      if (!this.locals.wants(cause)) this.#complain('local', `${show(cause)}, which nobody asks for`)
+      return
+    }
     const { now } = this.#world.clock
     const lease = this.#leaseUntil.get(cause.conductor) ?? 0
     const tenure = this.#tenureUntil.get(cause.task ?? '') ?? 0
@@ -212,6 +221,7 @@ export class Judge {
     if (cause === undefined) return this.#complain('intent', `${what} at ${machine.address} by nobody`)
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
     if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
+    if (cause.task === LOCAL_TASK) return
     const permit = what === 'power soft' ? this.#permitOf.get(cause) : undefined
     if (permit !== undefined && this.#spent.has(permit)) this.#complain('once', `${show(cause)}: ${what} again`)
     if (permit !== undefined) this.#spent.add(permit)
@@ -272,8 +282,9 @@ export class Judge {
     const [row] = await this.#data.all(OWNED, [id])
     if (row?.[0] !== 'open' || row[1] !== identityOf(conductor) || row[2] !== epoch) return
     const wanted = last.step.endsWith('_on') ? 'on' : 'off'
-    // What no command did is nobody's fault.
-    if (machine.power() !== wanted && machine.changes.at(-1)?.cause !== undefined)
+    // What no command of the hub's did is nobody's fault.
+    const by = machine.changes.at(-1)?.cause
+    if (machine.power() !== wanted && by !== undefined && by.task !== LOCAL_TASK)
       this.#complain('outcome', `task ${id} says ${last.step} and done, ${machine.address} is ${machine.power()}`)
   }
 

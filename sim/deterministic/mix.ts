@@ -66,16 +66,17 @@ export const FLAVOURS = [
 ] as const
 /**
  * Only by `--flavour`, since production is known not to keep every promise there. `cut-off`: cuts longer than tenures and deadlines. `deaf`:
- * steps that do not stop when they are aborted. `cloned`: a copy of a conductor's disk is started beside it.
+ * steps that do not stop when they are aborted. `cloned`: a copy of a conductor's disk is started beside it. `local`: break-glass during long
+ * cuts.
  */
-export const OWN_FLAVOURS = ['cut-off', 'deaf', 'cloned'] as const
+export const OWN_FLAVOURS = ['cut-off', 'deaf', 'cloned', 'local'] as const
 export type Flavour = (typeof FLAVOURS)[number] | (typeof OWN_FLAVOURS)[number]
 
 export const FAULT_KINDS = [
   'conductor.kill', 'conductor.stop', 'conductor.freeze', 'conductor.pause', 'wan.cut', 'wan.reset', 'hub.kill', 'hub.evict', 'hub.freeze',
   'disk.fail', 'bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'clock.jump', 'power.fails', 'journal.lose', 'hub.clock',
   'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'deadline.near',
-  'conductor.labels', 'conductor.clone',
+  'conductor.labels', 'conductor.clone', 'local.power',
 ] as const // prettier-ignore
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
@@ -83,7 +84,7 @@ export type FaultKind = (typeof FAULT_KINDS)[number]
 const PEOPLE = ['conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'conductor.labels'] as const
 /** Only where a flavour says so. What no seed draws by itself comes last and takes no draw, so that all seeds stay what they are. */
 const OF_A_FLAVOUR: ReadonlySet<FaultKind> = new Set(['hub.clock', 'deadline.near', 'conductor.labels'])
-const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set(['conductor.clone'])
+const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set(['conductor.clone', 'local.power'])
 const OF_BMCS = ['bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'power.fails'] as const
 /** After these a hub knows only what is stored, by the clock that was set meanwhile: it may be as far off as is allowed for (clock.ts). */
 const HUB_RESTARTS = ['hub.kill', 'hub.evict'] as const
@@ -246,6 +247,16 @@ const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
     mix.stormMs = random.between(1_200_000, 2_400_000)
     mix.cutMs = [[60_000, 1_200_000]]
     mix.faults['wan.cut'] = random.between(120_000, 300_000)
+  },
+  local(mix, random) {
+    mix.flavour = 'local'
+    // Nobody else has its nodes meanwhile: where somebody has, the person and its tasks undo each other's work.
+    mix.conductors = 1
+    mix.cutMs = [[60_000, 300_000]]
+    mix.faults['wan.cut'] = random.between(20_000, 60_000)
+    mix.faults['local.power'] = random.between(5_000, 20_000)
+    // What a lost journal held nobody is told.
+    without(mix, ['journal.lose', 'disk.fail'])
   },
   cloned(mix, random) {
     mix.flavour = 'cloned'
