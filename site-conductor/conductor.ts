@@ -23,6 +23,7 @@ import { KeptBlobs } from './kept-blobs.ts'
 import type { LinkOutcome } from './connection.ts'
 import { Link } from './link.ts'
 import { loadDrivers } from './load-drivers.ts'
+import type { ControlRequest } from './local/control.ts'
 import { Daemon } from './local/daemon.ts'
 import { lockFolder } from './lock.ts'
 import type { Log } from './log.ts'
@@ -63,6 +64,8 @@ export interface RunningConductor {
   isConnected(): boolean
   /** Settles when the link has ended for good: after close(), or with a fatal outcome. Rejects when the journal cannot be written. */
   readonly ended: Promise<LinkOutcome>
+  /** As through the control socket: its state, and break-glass. */
+  local(request: ControlRequest): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -254,6 +257,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     site: identity.site,
     isConnected,
     ended,
+    local: (request) => daemon.answer(request),
     async close() {
       poll.close()
       await daemon.close()

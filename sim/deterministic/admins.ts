@@ -2,6 +2,8 @@
 // is dead. 1. Who declares a conductor dead has switched its host off; of one that is alive the hub must not believe it. 2. When the storm is
 // over they put everything back.
 import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
+import type { ControlRequest } from '../../site-conductor/local/control.ts'
+import { LOCAL_POWER } from '../../site-conductor/local/actions.ts'
 import type { ConductorHost } from './conductor-host.ts'
 import type { FaultKind } from './mix.ts'
 import type { Random } from './random.ts'
@@ -57,6 +59,9 @@ export class Admins {
       }
       case 'node.maintenance':
         if (node !== '') void this.#setMaintenance(node, !this.#setAside.has(node))
+        return true
+      case 'local.power':
+        if (node !== '' && conductor.isUp && !conductor.isConnected) void this.#atTheSite(conductor, node, random)
         return true
       default:
         return false
@@ -122,6 +127,25 @@ export class Admins {
     conductor.kill()
     await this.#ask(wish)
     world.clock.after(random.between(1_000, 60_000), () => conductor.start())
+  }
+
+  /** Somebody stands before a machine, with a login at the conductor's host. What works on the node is ended first. */
+  async #atTheSite(conductor: ConductorHost, node: string, random: Random): Promise<void> {
+    const { judge, machines, world } = this.#stage
+    const target = random.pick(['on', 'off', 'soft-off', 'reboot'])
+    const person = { node, confirm: `node-${machines.findIndex((machine) => machine.node === node)}`, by: 'person' }
+    const act = async (request: ControlRequest) => {
+      const wants = request.ask === 'power' ? (LOCAL_POWER[target] ?? []) : []
+      const outcome = await judge.locals.track(conductor.id, node, wants, conductor.local(request))
+      const short = outcome?.ok ? 'ok' : outcome?.fault.code
+      world.say(
+        'person',
+        `${request.ask} ${target} …${node.slice(-4)} at ${conductor.id}: ${short ?? 'nobody answers'}`,
+      )
+      return short
+    }
+    if ((await act({ ask: 'power', ...person, target })) !== 'node.locked') return
+    if ((await act({ ask: 'abort', ...person })) === 'ok') await act({ ask: 'power', ...person, target })
   }
 
   async #ask(wish: Wish): Promise<CommandResult> {

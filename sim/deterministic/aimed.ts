@@ -8,7 +8,8 @@ import type { Random } from './random.ts'
  * the site that loses much. `relay`: nodes go to another conductor and come back. `outlived`: cuts that outlast tenures. `joined`: a second conductor comes, and the first is cut
  * off. `expired`: a cut as a deadline comes. `set-back`: cuts in which wall clocks go back. `brink`: hosts stop for about as long as a lease.
  * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `sluggish`: a database and lines that take seconds. `calling`: people who call BMCs all the
- * time, on nodes that move. `unstored`: a database that loses many questions.
+ * time, on nodes that move. `unstored`: a database that loses many questions. `local`: break-glass at a lone
+ * conductor during long cuts.
  */
 export const AIMED_FLAVOURS = [
   'overtaken',
@@ -25,6 +26,7 @@ export const AIMED_FLAVOURS = [
   'sluggish',
   'calling',
   'unstored',
+  'local',
 ] as const
 export type AimedFlavour = (typeof AIMED_FLAVOURS)[number]
 
@@ -98,5 +100,15 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
   unstored(mix, random) {
     only(mix, { 'journal.lose': 15_000 }, { conductors: random.pick([1, 2]) })
     mix.database = { latencyMs: 30, failure: random.between(0.1, 0.25), readFailure: 0 }
+  },
+  local(mix, random) {
+    // Nobody else has its nodes meanwhile: where somebody has, the person and its tasks undo each other's work.
+    mix.conductors = 1
+    mix.cutMs = [[60_000, 300_000]]
+    mix.faults['wan.cut'] = random.between(20_000, 60_000)
+    mix.faults['local.power'] = random.between(5_000, 20_000)
+    // What a lost journal held nobody is told.
+    delete mix.faults['journal.lose']
+    delete mix.faults['disk.fail']
   },
 }

@@ -30,6 +30,8 @@ export const INVARIANTS = {
   steps: 'a task that is done has done each of its steps, one after another',
   refused: 'what the hub refuses is in the audit log',
   fencing: 'losing a node fails no task, nor do restarts, lost journals and new connections',
+  local:
+    'by break-glass a machine is switched as a person asks, while its conductor is cut off, and the cloud hears of each time',
   serves: 'when all is quiet each node is driven, and no journal holds anything',
 } as const
 export type Invariant = keyof typeof INVARIANTS

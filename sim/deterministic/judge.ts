@@ -9,6 +9,7 @@ import type { Invariant } from './invariants.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
+import { LOCAL_TASK, Locals } from './locals.ts'
 import { type Permit, Permits } from './permits.ts'
 import { Promises } from './promises.ts'
 import type { World } from './world.ts'
@@ -34,6 +35,8 @@ export class Judge {
   readonly byTenure = new Set<string>()
   /** Tasks whose deadline was made to come early. */
   readonly hurried = new Set<string>()
+  /** Node → what people have done to it at the site, and what they ask for at this moment. */
+  readonly locals = new Locals()
   /** Frames by which the hub refused what a conductor said. */
   refusals = 0
   machines: readonly Machine[] = []
@@ -154,6 +157,10 @@ export class Judge {
 
   /** The production check has just let a packet of a mutation pass. */
   allowed(process: Process, cause: Cause, before: () => void): void {
+    if (cause.task === LOCAL_TASK) {
+      if (!this.locals.wants(cause)) this.#complain('local', `${show(cause)}, which nobody asks for`)
+      return
+    }
     const { now } = this.#world.clock
     const lease = this.#leaseUntil.get(cause.conductor) ?? 0
     const tenure = this.#tenureUntil.get(cause.task ?? '') ?? 0
@@ -190,6 +197,7 @@ export class Judge {
     if (cause === undefined) return this.#complain('intent', `${what} at ${machine.address} by nobody`)
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
     if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
+    if (cause.task === LOCAL_TASK) return
     if (what === 'power soft' && !this.#permits.spend(cause)) this.#complain('once', `${show(cause)}: ${what} again`)
     this.#order(machine.address, cause, what)
     const highest = this.#highest.get(machine.address)
@@ -273,8 +281,9 @@ export class Judge {
     const [row] = await this.#data.all(OWNED, [id])
     if (row?.[0] !== 'open' || row[1] !== identityOf(conductor) || row[2] !== epoch) return
     const wanted = last.step.endsWith('_on') ? 'on' : 'off'
-    // What no command did is nobody's fault.
-    if (machine.power() !== wanted && machine.changes.at(-1)?.cause !== undefined)
+    // What no command of the hub's did is nobody's fault.
+    const by = machine.changes.at(-1)?.cause
+    if (machine.power() !== wanted && by !== undefined && by.task !== LOCAL_TASK)
       this.#complain('outcome', `task ${id} says ${last.step} and done, ${machine.address} is ${machine.power()}`)
   }
 

@@ -5,6 +5,7 @@ import type { Step } from '../../shared/protocol.ts'
 import { TRANSITIONS } from '../../shared/states.ts'
 import type { Invariant } from './invariants.ts'
 import type { Judge } from './judge.ts'
+import { LOCAL_TASK } from './locals.ts'
 import type { Machine } from './machine.ts'
 import type { Mix } from './mix.ts'
 
@@ -29,7 +30,7 @@ type Complain = (rule: Invariant, what: string) => void
 
 export async function verdict(end: End): Promise<void> {
   const complain: Complain = (rule, what) => end.judge.complain(rule, what)
-  for (const look of [edges, settled, failures, steps, transitions, durable, refused, ring, truth, served])
+  for (const look of [edges, settled, failures, steps, transitions, durable, refused, ring, truth, served, locals])
     await look(end, complain)
 }
 
@@ -90,7 +91,7 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
   const counts = new Map<string, { on: number; off: number }>()
   for (const { changes } of machines)
     for (const { to, cause } of changes) {
-      if (cause?.task === undefined || judge.byTenure.has(cause.task)) continue
+      if (cause?.task === undefined || cause.task === LOCAL_TASK || judge.byTenure.has(cause.task)) continue
       const count = counts.get(cause.task) ?? { on: 0, off: 0 }
       count[to]++
       counts.set(cause.task, count)
@@ -167,4 +168,22 @@ async function served({ journals, unserved }: End, complain: Complain): Promise<
   for (const [conductor, tasks] of journals)
     if (tasks > 0) complain('serves', `the journal of ${conductor} still holds ${tasks} tasks`)
   for (const [node, why] of unserved) complain('serves', `node ${node} does not answer: ${why}`)
+}
+
+/** Each is told once: as an event, in the audit log, and by the node's maintenance. What ended with its process may be told, too. */
+async function locals({ data, judge }: End, complain: Complain): Promise<void> {
+  const count = async (sql: string, node: string) =>
+    Number((await data.all(`SELECT count(*) FROM ${sql}`, [node]))[0]![0])
+  for (const [node, done] of judge.locals.done) {
+    const audited = await count("audit WHERE action LIKE 'local.%' AND target = ?", node)
+    if (audited < done) complain('local', `${done} times at node ${node}, the audit log knows of ${audited}`)
+    if ((await count('nodes WHERE uuid = ?', node)) === 0) continue
+    const events = await count("events WHERE type = 'node.local_action' AND node = ?", node)
+    const set = await count(
+      "events WHERE type = 'node.maintenance' AND body ->> '$.reason' LIKE 'local %' AND node = ?",
+      node,
+    )
+    if (events < done || set < events)
+      complain('local', `${done} times at node ${node}: ${events} events, ${set} maintenances`)
+  }
 }

@@ -48,7 +48,7 @@ export class Daemon {
     const daemon = new Daemon(options, await Roster.open(env, disk, log))
     // Work goes on without: a folder whose path is too long for a socket is no reason to stop.
     if (dataDir !== undefined) {
-      daemon.#control = await openControl(dataDir, (request) => daemon.#answer(request)).catch((error: unknown) => {
+      daemon.#control = await openControl(dataDir, (request) => daemon.answer(request)).catch((error: unknown) => {
         log.warn('no control socket: "status" and "local" cannot ask this daemon', { error })
         return undefined
       })
@@ -109,7 +109,8 @@ export class Daemon {
     }
   }
 
-  async #answer(request: ControlRequest): Promise<unknown> {
+  /** What somebody at the host asks; throws a FaultError that says why not. */
+  async answer(request: ControlRequest): Promise<unknown> {
     switch (request.ask) {
       case 'status':
         return this.#state()
