@@ -184,8 +184,7 @@ export class Hubs implements HubPort {
     peers.add(peer)
     socket.on('error', (error) => {
       // Far too large, or not a WebSocket frame at all.
-      if ('code' in error && String(error.code).startsWith('WS_ERR'))
-        hub.onBadFrame(peer, 1009, error.message).catch(failed)
+      if ('code' in error && String(error.code).startsWith('WS_ERR')) void hub.onBadFrame(peer, 1009, error.message)
       socket.terminate()
     })
     socket.on('message', (data, binary) => {
