@@ -161,7 +161,7 @@ export async function released(
   const epoch = epochOf(turn.state, node)
   if (!conductor || node.owner !== conductor.row.id || epoch !== message.epoch) {
     const body = { epoch: message.epoch, now: epoch }
-    return turn.audit('conductor.released', message.node, 'fenced', body, peer.conductor)
+    return turn.refusal('conductor.released', message.node, 'fenced', body, peer.conductor)
   }
   const target = membersOf(turn.state).find((member) => member.id === node.target)
   if (target && obstacle(node, target) === null) return give(turn, node, target.id)

@@ -214,7 +214,7 @@ function heard(
     activeTask(turn.state, task.node) === task
   )
     return task
-  turn.audit(
+  turn.refusal(
     `conductor.${message.type}`,
     task.node,
     'fenced',
