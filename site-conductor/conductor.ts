@@ -221,7 +221,9 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       case 'call':
         return await calls.answer(message)
       case 'grants':
-        return message.last ? daemon.granted() : undefined
+        if (!message.last) return
+        tasks.granted()
+        return daemon.granted()
       case 'welcome':
       case 'lease':
         return
