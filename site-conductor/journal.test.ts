@@ -133,6 +133,18 @@ test('any bytes can be opened', async () => {
   )
 })
 
+test('the BMC session that a run opened last is known after a restart, until somebody else may have had the node', async () => {
+  const disk = await written()
+  const journal = await Journal.open(disk)
+  await journal.session('t1', 3, 'of ours')
+  const again = await Journal.open(disk)
+  expect(again.bmcSessionOf('t1')).toBe('of ours')
+  await again.accept(task('t1', { epoch: 5, since: 2, bmcSession: 'the hub’s' }))
+  expect(again.bmcSessionOf('t1')).toBe('of ours')
+  await again.accept(task('t1', { epoch: 7, since: 6, bmcSession: 'the hub’s' }))
+  expect(again.bmcSessionOf('t1')).toBe('the hub’s')
+})
+
 test('reading it twice over gives the same state', async () => {
   const disk = await written()
   const journal = await Journal.open(disk)

@@ -23,6 +23,7 @@ const Record = z.discriminatedUnion('is', [
   z.object({ is: z.literal('task'), task: Task }),
   z.object({ is: z.literal('event'), ...at, event: StepEvent }),
   z.object({ is: z.literal('result'), ...at, outcome: Outcome }),
+  z.object({ is: z.literal('session'), ...at, bmcSession: z.string() }),
   z.object({ is: z.literal('acked'), id: z.string(), upTo: z.int() }),
   z.object({ is: z.literal('forget'), id: z.string() }),
   z.object({ is: z.literal('local'), action: LocalAction }),
@@ -34,6 +35,8 @@ export interface Entry {
   task: Task
   events: { epoch: number; event: StepEvent }[]
   result?: { epoch: number; outcome: Outcome }
+  /** In which its steps act at the BMC since the last one that needed it. */
+  session?: { epoch: number; bmcSession: string }
 }
 
 export class Journal {
@@ -81,6 +84,10 @@ export class Journal {
   result(id: string, epoch: number, outcome: Outcome): Promise<void> {
     return this.#write({ is: 'result', id, epoch, outcome })
   }
+  /** Before anything is done in it. */
+  session(id: string, epoch: number, bmcSession: string): Promise<void> {
+    return this.#write({ is: 'session', id, epoch, bmcSession })
+  }
   acked(id: string, upTo: number): Promise<void> {
     return this.#write({ is: 'acked', id, upTo })
   }
@@ -90,6 +97,12 @@ export class Journal {
   }
   forget(id: string): Promise<void> {
     return this.entries.has(id) || this.locals.has(id) ? this.#write({ is: 'forget', id }) : Promise.resolve()
+  }
+
+  /** What acted last on the task's node, as far as is known here: in a session of this conductor, or before it was delivered. */
+  bmcSessionOf(id: string): string | undefined {
+    const entry = this.entries.get(id)
+    return entry?.session?.bmcSession ?? entry?.task.bmcSession
   }
 
   /** Resolves when everything written so far is on disk. */
@@ -160,9 +173,10 @@ export class Journal {
 }
 
 function recordsOf(entries: Map<string, Entry>): Record[] {
-  return [...entries].flatMap(([id, { task, events, result }]) => [
+  return [...entries].flatMap(([id, { task, events, result, session }]) => [
     { is: 'task' as const, task },
     ...events.map((event) => ({ is: 'event' as const, id, ...event })),
+    ...(session === undefined ? [] : [{ is: 'session' as const, id, ...session }]),
     ...(result === undefined ? [] : [{ is: 'result' as const, id, ...result }]),
   ])
 }
@@ -172,6 +186,8 @@ function apply(entries: Map<string, Entry>, record: Exclude<Record, { is: 'local
     const old = entries.get(record.task.id)
     entries.set(record.task.id, { ...old, task: record.task, events: keptEvents(old, record.task) })
     if (old?.result !== undefined && !isOurs(old.result.epoch, record.task)) delete entries.get(record.task.id)!.result
+    if (old?.session !== undefined && !isOurs(old.session.epoch, record.task))
+      delete entries.get(record.task.id)!.session
     return
   }
   const entry = entries.get(record.id)
@@ -182,6 +198,7 @@ function apply(entries: Map<string, Entry>, record: Exclude<Record, { is: 'local
     entry.events.push({ epoch: record.epoch, event: record.event })
     if (record.event.n <= last) entry.events.sort((a, b) => a.event.n - b.event.n)
   } else if (record.is === 'result') entry.result = { epoch: record.epoch, outcome: record.outcome }
+  else if (record.is === 'session') entry.session = { epoch: record.epoch, bmcSession: record.bmcSession }
   else if (record.is === 'acked') entry.events = entry.events.filter(({ event }) => event.n > record.upTo)
   else entries.delete(record.id)
 }
