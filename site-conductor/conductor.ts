@@ -93,6 +93,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   const journal = await Journal.open(disk)
   opened.defer(() => journal.close())
   if (journal.cutBytes > 0) log.warn('the end of the journal was torn and is cut off', { bytes: journal.cutBytes })
+  if (journal.damage !== undefined) log.error('the journal was damaged: records are lost', { ...journal.damage })
   const drivers = services.drivers ?? (await loadDrivers(config.drivers))
 
   const caller = { conductor: identity.conductor, privateKey: identity.privateKey, incarnation: uuidv7(env) }
@@ -224,7 +225,9 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       case 'call':
         return await calls.answer(message)
       case 'grants':
-        return message.last ? daemon.granted() : undefined
+        if (!message.last) return
+        tasks.granted()
+        return daemon.granted()
       case 'welcome':
       case 'lease':
         return

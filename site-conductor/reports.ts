@@ -41,6 +41,11 @@ export class Reports {
     this.#say(hold, { type: 'event', id, epoch: hold.grant.epoch, events: [event] })
   }
 
+  /** The hub hears of it with the question. */
+  async session(id: string, hold: Hold, bmcSession: string): Promise<void> {
+    await this.#journal.session(id, hold.grant.epoch, bmcSession)
+  }
+
   async result(id: string, hold: Hold, outcome: Outcome): Promise<void> {
     await this.#journal.result(id, hold.grant.epoch, outcome)
     this.#say(hold, { type: 'result', id, epoch: hold.grant.epoch, outcome })

@@ -134,6 +134,7 @@ export class Run {
       let fence: Fence | undefined
       try {
         fence = await this.#openFence(step)
+        if (fence?.session !== undefined) await this.#remember(fence.session)
         this.#checkCancelled()
         await this.#options.questions.ask(this.task.id, this.#index, this.authority, fence?.session)
         return await this.#perform(step, fence)
@@ -155,6 +156,18 @@ export class Run {
     )
     this.#predecessor = fence.session ?? this.#predecessor
     return fence
+  }
+
+  /** On record before anything is done in it, for whoever acts next from here: a step of this task, or a person. */
+  async #remember(session: string): Promise<void> {
+    await this.#onRecord(this.#options.reports.session(this.task.id, this.authority.hold, session))
+  }
+
+  async #onRecord(written: Promise<void>): Promise<void> {
+    await written.catch((error: unknown) => {
+      this.#options.broken(error)
+      throw new FaultError('lease.lapsed', 'the journal cannot be written, so nothing may be done')
+    })
   }
 
   /** One that cannot be closed in time is left to the BMC, which closes what is silent. */
@@ -232,17 +245,14 @@ export class Run {
   }
 
   async #report(kind: StepEvent['kind'], { context, facts }: StepResult = {}): Promise<void> {
-    const { env, reports, told, broken } = this.#options
+    const { env, reports, told } = this.#options
     const more = { ...(context && { context }), ...(facts && { facts }) }
     const event: StepEvent = { n: this.#n + 1, at: env.now(), step: this.#index, kind, ...more }
     mustFit(event, `what step ${nameOf(this.task.steps[this.#index])} has to report`)
     this.#n = event.n
     this.#context = merged(this.#context, context)
     if (facts !== undefined) told(this.task.node, this.authority.epoch, facts)
-    await reports.event(this.task.id, this.authority.hold, event).catch((error: unknown) => {
-      broken(error)
-      throw new FaultError('lease.lapsed', 'the journal cannot be written, so nothing may be done')
-    })
+    await this.#onRecord(reports.event(this.task.id, this.authority.hold, event))
   }
 
   async #finish(outcome: Outcome, error?: unknown): Promise<void> {

@@ -16,8 +16,10 @@ import { Run, type RunOptions } from './runner.ts'
 import type { Site } from './site.ts'
 import type { Moment } from './span.ts'
 
-/** By then the hub has delivered what it still wants of an earlier run. */
+/** So long after its grants the hub has delivered what it still wants of an earlier run. */
 const LEFTOVERS_AFTER_MS = 10_000
+/** Where none have come by then, none will: longer than a run waits for the lease of the one before (40 s at most, and a margin). */
+const UNGRANTED_AFTER_MS = 60_000
 
 export interface TasksOptions {
   readonly env: Env
@@ -50,6 +52,7 @@ export class Tasks {
   #closed = false
   readonly #closing = Promise.withResolvers<void>()
   #stopLeftovers = () => {}
+  #isUngranted = false
 
   constructor(options: TasksOptions) {
     this.#options = options
@@ -192,11 +195,24 @@ export class Tasks {
 
   /** There is a session: say again whatever may not have been heard. */
   reconnected(): void {
-    this.#stopLeftovers()
-    this.#stopLeftovers = this.#options.env.setTimer(LEFTOVERS_AFTER_MS, () =>
-      this.#reports.askAboutLeftovers((id) => this.#coming.has(id)),
-    )
+    this.#isUngranted = this.#options.grants.isEmpty
+    this.#askLater(this.#isUngranted ? UNGRANTED_AFTER_MS : LEFTOVERS_AFTER_MS)
     for (const id of this.#options.journal.entries.keys()) this.#repeat(id)
+  }
+
+  /** The hub has said what it grants: after that it delivers. A run that has to wait for the one before is granted nothing at first. */
+  granted(): void {
+    if (!this.#isUngranted || this.#options.grants.isEmpty) return
+    this.#isUngranted = false
+    this.#askLater(LEFTOVERS_AFTER_MS)
+  }
+
+  #askLater(ms: number): void {
+    this.#stopLeftovers()
+    this.#stopLeftovers = this.#options.env.setTimer(ms, () => {
+      this.#isUngranted = false
+      this.#reports.askAboutLeftovers((id) => this.#coming.has(id))
+    })
   }
 
   #repeat(id: string): void {

@@ -11,6 +11,7 @@ import type { Site } from '../site.ts'
 import type { Tasks } from '../tasks.ts'
 import { confirmationOf, LocalActions } from './actions.ts'
 import { type Control, type ControlRequest, openControl } from './control.ts'
+import { whyNotLocally } from './refusal.ts'
 import { Roster } from './roster.ts'
 
 export interface DaemonOptions {
@@ -63,7 +64,7 @@ export class Daemon {
     this.#actions = new LocalActions({
       ...options,
       roster,
-      refusal: () => this.#refusal(),
+      refusal: () => whyNotLocally(options.env, options.link, options.grants),
       running: (node) => tasks.running().flatMap((task) => (task.node === node ? [task.id] : [])),
       abort: (node) => tasks.abort(node),
       told: (action) => send({ type: 'local', action }),
@@ -90,20 +91,11 @@ export class Daemon {
     await this.#roster.close()
   }
 
-  #refusal(): string | undefined {
-    const { env, link, grants } = this.#options
-    if (link.connected) return 'the cloud is connected'
-    const leftMs = Math.max(grants.leaseLeft(), link.downSince + link.leaseMs - env.now())
-    return leftMs > 0
-      ? `the link is down, but not for longer than the lease: ${Math.ceil(leftMs / 1000)} s are left`
-      : undefined
-  }
-
   #state(): DaemonState {
     const { link, grants, tasks } = this.#options
     return {
       connected: link.connected,
-      downSince: link.connected ? null : link.downSince,
+      downSince: link.connected ? null : link.down.wall,
       leaseLeftMs: grants.leaseLeft(),
       tasks: tasks.running(),
     }

@@ -72,12 +72,14 @@ export const fences: readonly Mutant[] = [
     breaks: 'the hub is asked first, and the fence is opened with its permit in hand',
     file: 'site-conductor/runner.ts',
     find: `        fence = await this.#openFence(step)
+        if (fence?.session !== undefined) await this.#remember(fence.session)
         this.#checkCancelled()
         await this.#options.questions.ask(this.task.id, this.#index, this.authority, fence?.session)
 `,
     replace: `        await this.#options.questions.ask(this.task.id, this.#index, this.authority, this.#predecessor)
         this.#checkCancelled()
         fence = await this.#openFence(step)
+        if (fence?.session !== undefined) await this.#remember(fence.session)
 `,
   },
   {
