@@ -21,7 +21,7 @@ import {
 
 import { withChildren } from './children.ts'
 import { isFastTracked, takenOver, type TakenOver } from './fast-track.ts'
-import { keepOn, offers } from './offers.ts'
+import { keepOn, offers, stepsFor } from './offers.ts'
 
 export type WorkKind = PlannedKind | 'service'
 
@@ -35,8 +35,8 @@ export interface Composed {
 
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
-  keepOn(node, composed.steps)
-  return { ...composed, taken: await takenOver(turn, node, kind, composed.steps) }
+  const steps = stepsFor(node, composed.steps)
+  return { ...composed, steps, taken: await takenOver(turn, node, kind, steps) }
 }
 
 async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs): Promise<Composed> {
@@ -62,6 +62,7 @@ async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: Provi
 async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promise<Composed> {
   const offered = offers(turn, node, 'deploy')
   const chosen = deploySteps(offered ?? [], args.steps ?? [], await templateSteps(turn, node))
+  keepOn(node, chosen)
   return composed(node, deployPlan(chosen), chosen, offered)
 }
 
@@ -82,6 +83,7 @@ async function listed(turn: Turn, node: NodeRow, kind: 'clean' | 'service', args
   refuseDenied(asked)
   const family = await withChildren(turn, node, kind, asked)
   const chosen = manualSteps(offered ?? [], family.steps)
+  keepOn(node, chosen)
   const leaveAgent = kind === 'clean' && isFastTracked(turn, node)
   const { steps, problem } = composed(
     node,

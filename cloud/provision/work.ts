@@ -12,6 +12,7 @@ import { compose, type Composed, type WorkKind } from './compose.ts'
 import { failureOf, placeOf } from './children.ts'
 import { faultOf, inMaintenance, stepFault, tellMaintenance, undoFault, undoOf } from './maintenance.ts'
 import { move } from './move.ts'
+import { stepsFor } from './offers.ts'
 import { openTask } from './open-task.ts'
 import {
   afterChild,
@@ -172,8 +173,7 @@ export async function undo(turn: Turn, task: TaskRow): Promise<void> {
 
 /** Ends what booted the machine for `work`. One that must stay on goes on with what it runs, and starts from its disk the next time. */
 export function openUndo(turn: Turn, node: NodeRow, work: Pick<TaskRow, 'kind' | 'cancel'>, caller: Caller): void {
-  const steps = node.disable_power_off ? PLANS.undo.filter(({ step }) => step !== 'power_off') : PLANS.undo
-  openTask(turn, node, 'undo', steps, undoOf(work), caller)
+  openTask(turn, node, 'undo', stepsFor(node, PLANS.undo), undoOf(work), caller)
 }
 
 /** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */
