@@ -2,6 +2,7 @@
 // traits; changes nothing. Throws what the API answers with; `problem` is what Ironic accepts and lets fail (unknown steps).
 import { FaultError } from '../../shared/faults.ts'
 import type { OfferedStep, Step } from '../../shared/protocol.ts'
+import { refuseLacking, wantedTraits } from '../instance-traits.ts'
 import { PLANS, planStep, type PlannedKind } from '../plans.ts'
 import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
 import { marks, select, type NodeRow } from '../schema/rows.ts'
@@ -107,16 +108,9 @@ function composed(
 
 /** Steps of the deploy templates that the instance's traits name (Ironic: a template is called like a trait). */
 async function templateSteps(turn: Turn, node: NodeRow): Promise<AskedStep[]> {
-  const { traits } = node.instance_info as { traits?: unknown }
-  if (!Array.isArray(traits) || traits.length === 0) return []
-  const wanted = traits.map(String)
-  const has = await traitsOf(turn, node)
-  const missing = wanted.filter((trait) => !has.includes(trait))
-  if (missing.length > 0)
-    throw new FaultError(
-      'request.invalid',
-      `The instance wants traits that node ${node.uuid} lacks: ${missing.join(', ')}.`,
-    )
+  const wanted = wantedTraits(node.instance_info)
+  if (wanted.length === 0) return []
+  refuseLacking(node.uuid, wanted, await traitsOf(turn, node))
   const found = await select(turn.sql, deployTemplates, `name IN (${marks(wanted.length)}) ORDER BY name`, wanted)
   return found.flatMap(({ steps }) => steps as AskedStep[])
 }

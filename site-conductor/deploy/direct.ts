@@ -95,6 +95,9 @@ export function nodeParams({ node, ...context }: StepContext<unknown>): Record<s
 export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
   const perform = performer(options)
   return {
+    validate({ node }, instanceInfo) {
+      if (instanceInfo !== undefined) imageInfoOf(node.node, instanceInfo)
+    },
     /** An agent that an earlier task has left is asked before it is relied on; the machine of one that does not answer is booted. */
     async resume(context) {
       if (!deployContext(context).fast_track) return undefined
