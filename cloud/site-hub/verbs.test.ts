@@ -180,7 +180,7 @@ test('a setting of the machine is a task of one step; its failure is in last_err
   expect(await row('provision_state', 'last_error', 'task')).toEqual({
     provision_state: 'active',
     task: null,
-    last_error: 'management.set_boot_mode failed: sha256 differs Next: correct it',
+    last_error: 'management.set_boot_mode failed: sha256 differs. Next: correct it',
   })
 })
 
