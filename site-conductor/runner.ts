@@ -225,7 +225,7 @@ export class Run {
       const context = await this.#contextOf(step, signal)
       for (const kind of Object.keys(this.#driver.interfaces)) {
         const back = await implementationOf(this.#driver, authority.hold.grant, kind)?.resume?.(context)
-        const to = task.steps.findIndex((earlier) => nameOf(earlier) === back)
+        const to = task.steps.findIndex((earlier) => back?.includes(nameOf(earlier)))
         if (to === -1 || to >= this.#index) continue
         this.#log.info('the task goes back', { from: nameOf(step), to: nameOf(task.steps[to]) })
         this.#index = to

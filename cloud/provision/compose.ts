@@ -2,6 +2,7 @@
 // traits; changes nothing. Throws what the API answers with; `problem` is what Ironic accepts and lets fail (unknown steps).
 import { FaultError } from '../../shared/faults.ts'
 import type { OfferedStep, Step } from '../../shared/protocol.ts'
+import { refuseLacking, wantedTraits } from '../instance-traits.ts'
 import { PLANS, planStep, type PlannedKind } from '../plans.ts'
 import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
 import { marks, select, type NodeRow } from '../schema/rows.ts'
@@ -21,7 +22,7 @@ import {
 
 import { withChildren } from './children.ts'
 import { isFastTracked, takenOver, type TakenOver } from './fast-track.ts'
-import { keepOn, offers } from './offers.ts'
+import { keepOn, offers, stepsFor } from './offers.ts'
 
 export type WorkKind = PlannedKind | 'service'
 
@@ -35,8 +36,8 @@ export interface Composed {
 
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
-  keepOn(node, composed.steps)
-  return { ...composed, taken: await takenOver(turn, node, kind, composed.steps) }
+  const steps = stepsFor(node, composed.steps)
+  return { ...composed, steps, taken: await takenOver(turn, node, kind, steps) }
 }
 
 async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs): Promise<Composed> {
@@ -62,6 +63,7 @@ async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: Provi
 async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promise<Composed> {
   const offered = offers(turn, node, 'deploy')
   const chosen = deploySteps(offered ?? [], args.steps ?? [], await templateSteps(turn, node))
+  keepOn(node, chosen)
   return composed(node, deployPlan(chosen), chosen, offered)
 }
 
@@ -82,6 +84,7 @@ async function listed(turn: Turn, node: NodeRow, kind: 'clean' | 'service', args
   refuseDenied(asked)
   const family = await withChildren(turn, node, kind, asked)
   const chosen = manualSteps(offered ?? [], family.steps)
+  keepOn(node, chosen)
   const leaveAgent = kind === 'clean' && isFastTracked(turn, node)
   const { steps, problem } = composed(
     node,
@@ -105,16 +108,9 @@ function composed(
 
 /** Steps of the deploy templates that the instance's traits name (Ironic: a template is called like a trait). */
 async function templateSteps(turn: Turn, node: NodeRow): Promise<AskedStep[]> {
-  const { traits } = node.instance_info as { traits?: unknown }
-  if (!Array.isArray(traits) || traits.length === 0) return []
-  const wanted = traits.map(String)
-  const has = await traitsOf(turn, node)
-  const missing = wanted.filter((trait) => !has.includes(trait))
-  if (missing.length > 0)
-    throw new FaultError(
-      'request.invalid',
-      `The instance wants traits that node ${node.uuid} lacks: ${missing.join(', ')}.`,
-    )
+  const wanted = wantedTraits(node.instance_info)
+  if (wanted.length === 0) return []
+  refuseLacking(node.uuid, wanted, await traitsOf(turn, node))
   const found = await select(turn.sql, deployTemplates, `name IN (${marks(wanted.length)}) ORDER BY name`, wanted)
   return found.flatMap(({ steps }) => steps as AskedStep[])
 }

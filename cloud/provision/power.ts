@@ -6,9 +6,12 @@ import type { Caller } from '../site-hub/commands.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
-import { neverOff } from './offers.ts'
+import { refuseOff, stepsFor } from './offers.ts'
 import { openTask } from './open-task.ts'
 import { withoutCount } from './power-watch.ts'
+
+/** What a machine that may not be off cannot do: `rebooting` is a reset there. */
+const NEEDS_OFF: ReadonlySet<PowerTarget> = new Set(['power off', 'soft power off', 'soft rebooting'])
 
 /** Opens a power task; `timeoutMs` bounds each wait for the machine to change. Answers the task's id. */
 export async function power(
@@ -31,7 +34,7 @@ export async function power(
       `Node ${uuid} is locked by host ${node.reservation ?? 'none yet'}, please retry after the current operation is completed.`,
     )
   }
-  if (node.disable_power_off && target !== 'power on') throw neverOff(node)
+  if (NEEDS_OFF.has(target)) refuseOff(node)
   if (!isDriven(turn.state, uuid)) {
     throw notDriven(turn.state, `node ${uuid}`)
   }
@@ -47,7 +50,8 @@ export function powerTask(
   timeoutMs: number | undefined,
   caller: Caller,
 ): string {
-  const { steps, after } = POWER_PLANS[target]
+  const { steps: plan, after } = POWER_PLANS[target]
+  const steps = stepsFor(node, plan)
   turn.updateNode(node.uuid, { target_power_state: after })
   const timed = timeoutMs === undefined ? steps : steps.map((step) => ({ ...step, timeoutMs }))
   return openTask(turn, node, 'power', timed, {}, caller)

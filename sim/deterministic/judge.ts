@@ -196,9 +196,14 @@ export class Judge {
     this.mutations++
     if (cause === undefined) return this.#complain('intent', `${what} at ${machine.address} by nobody`)
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
-    if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
+    const isReset = what === 'power reset'
+    if (what === 'power cycle' || (isReset && !machine.keptOn))
+      this.#complain('not-idempotent', `${show(cause)}: ${what}`)
     if (cause.task === LOCAL_TASK) return
-    if (what === 'power soft' && !this.#permits.spend(cause)) this.#complain('once', `${show(cause)}: ${what} again`)
+    if (what === 'power off' && machine.keptOn)
+      this.#complain('kept-on', `${show(cause)}: ${what} at a machine that may not be off`)
+    if ((isReset || what === 'power soft') && !this.#permits.spend(cause))
+      this.#complain('once', `${show(cause)}: ${what} again`)
     this.#order(machine.address, cause, what)
     const highest = this.#highest.get(machine.address)
     if (highest !== undefined && cause.epoch < highest.epoch && !isOlderCopy(cause, highest))
@@ -275,12 +280,12 @@ export class Judge {
     if (!outcome.ok || this.#ends.has(id)) return
     this.#ends.add(id)
     const task = this.#tasks.get(id)
-    const last = task?.steps.findLast((step) => step.interface === 'power' && /_(on|off)$/.test(step.step))
+    const last = task?.steps.findLast((step) => step.interface === 'power' && /_(on|off)$|^reset$/.test(step.step))
     const machine = this.machines.find(({ node }) => node === task?.node)
     if (last === undefined || machine === undefined) return
     const [row] = await this.#data.all(OWNED, [id])
     if (row?.[0] !== 'open' || row[1] !== identityOf(conductor) || row[2] !== epoch) return
-    const wanted = last.step.endsWith('_on') ? 'on' : 'off'
+    const wanted = last.step.endsWith('_off') ? 'off' : 'on'
     // What no command of the hub's did is nobody's fault.
     const by = machine.changes.at(-1)?.cause
     if (machine.power() !== wanted && by !== undefined && by.task !== LOCAL_TASK)

@@ -99,7 +99,7 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
   for (const [task, { on, off }] of counts) {
     const [row] = await data.all('SELECT steps FROM tasks_ever WHERE id = ?', [task])
     const names = row === undefined ? [] : (JSON.parse(String(row[0])) as Step[]).map(({ step }) => step)
-    const most = (end: string) => names.filter((name) => name.endsWith(end)).length + powerFailures
+    const most = (end: string) => names.filter((name) => name.endsWith(end) || name === 'reset').length + powerFailures
     if (on > most('power_on') || off > most('power_off'))
       complain('doubled', `task ${task} switched on ${on} and off ${off} times`)
   }

@@ -148,12 +148,20 @@ export const fences: readonly Mutant[] = [
       "  const found = await powerOf(context)\n  if (found !== wanted || wanted === 'on') {\n    await mutate(context, (session, options) => controlChassis(session, found === 'on' && wanted === 'on' ? 'cycle' : action, options))\n",
   },
   {
+    id: 'reset-again',
+    rule: '7',
+    breaks: 'a reset of unknown fate is sent once more',
+    file: 'site-conductor/drivers/reset-once.ts',
+    find: '  if (!hasBegun) {\n',
+    replace: '  if (!hasBegun || context.env.mono() > 0) {\n',
+  },
+  {
     id: 'soft-off-unseen',
     rule: '7',
     breaks: 'a machine that was asked to stop counts as off before it is seen to be',
     file: 'site-conductor/drivers/ipmi/power.ts',
-    find: '      (await powerOf(context)) !== wanted;\n',
-    replace: "      action !== 'soft' && (await powerOf(context)) !== wanted;\n",
+    find: '    (await powerOf(context)) !== wanted;\n',
+    replace: "    action !== 'soft' && (await powerOf(context)) !== wanted;\n",
   },
   {
     id: 'stragglers-forgotten',
