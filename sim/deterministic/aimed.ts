@@ -28,6 +28,9 @@ export const AIMED_FLAVOURS = [
 ] as const
 export type AimedFlavour = (typeof AIMED_FLAVOURS)[number]
 
+/** One way to the database, at most: a turn of the hub still takes less than the margin of a lease, which the judge counts from the answer. */
+const SLOW_MS = 200
+
 /** Nothing goes wrong but `faults` (mean pauses in ms), and people switch the power of machines all the time. */
 function only(mix: Draft, faults: Partial<Record<FaultKind, number>>, more: Partial<Draft> = {}): void {
   mix.faults = faults
@@ -78,16 +81,16 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
   },
   evicted(mix, random) {
     only(mix, { 'hub.evict': 6_000, 'wan.reset': 20_000 }, { conductors: random.pick([2, 3]) })
-    mix.database = { latencyMs: random.pick([3, 800]), failure: 0, readFailure: 0 }
+    mix.database = { latencyMs: random.pick([3, SLOW_MS]), failure: 0, readFailure: 0 }
   },
   torn(mix, random) {
     only(mix, { 'wan.reset': 8_000, 'conductor.drain': 15_000, 'conductor.weight': 15_000 })
-    mix.database = { latencyMs: random.pick([3, 600]), failure: 0, readFailure: 0 }
+    mix.database = { latencyMs: random.pick([3, SLOW_MS]), failure: 0, readFailure: 0 }
     mix.wanLagMs = random.pick([0, 500, 5_000])
   },
-  sluggish(mix) {
-    only(mix, { 'wan.cut': 30_000 }, { wanLagMs: 5_000, cutMs: [[2_000, 8_000]] })
-    mix.database = { latencyMs: 2_000, failure: 0, readFailure: 0 }
+  sluggish(mix, random) {
+    only(mix, { 'wan.cut': 10_000 }, { wanLagMs: random.pick([0, 500, 3_000]), cutMs: [[2_000, 8_000]] })
+    mix.database = { latencyMs: SLOW_MS, failure: 0, readFailure: 0 }
   },
   calling(mix, random) {
     const moves = { 'conductor.drain': 10_000, 'conductor.weight': 10_000, 'wan.reset': 12_000 }
