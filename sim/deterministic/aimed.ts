@@ -5,9 +5,10 @@ import type { Random } from './random.ts'
 
 /**
  * `overtaken`: a host stops with a mutation in it until a successor has acted. `stragglers`: late packets at BMCs that cannot fence. `lossy`: a network at
- * the site that loses much. `relay`: nodes go to another conductor and come back. `outlived`: cuts that outlast tenures. `joined`: a second conductor comes, and the first is cut
+ * the site that loses much. `relay`: nodes go to another conductor and come back. `outlived`: cuts that outlast tenures. `waiting`: such cuts while machines boot. `joined`: a second conductor comes, and the first is cut
  * off. `expired`: a cut as a deadline comes. `set-back`: cuts in which wall clocks go back. `brink`: hosts stop for about as long as a lease.
- * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `sluggish`: a database and lines that take seconds. `calling`: people who call BMCs all the
+ * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `sluggish`: a database and lines that take seconds. `recalled`: nodes
+ * that are asked for and then not wanted. `calling`: people who call BMCs all the
  * time, on nodes that move. `unstored`: a database that loses many questions.
  */
 export const AIMED_FLAVOURS = [
@@ -16,6 +17,7 @@ export const AIMED_FLAVOURS = [
   'lossy',
   'relay',
   'outlived',
+  'waiting',
   'joined',
   'expired',
   'set-back',
@@ -23,6 +25,7 @@ export const AIMED_FLAVOURS = [
   'evicted',
   'torn',
   'sluggish',
+  'recalled',
   'calling',
   'unstored',
 ] as const
@@ -57,6 +60,8 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     mix.busy = random.chance(0.5)
     if (mix.tenureMs !== 0) mix.wanLagMs = 0
     mix.machines = 5
+    // So that whoever has a node is not done with its task at once.
+    mix.lan.latencyMs = 200
   },
   outlived(mix, random) {
     only(mix, { 'wan.cut': 60_000, 'bmc.silent': 5_000 }, { tenureMs: random.pick([20_000, 60_000]) })
@@ -66,6 +71,9 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     if (random.chance(0.5)) return
     mix.faults['hub.clock'] = 20_000
     mix.hubClockMs = 60_000
+  },
+  waiting(mix) {
+    only(mix, { 'wan.cut': 40_000 }, { tenureMs: 20_000, busy: false, machines: 5, cutMs: [[33_000, 60_000]] })
   },
   joined(mix) {
     only(mix, { 'site.joined': 70_000 }, { tenureMs: null, busy: false })
@@ -89,8 +97,12 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     mix.wanLagMs = random.pick([0, 500, 5_000])
   },
   sluggish(mix, random) {
-    only(mix, { 'wan.cut': 10_000 }, { wanLagMs: random.pick([0, 500, 3_000]), cutMs: [[2_000, 8_000]] })
+    // An answer takes longer than the pause between two renewals, so that another connection is tried beside the first.
+    only(mix, { 'wan.cut': 8_000 }, { wanLagMs: random.between(4_500, 6_000), cutMs: [[4_000, 8_000]] })
     mix.database = { latencyMs: SLOW_MS, failure: 0, readFailure: 0 }
+  },
+  recalled(mix) {
+    only(mix, { 'site.recalled': 15_000, 'node.call': 1_000 }, { busy: false, machines: 5 })
   },
   calling(mix, random) {
     const moves = { 'conductor.drain': 10_000, 'conductor.weight': 10_000, 'wan.reset': 12_000 }
