@@ -51,6 +51,19 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
       for (const { wire } of conductors.slice(0, random.int(1, 2))) wire.cut(random.between(25_000, 60_000))
     })
   },
+  /** Its nodes are asked for, and then not, while BMCs are silent, and calls at them have no end; then its line breaks. */
+  async 'site.recalled'({ stage: { world, hub, machines }, random, one }) {
+    const drain = async (on: boolean) => {
+      const wish = { kind: 'conductor.drain', conductor: one.id, on, actor: 'admin', requestId: 'recall' } as const
+      while (!(await hub.command(wish)).ok) await world.clock.wait(1_000)
+    }
+    for (const machine of machines) machine.silentUntil = world.clock.now + random.between(4_000, 9_000)
+    await world.clock.wait(random.between(1_000, 3_000))
+    await drain(true)
+    await world.clock.wait(random.between(100, 500))
+    await drain(false)
+    one.wire.reset()
+  },
   'site.set-back'({ stage: { world }, random, one }) {
     one.wire.cut(random.between(20_000, 60_000))
     world.clock.after(random.between(500, 10_000), () => {

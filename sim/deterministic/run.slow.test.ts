@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { AIMED_FLAVOURS } from './mix.ts'
 import { runSeed } from './run.ts'
 
 // A run is a second of computing; the processors may have other things to do.
@@ -28,6 +29,12 @@ test('faults happen, machines are deployed, and every invariant holds', async ()
   const story = lines.join('\n')
   for (const what of ['conductor.pause', 'wan.cut', 'evicted', 'database: unanswered', 'the agent is up', 'task done'])
     expect(story).toContain(what)
+})
+
+test.each(AIMED_FLAVOURS)('every invariant holds in a history that is about one thing: %s', async (flavour) => {
+  const { violations, counts } = await runSeed(1, undefined, flavour)
+  expect(violations, `npm run sim -- --seed 1 --flavour ${flavour} --trace`).toEqual([])
+  expect(counts.mutations).toBeGreaterThan(0)
 })
 
 test('what is simulated is what runs in production: nothing of the protocol is defined here', () => {
