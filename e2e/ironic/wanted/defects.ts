@@ -167,13 +167,13 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     example: ({ names, fresh }) => [at('POST', '/allocations', { node: names[0], resource_class: '', uuid: fresh[0] })],
   },
   {
-    name: 'what upstream fails at: maintenance removed',
-    why: 'upstream 500; a flag that is removed is off',
+    name: 'what upstream fails at: a flag of a node or port removed',
+    why: 'upstream 500; a flag that is removed has its default again',
     method: /PATCH/,
-    path: /^\/v1\/nodes\//,
+    path: /^\/v1\/(nodes|ports)\//,
     at: status,
     status: [500, 200],
-    when: theySaid(/maintenance' cannot be None/),
+    when: theySaid(/(maintenance|pxe_enabled)' cannot be None/),
     example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'remove', path: '/maintenance' }])],
   },
   {
