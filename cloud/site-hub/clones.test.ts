@@ -124,6 +124,19 @@ test('a person who declares it dead ends the waiting', async () => {
   expect((await start('run-3', 'host-3')).grant(node)?.node).toBe(node)
 })
 
+test('a person who says that the run before is dead ends the wait of the one that is there, and not its lease', async () => {
+  const { peer, node, id } = await first('host-1')
+  await bench.disconnect(peer)
+  const second = await start('run-2', 'host-2')
+  expect(second.grant(node)).toBeUndefined()
+  const dead = await bench.command('conductor.declare_dead', { conductor: 'a' })
+  expect(dead).toMatchObject({ ok: true, value: { moved: 0, left: 1, tenures: 1, hadRight: true } })
+  expect([second.grant(node)?.node, second.last('task').id, second.closed]).toEqual([node, id, null])
+  expect(await tenures()).toEqual([null])
+  const again = await bench.command('conductor.declare_dead', { conductor: 'a' })
+  expect(again).toMatchObject({ ok: false, fault: { code: 'conductor.alive' } })
+})
+
 test('an old socket of a conductor that was declared dead revives no lease at a hub that starts', async () => {
   const { peer, node } = await first('host-1')
   await bench.hub.onClose(peer) // and the platform still lists it

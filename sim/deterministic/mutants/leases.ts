@@ -46,8 +46,8 @@ export const leases: readonly Mutant[] = [
     flavour: 'evicted',
     breaks: 'the horizon is stored again only once it is over, while leases are renewed beyond it',
     file: 'cloud/site-hub/lease.ts',
-    find: 'if (aheadMs < leaseMs + CLOCK_SLACK_MS || aheadMs > HORIZON_MS)',
-    replace: 'if (aheadMs <= 0 || aheadMs > HORIZON_MS)',
+    find: 'if (aheadMs < leaseMs + CLOCK_SLACK_MS || aheadMs > horizonMs(leaseMs))',
+    replace: 'if (aheadMs <= 0 || aheadMs > horizonMs(leaseMs))',
   },
   {
     id: 'lapse-keeps-holds',
