@@ -150,6 +150,31 @@ test('a driver that never comes back from a step keeps its node for two minutes,
   expect(ends).toEqual([['step power.two']])
 })
 
+test('a task does not begin beside what a deaf driver still does at its node: it is refused, and the next one begins when that has ended', async () => {
+  const { env, tasks, grants, journal, sent, happened, rid, asked, gate } = await setUp()
+  await tasks.deliver(task({ doneSteps: 1, lastEvent: 3 }))
+  await asked(1)
+  tasks.proceed('t', rid()!, 0)
+  await until(() => happened.includes('two 1'))
+  grants.startLease({ from: moment(env), ms: 600_000 })
+  grants.add(fakeGrant('n', { driver: 'slow', epoch: 2 }))
+  const delivery = tasks.deliver(task({ epoch: 2, doneSteps: 1, lastEvent: 3 }))
+  await until(() => !tasks.isBusy('n'))
+  await new Promise((resolve) => setImmediate(resolve))
+  env.advance(DEAF_AFTER_MS)
+  await delivery
+  expect(sent.at(-1)).toMatchObject({ type: 'rejected', id: 't', epoch: 2, why: { code: 'timeout' } })
+  expect(JSON.stringify(sent.at(-1))).toContain('step power.two')
+  expect(tasks.isBusy('n')).toBe(false)
+  await tasks.settled('t')
+  expect(journal.entries.size).toBe(0)
+  gate.resolve()
+  await tasks.ended('n')
+  await tasks.deliver(task({ id: 'u', epoch: 2 }))
+  await asked(2)
+  expect(tasks.isBusy('n')).toBe(true)
+})
+
 test('an outcome is not forgotten because it was refused under the epoch before, while the task is being taken in again', async () => {
   let drive = Promise.resolve()
   const { env, tasks, grants, journal, sent, asked, rid, happened, gate } = await setUp({ ahead: () => drive })

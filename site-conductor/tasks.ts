@@ -1,6 +1,6 @@
 // The tasks at this conductor: what the hub delivers becomes a run, and what it says about a task reaches that run.
-// 1. One run per node at a time. 2. A delivery of what runs already repeats what may not have been heard. 3. What the hub has settled, or
-// has given to somebody else, is forgotten.
+// 1. One run per node at a time, and none beside what a deaf driver still does there. 2. A delivery of what runs already repeats what may not have
+// been heard. 3. What the hub has settled, or has given to somebody else, is forgotten.
 import type { Env } from '../shared/env.ts'
 import { FaultError } from '../shared/faults.ts'
 import type { FromConductor } from '../shared/protocol.ts'
@@ -82,8 +82,6 @@ export class Tasks {
   async #begin(task: Task): Promise<void> {
     const { env, grants, journal, drivers, send, broken, log } = this.#options
     const deaf = (await this.#orClosing(this.ended(task.node))) ?? []
-    if (deaf.length > 0)
-      log.error('a task begins beside what its driver does not end', { node: task.node, task: task.id, acts: deaf })
     if (this.#closed) return
     try {
       const hold = grants.find(task.node, task.epoch)
@@ -94,6 +92,10 @@ export class Tasks {
       this.#repeat(task.id)
       const { events = [], result } = journal.entries.get(task.id) ?? {}
       if (result !== undefined || this.#closed) return
+      if (deaf.length > 0) {
+        log.error('a task is refused, for its driver does not end what it did before', { task: task.id, acts: deaf })
+        throw besideDeaf(deaf)
+      }
       const options = { ...this.#options, questions: this.#questions, reports: this.#reports, acts: this.#acts }
       const run = new Run(options, task, driver, new Authority(env, grants, hold), events)
       this.#runs.set(task.id, run)
@@ -239,4 +241,10 @@ export class Tasks {
 /** Does this error mean that the node is not ours (any more)? */
 function isLost(error: unknown): boolean {
   return error instanceof FaultError && (error.fault.code === 'fenced' || error.fault.code === 'lease.lapsed')
+}
+
+/** One mutation at a time at a BMC: what a driver still does there may be one. */
+function besideDeaf(acts: readonly string[]): FaultError {
+  const what = `the driver has not come back from ${acts.join(', ')} of an earlier task, beside which nothing may be done`
+  return new FaultError('timeout', what, { hint: 'try again; restart the conductor if the driver never comes back' })
 }
