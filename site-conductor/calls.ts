@@ -3,7 +3,7 @@ import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
 import type { FromConductor, Grant, ToConductor } from '../shared/protocol.ts'
 import { Acts, DEAF_AFTER_MS } from './acts.ts'
-import { type Context, type Driver, type Implementation, implementationOf } from './driver.ts'
+import { type Context, type Driver, type Implementation, implementationOf, type InterfaceKind } from './driver.ts'
 import { openDriverInfo } from './driver-info.ts'
 import type { Grants, Hold } from './grants.ts'
 import type { Log } from './log.ts'
@@ -100,6 +100,11 @@ export class Calls {
     )
     const context: Context = { ...this.#around(hold, signal), driverInfo }
     for (const kind of new Set([...Object.keys(driver.interfaces), ...Object.keys(hold.grant.interfaces)])) {
+      const asked = instance?.[`${kind}_interface`]
+      if (typeof asked === 'string' && driver.interfaces[kind as InterfaceKind]?.[asked] === undefined) {
+        answers[kind] = { result: false, reason: `driver ${driver.name} has no ${kind} interface ${asked}` }
+        continue
+      }
       const implementation = implementationOf(driver, hold.grant, kind)
       if (implementation === undefined) {
         answers[kind] = {

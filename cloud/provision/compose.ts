@@ -23,6 +23,7 @@ import {
 import { withChildren } from './children.ts'
 import { isFastTracked, takenOver, type TakenOver } from './fast-track.ts'
 import { keepOn, offers, stepsFor } from './offers.ts'
+import { refuseUnknownInterfaces, usedInterfaces } from './used-interfaces.ts'
 
 export type WorkKind = PlannedKind | 'service'
 
@@ -61,6 +62,7 @@ async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: Provi
 }
 
 async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promise<Composed> {
+  refuseUnknownInterfaces(turn, node)
   const offered = offers(turn, node, 'deploy')
   const chosen = deploySteps(offered ?? [], args.steps ?? [], await templateSteps(turn, node))
   keepOn(node, chosen)
@@ -138,7 +140,7 @@ async function runbookOf(
 }
 
 /** Has the node an implementation of the interface that does something? */
-export function hasInterface({ interfaces }: NodeRow, iface: string): boolean {
-  const used = (interfaces as Record<string, string | undefined>)[iface]
+export function hasInterface(turn: Turn, node: NodeRow, iface: string): boolean {
+  const used = usedInterfaces(turn, node)[iface]
   return used !== undefined && used !== `no-${iface}`
 }
