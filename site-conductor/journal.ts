@@ -216,8 +216,12 @@ function apply(entries: Map<string, Entry>, record: Exclude<Record, { is: 'local
     entry.events.push({ epoch: record.epoch, event: record.event })
     if (record.event.n <= last) entry.events.sort((a, b) => a.event.n - b.event.n)
   } else if (record.is === 'result') entry.result = { epoch: record.epoch, outcome: record.outcome }
-  else if (record.is === 'session') entry.session = { epoch: record.epoch, bmcSession: record.bmcSession }
-  else if (record.is === 'acked') entry.events = entry.events.filter(({ event }) => event.n > record.upTo)
+  else if (record.is === 'session') {
+    const { task, events, result } = entry
+    const session = { epoch: record.epoch, bmcSession: record.bmcSession }
+    // Always in this order, so that what was read twice is the same to the byte.
+    entries.set(record.id, { task, events, session, ...(result && { result }) })
+  } else if (record.is === 'acked') entry.events = entry.events.filter(({ event }) => event.n > record.upTo)
   else entries.delete(record.id)
 }
 
