@@ -52,6 +52,8 @@ export class Journal {
   #lookAt = COMPACT_ABOVE_BYTES
   #waiting: { record: Record; resolve: () => void; reject: (error: unknown) => void }[] = []
   #flushing: Promise<void> | undefined
+  /** Events, outcomes and actions that are not on the disk yet. */
+  readonly #underWay = new Set<unknown>()
   #failed: Error | undefined
 
   private constructor(disk: Disk) {
@@ -99,6 +101,11 @@ export class Journal {
     return this.entries.has(id) || this.locals.has(id) ? this.#write({ is: 'forget', id }) : Promise.resolve()
   }
 
+  /** Is this event, outcome or action on the disk? Before that nobody is told of it: whoever writes it tells when it is. */
+  isDurable(part: StepEvent | Outcome | LocalAction): boolean {
+    return !this.#underWay.has(part)
+  }
+
   /** What acted last on the task's node, as far as is known here: in a session of this conductor, or before it was delivered. */
   bmcSessionOf(id: string): string | undefined {
     const entry = this.entries.get(id)
@@ -128,6 +135,7 @@ export class Journal {
   #write(record: Record): Promise<void> {
     if (this.#failed !== undefined) return Promise.reject(this.#failed)
     this.#apply(record)
+    this.#underWay.add(partOf(record))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ record, resolve, reject })
       this.#flushing ??= this.#flush()
@@ -144,7 +152,10 @@ export class Journal {
         const bytes = Buffer.concat(group.map(({ record }) => line(record)))
         await this.#disk.append(FILE, bytes)
         this.#size += bytes.length
-        for (const { resolve } of group) resolve()
+        for (const { record, resolve } of group) {
+          this.#underWay.delete(partOf(record))
+          resolve()
+        }
         if (this.#size > this.#lookAt) await this.#compact()
       } catch (error) {
         this.#failed = new Error('the journal cannot be written', { cause: error })
@@ -170,6 +181,13 @@ export class Journal {
     const locals = [...this.locals.values()].map((action) => ({ is: 'local' as const, action }))
     return Buffer.concat([...recordsOf(this.entries), ...locals].map(line))
   }
+}
+
+/** What others are told of it. */
+function partOf(record: Record): unknown {
+  if (record.is === 'event') return record.event
+  if (record.is === 'result') return record.outcome
+  return record.is === 'local' ? record.action : record
 }
 
 function recordsOf(entries: Map<string, Entry>): Record[] {
@@ -198,8 +216,12 @@ function apply(entries: Map<string, Entry>, record: Exclude<Record, { is: 'local
     entry.events.push({ epoch: record.epoch, event: record.event })
     if (record.event.n <= last) entry.events.sort((a, b) => a.event.n - b.event.n)
   } else if (record.is === 'result') entry.result = { epoch: record.epoch, outcome: record.outcome }
-  else if (record.is === 'session') entry.session = { epoch: record.epoch, bmcSession: record.bmcSession }
-  else if (record.is === 'acked') entry.events = entry.events.filter(({ event }) => event.n > record.upTo)
+  else if (record.is === 'session') {
+    const { task, events, result } = entry
+    const session = { epoch: record.epoch, bmcSession: record.bmcSession }
+    // Always in this order, so that what was read twice is the same to the byte.
+    entries.set(record.id, { task, events, session, ...(result && { result }) })
+  } else if (record.is === 'acked') entry.events = entry.events.filter(({ event }) => event.n > record.upTo)
   else entries.delete(record.id)
 }
 

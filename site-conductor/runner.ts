@@ -68,8 +68,14 @@ export class Run {
   /** Ends the step under way. */
   #endStep: ((reason: FaultError) => void) | undefined
 
-  /** Starts at once. `unheard`: events of an earlier run that the hub does not know of. */
-  constructor(options: RunOptions, task: Task, driver: Driver, authority: Authority, unheard: Entry['events']) {
+  /** Starts at once. `unheard`: events of an earlier run that the hub does not know of; `predecessor`: the BMC session in which somebody acted last. */
+  constructor(
+    options: RunOptions,
+    task: Task,
+    driver: Driver,
+    authority: Authority,
+    { unheard, predecessor }: { unheard: Entry['events']; predecessor: string | undefined },
+  ) {
     this.#options = options
     this.task = task
     this.#driver = driver
@@ -77,7 +83,7 @@ export class Run {
     this.#log = options.log.with({ node: task.node, task: task.id, kind: task.kind, epoch: task.epoch })
     const last = unheard.at(-1)?.event
     this.#index = last === undefined ? task.doneSteps : last.step + (last.kind === 'finished' ? 1 : 0)
-    this.#predecessor = task.bmcSession
+    this.#predecessor = predecessor
     this.#n = task.lastEvent + unheard.length
     this.#context = unheard.reduce((context, { event }) => merged(context, event.context), task.context)
     this.ended = this.#work()

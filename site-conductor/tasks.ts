@@ -97,7 +97,8 @@ export class Tasks {
         throw besideDeaf(deaf)
       }
       const options = { ...this.#options, questions: this.#questions, reports: this.#reports, acts: this.#acts }
-      const run = new Run(options, task, driver, new Authority(env, grants, hold), events)
+      const earlier = { unheard: events, predecessor: journal.bmcSessionOf(task.id) }
+      const run = new Run(options, task, driver, new Authority(env, grants, hold), earlier)
       this.#runs.set(task.id, run)
       void run.ended.then(() => this.#ended(task))
     } catch (error) {

@@ -83,7 +83,8 @@ export class Daemon {
   /** Tells what was done while the cloud was away, until it is settled. */
   reconnected(): void {
     const { journal, send } = this.#options
-    for (const action of journal.locals.values()) if (!this.#actions.isUnderWay(action)) send({ type: 'local', action })
+    for (const action of journal.locals.values())
+      if (journal.isDurable(action) && !this.#actions.isUnderWay(action)) send({ type: 'local', action })
   }
 
   async close(): Promise<void> {

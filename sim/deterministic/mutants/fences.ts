@@ -88,7 +88,7 @@ export const fences: readonly Mutant[] = [
     flavour: 'overtaken',
     breaks: 'whoever takes a task over does not look who acted before',
     file: 'site-conductor/runner.ts',
-    find: '    this.#predecessor = task.bmcSession\n',
+    find: '    this.#predecessor = predecessor\n',
     replace: '',
   },
   {
