@@ -25,11 +25,11 @@ export const refusals: readonly Mutant[] = [
     rule: '9',
     breaks: 'what is refused leaves no trace in the audit log',
     file: 'cloud/site-hub/tasks.ts',
-    find: `  turn.audit(
+    find: `  turn.refusal(
     \`conductor.\${message.type}\`,
     task.node,
 `,
-    replace: `  if (conductor === undefined) turn.audit(
+    replace: `  if (conductor === undefined) turn.refusal(
     \`conductor.\${message.type}\`,
     task.node,
 `,
