@@ -25,7 +25,7 @@ export interface HostUnderTest {
 
 export interface Socket {
   readonly protocol: string
-  send(frame: string): void
+  send(frame: string | Uint8Array<ArrayBuffer>): void
   close(code: number, reason: string): void
 }
 

@@ -6,6 +6,7 @@ import { obstacle, placeOne, plan, type Member } from '../../shared/ring.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { nodes } from '../schema/organisation.ts'
 import { update } from '../schema/rows.ts'
+import { isMember } from '../membership.ts'
 import type { Peer } from '../ports.ts'
 import { grantsMessage, grantsOf, pagesOf, tooLarge } from './grants.ts'
 import {
@@ -257,13 +258,11 @@ async function release(turn: Turn, node: NodeIndex): Promise<void> {
 }
 
 function membersOf(state: HubState): Member[] {
-  return [...state.conductors.values()]
-    .filter((conductor) => conductor.leaseUntil > 0 && !conductor.row.revoked_at)
-    .map(({ row }) => ({
-      id: row.id,
-      weight: row.weight,
-      drivers: (row.drivers as DriverFacts[]).map((driver) => driver.name),
-      labels: row.labels as Record<string, string>,
-      draining: row.draining,
-    }))
+  return [...state.conductors.values()].filter(isMember).map(({ row }) => ({
+    id: row.id,
+    weight: row.weight,
+    drivers: (row.drivers as DriverFacts[]).map((driver) => driver.name),
+    labels: row.labels as Record<string, string>,
+    draining: row.draining,
+  }))
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { grantsDigest, heldDigests } from '../../shared/grants-digest.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
+import { memberSql } from '../membership.ts'
 import { fakeDriver, HubBench, type TestPeer } from './testdata/hub-bench.ts'
 
 let bench: HubBench
@@ -356,4 +357,14 @@ test('a clean restart ends the tenure of the run before; a reconnect of the same
     await bench.pass(2500)
   }
   expect(b.last('task').node).toBe(node)
+})
+
+test('a conductor that said goodbye gets no new node: no member of the ring, as the rows say', async () => {
+  const a = await bench.connect('a')
+  await bench.say(a, { type: 'bye' })
+  const node = await bench.newNode()
+  const member = `SELECT ${memberSql('c', String(bench.now))} FROM conductors c WHERE id = 'a'`
+  expect([await bench.sql.all(member), (await bench.node(node)).conductor]).toEqual([[[0]], null])
+  const again = await bench.connect('a')
+  expect([await bench.sql.all(member), again.grant(node)?.node]).toEqual([[[1]], node])
 })

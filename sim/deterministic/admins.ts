@@ -107,7 +107,7 @@ export class Admins {
   }
 
   async #declareDead(conductor: ConductorHost, random: Random): Promise<void> {
-    const { world, hub, judge, mix } = this.#stage
+    const { world, hub, judge, mix, data } = this.#stage
     const wish = { kind: 'conductor.declare_dead', conductor: conductor.id } as Wish
     judge.declaredDead(conductor.id)
     // Not where an answer may be lost: then nobody would know that it was believed.
@@ -117,10 +117,11 @@ export class Admins {
       if (peer === undefined || !judge.hasLease(conductor.id)) return
       // If it is believed the host is switched off in a moment.
       judge.holdings.lost(conductor.id)
+      const [[waits] = []] = await data.all('SELECT held_ms FROM conductors WHERE id = ?', [conductor.id])
       const result = await this.#ask(wish)
       if (!result.ok) return
-      // Believing it ends the socket.
-      if (hub.isUnbroken(peer) && judge.hasLease(conductor.id))
+      // Believing it ends the socket, except where an earlier run was meant, for which this one waits.
+      if (waits === null && hub.isUnbroken(peer) && judge.hasLease(conductor.id))
         judge.complain('alive', `${conductor.id} was connected and had its lease when it was declared dead`)
       return conductor.kill()
     }

@@ -125,7 +125,8 @@ async function durable({ data, judge }: End, complain: Complain): Promise<void> 
 
 async function refused({ data, judge }: End, complain: Complain): Promise<void> {
   const [[count] = [0]] = await data.all(
-    "SELECT count(*) FROM audit WHERE outcome = 'fenced' AND action <> 'conductor.released'",
+    "SELECT coalesce(sum(coalesce(body ->> '$.times', 1)), 0) FROM audit WHERE outcome = 'fenced'" +
+      " AND action IN ('conductor.accepted', 'conductor.intent', 'conductor.event', 'conductor.result')",
   )
   if (Number(count) < judge.refusals)
     complain('refused', `the hub refused ${judge.refusals} frames, the audit log knows of ${String(count)}`)
