@@ -1,17 +1,20 @@
 // What cannot work is refused before it is begun: a deployment, and a change of power, whose node fails its validation.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { FaultError } from '../../../shared/faults.ts'
 import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
 import { newNode } from '../testdata/samples.ts'
 
 let site: TestSite
 let said: Record<string, unknown>
 let asked: unknown[]
+let fails: 'lease.lapsed' | 'internal' | undefined
 const broken = (reason: string) => ({ result: false, reason })
 beforeAll(async () => {
   site = await startTestSite({
     answer({ interface: iface, method, args }) {
       if (iface !== 'node' || method !== 'validate') return null
       asked.push(args)
+      if (fails !== undefined) throw new FaultError(fails, 'for this test')
       return { power: { result: true }, deploy: { result: true }, ...said }
     },
   })
@@ -19,6 +22,7 @@ beforeAll(async () => {
 beforeEach(() => {
   said = {}
   asked = []
+  fails = undefined
 })
 afterAll(() => site.stop())
 
@@ -43,6 +47,14 @@ it.each([
   ])
   expect(await stateOf(uuid)).toBe(state)
   expect(asked).toEqual([{ instance_info: instance }])
+})
+
+it('a conductor that loses its lease while it is asked keeps nobody from asking: the work will find out', async () => {
+  const uuid = await newNode(site, {}, "provision_state = 'manageable'")
+  fails = 'internal'
+  expect((await put(uuid, 'power', 'power on')).status).toBe(500)
+  fails = 'lease.lapsed'
+  expect((await put(uuid, 'power', 'power on')).status).toBe(202)
 })
 
 it('a dry run says so, too', async () => {

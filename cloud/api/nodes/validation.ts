@@ -25,9 +25,18 @@ export async function verdicts(call: Call, { uuid, site }: FoundNode): Promise<R
   return { ...answered, deploy: { result: false, reason: lacking } }
 }
 
-/** Throws 400 where one of the interfaces cannot work with what the node was given. */
+/** Nobody was there to say it, or is not any more. */
+const UNANSWERED: ReadonlySet<string> = new Set(['site.no_conductor', 'lease.lapsed', 'fenced', 'timeout'])
+
+/**
+ * Throws 400 where one of the interfaces cannot work with what the node was given. Where no conductor can say that now, the work finds it
+ * out: one that is about to be back keeps nobody from asking for it.
+ */
 export async function refuseInvalid(call: Call, node: FoundNode, interfaces: readonly string[]): Promise<void> {
-  const found = await verdicts(call, node)
+  const found = await verdicts(call, node).catch((error: unknown): Record<string, Verdict> => {
+    if (UNANSWERED.has(toFault(error).code)) return {}
+    throw error
+  })
   for (const name of interfaces) {
     const { result, reason = 'nothing more is known' } = found[name] ?? { result: true }
     if (result === false)
