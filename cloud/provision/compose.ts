@@ -69,12 +69,24 @@ async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promi
   return composed(node, deployPlan(chosen), chosen, offered)
 }
 
-/** Ironic's automated cleaning: what the driver does between tenants, unless the node is not to be cleaned by itself. */
+/** Ironic's automated cleaning: the node's runbook, else what the driver does between tenants, unless the node is not to be cleaned by itself. */
 async function cleaning(turn: Turn, node: NodeRow): Promise<Composed> {
   if (node.automated_clean === false) return { steps: [] }
+  const { cleaning_runbook: runbook } = node.driver_info as { cleaning_runbook?: unknown }
+  if (runbook) return ofRunbook(turn, node, String(runbook))
   const offered = offers(turn, node, 'clean')
   const leaveAgent = isFastTracked(turn, node)
   return { steps: offered ? aroundRamdisk(automatedSteps(offered, 'clean'), { leaveAgent }) : PLANS.clean }
+}
+
+/** Nobody may be there to hear that it cannot be done: the cleaning fails. */
+async function ofRunbook(turn: Turn, node: NodeRow, runbook: string): Promise<Composed> {
+  try {
+    return await listed(turn, node, 'clean', { runbook })
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error
+    return { steps: [], problem: error.fault.message }
+  }
 }
 
 async function listed(turn: Turn, node: NodeRow, kind: 'clean' | 'service', args: ProvisionArgs): Promise<Composed> {

@@ -6,6 +6,7 @@ import { BOOT_RAMDISK } from '../plans.ts'
 import { tasks } from '../schema/organisation.ts'
 import { select, type NodeRow } from '../schema/rows.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { isTrue } from './is-true.ts'
 import { stepsFor } from './offers.ts'
 import { isStop } from './step-list.ts'
 
@@ -15,7 +16,7 @@ const KINDS: ReadonlySet<string> = new Set(['clean', 'deploy'])
 export function isFastTracked(turn: Turn, { driver_info: info }: NodeRow): boolean {
   const { fast_track: own } = info as Record<string, unknown>
   if (own === undefined || own === null) return turn.state.site.fast_track
-  return own === true || /^(true|yes|on|1)$/i.test(String(own))
+  return isTrue(own)
 }
 
 export interface TakenOver {

@@ -4,6 +4,7 @@
 import type { Fault } from '../../shared/faults.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { isTrue } from './is-true.ts'
 import { isPowerWatched, POWER_FAILURE, withoutCount } from './power-watch.ts'
 import { powerTask } from './power.ts'
 import { withHint } from './sentences.ts'
@@ -46,10 +47,6 @@ function isLeftAlone(node: NodeRow): boolean {
 function isForced({ driver_info: info, disable_power_off: keptOn }: NodeRow): boolean {
   const { force_power_state_during_sync: force, disable_power_off: never } = info as Record<string, unknown>
   return isTrue(force) && !isTrue(never) && !keptOn
-}
-
-function isTrue(value: unknown): boolean {
-  return value === true || /^(true|yes|on|1)$/i.test(String(value))
 }
 
 async function force(turn: Turn, node: NodeRow, read: string): Promise<void> {

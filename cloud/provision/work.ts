@@ -13,7 +13,8 @@ import { contextOf } from './context.ts'
 import { faultOf, inMaintenance, stepFault, tellMaintenance, undoFault, undoOf } from './maintenance.ts'
 import { move } from './move.ts'
 import { stepsFor } from './offers.ts'
-import { openTask } from './open-task.ts'
+import { callerOf, openTask } from './open-task.ts'
+import { endPowerTask } from './power.ts'
 import { sentence, withHint } from './sentences.ts'
 import {
   afterChild,
@@ -39,13 +40,13 @@ export async function begin(
   caller: Caller,
 ): Promise<string | null> {
   const node = await turn.node(uuid)
-  if (composed.steps.length === 0) {
-    await complete(turn, uuid, kind, caller)
-    return null
-  }
   if (composed.problem !== undefined) {
     const { fault } = new FaultError('driver.unsupported', sentence(composed.problem))
     failed(turn, node, `The ${kind} steps can not be carried out: ${fault.message}`, fault)
+    return null
+  }
+  if (composed.steps.length === 0) {
+    await complete(turn, uuid, kind, caller)
     return null
   }
   const { taken } = composed
@@ -203,16 +204,6 @@ function ofTheMachine({ fence }: Record<string, unknown>): Record<string, unknow
 /** The secrets that stay when the instance goes. */
 function onlyDriver(secrets: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(secrets).filter(([path]) => path.startsWith('driver_info.')))
-}
-
-function callerOf(task: TaskRow): Caller {
-  return { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' }
-}
-
-function endPowerTask(turn: Turn, node: NodeRow, failure: Fault | null): void {
-  if (!failure) return turn.updateNode(node.uuid, { target_power_state: null, last_error: null, last_fault: null })
-  const last_error = `power change to ${node.target_power_state ?? 'unknown'} failed: ${withHint(failure)}`
-  turn.updateNode(node.uuid, { target_power_state: null, last_error, last_fault: failure })
 }
 
 function endAside(turn: Turn, node: NodeRow, failure: Fault | null, step: string | undefined): void {
