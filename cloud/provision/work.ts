@@ -204,7 +204,7 @@ function onlyDriver(secrets: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(secrets).filter(([path]) => path.startsWith('driver_info.')))
 }
 
-function callerOf(task: TaskRow): Caller {
+export function callerOf(task: TaskRow): Caller {
   return { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' }
 }
 
