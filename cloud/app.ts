@@ -23,10 +23,16 @@ export function createApp<E = unknown>(ports: Ports | ((request: Request, env: E
   const portsOf = typeof ports === 'function' ? ports : () => ports
   const authenticator = new Authenticator()
   const app = new Hono<{ Bindings: E & object }>({ getPath: canonicalPath })
+  const refused = (c: Context) =>
+    unrouted(c, (method) => app.router.match(method, canonicalPath(c.req.raw))[0].length > 0)
   for (const route of ROUTES) {
-    app.on(route.method, route.path, (c) => serve(route, c, portsOf(c.req.raw, c.env), authenticator))
+    app.on(route.method, route.path, (c) =>
+      c.req.raw.method === 'HEAD' && !route.head
+        ? refused(c)
+        : serve(route, c, portsOf(c.req.raw, c.env), authenticator),
+    )
   }
-  app.notFound((c) => unrouted(c, (method) => app.router.match(method, canonicalPath(c.req.raw))[0].length > 0))
+  app.notFound(refused)
   return { fetch: async (request, env) => app.fetch(request, env ?? {}) }
 }
 
@@ -49,9 +55,6 @@ async function serve(route: Route, c: Context, ports: Ports, authenticator: Auth
   try {
     if (negotiated.version === null) throw negotiated.error
     const { version } = negotiated
-    if (request.method === 'HEAD' && !route.head) {
-      throw new FaultError('method.not_allowed', 'HEAD is not possible here.')
-    }
     if ((route.since ?? 1) > version)
       throw new FaultError(route.tooOld ?? 'not_found', `This needs API version 1.${route.since}.`)
     const principal = route.open ? NOBODY : await authenticator.identify(request, ports)

@@ -72,7 +72,10 @@ test('a machine is enrolled, inspected, cleaned, deployed, serviced, rescued, re
   expect(did().filter((line) => /^(bios|raid|firmware)/.test(line))).toEqual([
     ...['bios ProcVirtualization=Disabled', 'raid 1', 'firmware bmc 2.5.1'],
   ])
-  expect((await api.node(uuid))['raid_config']).toEqual({ logical_disks: [{ size_gb: 'MAX', raid_level: '1' }] })
+  expect((await api.node(uuid))['raid_config']).toEqual({
+    logical_disks: [{ size_gb: 'MAX', raid_level: '1' }],
+    last_updated: expect.any(String),
+  })
   expect(await api.call('GET', `/nodes/${uuid}/bios/ProcVirtualization`)).toMatchObject({
     ProcVirtualization: { value: 'Disabled' },
   })

@@ -65,6 +65,7 @@ export const FAULTS = {
   'bmc.refused':            { status: 502, retry: true,  hint: 'see the completion code; a BMC reset may be needed' },
   'bmc.session_lost':       { status: 504, retry: true,  hint: 'the BMC dropped the session of this step again and again: see whether it restarts, or has too few sessions' },
   'power.timeout':          { status: 504, retry: true,  hint: 'look at the machine on its console; power it off by hand if it hangs' },
+  'inspection.refused':     { status: 409, retry: false, hint: 'correct the machine or the inspection rule that the message names, then inspect again' },
   // boot and deploy
   'agent.no_call':          { status: 504, retry: true,  hint: 'see the timeline for the last boot stage; check boot mode, VLAN and DHCP relay' },
   'agent.lost':             { status: 504, retry: true,  hint: 'see the serial console; deploy again' },

@@ -29,7 +29,7 @@ const CONDITIONS = [
 const ACTIONS = [
   'fail', 'log', 'set-attribute', 'extend-attribute', 'del-attribute', 'set-capability', 'unset-capability', 'add-trait', 'remove-trait',
   'set-plugin-data', 'extend-plugin-data', 'unset-plugin-data', 'set-port-attribute', 'extend-port-attribute', 'del-port-attribute',
-  'api-call',
+  
 ] as const // prettier-ignore
 
 const Args = z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())])

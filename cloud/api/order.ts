@@ -1,7 +1,10 @@
 // The order of a list, and the page of it that begins behind a marker. What is null comes first, as everywhere in SQLite; ties keep the order
 // of insertion. 1. Every part of a page is one range of an index on its column, where there is one. 2. Only rows of the page are rendered.
 import { FaultError } from '../../shared/faults.ts'
-import type { Sql, SqlValue } from '../ports.ts'
+import type { SqlValue } from '../ports.ts'
+import type { SortKey } from '../store/json-sql.ts'
+import type { Call } from './call.ts'
+import { need } from './microversion.ts'
 
 /** SQL in which `@` stands for each of the values in turn. */
 export interface Condition {
@@ -15,8 +18,8 @@ export interface Ordered {
   /** Columns of the unique external identifier (the marker) and of insertion order. */
   readonly uuid: string
   readonly id: string
-  /** sort_key → column. */
-  readonly sort: Readonly<Record<string, string>>
+  /** By sort_key. */
+  readonly sort: Readonly<Record<string, SortKey>>
   /** For a marker that was not found. */
   readonly noun: string
 }
@@ -29,11 +32,17 @@ export interface Order {
   readonly parts: readonly Condition[]
 }
 
-/** The order that `sort_key`, `sort_dir` and `marker` ask for. Throws 400, and 404 on a marker that is not there. */
-export async function orderOf(kind: Ordered, sql: Sql, query: ReadonlyMap<string, string>): Promise<Order> {
+/** The order that `sort_key`, `sort_dir` and `marker` ask for. Throws 400, 406 on a key that is newer than the request, and 404 on a marker that is not there. */
+export async function orderOf(
+  kind: Ordered,
+  { sql, version }: Pick<Call, 'sql' | 'version'>,
+  query: ReadonlyMap<string, string>,
+): Promise<Order> {
   const key = query.get('sort_key') ?? 'id'
-  const column = kind.sort[key]
-  if (column === undefined) throw invalid(`The sort_key "${key}" cannot be sorted by`)
+  const found = Object.hasOwn(kind.sort, key) ? kind.sort[key] : undefined
+  if (!found) throw invalid(`The sort_key "${key}" cannot be sorted by`)
+  need(version, found.since, `The sort_key ${key}`)
+  const { column } = found
   const direction = query.get('sort_dir') ?? 'asc'
   if (direction !== 'asc' && direction !== 'desc') throw invalid('Invalid value for sort_dir: asc or desc')
   const marker = query.get('marker')

@@ -130,6 +130,14 @@ describe('runbooks', () => {
     expect((await site.api('GET', '/v1/runbooks?owner=p')).body.runbooks).toMatchObject([{ uuid }])
   })
 
+  it('are created with traits, each once', async () => {
+    const { traits } = await make('runbooks', { traits: ['CUSTOM_B', 'CUSTOM_A', 'CUSTOM_B'] })
+    expect(traits).toEqual(['CUSTOM_A', 'CUSTOM_B'])
+    const body = { ...sample('runbooks', ''), traits: ['CUSTOM_A'] }
+    expect(await status('POST', '/v1/runbooks', body, 111)).toBe(406)
+    expect(await status('POST', '/v1/runbooks', { ...body, traits: ['no trait'] })).toBe(400)
+  })
+
   it('have traits since 1.112', async () => {
     const { uuid } = await make('runbooks')
     const at = `/v1/runbooks/${uuid}/traits`

@@ -16,7 +16,7 @@ import { expression, fieldsArgument, invalid, list, listQuery, names, readQuery,
 
 /** Something that is given at creation, changed by PATCH, or both. */
 export interface Attribute extends Patchable {
-  readonly only?: 'create' | 'patch' | 'neither'
+  readonly only?: 'create' | 'patch'
   /** Creation does not go without it. */
   readonly required?: true
 }

@@ -137,5 +137,11 @@ it('all inspection rules are deleted at once, which is told of each', async () =
 it('what no endpoint takes is told apart', async () => {
   expect(await isServed('GET', '/v1/nonsense', 112)).toBe(false)
   expect(await isServed('PUT', '/v1/nodes', 112)).toBe(false)
-  expect((await site.api('HEAD', '/v1/nodes')).status).toBe(405)
+  const head = await site.api('HEAD', '/v1/nodes')
+  expect([head.status, head.headers.get('allow')]).toEqual([405, 'GET, POST'])
+})
+
+it('virtual media that there is none of is not detached', async () => {
+  for (const types of ['tape', 'cdrom,tape', ''])
+    expect((await site.api('DELETE', `/v1/nodes/x/vmedia?device_types=${types}`)).body.detail).toContain('device_types')
 })

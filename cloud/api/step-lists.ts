@@ -89,8 +89,15 @@ const runbookAttributes: Attributes = {
   owner: { since: RUNBOOKS_SINCE, schema: text(255) },
   extra: { since: RUNBOOKS_SINCE, schema: DictOrNull, keys: true },
   description: { since: TRAITS_SINCE, schema: text(255) },
-  // Through …/traits alone.
-  traits: { since: TRAITS_SINCE, schema: z.array(Trait).max(255), only: 'neither' },
+  // Changed through …/traits alone.
+  traits: {
+    since: TRAITS_SINCE,
+    schema: z
+      .array(Trait)
+      .max(255)
+      .transform((traits) => [...new Set(traits)].sort()),
+    only: 'create',
+  },
   uuid: { since: RUNBOOKS_SINCE, schema: Uuid, only: 'create' },
 }
 

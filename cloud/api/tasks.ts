@@ -1,7 +1,7 @@
 // Tasks (ours): long work on a node, with its steps, how far it is, why it failed, what to do next, and by when it should have ended.
 import { FaultError } from '../../shared/faults.ts'
 import { STATES, type State } from '../../shared/states.ts'
-import { flag, json as jsonColumn, links, NOW, shownArgs, type Field } from '../store/json-sql.ts'
+import { flag, json as jsonColumn, links, NOW, shownArgs, sortOf, type Field } from '../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from './call.ts'
 import { findNode } from './nodes/find.ts'
 import { expression, fieldsArgument, IDENT, invalid, list, names, readQuery, type ListKind } from './query.ts'
@@ -82,7 +82,7 @@ export const TASKS: ListKind = {
     field('links', 1, links('tasks', 't.id')),
   ],
   brief: ['uuid', 'node_uuid', 'kind', 'state', 'percent', 'overdue', 'links'],
-  sort: { id: 't.id', created_at: 't.id' },
+  sort: sortOf([], 't.id'),
   fieldsSince: 1,
   detailSince: 1,
   filters: {

@@ -49,6 +49,16 @@ describe('microversions', () => {
   })
   afterAll(() => site.stop())
 
+  const sorted = RESOURCES.flatMap(({ path, since, fields }) =>
+    fields
+      .filter((field) => field.sort && field.since > since)
+      .map((field) => [field.since, path, field.name] as const),
+  )
+  it.each(sorted)('since 1.%i %s can be sorted by %s', async (version, path, field) => {
+    const list = (n: number) => site.api('GET', `/v1/${path}?sort_key=${field}`, undefined, at(n))
+    expect([(await list(version - 1)).status, (await list(version)).status]).toEqual([406, 200])
+  })
+
   it.each(shown)('1.%i shows %s', async (version, what) => {
     const [path = '', field = ''] = what.split('.')
     const item = items.get(path)!
@@ -80,7 +90,7 @@ describe('microversions', () => {
     const given: Record<string, unknown> = { node, node_ident: node, network_data: { links: [], networks: [] } }
     for (const { path, attributes, since: first } of RESOURCES) {
       for (const [name, { since, only }] of Object.entries(attributes)) {
-        if (since <= first || only === 'neither') continue
+        if (since <= first) continue
         const headers = at(since - 1)
         const needed = await site.api('GET', items.get(path)!)
         const value = given[name] ?? needed.body[name] ?? null
@@ -122,4 +132,23 @@ describe('microversions', () => {
     if (version >= 22) served.add('heartbeat')
     expect(linked.sort()).toEqual([...served].sort())
   })
+})
+
+it.each([
+  [38, 'inspecting', true],
+  [38, 'inspect wait', false],
+  [39, 'inspecting', false],
+  [39, 'inspect wait', true],
+])('at 1.%i a node that waits for its inspection is found by %s: %s', async (version, state, isFound) => {
+  const site = await startTestSite()
+  const node = await newNode(site, {}, "provision_state = 'inspect wait'")
+  const { body } = await site.api(
+    'GET',
+    `/v1/nodes?provision_state=${state}&fields=uuid,provision_state`,
+    undefined,
+    at(version),
+  )
+  const shown = body.nodes.map(({ uuid, provision_state }: Record<string, string>) => [uuid, provision_state])
+  expect(shown).toEqual(isFound ? [[node, state]] : [])
+  await site.stop()
 })

@@ -14,10 +14,12 @@ const NAMES = { inventory: 'inventory', plugin_data: 'plugin-data' } as const
 /** Stands for a document in facts. No frame can make one. */
 export class StoredDocument {
   readonly key: string
+  readonly value: Readonly<Record<string, unknown>>
   /** A row names it. */
   isNamed = false
-  constructor(key: string) {
+  constructor(key: string, value: Readonly<Record<string, unknown>>) {
     this.key = key
+    this.value = value
   }
 }
 
@@ -61,9 +63,10 @@ export class Documents {
     for (const facts of all) {
       const folder = `sites/${site.site}/documents/${uuidv7(env)}`
       for (const [field, name] of Object.entries(NAMES)) {
-        if (!isDocument(facts[field])) continue
-        const document = new StoredDocument(`${folder}/${name}.json`)
-        puts.push(blobs.put(document.key, new TextEncoder().encode(JSON.stringify(facts[field]))))
+        const value = facts[field]
+        if (!isDocument(value)) continue
+        const document = new StoredDocument(`${folder}/${name}.json`, value)
+        puts.push(blobs.put(document.key, new TextEncoder().encode(JSON.stringify(value))))
         facts[field] = document
         stored.push(document)
       }
@@ -84,7 +87,7 @@ function* factsIn(message: FromConductor): Generator<Record<string, unknown>> {
   if (message.type === 'event') for (const { facts } of message.events) if (facts) yield facts
 }
 
-function isDocument(value: unknown): boolean {
+function isDocument(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

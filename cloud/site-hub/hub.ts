@@ -51,7 +51,7 @@ const handlers: { [T in FromConductor['type']]: Handler<Extract<FromConductor, {
   accepted,
   rejected,
   intent,
-  event: stepEvents,
+  event: (turn, peer, message, { deps }) => stepEvents(turn, peer, message, deps.site),
   result,
   answer: (turn, peer, message, { calls }) => calls.answer(turn, peer, message),
   facts,

@@ -84,8 +84,17 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
 }
 
 export async function patchNode(turn: Turn, command: Command<'node.patch'>, site: SiteRef): Promise<string> {
+  refusePatch(await turn.node(command.node), command.patch)
+  return changeNode(turn, command, site)
+}
+
+/** A patch in whatever state the node is, also while a task works on it. Throws before it drafts anything. */
+export async function changeNode(
+  turn: Turn,
+  command: Pick<Command<'node.patch'>, 'node' | 'patch' | 'resetInterfaces' | 'actor' | 'requestId'>,
+  site: SiteRef,
+): Promise<string> {
   const node = await turn.node(command.node)
-  refusePatch(node, command.patch)
   const before: Record<string, unknown> = Object.fromEntries(COLUMNS.map((column) => [column, node[column]]))
   for (const [iface, name] of Object.entries(node.interfaces as Record<string, string>))
     before[`${iface}_interface`] = name

@@ -15,9 +15,10 @@ import { CLOSE } from '../../shared/upgrade.ts'
 import { abortedAfter, childEnded, finish, undo, waiting, working } from '../provision/work.ts'
 import { powerEnded } from '../provision/power.ts'
 import { isListed, showing } from '../provision/step-list.ts'
-import type { Peer } from '../ports.ts'
+import type { Peer, SiteRef } from '../ports.ts'
 import type { TaskRow } from '../schema/rows.ts'
 import { merged, takeFacts } from './facts.ts'
+import { carryOutRules, refusedByRule } from './inspected.ts'
 import { becameIdle } from './ownership.ts'
 import { activeTask, epochOf, findTask, isHeld, sessionOf, type ConductorState } from './state.ts'
 import { hasStep, mayFailAt, mayFinish, refuseStep } from './step-bounds.ts'
@@ -112,7 +113,7 @@ export async function intent(turn: Turn, peer: Peer, message: Message<'intent'>)
   turn.send(peer, { type: 'proceed', id: task.id, rid, tenureMs: ms })
 }
 
-export async function stepEvents(turn: Turn, peer: Peer, message: Message<'event'>): Promise<void> {
+export async function stepEvents(turn: Turn, peer: Peer, message: Message<'event'>, site: SiteRef): Promise<void> {
   const task = heard(turn, peer, message)
   if (!task) return
   for (const event of message.events) {
@@ -120,12 +121,12 @@ export async function stepEvents(turn: Turn, peer: Peer, message: Message<'event
     if (event.n !== task.last_event + 1) continue
     const isThere = event.kind === 'finished' ? mayFinish(task, event.step) : hasStep(task, event.step)
     if (!isThere) return refuseStep(turn, peer, task, 'event', event.step)
-    await take(turn, task, event)
+    await take(turn, task, event, site)
   }
   turn.send(peer, { type: 'ack', id: task.id, upTo: task.last_event })
 }
 
-async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> {
+async function take(turn: Turn, task: TaskRow, event: StepEvent, site: SiteRef): Promise<void> {
   const step = (task.steps as Step[])[event.step]!
   const name = `${step.interface}.${step.step}`
   const context = event.context ? merged(task.context as Record<string, unknown>, event.context) : task.context
@@ -142,6 +143,7 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent): Promise<void> 
   if (event.kind === 'started' && isListed(task.kind) && !task.cancel)
     turn.updateNode(task.node, showing(await turn.node(task.node), task.kind, step, event.step))
   if (event.facts) await takeFacts(turn, task.node, event.facts)
+  if (event.facts && task.kind === 'inspect') await carryOutRules(turn, task, event.facts, site)
 }
 
 /** A step that begins again, behind those that are done, takes the task back to it: what followed has to be done once more. */
@@ -158,13 +160,9 @@ export async function result(turn: Turn, peer: Peer, message: Message<'result'>)
   // What was said before it reached a hub that is gone: after another hello it comes again, and the result behind it.
   if (outcome.ok && task.done_steps < (task.steps as Step[]).length)
     return turn.after(() => peer.close(CLOSE.superseded, 'the events before this result were not heard'))
-  await finish(turn, task, outcome.ok ? null : outcome.fault, outcome.ok ? undefined : outcome.step)
-  await settle(
-    turn,
-    task,
-    outcome.ok ? 'done' : task.cancel ? 'cancelled' : 'failed',
-    outcome.ok ? null : outcome.fault,
-  )
+  const failure = outcome.ok ? refusedByRule(task) : outcome.fault
+  await finish(turn, task, failure, outcome.ok ? undefined : outcome.step)
+  await settle(turn, task, failure === null ? 'done' : task.cancel ? 'cancelled' : 'failed', failure)
   turn.send(peer, { type: 'settled', id: task.id })
 }
 

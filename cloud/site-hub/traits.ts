@@ -2,7 +2,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { nodeTraits } from '../schema/organisation-resources.ts'
 import { insert, select, type NodeRow } from '../schema/rows.ts'
-import type { HubCommand } from './commands.ts'
+import type { Caller, HubCommand } from './commands.ts'
 import { refuseLocked } from './node-rules.ts'
 import type { Turn } from './turn.ts'
 
@@ -22,14 +22,25 @@ export async function changeTraits(turn: Turn, command: Extract<HubCommand, { ki
       : command.change === 'add'
         ? new Set([...present, ...given])
         : new Set([...present].filter((trait) => !given.has(trait)))
+  storeTraits(turn, node, present, after, command)
+  return null
+}
+
+/** Throws before it drafts anything. */
+export function storeTraits(
+  turn: Turn,
+  node: NodeRow,
+  present: ReadonlySet<string>,
+  after: ReadonlySet<string>,
+  caller: Caller,
+): void {
   if (after.size > MAX_TRAITS)
     throw new FaultError(
       'request.invalid',
       `Node ${node.uuid} would have ${after.size} traits; ${MAX_TRAITS} are possible.`,
     )
   store(turn, node, present, after)
-  turn.event('node.traits', { node: node.uuid, body: { traits: [...after].sort() } }, command)
-  return null
+  turn.event('node.traits', { node: node.uuid, body: { traits: [...after].sort() } }, caller)
 }
 
 /** As they are after the drafts so far. */

@@ -44,10 +44,19 @@ export function fieldsOf(alias: string) {
   }
 }
 
-/** sort_key → column, with `id` for the order of insertion, which is that of `created_at`. */
-export function sortOf(fields: readonly Field[], id: string): Readonly<Record<string, string>> {
-  const sorts = fields.flatMap(({ name, sort }) => (sort === undefined ? [] : [[name, sort] as const]))
-  return { ...Object.fromEntries(sorts), id, created_at: id }
+/** What lists may be sorted by: SQL of the column, and the N of the microversion 1.N that shows it. */
+export interface SortKey {
+  readonly column: string
+  readonly since: number
+}
+
+/** By sort_key, with `id` for the order of insertion, which is that of `created_at`. */
+export function sortOf(fields: readonly Field[], id: string): Readonly<Record<string, SortKey>> {
+  const sorts = fields.flatMap(({ name, sort: column, since }) =>
+    column === undefined ? [] : [[name, { column, since }] as const],
+  )
+  const byAge = { column: id, since: 1 }
+  return { ...Object.fromEntries(sorts), id: byAge, created_at: byAge }
 }
 
 /** JSON text with a %s for each of the SQL values, none of which is NULL. It is joined to the answer as it is. */

@@ -46,3 +46,14 @@ test.each(names)('%s fails when driver_info.fake_fail says so', async (name) => 
   const run = implementationOf(driver, node, kind)!.steps![step]!
   await expect(run(context)).rejects.toMatchObject({ fault: { code: 'disk.io' } })
 })
+
+test('the result of a RAID configuration says when it was made', async () => {
+  const disks = [{ size_gb: 100, raid_level: '1' }]
+  const node = fakeGrant('raid')
+  const context = await fakeContext(driver, { node, context: { target_raid_config: { logical_disks: disks } } })
+  const done = await implementationOf(driver, node, 'raid')!.steps!['create_configuration']!(context)
+  const last_updated = new Date(context.env.now()).toISOString().slice(0, 10)
+  expect(done).toMatchObject({
+    facts: { raid_config: { logical_disks: disks, last_updated: expect.stringContaining(last_updated) } },
+  })
+})

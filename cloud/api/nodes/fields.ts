@@ -38,6 +38,13 @@ const state = (column: string) => (version: number) => {
   return version < 39 ? `iif(${column} = 'inspect wait', 'inspecting', ${column})` : column
 }
 
+/** The states that a request of this version, 1.2 or later, sees under that name. */
+export function provisionStatesShownAs(name: string, version: number): string[] {
+  if (version >= 39) return [name]
+  if (name === 'inspecting') return ['inspecting', 'inspect wait']
+  return name === 'inspect wait' ? [] : [name]
+}
+
 const { column, flag, json: jsonField, links, common } = fieldsOf('n')
 /** What is no column of its name. */
 const made = (name: string, since: number, sql: Field['sql'], sort?: string): Field =>

@@ -1,7 +1,7 @@
 // What happened to a node: its timeline (events and notes by time, ours) and its history (Ironic's view of the same events).
 import { FaultError } from '../../../shared/faults.ts'
 import { POWER_FAILURE } from '../../provision/power-watch.ts'
-import { shownArgs, links, type Field } from '../../store/json-sql.ts'
+import { shownArgs, sortOf, links, type Field } from '../../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
 import { expression, invalid, limitOf, list, PAGE, readQuery, type ListKind } from '../query.ts'
 import { findNode } from './find.ts'
@@ -101,7 +101,7 @@ const HISTORY: ListKind = {
     field('links', 78, links('nodes', `n.uuid || '/history/' || ${HISTORY_UUID}`)),
   ],
   brief: ['uuid', 'created_at', 'severity', 'event', 'links'],
-  sort: { id: 'e.id', created_at: 'e.id' },
+  sort: sortOf([], 'e.id'),
   fieldsSince: 78,
   detailSince: 78,
   filters: {},

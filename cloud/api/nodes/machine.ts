@@ -2,7 +2,7 @@
 // media. What takes a while is a task of one step (202); the rest is a call to the node's conductor.
 import { z } from 'zod'
 import { FaultError } from '../../../shared/faults.ts'
-import { readBody } from '../body.ts'
+import { check, readBody } from '../body.ts'
 import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
 import { invalid, names, readQuery } from '../query.ts'
 import { ask } from './ask.ts'
@@ -13,11 +13,14 @@ const SecureBootBody = z.strictObject({ target: z.boolean() })
 const ConsoleBody = z.strictObject({ enabled: z.boolean() })
 const Empty = z.strictObject({})
 const IndicatorBody = z.strictObject({ state: z.enum(['off', 'on', 'blinking', 'unknown']) })
+const DEVICE_TYPES = ['cdrom', 'floppy', 'disk'] as const
 const MediaBody = z.strictObject({
-  device_type: z.enum(['cdrom', 'floppy', 'disk']),
+  device_type: z.enum(DEVICE_TYPES),
   image_url: z.string().regex(/^(https?|nfs|cifs|smb):\/\//i, 'must be an http, https, nfs, cifs or smb URL'),
   image_download_source: z.enum(['http', 'local', 'swift']).default('local'),
 })
+
+const DeviceTypes = z.array(z.enum(DEVICE_TYPES)).min(1)
 
 const identOf = (call: Call) => call.params['ident']!
 
@@ -142,7 +145,7 @@ async function attachMedia(call: Call): Promise<Answer> {
 
 async function detachMedia(call: Call): Promise<Answer> {
   const types = readQuery(call.search, ['device_types']).get('device_types')
-  const args = types === undefined ? {} : { device_types: names(types) }
+  const args = types === undefined ? {} : { device_types: check(DeviceTypes, names(types), 'device_types') }
   await ask(call, identOf(call), 'management', 'detach_virtual_media', args)
   return empty(204)
 }
@@ -221,7 +224,12 @@ export const machineRoutes: readonly Route[] = [
     path: `${NODE}/vmedia`,
     since: 89,
     about: 'Detaches virtual media',
-    query: { device_types: 'Which: cdrom, floppy, disk, separated by commas. All, when absent' },
+    query: {
+      device_types: {
+        about: 'Which, separated by commas. All, when absent',
+        schema: { type: 'array', minItems: 1, items: { enum: DEVICE_TYPES } },
+      },
+    },
     run: detachMedia,
   },
 ]

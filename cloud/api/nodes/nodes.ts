@@ -22,7 +22,7 @@ import {
 import { mentioned, routesOf, textOf, type Body, type Found, type Resource } from '../resource.ts'
 import { siteForNode } from '../sites/find.ts'
 import { NODE_ATTRIBUTES } from './attributes.ts'
-import { BRIEF_NODE, FROM_NODES, NODE_FIELDS, NODE_SORT, STATES_FIELDS } from './fields.ts'
+import { BRIEF_NODE, FROM_NODES, NODE_FIELDS, NODE_SORT, provisionStatesShownAs, STATES_FIELDS } from './fields.ts'
 import { command, findNode } from './find.ts'
 
 const isSet = (column: string, name: string, since: number): Filter => ({
@@ -32,12 +32,14 @@ const isSet = (column: string, name: string, since: number): Filter => ({
   where: (text) => ({ sql: `${column} IS ${boolean(text, name) ? 'NOT NULL' : 'NULL'}`, args: [] }),
 })
 
+/** Finds a node by the state that it is shown with. */
 const provisionState: Filter = {
   since: 9,
   schema: { enum: STATE_NAMES },
-  where(text) {
+  where(text, { version }) {
     if (!STATE_NAMES.some((state) => state === text)) throw invalid(`Provision state "${text}" is not valid`)
-    return { sql: 'n.provision_state = @', args: [text] }
+    const states = provisionStatesShownAs(text, version)
+    return { sql: `n.provision_state IN (${states.map(() => '@').join(', ')})`, args: states }
   },
 }
 

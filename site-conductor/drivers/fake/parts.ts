@@ -1,5 +1,5 @@
 // BIOS, RAID, firmware, console, inspection and rescue of fake hardware.
-import type { Implementation } from '../../driver.ts'
+import type { Implementation, StepContext } from '../../driver.ts'
 import { FACTORY_BIOS, type Info, type Machine, refuse, step } from './machine.ts'
 
 export function biosFacts(machine: Machine): { bios_settings: Record<string, unknown>[] } {
@@ -55,12 +55,13 @@ const RAID_CONFIG = {
   delete_existing: { description: 'Remove what is there first (true)' },
 }
 
-function build(machine: Machine, config: unknown, deletes: boolean) {
+function build(machine: Machine, { env }: StepContext<Info>, config: unknown, deletes: boolean) {
   const disks = (config as { logical_disks?: unknown } | undefined)?.logical_disks
   if (!Array.isArray(disks) || disks.length === 0) refuse('target_raid_config has no logical_disks')
   machine.raid = [...(deletes ? [] : machine.raid), ...(disks as Record<string, unknown>[])]
   machine.log.push(`raid ${machine.raid.map((disk) => String(disk['raid_level'])).join(', ')}`)
-  return { facts: { raid_config: { logical_disks: machine.raid } } }
+  const last_updated = new Date(env.now()).toISOString()
+  return { facts: { raid_config: { logical_disks: machine.raid, last_updated } } }
 }
 
 export const raid: Implementation<Info> = {
@@ -71,11 +72,11 @@ export const raid: Implementation<Info> = {
   },
   steps: {
     /** What it is to be like is on the node. */
-    create_configuration: step('raid.create_configuration', (machine, { task }) =>
-      build(machine, task.context['target_raid_config'], true),
+    create_configuration: step('raid.create_configuration', (machine, context) =>
+      build(machine, context, context.task.context['target_raid_config'], true),
     ),
-    apply_configuration: step('raid.apply_configuration', (machine, { args }) =>
-      build(machine, args['raid_config'], args['delete_existing'] !== false),
+    apply_configuration: step('raid.apply_configuration', (machine, context) =>
+      build(machine, context, context.args['raid_config'], context.args['delete_existing'] !== false),
     ),
     delete_configuration: step('raid.delete_configuration', (machine) => {
       machine.raid = []

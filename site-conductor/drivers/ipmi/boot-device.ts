@@ -1,6 +1,6 @@
 // Boot device by IPMI: boot option 3 (do not forget), boot option 5 (what to boot), then read back. IPMI 2.0 §28.12, Table 28-14.
 import { FaultError } from '../../../shared/faults.ts'
-import { bootModeOf } from '../../capabilities.ts'
+import { bootModeOf } from '../../../shared/capabilities.ts'
 import type { Implementation } from '../../driver.ts'
 import { getBootFlags, setBootFlags, setBootFlagTimeoutDisabled } from '../../ipmi/commands/boot-options.ts'
 import { IpmiError } from '../../ipmi/errors.ts'

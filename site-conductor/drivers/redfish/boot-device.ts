@@ -1,6 +1,6 @@
 // Boot device and boot mode by Redfish: the override of the boot source, changed only where it is otherwise, then read back (DSP2046, ComputerSystem).
 import { FaultError } from '../../../shared/faults.ts'
-import { bootModeOf } from '../../capabilities.ts'
+import { bootModeOf } from '../../../shared/capabilities.ts'
 import type { StepContext, StepResult } from '../../driver.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import type { Changing } from '../../redfish/requests.ts'

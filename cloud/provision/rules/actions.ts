@@ -1,0 +1,144 @@
+// The actions of inspection rules, each of which changes what was found in place.
+import { capabilitiesOf } from '../../../shared/capabilities.ts'
+import { argsOf, itemsOf, type Condition } from './conditions.ts'
+import { RuleFailure, textOf, type Values } from './fields.ts'
+
+type Fields = Record<string, unknown>
+
+/** What an inspection knows. Rules change all but the inventory. */
+export interface Found {
+  readonly inventory: Values
+  readonly pluginData: Fields
+  /** What may be read of the node, but not changed. */
+  readonly about: Values
+  /** By the names of the API; an attribute that is not there cannot be set. */
+  readonly node: Fields
+  readonly traits: Set<string>
+  readonly ports: readonly Fields[]
+  /** What rules had to say. */
+  readonly log: { level: string; message: string }[]
+}
+
+export type Action = Omit<Condition, 'multiple'>
+
+interface Doer {
+  readonly args: readonly string[]
+  run(found: Found, args: Values): void
+}
+
+const onNode = (change: Change): Doer => ({
+  args: ['path', 'value', 'unique'],
+  run: ({ node }, args) => change(node, attributePath(node, args['path']), args),
+})
+const onPort = (change: Change): Doer => ({
+  args: ['port_id', 'path', 'value', 'unique'],
+  run({ ports }, args) {
+    const id = textOf(args['port_id']).toLowerCase()
+    const port = ports.find(({ uuid, address }) => uuid === id || address === id)
+    if (!port) throw new RuleFailure(`the node has no port ${id}`)
+    change(port, attributePath(port, args['path']), args)
+  },
+})
+const onPluginData = (change: Change): Doer => ({
+  args: ['path', 'value', 'unique'],
+  run: ({ pluginData }, args) => change(pluginData, pathOf(args['path']), args),
+})
+
+export const DOERS: Readonly<Record<string, Doer>> = {
+  fail: {
+    args: ['msg'],
+    run(_found, { msg }) {
+      throw new RuleFailure(textOf(msg))
+    },
+  },
+  log: {
+    args: ['msg', 'level'],
+    run: ({ log }, { msg, level = 'info' }) => void log.push({ level: textOf(level), message: textOf(msg) }),
+  },
+  'set-attribute': onNode(set),
+  'extend-attribute': onNode(extend),
+  'del-attribute': onNode(remove),
+  'set-capability': {
+    args: ['name', 'value'],
+    run: ({ node }, { name, value }) => setCapabilities(node, { [textOf(name)]: textOf(value) }),
+  },
+  'unset-capability': { args: ['name'], run: ({ node }, { name }) => setCapabilities(node, { [textOf(name)]: null }) },
+  'add-trait': { args: ['name'], run: ({ traits }, { name }) => void traits.add(textOf(name)) },
+  'remove-trait': { args: ['name'], run: ({ traits }, { name }) => void traits.delete(textOf(name)) },
+  'set-plugin-data': onPluginData(set),
+  'extend-plugin-data': onPluginData(extend),
+  'unset-plugin-data': onPluginData(remove),
+  'set-port-attribute': onPort(set),
+  'extend-port-attribute': onPort(extend),
+  'del-port-attribute': onPort(remove),
+}
+
+/** Throws RuleFailure. */
+export function act(action: Action, found: Found): void {
+  const doer = DOERS[action.op]
+  if (!doer) throw new RuleFailure(`there is no action ${action.op}`)
+  const items = itemsOf(action.loop, namesOf(found))
+  if (!items) return doer.run(found, argsOf(doer.args, action.args, namesOf(found)))
+  for (const item of items) doer.run(found, argsOf(doer.args, action.args, { ...namesOf(found), item }))
+}
+
+/** What replacement fields may name. */
+export function namesOf({ about, node, inventory, pluginData }: Found): Values {
+  return { node: { ...about, ...node }, inventory, plugin_data: pluginData }
+}
+
+/** Changes what is at `path` below `root`. */
+type Change = (root: Fields, path: readonly string[], args: Values) => void
+
+function set(root: Fields, path: readonly string[], { value }: Values): void {
+  parentOf(root, path)[path.at(-1)!] = value ?? null
+}
+
+function extend(root: Fields, path: readonly string[], { value, unique }: Values): void {
+  const parent = parentOf(root, path)
+  const list = parent[path.at(-1)!] ?? []
+  if (!Array.isArray(list)) throw new RuleFailure(`${path.join('/')} is no list`)
+  const isThere = list.some((each) => JSON.stringify(each) === JSON.stringify(value))
+  parent[path.at(-1)!] = unique === true && isThere ? list : [...(list as unknown[]), value]
+}
+
+/** A root attribute becomes what it was before anybody set it. */
+function remove(root: Fields, path: readonly string[]): void {
+  if (path.length === 1 && Object.hasOwn(root, path[0]!)) root[path[0]!] = null
+  else delete parentOf(root, path)[path.at(-1)!]
+}
+
+/** Objects on the way are made. */
+function parentOf(root: Fields, path: readonly string[]): Fields {
+  let parent = root
+  for (const key of path.slice(0, -1)) {
+    const next = (parent[key] ??= {})
+    if (typeof next !== 'object' || Array.isArray(next)) throw new RuleFailure(`${path.join('/')} leads into no object`)
+    parent = next as Fields
+  }
+  return parent
+}
+
+/** Both /a/b and a.b. */
+function pathOf(path: unknown): string[] {
+  const text = textOf(path)
+  const keys = text.includes('/') ? text.replace(/^\//, '').split('/') : text.split('.')
+  if (path === undefined || keys.some((key) => key === '' || key === '__proto__'))
+    throw new RuleFailure(`${text} is no path`)
+  return keys
+}
+
+function attributePath(root: Fields, path: unknown): string[] {
+  const keys = pathOf(path)
+  if (!Object.hasOwn(root, keys[0]!)) throw new RuleFailure(`there is no attribute ${keys[0]!} that a rule may change`)
+  return keys
+}
+
+/** They stay as they are written: text, or an object. */
+function setCapabilities(node: Fields, changes: Readonly<Record<string, string | null>>): void {
+  const properties = (node['properties'] ?? {}) as Fields
+  const all = Object.entries({ ...capabilitiesOf(properties), ...changes }).filter(([, value]) => value !== null)
+  const isObject = typeof properties['capabilities'] === 'object' && properties['capabilities'] !== null
+  const capabilities = isObject ? Object.fromEntries(all) : all.map((pair) => pair.join(':')).join(',')
+  node['properties'] = { ...properties, capabilities }
+}

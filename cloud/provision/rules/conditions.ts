@@ -1,0 +1,115 @@
+// The conditions of inspection rules: each operator with the names of its arguments, in the order in which a list gives them.
+import { contains } from './subnet.ts'
+import { filled, RuleFailure, textOf, type Values } from './fields.ts'
+
+export interface Condition {
+  /** A `!` in front turns it round. */
+  readonly op: string
+  readonly args?: Values | readonly unknown[]
+  /** Once for each; an object is one item. */
+  readonly loop?: Values | readonly unknown[]
+  /** Which of a loop's results counts; any, when it is not said. */
+  readonly multiple?: 'any' | 'all' | 'first' | 'last'
+}
+
+interface Operator {
+  readonly args: readonly string[]
+  holds(args: Values): boolean
+}
+
+const ofTwo = (compare: (a: unknown, b: unknown, asText: boolean) => boolean): Operator => ({
+  args: ['values', 'force_strings'],
+  holds({ values, force_strings: asText }) {
+    if (!Array.isArray(values)) throw new RuleFailure('values must be a list')
+    return values.every((value, i) => i === 0 || compare(values[i - 1], value, asText === true))
+  },
+})
+const ofOne = (holds: (value: unknown) => boolean): Operator => ({
+  args: ['value'],
+  holds: ({ value }) => holds(value),
+})
+const ofPattern = (around: (regex: string) => string): Operator => ({
+  args: ['value', 'regex'],
+  holds: ({ value, regex }) => pattern(textOf(regex), around).test(textOf(value)),
+})
+
+export const OPERATORS: Readonly<Record<string, Operator>> = {
+  eq: ofTwo(isSame),
+  lt: ofTwo((a, b, asText) => order(a, b, asText) < 0),
+  gt: ofTwo((a, b, asText) => order(a, b, asText) > 0),
+  'is-empty': ofOne((value) => ['', 'None', '[]', '{}'].includes(textOf(value))),
+  'in-net': {
+    args: ['address', 'subnet'],
+    holds({ address, subnet }) {
+      const inside = contains(textOf(subnet), textOf(address))
+      if (inside === undefined)
+        throw new RuleFailure(`${textOf(address)} or ${textOf(subnet)} is no IP address or network`)
+      return inside
+    },
+  },
+  matches: ofPattern((regex) => `^(?:${regex})$`),
+  contains: ofPattern((regex) => regex),
+  'one-of': {
+    args: ['value', 'values'],
+    holds: ({ value, values }) => Array.isArray(values) && values.some((each) => isSame(value, each)),
+  },
+  'is-none': ofOne((value) => textOf(value) === 'None'),
+  'is-true': ofOne((value) => (typeof value === 'number' ? value !== 0 : /^(yes|true)$/i.test(textOf(value)))),
+  'is-false': ofOne((value) => (typeof value === 'number' ? value === 0 : /^(no|false|none)$/i.test(textOf(value)))),
+}
+
+export function holds(condition: Condition, names: Values): boolean {
+  const isTurned = condition.op.startsWith('!')
+  const operator = OPERATORS[condition.op.replace(/^! ?/, '')]
+  if (!operator) throw new RuleFailure(`there is no condition ${condition.op}`)
+  const one = (all: Values) => operator.holds(argsOf(operator.args, condition.args, all)) !== isTurned
+  const items = itemsOf(condition.loop, names)
+  if (!items) return one(names)
+  const withItem = (item: unknown) => one({ ...names, item })
+  if (condition.multiple === 'all') return items.every(withItem)
+  // Ironic's `first` is the first that holds.
+  return condition.multiple === 'last' ? items.slice(-1).some(withItem) : items.some(withItem)
+}
+
+/** Arguments by name, with their fields replaced. */
+export function argsOf(args: readonly string[], given: Condition['args'] = {}, names: Values): Values {
+  const named = Array.isArray(given)
+    ? Object.fromEntries(args.slice(0, given.length).map((name, i) => [name, (given as readonly unknown[])[i]]))
+    : given
+  return filled(named, names) as Values
+}
+
+/** What is done once for each; undefined: there is no loop. */
+export function itemsOf(loop: Condition['loop'], names: Values): unknown[] | undefined {
+  if (loop === undefined || Object.keys(loop).length === 0) return undefined
+  return (Array.isArray(loop) ? loop : [loop]).map((item: unknown) => filled(item, names))
+}
+
+/** A replaced field is text whatever it was: where one of them is text, both are compared as such. */
+function isSame(a: unknown, b: unknown, asText = false): boolean {
+  if (asText || typeof a === 'string' || typeof b === 'string') return textOf(a) === textOf(b)
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** Numbers, also written out, by their size; everything else as text. */
+function order(a: unknown, b: unknown, asText: boolean): number {
+  const [x, y] = [numberOf(a), numberOf(b)]
+  if (!asText && x !== undefined && y !== undefined) return x - y
+  const [s, t] = [textOf(a), textOf(b)]
+  return s < t ? -1 : s > t ? 1 : 0
+}
+
+function numberOf(value: unknown): number | undefined {
+  const text = textOf(value).trim()
+  return text !== '' && Number.isFinite(Number(text)) ? Number(text) : undefined
+}
+
+/** A pattern as Python writes it, with its flags in front: (?i). */
+function pattern(regex: string, around: (regex: string) => string): RegExp {
+  const [, flags = '', rest = ''] = /^(?:\(\?([ims]+)\))?([^]*)$/.exec(regex) ?? []
+  try {
+    return new RegExp(around(rest), flags)
+  } catch {
+    throw new RuleFailure(`${regex} is no regular expression`)
+  }
+}

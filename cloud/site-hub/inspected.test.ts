@@ -1,0 +1,96 @@
+// Inspection rules at the hub: what they do becomes the node's, and a rule may fail the inspection.
+import { beforeEach, expect, test } from 'vitest'
+import { insert, isoTime } from '../schema/rows.ts'
+import { inspectionRules } from '../schema/organisation-resources.ts'
+import { OneNode } from './testdata/one-node.ts'
+
+const one = new OneNode()
+const { row, put, state, verb } = one
+beforeEach(() => put('manageable'))
+
+const rules = (...all: { priority?: number; conditions?: object[]; actions: object[] }[]) =>
+  one.bench.sql.batch(
+    all.map((rule, i) => insert(inspectionRules, { uuid: `rule-${i}`, created_at: isoTime(0), ...rule })),
+  )
+const inventory = { cpu: { count: 8 }, bmc_address: '10.1.2.3' }
+/** Inspects the node, which has these facts. */
+const inspect = async (facts: Record<string, unknown> = { inventory, plugin_data: {}, properties: { cpus: 8 } }) => {
+  await verb('inspect')
+  const { id, epoch } = one.peer.last('task')
+  const about = { id, epoch }
+  await one.bench.say(one.peer, { type: 'accepted', ...about })
+  await one.bench.say(one.peer, { type: 'intent', ...about, step: 0, rid: 0 })
+  const said = { at: one.bench.now, step: 0 }
+  const events = [
+    { n: 1, ...said, kind: 'started' as const },
+    { n: 2, ...said, kind: 'finished' as const, facts },
+  ]
+  await one.bench.say(one.peer, { type: 'event', ...about, events })
+  await one.bench.say(one.peer, { type: 'result', ...about, outcome: { ok: true } })
+}
+const shown = async (...columns: string[]) =>
+  Object.values(await row(...columns)).map((text) => JSON.parse(String(text)) as unknown)
+const traits = () => one.bench.sql.all('SELECT trait FROM node_traits ORDER BY trait')
+
+test('what rules do is the node’s afterwards, on top of what the inspection found', async () => {
+  const created = await one.bench.command('row.create', {
+    table: 'port',
+    row: { node: one.node, address: '52:54:00:00:00:01' },
+  } as never)
+  expect(created.ok).toBe(true)
+  await rules(
+    {
+      priority: 10,
+      conditions: [{ op: 'gt', args: { values: ['{inventory[cpu][count]}', 4] } }],
+      actions: [
+        { op: 'set-capability', args: { name: 'a', value: 'b' } },
+        { op: 'set-attribute', args: { path: '/extra/bmc', value: '{inventory[bmc_address]}' } },
+        { op: 'set-attribute', args: { path: '/resource_class', value: 'large' } },
+        { op: 'set-attribute', args: { path: '/driver_info/secret_field', value: 'hidden' } },
+        { op: 'add-trait', args: { name: 'CUSTOM_LARGE' } },
+        { op: 'set-port-attribute', args: { port_id: '52:54:00:00:00:01', path: '/physical_network', value: 'p1' } },
+        { op: 'log', args: { msg: 'a large one' } },
+      ],
+    },
+    { conditions: [{ op: 'eq', args: { values: [1, 2] } }], actions: [{ op: 'fail', args: { msg: 'never' } }] },
+  )
+  await inspect()
+  expect(await state()).toBe('manageable')
+  expect(await shown('properties', 'extra', 'driver_info')).toEqual([
+    { cpus: 8, capabilities: 'a:b' },
+    { bmc: '10.1.2.3' },
+    { secret_field: '******' },
+  ])
+  expect(String((await row('secrets'))['secrets'])).not.toContain('hidden')
+  expect(await row('resource_class', 'last_error')).toEqual({ resource_class: 'large', last_error: null })
+  expect(await traits()).toEqual([['CUSTOM_LARGE']])
+  expect(await one.bench.sql.all('SELECT physical_network FROM ports')).toEqual([['p1']])
+  expect(await one.bench.sql.all("SELECT body FROM notes WHERE stage = 'inspection rule'")).toEqual([
+    ['{"level":"info","message":"a large one"}'],
+  ])
+})
+
+test.each<[string, object, string]>([
+  ['that fails', { op: 'fail', args: { msg: 'too few CPUs' } }, 'inspection rule rule-0: too few CPUs'],
+  ['with a value of the wrong kind', { op: 'set-attribute', args: { path: '/extra', value: 5 } }, 'extra'],
+  ['with a driver that is not there', { op: 'set-attribute', args: { path: '/driver', value: 'none' } }, 'none'],
+  ['with a trait that is none', { op: 'add-trait', args: { name: 'no trait' } }, 'no trait'],
+])('a rule %s fails the inspection, and its message is the error', async (_name, action, message) => {
+  await rules({ actions: [{ op: 'set-attribute', args: { path: '/extra/a', value: 1 } }, action] })
+  await inspect()
+  expect(await state()).toBe('inspect failed')
+  expect(String((await row('last_error'))['last_error'])).toContain(message)
+  expect(await one.bench.sql.all('SELECT state FROM tasks')).toEqual([['failed']])
+  await one.bench.sql.batch([{ sql: 'DELETE FROM inspection_rules', args: [] }])
+  await inspect()
+  expect(await row('provision_state', 'last_error'), 'the next one knows nothing of it').toEqual({
+    provision_state: 'manageable',
+    last_error: null,
+  })
+})
+
+test('an inspection that found no inventory has nothing for rules', async () => {
+  await rules({ actions: [{ op: 'fail', args: { msg: 'never' } }] })
+  await inspect({ properties: { cpus: 8 } })
+  expect(await state()).toBe('manageable')
+})
