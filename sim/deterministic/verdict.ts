@@ -102,16 +102,16 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
 /** These change nothing when all is so already, and then there is no event. */
 const QUIET: ReadonlySet<HubCommand['kind']> = new Set(['call', 'conductor.drain', 'site.refresh'])
 
+const KNOWN = "SELECT 1 FROM nodes WHERE uuid = ?1 UNION SELECT 1 FROM events WHERE type = 'node.deleted' AND node = ?1"
+
 async function durable({ data, judge }: End, complain: Complain): Promise<void> {
   const found = async (sql: string, id: string) => (await data.all(sql, [id])).length > 0
-  const deleted = new Set(
-    judge.acknowledged.flatMap(({ command }) => (command.kind === 'node.delete' ? [command.node] : [])),
-  )
   for (const { command, value } of judge.acknowledged) {
     const { task, uuid } = (value ?? {}) as { task?: string | null; uuid?: string }
     if (task && !(await found('SELECT 1 FROM tasks WHERE id = ?', task)))
       complain('durable', `${command.kind} answered task ${task}, which does not exist`)
-    if (uuid && !deleted.has(uuid) && !(await found('SELECT 1 FROM nodes WHERE uuid = ?', uuid)))
+    // Deleted since, whether anybody heard that or not.
+    if (uuid && !(await found(KNOWN, uuid)))
       complain('durable', `${command.kind} answered node ${uuid}, which does not exist`)
     if (!QUIET.has(command.kind) && !(await found('SELECT 1 FROM events WHERE request_id = ?', command.requestId)))
       complain('durable', `${command.kind} was acknowledged, and no event says so`)
