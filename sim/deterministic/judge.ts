@@ -3,6 +3,7 @@
 import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
 import { MAX_FRAME_BYTES, type FromConductor, type Step, type ToConductor } from '../../shared/protocol.ts'
+import { AtBmcs, show } from './at-bmcs.ts'
 import { areCopies, identityOf } from './copies.ts'
 import { Holdings } from './holdings.ts'
 import type { Invariant } from './invariants.ts'
@@ -46,8 +47,7 @@ export class Judge {
   readonly #secrets: readonly string[]
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
-  /** By address: the mutation of the highest epoch so far. */
-  readonly #highest = new Map<string, Cause>()
+  readonly #atBmcs = new AtBmcs()
   readonly #tasks = new Map<string, { node: string; steps: readonly Step[] }>()
   readonly #ends = new Set<string>()
   readonly #permits = new Permits()
@@ -58,8 +58,6 @@ export class Judge {
   readonly #work = new Map<Process, Map<string, number>>()
   /** Of the last welcome. */
   readonly #sockets = new Map<string, object>()
-  /** By address: what a BMC has taken mutations of, and the last one of these. */
-  readonly #acts = new Map<string, { readonly all: WeakSet<object>; last: object }>()
   readonly #told = new Set<string>()
 
   constructor(world: World, data: Sql, secrets: readonly string[]) {
@@ -204,22 +202,7 @@ export class Judge {
       this.#complain('kept-on', `${show(cause)}: ${what} at a machine that may not be off`)
     if ((isReset || what === 'power soft') && !this.#permits.spend(cause))
       this.#complain('once', `${show(cause)}: ${what} again`)
-    this.#order(machine.address, cause, what)
-    const highest = this.#highest.get(machine.address)
-    if (highest !== undefined && cause.epoch < highest.epoch && !isOlderCopy(cause, highest))
-      this.#complain('bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`)
-    else if (highest?.epoch === cause.epoch && highest.conductor !== cause.conductor)
-      this.#complain('bmc-epoch', `${show(cause)}: ${what}, and ${highest.conductor} has the same epoch`)
-    else if (highest === undefined || cause.epoch >= highest.epoch) this.#highest.set(machine.address, cause)
-  }
-
-  #order(address: string, cause: Cause, what: string): void {
-    const acts = this.#acts.get(address) ?? { all: new WeakSet(), last: cause.act }
-    this.#acts.set(address, acts)
-    if (acts.last !== cause.act && acts.all.has(cause.act))
-      this.#complain('interleaved', `${show(cause)}: ${what}, and another step or call has acted meanwhile`)
-    acts.all.add(cause.act)
-    acts.last = cause.act
+    for (const [rule, text] of this.#atBmcs.accepted(machine.address, cause, what)) this.#complain(rule, text)
   }
 
   async openTasks(): Promise<number> {
@@ -311,13 +294,4 @@ function passes(before: () => void): boolean {
   } catch {
     return false
   }
-}
-
-function show({ conductor, epoch, step, node }: Cause): string {
-  return `${conductor} (epoch ${epoch}, ${step}, node …${node.slice(-4)})`
-}
-
-/** A conductor whose grants went on under a new session repeats a packet: the one before may arrive after it. It is of the same step. */
-function isOlderCopy(cause: Cause, highest: Cause): boolean {
-  return cause.conductor === highest.conductor && cause.task === highest.task && cause.step === highest.step
 }

@@ -108,15 +108,17 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
 /** These change nothing when all is so already, and then there is no event. */
 const QUIET: ReadonlySet<HubCommand['kind']> = new Set(['call', 'conductor.drain', 'site.refresh'])
 
+const KNOWN =
+  "SELECT 1 FROM nodes WHERE uuid = ?1 UNION SELECT 1 FROM events_ever WHERE type = 'node.deleted' AND node = ?1"
+
 async function durable({ data, judge }: End, complain: Complain): Promise<void> {
   const found = async (sql: string, id: string) => (await data.all(sql, [id])).length > 0
-  // Of a deletion the answer may have been lost.
-  const deleted = new Set((await data.all("SELECT node FROM events_ever WHERE type = 'node.deleted'")).flat())
   for (const { command, value } of judge.acknowledged) {
     const { task, uuid } = (value ?? {}) as { task?: string | null; uuid?: string }
     if (task && !(await found('SELECT 1 FROM tasks_ever WHERE id = ?', task)))
       complain('durable', `${command.kind} answered task ${task}, which does not exist`)
-    if (uuid && !deleted.has(uuid) && !(await found('SELECT 1 FROM nodes WHERE uuid = ?', uuid)))
+    // Deleted since, whether anybody heard that or not.
+    if (uuid && !(await found(KNOWN, uuid)))
       complain('durable', `${command.kind} answered node ${uuid}, which does not exist`)
     if (!QUIET.has(command.kind) && !(await found('SELECT 1 FROM events_ever WHERE request_id = ?', command.requestId)))
       complain('durable', `${command.kind} was acknowledged, and no event says so`)
