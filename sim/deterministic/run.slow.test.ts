@@ -20,14 +20,22 @@ test('a seed gives the same history to the byte, and another seed another one', 
 test('faults happen, machines are deployed, and every invariant holds', async () => {
   const lines: string[] = []
   let tasks = 0
-  for (const seed of [4, 8, 10, 14]) {
+  for (const seed of [1, 4, 5, 6, 7, 8, 10, 14]) {
     const { violations, counts } = await runSeed(seed, (line) => lines.push(line))
     expect(violations, `npm run sim -- --seed ${seed} --trace`).toEqual([])
     tasks += counts.tasks
   }
   expect(tasks).toBeGreaterThan(100)
   const story = lines.join('\n')
-  for (const what of ['conductor.pause', 'wan.cut', 'evicted', 'database: unanswered', 'the agent is up', 'task done'])
+  for (const what of [
+    'conductor.pause',
+    'wan.cut',
+    'evicted',
+    'database: unanswered',
+    'the agent is up',
+    'power reset',
+    'task done',
+  ])
     expect(story).toContain(what)
 })
 

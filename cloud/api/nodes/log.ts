@@ -1,6 +1,5 @@
 // What happened to a node: its timeline (events and notes by time, ours) and its history (Ironic's view of the same events).
 import { FaultError } from '../../../shared/faults.ts'
-import { POWER_FAILURE } from '../../provision/power-watch.ts'
 import { shownArgs, sortOf, links, type Field } from '../../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
 import { expression, invalid, limitOf, list, PAGE, readQuery, type ListKind } from '../query.ts'
@@ -36,7 +35,7 @@ async function timeline(call: Call): Promise<Answer> {
 const HISTORY_UUID = `printf('00000000-0000-8000-8000-%012x', e.id)`
 // Maintenance that a failed step brought with it is no second failure; that of a BMC which answers no more is one.
 const FAILED =
-  `CASE WHEN e.type = 'node.maintenance' AND e.body ->> '$.fault' IS NOT '${POWER_FAILURE}' THEN NULL` +
+  `CASE WHEN e.type = 'node.maintenance' AND e.body ->> '$.fault' IS NOT 'power failure' THEN NULL` +
   ` ELSE coalesce(e.body ->> '$.last_error', e.body ->> '$.fault.message') END`
 const TEXT = `coalesce(${FAILED}, CASE e.type WHEN 'node.provision_state' THEN 'moved from ' || (e.body ->> '$.from') || ' to ' || (e.body ->> '$.to') ELSE e.type END)`
 
