@@ -27,9 +27,30 @@ function parse(text: string): unknown {
   } catch {
     throw new FaultError('request.invalid', 'The body is not JSON.')
   }
+  if (SUSPECT.test(text)) refuseUnkept(text)
   if (!within(value, MAX_DEPTH))
     throw new FaultError('request.invalid', `The body is nested deeper than ${MAX_DEPTH} levels.`)
   return value
+}
+
+/** Only a text with such may say what cannot be kept: a long number, a large exponent, the key __proto__, perhaps escaped. */
+const SUSPECT = /\d{16}|\d[eE]\+?\d{3}|__proto__|\\u00[5-7]/i
+
+/** Numbers are doubles (RFC 8259 §6), and copies of objects lose that key: better refused than changed. */
+function refuseUnkept(text: string): void {
+  const look = (key: string, value: unknown, { source }: { source?: string }): unknown => {
+    if (key === '__proto__') throw new FaultError('request.invalid', 'The key "__proto__" cannot be kept.')
+    if (typeof value === 'number' && source !== undefined && !isKept(value, source))
+      throw new FaultError('request.invalid', `${key}: the number ${source.slice(0, 100)} cannot be kept as it is.`)
+    return value
+  }
+  // The third argument (source text access) is not in TypeScript's library yet.
+  JSON.parse(text, look as (key: string, value: unknown) => unknown)
+}
+
+/** A fraction is rounded everywhere; an integer has to read the same when it is written again. */
+function isKept(value: number, source: string): boolean {
+  return Number.isFinite(value) && (!/^-?\d{2,}$/.test(source) || String(value) === source)
 }
 
 /** The body as it came. Throws request.too_large. */

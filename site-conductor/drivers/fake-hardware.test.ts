@@ -57,3 +57,14 @@ test('the result of a RAID configuration says when it was made', async () => {
     facts: { raid_config: { logical_disks: disks, last_updated: expect.stringContaining(last_updated) } },
   })
 })
+
+test('its vendor methods and steps are those of Ironic', () => {
+  const vendor = implementationOf(driver, fakeGrant('n'), 'vendor')!
+  expect(Object.keys(vendor.vendor!)).toEqual([
+    ...['second_method', 'third_method_sync', 'fourth_method_shared_lock', 'log_passthrough'],
+  ])
+  expect(vendor.offers).toEqual({
+    log_passthrough: { clean: 0, service: 0, ramdisk: false },
+    trigger_servicewait: { service: 0 },
+  })
+})

@@ -18,20 +18,27 @@ const post = (description: string, async: boolean, bar: string): VendorMethod =>
 
 export const vendor: Implementation<Info> = {
   vendor: {
-    first_method: post('Takes bar=foo, later', true, 'foo'),
     second_method: post('Takes bar=kazoo, later', true, 'kazoo'),
     third_method_sync: post('Takes bar=meow and answers true', false, 'meow'),
     fourth_method_shared_lock: post('Takes bar=woof, later', true, 'woof'),
+    log_passthrough: { description: 'Says that it was called, later', http: ['POST'], async: true },
   },
-  offers: { log_passthrough: { clean: 0, service: 0, ramdisk: false } },
+  offers: {
+    log_passthrough: { clean: 0, service: 0, ramdisk: false },
+    // With the ramdisk: while it lasts the node is in service wait.
+    trigger_servicewait: { service: 0 },
+  },
   steps: {
-    first_method: step('vendor.first_method', (machine) => void machine.log.push('vendor first_method')),
     second_method: step('vendor.second_method', (machine) => void machine.log.push('vendor second_method')),
     fourth_method_shared_lock: step(
       'vendor.fourth_method_shared_lock',
       (machine) => void machine.log.push('vendor fourth_method_shared_lock'),
     ),
     log_passthrough: step('vendor.log_passthrough', (machine) => void machine.log.push('vendor log_passthrough')),
+    trigger_servicewait: step(
+      'vendor.trigger_servicewait',
+      (machine) => void machine.log.push('vendor trigger_servicewait'),
+    ),
   },
   methods: {
     third_method_sync: method((machine) => {
