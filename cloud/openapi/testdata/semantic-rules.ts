@@ -48,10 +48,10 @@ const SEMANTIC: readonly Rule[] = [
     says: /^resource_class is needed, unless the node is named\.$/,
   },
   {
-    rule: 'config drives come with a verb',
+    rule: 'config drives are such',
     why: 'instance_info is anything but this, unless it is the mask that was read',
     path: /^\/v1\/nodes/,
-    says: /^instance_info\.configdrive cannot be set\.$/,
+    says: /^(instance_info\.configdrive: [^]*|The config drive is neither base64 nor a URL\.)$/u,
   },
   {
     rule: 'what is removed or replaced below an attribute is there',
