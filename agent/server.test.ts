@@ -18,7 +18,9 @@ let machine: FakeMachine
 let ends = 0
 /** Of the slow command that runs now; undefined before it has begun. */
 let release: (() => void) | undefined
-const begun = () => expect.poll(() => release, { timeout: 15_000 }).toBeDefined()
+async function begun(): Promise<void> {
+  await expect.poll(() => release, { timeout: 15_000 }).toBeDefined()
+}
 
 const slow = defineCommand({
   name: 'test.slow',

@@ -59,7 +59,7 @@ export const FAULTS = {
   'conductor.alive':        { status: 409, retry: true,  hint: 'POST /v1/conductors/{id}/drain moves its nodes; DELETE revokes it' },
   // hardware
   'bmc.authentication':     { status: 400, retry: false, hint: 'correct ipmi_username and ipmi_password in driver_info, then manage again' },
-  'bmc.unreachable':        { status: 504, retry: true,  hint: 'check ipmi_address, cabling and the route from the conductor to the BMC' },
+  'bmc.unreachable':        { status: 504, retry: true,  hint: "check the BMC's address in driver_info, its cabling and the route from the conductor to it" },
   'bmc.privilege':          { status: 400, retry: false, hint: 'use a BMC user with administrator privilege, or set ipmi_priv_level' },
   'bmc.cipher':             { status: 400, retry: false, hint: 'enable cipher suite 17 or 3 on the BMC, or set ipmi_cipher_suite' },
   'bmc.refused':            { status: 502, retry: true,  hint: 'see the completion code; a BMC reset may be needed' },

@@ -54,6 +54,29 @@ test('unknown fields and types are ignored, malformed known messages are named',
   }
 })
 
+test('a frame is below 64 KiB of UTF-8, whoever reads or writes it', () => {
+  const notes = (body: string) => ({
+    type: 'notes' as const,
+    dropped: 0,
+    notes: [{ node: 'n', at: 1, stage: 's', body: { body } }],
+  })
+  const room = 65_535 - JSON.stringify(notes('')).length
+  for (const text of ['x'.repeat(room), 'é'.repeat(Math.floor(room / 2)), '€'.repeat(Math.floor(room / 3))])
+    expect(decodeFromConductor(encode(notes(text))).kind).toBe('message')
+  for (const text of [
+    'x'.repeat(room + 1),
+    'é'.repeat(room / 2 + 1),
+    '€'.repeat(room / 3 + 1),
+    '😀'.repeat(room / 4 + 1),
+  ]) {
+    expect(() => encode(notes(text))).toThrow(/bytes/)
+    expect(decodeFromConductor(JSON.stringify(notes(text)))).toMatchObject({
+      kind: 'malformed',
+      why: expect.stringContaining('bytes'),
+    })
+  }
+})
+
 test('any frame decodes to a value', () => {
   const frames = [...fixtures.fromConductor, ...fixtures.toConductor].map((message) => JSON.stringify(message))
   const mutated = fc

@@ -4,7 +4,8 @@
 import { z } from 'zod'
 import { Fault, FaultError } from './faults.ts'
 
-export const MAX_FRAME_BYTES = 64 * 1024
+/** Of the largest frame, in UTF-8: below 64 KiB. */
+export const MAX_FRAME_BYTES = 64 * 1024 - 1
 
 const id = z.string().min(1).max(64)
 const rid = z.int().nonnegative()
@@ -222,7 +223,9 @@ function utf8Length(text: string): number {
 }
 
 function decode<M>(schema: z.ZodType<M>, types: Set<string>, frame: string): Decoded<M> {
-  if (frame.length > MAX_FRAME_BYTES) return { kind: 'malformed', why: `frame of ${frame.length} characters` }
+  // A character is one to three bytes, so that most frames need not be counted.
+  const bytes = frame.length > MAX_FRAME_BYTES / 3 ? utf8Length(frame) : 0
+  if (bytes > MAX_FRAME_BYTES) return { kind: 'malformed', why: `frame of ${bytes} bytes` }
   let value: unknown
   try {
     value = JSON.parse(frame)

@@ -143,7 +143,15 @@ test('validate answers per interface with the reason, and names no secret', asyn
     console: { result: null, reason: expect.stringContaining('no console interface') as string },
   })
   const missing = (await call('v2', 'node', 'validate')).result
-  expect(missing).toMatchObject({ power: { result: false, reason: expect.stringContaining('ipmi_address') as string } })
+  const refused = { result: false, reason: 'driver_info of node v2: ipmi_address is missing' }
+  const unsupported = (kind: string) => `Driver ipmi does not support ${kind} (disabled or not implemented).`
+  expect(missing).toMatchObject({
+    power: refused,
+    management: refused,
+    rescue: { result: false, reason: unsupported('rescue') },
+    raid: { result: false, reason: unsupported('raid') },
+    network: { result: true },
+  })
   const foreign = (await call('v3', 'node', 'validate')).result
   expect(foreign).toMatchObject({
     power: { result: false, reason: expect.stringContaining('cannot be opened') as string },
@@ -167,6 +175,26 @@ test('a sealed secret is opened for the driver, and boot: false is said by valid
     power: { result: true },
     boot: { result: false, reason: expect.stringContaining('switched off') as string },
   })
+})
+
+test.each([
+  [{}, 'instance_info.image_source is missing'],
+  [{ image_source: 'not a url', image_checksum: 'x' }, 'instance_info.image_source must be an http or https URL'],
+  [{ image_source: 'http://images/a' }, 'instance_info has no digest of the image'],
+  [{ image_source: 'http://images/a', image_checksum: 'x' }, undefined],
+  [{ deploy_interface: 'custom-agent' }, 'driver ipmi has no deploy interface custom-agent'],
+  [undefined, undefined],
+])('of the instance %o deploy says: %s', async (instance, reason) => {
+  for (const kind of ['direct', 'iscsi']) {
+    const more = { driver: 'ipmi', driverInfo: { ipmi_address: 'bmc' }, interfaces: { deploy: kind } }
+    hub.grants.set(kind, fakeGrant(kind, more))
+  }
+  await site.start()
+  await hub.next('hello')
+  for (const kind of ['direct', 'iscsi']) {
+    const { result } = await call(kind, 'node', 'validate', instance && { instance_info: instance })
+    expect(result, kind).toMatchObject({ deploy: reason === undefined ? { result: true } : { result: false, reason } })
+  }
 })
 
 test('a call that takes longer than the hub allows ends with a timeout', async () => {

@@ -3,7 +3,7 @@ import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
 import type { FromConductor, Grant, ToConductor } from '../shared/protocol.ts'
 import { Acts, DEAF_AFTER_MS } from './acts.ts'
-import { type Context, type Driver, type Implementation, implementationOf } from './driver.ts'
+import { type Context, type Driver, type Implementation, implementationOf, type InterfaceKind } from './driver.ts'
 import { openDriverInfo } from './driver-info.ts'
 import type { Grants, Hold } from './grants.ts'
 import type { Log } from './log.ts'
@@ -20,6 +20,8 @@ export interface CallsOptions {
   readonly note: (node: string, stage: string, body: Record<string, unknown>) => void
 }
 
+/** instance_info, where it is asked about. */
+type Instance = Readonly<Record<string, unknown>> | undefined
 type Call = Extract<ToConductor, { type: 'call' }>
 
 export class Calls {
@@ -71,7 +73,8 @@ export class Calls {
     const driver = this.#options.drivers.get(hold.grant.driver)
     if (driver === undefined)
       throw new FaultError('driver.unknown', `this conductor has no driver ${hold.grant.driver}`)
-    if (kind === 'node' && method === 'validate') return await this.#validate(driver, hold, signal)
+    if (kind === 'node' && method === 'validate')
+      return await this.#validate(driver, hold, args['instance_info'] as Instance, signal)
     if (kind === 'vendor') {
       const told = aboutVendor(implementationOf(driver, hold.grant, kind), driver, method, args)
       if (told !== undefined) return told
@@ -86,15 +89,22 @@ export class Calls {
   async #validate(
     driver: Driver,
     hold: Hold,
+    instance: Instance,
     signal: AbortSignal,
   ): Promise<Record<string, { result: boolean | null; reason?: string }>> {
     const answers: Record<string, { result: boolean | null; reason?: string }> = {}
     // Once for all of them: opening secrets that are not ours costs as much as opening those that are.
-    const [context, broken] = await this.#context(driver, hold, signal).then(
-      (made) => [made, undefined] as const,
-      (error: unknown) => [undefined, toFault(error).message] as const,
+    const [driverInfo, broken] = await openDriverInfo(driver, hold.grant, this.#options.site).then(
+      (opened) => [opened, undefined] as const,
+      (error: unknown) => [{}, toFault(error).message] as const,
     )
+    const context: Context = { ...this.#around(hold, signal), driverInfo }
     for (const kind of new Set([...Object.keys(driver.interfaces), ...Object.keys(hold.grant.interfaces)])) {
+      const asked = instance?.[`${kind}_interface`]
+      if (typeof asked === 'string' && driver.interfaces[kind as InterfaceKind]?.[asked] === undefined) {
+        answers[kind] = { result: false, reason: `driver ${driver.name} has no ${kind} interface ${asked}` }
+        continue
+      }
       const implementation = implementationOf(driver, hold.grant, kind)
       if (implementation === undefined) {
         answers[kind] = {
@@ -103,12 +113,14 @@ export class Calls {
         }
         continue
       }
-      if (context === undefined) {
+      // What needs no driver_info, because it does nothing, is what it is whatever is wrong there.
+      const isIdle = implementation.steps === undefined && implementation.methods === undefined
+      if (broken !== undefined && !isIdle) {
         answers[kind] = { result: false, reason: broken }
         continue
       }
       try {
-        await implementation.validate?.(context)
+        await implementation.validate?.(context, instance)
         answers[kind] = { result: true }
       } catch (error) {
         answers[kind] = { result: false, reason: toFault(error).message }
@@ -118,11 +130,17 @@ export class Calls {
   }
 
   async #context(driver: Driver, hold: Hold, signal: AbortSignal): Promise<Context> {
+    return {
+      ...this.#around(hold, signal),
+      driverInfo: await openDriverInfo(driver, hold.grant, this.#options.site),
+    }
+  }
+
+  #around(hold: Hold, signal: AbortSignal): Omit<Context, 'driverInfo'> {
     const { env, log, grants, site, note } = this.#options
     const node: Grant = hold.grant
     return {
       node,
-      driverInfo: await openDriverInfo(driver, node, site),
       before: () => grants.check(hold),
       signal,
       note: (stage, body = {}) => note(node.node, stage, body),

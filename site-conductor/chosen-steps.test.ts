@@ -44,6 +44,7 @@ test('a step that may not be interrupted ends before a cancel counts', async () 
 })
 
 test('one that may be is ended at once', async () => {
+  hub.grants.set(node, fakeGrant(node, { driverInfo: { fake_delays: { deploy: 600_000 } } }))
   await start(step('deploy.erase_devices', { waits: true, abortable: true }))
   await begun(0)
   hub.send({ type: 'cancel', id: 't1' })

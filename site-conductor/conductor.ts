@@ -23,6 +23,7 @@ import { KeptBlobs } from './kept-blobs.ts'
 import type { LinkOutcome } from './connection.ts'
 import { Link } from './link.ts'
 import { loadDrivers } from './load-drivers.ts'
+import type { ControlRequest } from './local/control.ts'
 import { Daemon } from './local/daemon.ts'
 import { lockFolder } from './lock.ts'
 import type { Log } from './log.ts'
@@ -63,6 +64,8 @@ export interface RunningConductor {
   isConnected(): boolean
   /** Settles when the link has ended for good: after close(), or with a fatal outcome. Rejects when the journal cannot be written. */
   readonly ended: Promise<LinkOutcome>
+  /** As through the control socket: its state, and break-glass. */
+  local(request: ControlRequest): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -90,6 +93,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   const journal = await Journal.open(disk)
   opened.defer(() => journal.close())
   if (journal.cutBytes > 0) log.warn('the end of the journal was torn and is cut off', { bytes: journal.cutBytes })
+  if (journal.damage !== undefined) log.error('the journal was damaged: records are lost', { ...journal.damage })
   const drivers = services.drivers ?? (await loadDrivers(config.drivers))
 
   const caller = { conductor: identity.conductor, privateKey: identity.privateKey, incarnation: uuidv7(env) }
@@ -221,7 +225,9 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       case 'call':
         return await calls.answer(message)
       case 'grants':
-        return message.last ? daemon.granted() : undefined
+        if (!message.last) return
+        tasks.granted()
+        return daemon.granted()
       case 'welcome':
       case 'lease':
         return
@@ -254,6 +260,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     site: identity.site,
     isConnected,
     ended,
+    local: (request) => daemon.answer(request),
     async close() {
       poll.close()
       await daemon.close()

@@ -28,7 +28,10 @@ async function openNow(driver: Driver, grant: Grant, site: Site): Promise<Record
   if (parsed.success) return Object.freeze(parsed.data)
   const reasons = parsed.error.issues.map((issue) => {
     const field = issue.path.join('.') || 'driver_info'
-    return driver.secrets.includes(field) ? `${field} is missing or has the wrong form` : `${field}: ${issue.message}`
+    if (issue.path.length === 1 && info[field] === undefined) return `${field} is missing`
+    return driver.secrets.includes(field)
+      ? `${field} has the wrong form`
+      : `${field}: ${issue.message.replace(/^Invalid input: /, '')}`
   })
   throw new FaultError('driver.invalid_info', `driver_info of node ${grant.name ?? grant.node}: ${reasons.join('; ')}`)
 }

@@ -84,13 +84,13 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly offers?: Readonly<Record<string, Offer>>
   /** Of the interface vendor only. */
   readonly vendor?: Readonly<Record<string, VendorMethod>>
-  /** Throws a FaultError that says what is missing. Talks to nobody. */
-  readonly validate?: (context: Context<Info>) => Promise<void> | void
+  /** Throws a FaultError that says what is missing. Talks to nobody. `instanceInfo`: of the instance that is to be there, where one is asked about. */
+  readonly validate?: (context: Context<Info>, instanceInfo?: Readonly<Record<string, unknown>>) => Promise<void> | void
   /**
-   * Called when a task goes on that another conductor, or an earlier run of this one, began: rebuild from task.context. Answers an earlier step
-   * (`power.power_off`) where the task cannot go on from here but has to go back.
+   * Called when a task goes on that another conductor, or an earlier run of this one, began: rebuild from task.context. Answers earlier
+   * steps where the task cannot go on from here but has to go back, to the first of them that it has.
    */
-  readonly resume?: (context: StepContext<Info>) => Promise<string | void>
+  readonly resume?: (context: StepContext<Info>) => Promise<readonly string[] | void>
   /** Called when a task has ended here, however: let go of what only this conductor holds. Must not touch the machine. */
   readonly release?: (node: string, site: Site) => void
 }

@@ -52,6 +52,26 @@ test('whoever acted before is shut out before the hub is asked', async () => {
   expect(seen).toEqual([sessions()])
 })
 
+test('a session that this conductor opened, and of which the hub never heard, is shut out by its next run', async () => {
+  const seen: string[][] = []
+  hub.behaviour.onMessage = (message) => {
+    if (message.type !== 'intent') return
+    seen.push([...fakeMachine(node).sessions])
+    return seen.length === 1
+  }
+  const conductor = await site.start()
+  await hub.next('hello')
+  hub.give({ id: 't', node, steps: [powerOn] })
+  const { bmcSession: unheard } = await hub.next('intent')
+  await conductor.close()
+  // Its end did not reach the BMC.
+  fakeMachine(node).sessions.add(unheard!)
+  hub.tasks.set('t', { ...hub.tasks.get('t')!, since: 1 })
+  await site.start()
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(seen.at(-1)).toEqual([sessions().at(-1)])
+})
+
 test('a step that was shut out before it acted asks again with a new session, and does not act without', async () => {
   hub.behaviour.onMessage = (message) => {
     if (message.type === 'intent' && hub.all('intent').length === 1)

@@ -97,6 +97,10 @@ export class Grants {
     return this.#held.get(node)
   }
 
+  get isEmpty(): boolean {
+    return this.#held.size === 0
+  }
+
   all(): Iterable<Hold> {
     return this.#held.values()
   }

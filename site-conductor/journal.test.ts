@@ -83,6 +83,46 @@ test('a flipped bit anywhere never gives a record that was not written', async (
   )
 })
 
+test('a record that was damaged in the middle is lost by itself: what a person did and the tasks behind it are there, and the file is kept', async () => {
+  const disk = await written()
+  const journal = await Journal.open(disk)
+  await journal.local({ id: 'l1', node: 'n', action: 'power', at: 0, by: 'ada', fenced: false })
+  const whole = disk.files.get('journal')!
+  const lengths = Buffer.from(whole).toString('latin1').split('\n').map((each) => each.length + 1) // prettier-ignore
+  const second = lengths[0]!
+  for (const at of [second, second + 9, second + 30, second + lengths[1]! - 1]) {
+    const damaged = new FakeDisk()
+    damaged.files.set(
+      'journal',
+      Uint8Array.from(whole, (byte, i) => (i === at ? byte ^ 1 : byte)),
+    )
+    const bytes = damaged.files.get('journal')!
+    const found = await Journal.open(damaged)
+    expect([...found.entries.keys()], `byte ${at}`).toEqual(['t1', 't2'])
+    expect(numbers(found, 't1')).toEqual([2])
+    expect(found.entries.get('t1')!.result).toBeDefined()
+    expect([...found.locals.keys()]).toEqual(['l1'])
+    expect(found).toMatchObject({ cutBytes: 0, damage: { bytes: lengths[1], keptAs: expect.any(String) } })
+    expect(damaged.files.get(found.damage!.keptAs)).toEqual(bytes)
+    const again = await Journal.open(damaged)
+    expect(again.damage, 'it is whole now').toBeUndefined()
+    expect(again.entries).toEqual(found.entries)
+    expect(again.locals).toEqual(found.locals)
+  }
+})
+
+test('what looks like a record inside of a damaged one is none', async () => {
+  const disk = await written()
+  const line = Buffer.from(disk.files.get('journal')!).toString('latin1').split('\n').at(-2)!
+  const journal = await Journal.open(disk)
+  await journal.accept(task('t3', { context: { note: line.replace('t2', 't8') } }))
+  await journal.accept(task('t4'))
+  const bytes = disk.files.get('journal')!
+  const at = Buffer.from(bytes).indexOf('"t3"')
+  bytes[at + 1]! ^= 1
+  expect([...(await Journal.open(disk)).entries.keys()]).toEqual(['t1', 't2', 't4'])
+})
+
 test('any bytes can be opened', async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
@@ -91,6 +131,18 @@ test('any bytes can be opened', async () => {
       expect((await Journal.open(disk)).entries.size).toBe(0)
     }),
   )
+})
+
+test('the BMC session that a run opened last is known after a restart, until somebody else may have had the node', async () => {
+  const disk = await written()
+  const journal = await Journal.open(disk)
+  await journal.session('t1', 3, 'of ours')
+  const again = await Journal.open(disk)
+  expect(again.bmcSessionOf('t1')).toBe('of ours')
+  await again.accept(task('t1', { epoch: 5, since: 2, bmcSession: 'the hub’s' }))
+  expect(again.bmcSessionOf('t1')).toBe('of ours')
+  await again.accept(task('t1', { epoch: 7, since: 6, bmcSession: 'the hub’s' }))
+  expect(again.bmcSessionOf('t1')).toBe('the hub’s')
 })
 
 test('reading it twice over gives the same state', async () => {

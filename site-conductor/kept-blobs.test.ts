@@ -42,6 +42,13 @@ test('it goes with the task; what was never fetched ahead is fetched when it is 
   expect(await blobs.read('sites/s/drive')).toBe('sealed sites/s/drive')
 })
 
+test('a disk that does not let go of one is no reason to stop', async () => {
+  const { disk, blobs } = setUp()
+  await blobs.ahead(task)
+  disk.remove = () => Promise.reject(new Error('EROFS'))
+  await expect(blobs.drop('n')).resolves.toBeUndefined()
+})
+
 test('a task without one, with a plain one, or that does not write it asks for nothing', async () => {
   const { cloud, blobs } = setUp()
   await blobs.ahead({ node: 'n', steps, context: {} })

@@ -40,12 +40,15 @@ export class KeptBlobs {
     return (known && (await this.#kept(key, known.node))) ?? (await this.#fetch(key))
   }
 
+  /** One that cannot be removed is overwritten by the node's next one. */
   async drop(node: string): Promise<void> {
     for (const [key, known] of this.#known) {
       if (known.node !== node) continue
       this.#known.delete(key)
       await known.done
-      await this.#disk.remove(fileOf(node))
+      await this.#disk
+        .remove(fileOf(node))
+        .catch((error: unknown) => this.#log.warn('a config drive could not be removed', { node, error }))
     }
   }
 

@@ -9,7 +9,7 @@ import { Connection, type LinkOutcome, MAX_BACKOFF_MS } from './connection.ts'
 import type { Dialer } from './dialer.ts'
 import type { Grants } from './grants.ts'
 import type { Log } from './log.ts'
-import type { Moment } from './span.ts'
+import { moment, type Moment } from './span.ts'
 import { sleep } from './timing.ts'
 
 export interface LinkIdentity {
@@ -72,14 +72,14 @@ export class Link {
   #stop = new AbortController()
   #leaving = false
   connected = false
-  /** Since when there has been no session, or no process; ms since 1970. */
-  downSince: number
+  /** Since when there has been no session, or no process. */
+  down: Moment
   /** Of the last session; of none, the default of servers. */
   leaseMs = 15_000
 
   constructor(options: LinkOptions) {
     this.#options = options
-    this.downSince = options.env.now()
+    this.down = moment(options.env)
   }
 
   /** Sends a frame, or drops it when there is no session. */
@@ -249,7 +249,7 @@ export class Link {
     if (connection !== this.#current) return
     this.#current = undefined
     grants.onLapse = () => {}
-    this.downSince = env.now()
+    this.down = moment(env)
     this.connected = false
     // Another is on its way already.
     if (outcome.kind === 'served' && (this.#next !== undefined || this.#isDialling)) this.#lost = outcome

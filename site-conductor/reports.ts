@@ -41,6 +41,11 @@ export class Reports {
     this.#say(hold, { type: 'event', id, epoch: hold.grant.epoch, events: [event] })
   }
 
+  /** The hub hears of it with the question. */
+  async session(id: string, hold: Hold, bmcSession: string): Promise<void> {
+    await this.#journal.session(id, hold.grant.epoch, bmcSession)
+  }
+
   async result(id: string, hold: Hold, outcome: Outcome): Promise<void> {
     await this.#journal.result(id, hold.grant.epoch, outcome)
     this.#say(hold, { type: 'result', id, epoch: hold.grant.epoch, outcome })
@@ -70,19 +75,22 @@ export class Reports {
       if (hold !== undefined && this.#grants.get(task.node) === hold) continue
       // What it grew to while it was held: an answer about an earlier one would be no answer.
       const epoch = hold?.grant.epoch ?? result?.epoch ?? task.epoch
+      if (result !== undefined && !this.#journal.isDurable(result.outcome)) continue
       if (result !== undefined) this.#send({ type: 'result', id, epoch, outcome: result.outcome })
       else this.#send({ type: 'intent', id, step: task.doneSteps, epoch, rid: 0 })
     }
   }
 
-  /** Sends again what the hub has not answered, under the epoch that the node has now. */
+  /** Sends again what the hub has not answered, under the epoch that the node has now. What is not on the disk yet follows by itself when it is. */
   repeat(id: string): void {
     const entry = this.#journal.entries.get(id)
     const hold = this.#holds.get(id)
     if (entry === undefined || hold === undefined || this.#grants.get(entry.task.node) !== hold) return
     const { epoch } = hold.grant
-    const unheard = entry.events.map(({ event }) => event)
+    const unheard = entry.events.map(({ event }) => event).filter((event) => this.#journal.isDurable(event))
     for (const events of pages(unheard, EVENTS_PER_FRAME)) this.#send({ type: 'event', id, epoch, events })
-    if (entry.result !== undefined) this.#send({ type: 'result', id, epoch, outcome: entry.result.outcome })
+    const { result } = entry
+    if (result !== undefined && this.#journal.isDurable(result.outcome))
+      this.#send({ type: 'result', id, epoch, outcome: result.outcome })
   }
 }

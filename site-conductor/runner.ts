@@ -68,8 +68,14 @@ export class Run {
   /** Ends the step under way. */
   #endStep: ((reason: FaultError) => void) | undefined
 
-  /** Starts at once. `unheard`: events of an earlier run that the hub does not know of. */
-  constructor(options: RunOptions, task: Task, driver: Driver, authority: Authority, unheard: Entry['events']) {
+  /** Starts at once. `unheard`: events of an earlier run that the hub does not know of; `predecessor`: the BMC session in which somebody acted last. */
+  constructor(
+    options: RunOptions,
+    task: Task,
+    driver: Driver,
+    authority: Authority,
+    { unheard, predecessor }: { unheard: Entry['events']; predecessor: string | undefined },
+  ) {
     this.#options = options
     this.task = task
     this.#driver = driver
@@ -77,7 +83,7 @@ export class Run {
     this.#log = options.log.with({ node: task.node, task: task.id, kind: task.kind, epoch: task.epoch })
     const last = unheard.at(-1)?.event
     this.#index = last === undefined ? task.doneSteps : last.step + (last.kind === 'finished' ? 1 : 0)
-    this.#predecessor = task.bmcSession
+    this.#predecessor = predecessor
     this.#n = task.lastEvent + unheard.length
     this.#context = unheard.reduce((context, { event }) => merged(context, event.context), task.context)
     this.ended = this.#work()
@@ -134,6 +140,7 @@ export class Run {
       let fence: Fence | undefined
       try {
         fence = await this.#openFence(step)
+        if (fence?.session !== undefined) await this.#remember(fence.session)
         this.#checkCancelled()
         await this.#options.questions.ask(this.task.id, this.#index, this.authority, fence?.session)
         return await this.#perform(step, fence)
@@ -155,6 +162,18 @@ export class Run {
     )
     this.#predecessor = fence.session ?? this.#predecessor
     return fence
+  }
+
+  /** On record before anything is done in it, for whoever acts next from here: a step of this task, or a person. */
+  async #remember(session: string): Promise<void> {
+    await this.#onRecord(this.#options.reports.session(this.task.id, this.authority.hold, session))
+  }
+
+  async #onRecord(written: Promise<void>): Promise<void> {
+    await written.catch((error: unknown) => {
+      this.#options.broken(error)
+      throw new FaultError('lease.lapsed', 'the journal cannot be written, so nothing may be done')
+    })
   }
 
   /** One that cannot be closed in time is left to the BMC, which closes what is silent. */
@@ -212,7 +231,7 @@ export class Run {
       const context = await this.#contextOf(step, signal)
       for (const kind of Object.keys(this.#driver.interfaces)) {
         const back = await implementationOf(this.#driver, authority.hold.grant, kind)?.resume?.(context)
-        const to = task.steps.findIndex((earlier) => nameOf(earlier) === back)
+        const to = task.steps.findIndex((earlier) => back?.includes(nameOf(earlier)))
         if (to === -1 || to >= this.#index) continue
         this.#log.info('the task goes back', { from: nameOf(step), to: nameOf(task.steps[to]) })
         this.#index = to
@@ -232,17 +251,14 @@ export class Run {
   }
 
   async #report(kind: StepEvent['kind'], { context, facts }: StepResult = {}): Promise<void> {
-    const { env, reports, told, broken } = this.#options
+    const { env, reports, told } = this.#options
     const more = { ...(context && { context }), ...(facts && { facts }) }
     const event: StepEvent = { n: this.#n + 1, at: env.now(), step: this.#index, kind, ...more }
     mustFit(event, `what step ${nameOf(this.task.steps[this.#index])} has to report`)
     this.#n = event.n
     this.#context = merged(this.#context, context)
     if (facts !== undefined) told(this.task.node, this.authority.epoch, facts)
-    await reports.event(this.task.id, this.authority.hold, event).catch((error: unknown) => {
-      broken(error)
-      throw new FaultError('lease.lapsed', 'the journal cannot be written, so nothing may be done')
-    })
+    await this.#onRecord(reports.event(this.task.id, this.authority.hold, event))
   }
 
   async #finish(outcome: Outcome, error?: unknown): Promise<void> {

@@ -50,13 +50,31 @@ test('a task that went to another conductor after a lapse does not stay in the j
   await asked(1)
   grants.lapse()
   await until(() => !tasks.isBusy('n'))
-  grants.startLease({ from: moment(env), ms: 60_000 })
+  grants.startLease({ from: moment(env), ms: 90_000 })
   tasks.reconnected()
-  env.advance(10_001)
+  env.advance(60_001)
   expect(sent.at(-1)).toMatchObject({ type: 'intent', id: 't', epoch: 1, rid: 0 })
   await tasks.over('t', 'fenced', 0, 1)
   expect(journal.entries.size).toBe(0)
   expect(tasks.isPending('n')).toBe(false)
+})
+
+test('a run that waits for its nodes does not ask about what the run before left: that is delivered after the wait', async () => {
+  const { env, tasks, grants, journal, sent, asked } = await setUp()
+  await journal.accept(task())
+  grants.lapse()
+  grants.startLease({ from: moment(env), ms: 60_000 })
+  tasks.reconnected()
+  tasks.granted() // none, yet
+  env.advance(42_000)
+  expect(sent).toEqual([])
+  grants.add(fakeGrant('n', { driver: 'slow', epoch: 2 }))
+  tasks.granted()
+  await tasks.deliver(task({ epoch: 2, since: 1 }))
+  await asked(1)
+  env.advance(10_001)
+  expect(sent.filter(({ type }) => type === 'intent')).toMatchObject([{ epoch: 2 }])
+  expect(journal.entries.has('t')).toBe(true)
 })
 
 test('nor does one whose epoch had grown with a new session before it was lost', async () => {
@@ -67,7 +85,10 @@ test('nor does one whose epoch had grown with a new session before it was lost',
   grants.forgetSession()
   await until(() => !tasks.isBusy('n'))
   tasks.reconnected()
-  env.advance(10_001)
+  env.advance(10_000)
+  expect(sent.findLast((message) => message.type === 'intent')!.rid, 'its node may be granted again').not.toBe(0)
+  grants.startLease({ from: moment(env), ms: 90_000 })
+  env.advance(50_001)
   const question = sent.findLast((message) => message.type === 'intent')!
   expect(question).toMatchObject({ id: 't', rid: 0 })
   await tasks.over('t', 'fenced', 0, question.epoch)
@@ -127,6 +148,31 @@ test('a driver that never comes back from a step keeps its node for two minutes,
   env.advance(1)
   await ended
   expect(ends).toEqual([['step power.two']])
+})
+
+test('a task does not begin beside what a deaf driver still does at its node: it is refused, and the next one begins when that has ended', async () => {
+  const { env, tasks, grants, journal, sent, happened, rid, asked, gate } = await setUp()
+  await tasks.deliver(task({ doneSteps: 1, lastEvent: 3 }))
+  await asked(1)
+  tasks.proceed('t', rid()!, 0)
+  await until(() => happened.includes('two 1'))
+  grants.startLease({ from: moment(env), ms: 600_000 })
+  grants.add(fakeGrant('n', { driver: 'slow', epoch: 2 }))
+  const delivery = tasks.deliver(task({ epoch: 2, doneSteps: 1, lastEvent: 3 }))
+  await until(() => !tasks.isBusy('n'))
+  await new Promise((resolve) => setImmediate(resolve))
+  env.advance(DEAF_AFTER_MS)
+  await delivery
+  expect(sent.at(-1)).toMatchObject({ type: 'rejected', id: 't', epoch: 2, why: { code: 'timeout' } })
+  expect(JSON.stringify(sent.at(-1))).toContain('step power.two')
+  expect(tasks.isBusy('n')).toBe(false)
+  await tasks.settled('t')
+  expect(journal.entries.size).toBe(0)
+  gate.resolve()
+  await tasks.ended('n')
+  await tasks.deliver(task({ id: 'u', epoch: 2 }))
+  await asked(2)
+  expect(tasks.isBusy('n')).toBe(true)
 })
 
 test('an outcome is not forgotten because it was refused under the epoch before, while the task is being taken in again', async () => {

@@ -1,6 +1,6 @@
 // The tasks at this conductor: what the hub delivers becomes a run, and what it says about a task reaches that run.
-// 1. One run per node at a time. 2. A delivery of what runs already repeats what may not have been heard. 3. What the hub has settled, or
-// has given to somebody else, is forgotten.
+// 1. One run per node at a time, and none beside what a deaf driver still does there. 2. A delivery of what runs already repeats what may not have
+// been heard. 3. What the hub has settled, or has given to somebody else, is forgotten.
 import type { Env } from '../shared/env.ts'
 import { FaultError } from '../shared/faults.ts'
 import type { FromConductor } from '../shared/protocol.ts'
@@ -16,8 +16,10 @@ import { Run, type RunOptions } from './runner.ts'
 import type { Site } from './site.ts'
 import type { Moment } from './span.ts'
 
-/** By then the hub has delivered what it still wants of an earlier run. */
+/** So long after its grants the hub has delivered what it still wants of an earlier run. */
 const LEFTOVERS_AFTER_MS = 10_000
+/** Where none have come by then, none will: longer than a run waits for the lease of the one before (40 s at most, and a margin). */
+const UNGRANTED_AFTER_MS = 60_000
 
 export interface TasksOptions {
   readonly env: Env
@@ -50,6 +52,7 @@ export class Tasks {
   #closed = false
   readonly #closing = Promise.withResolvers<void>()
   #stopLeftovers = () => {}
+  #isUngranted = false
 
   constructor(options: TasksOptions) {
     this.#options = options
@@ -79,8 +82,6 @@ export class Tasks {
   async #begin(task: Task): Promise<void> {
     const { env, grants, journal, drivers, send, broken, log } = this.#options
     const deaf = (await this.#orClosing(this.ended(task.node))) ?? []
-    if (deaf.length > 0)
-      log.error('a task begins beside what its driver does not end', { node: task.node, task: task.id, acts: deaf })
     if (this.#closed) return
     try {
       const hold = grants.find(task.node, task.epoch)
@@ -91,8 +92,13 @@ export class Tasks {
       this.#repeat(task.id)
       const { events = [], result } = journal.entries.get(task.id) ?? {}
       if (result !== undefined || this.#closed) return
+      if (deaf.length > 0) {
+        log.error('a task is refused, for its driver does not end what it did before', { task: task.id, acts: deaf })
+        throw besideDeaf(deaf)
+      }
       const options = { ...this.#options, questions: this.#questions, reports: this.#reports, acts: this.#acts }
-      const run = new Run(options, task, driver, new Authority(env, grants, hold), events)
+      const earlier = { unheard: events, predecessor: journal.bmcSessionOf(task.id) }
+      const run = new Run(options, task, driver, new Authority(env, grants, hold), earlier)
       this.#runs.set(task.id, run)
       void run.ended.then(() => this.#ended(task))
     } catch (error) {
@@ -192,11 +198,24 @@ export class Tasks {
 
   /** There is a session: say again whatever may not have been heard. */
   reconnected(): void {
-    this.#stopLeftovers()
-    this.#stopLeftovers = this.#options.env.setTimer(LEFTOVERS_AFTER_MS, () =>
-      this.#reports.askAboutLeftovers((id) => this.#coming.has(id)),
-    )
+    this.#isUngranted = this.#options.grants.isEmpty
+    this.#askLater(this.#isUngranted ? UNGRANTED_AFTER_MS : LEFTOVERS_AFTER_MS)
     for (const id of this.#options.journal.entries.keys()) this.#repeat(id)
+  }
+
+  /** The hub has said what it grants: after that it delivers. A run that has to wait for the one before is granted nothing at first. */
+  granted(): void {
+    if (!this.#isUngranted || this.#options.grants.isEmpty) return
+    this.#isUngranted = false
+    this.#askLater(LEFTOVERS_AFTER_MS)
+  }
+
+  #askLater(ms: number): void {
+    this.#stopLeftovers()
+    this.#stopLeftovers = this.#options.env.setTimer(ms, () => {
+      this.#isUngranted = false
+      this.#reports.askAboutLeftovers((id) => this.#coming.has(id))
+    })
   }
 
   #repeat(id: string): void {
@@ -223,4 +242,10 @@ export class Tasks {
 /** Does this error mean that the node is not ours (any more)? */
 function isLost(error: unknown): boolean {
   return error instanceof FaultError && (error.fault.code === 'fenced' || error.fault.code === 'lease.lapsed')
+}
+
+/** One mutation at a time at a BMC: what a driver still does there may be one. */
+function besideDeaf(acts: readonly string[]): FaultError {
+  const what = `the driver has not come back from ${acts.join(', ')} of an earlier task, beside which nothing may be done`
+  return new FaultError('timeout', what, { hint: 'try again; restart the conductor if the driver never comes back' })
 }

@@ -176,6 +176,17 @@ describe('allocations', () => {
     expect(uuid).toBe(instance)
     expect(await settled(uuid)).toMatchObject({ state: 'active', node_uuid: node, resource_class })
     expect((await site.api('GET', `/v1/nodes/${node}`)).body.allocation_uuid).toBe(uuid)
+    for (const again of [{ node }, { node, uuid: crypto.randomUUID() }]) {
+      const second = await site.api('POST', '/v1/allocations', again)
+      expect([second.status, second.body.detail]).toEqual([
+        409,
+        expect.stringContaining(`Node ${node} is associated with instance ${instance}.`),
+      ])
+    }
+    const name = fresh('a')
+    await ask({ resource_class: fresh('nobody-has'), name })
+    const twice = await site.api('POST', '/v1/allocations', { resource_class, name })
+    expect([twice.status, twice.body.detail]).toEqual([409, expect.stringContaining('An allocation with this name')])
     const free = await newNode(site, { resource_class }, FREE)
     const refused = await settled((await ask({ node: free })).uuid)
     expect(refused).toMatchObject({

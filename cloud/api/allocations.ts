@@ -111,10 +111,13 @@ export const ALLOCATIONS: Resource = {
 
 /** An allocation for a node that has an instance already is that instance: it has its UUID. */
 async function asInstance(call: Call, body: Body): Promise<Body> {
-  if (body['node'] === undefined || body['uuid'] !== undefined) return body
+  if (body['node'] === undefined) return body
   const { uuid } = await mentioned(findNode(call, String(body['node'])))
-  const [row] = await call.sql.all('SELECT instance_uuid FROM nodes WHERE uuid = ?', [uuid])
-  return row?.[0] ? { ...body, uuid: String(row[0]) } : body
+  const [row] = await call.sql.all('SELECT instance_uuid, allocation FROM nodes WHERE uuid = ?', [uuid])
+  const [instance, allocation] = row ?? []
+  if (allocation)
+    throw new FaultError('node.associated', `Node ${uuid} is associated with instance ${String(instance)}.`)
+  return instance && body['uuid'] === undefined ? { ...body, uuid: String(instance) } : body
 }
 
 async function release(call: Call, uuid: string): Promise<void> {

@@ -1,5 +1,6 @@
-// Requests as gophercloud and Metal3's baremetal-operator make them, and what they read of the answers (from the clients' sources: gophercloud
-// baremetal/v1, baremetal-operator pkg/provisioner/ironic).
+// Requests as gophercloud and Metal3's baremetal-operator make them, and what they read of the answers. Looked up in gophercloud's
+// openstack/baremetal/v1/nodes/results.go (pages), and in baremetal-operator's pkg/provisioner/ironic: clients/features.go (the version),
+// register.go (enrolment and ports), clients/updateopts.go (patches have `add`, which replaces as well, and `remove`). Values are our own.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
 import { fresh } from '../hosts/test-conductor.ts'
@@ -11,7 +12,8 @@ beforeAll(async () => {
 })
 afterAll(() => site.stop())
 
-const METAL3 = { 'X-OpenStack-Ironic-API-Version': '1.89' }
+/** What it chooses of a server that has 1.109; 1.89 is the least that it can do with. */
+const METAL3 = { 'X-OpenStack-Ironic-API-Version': '1.109' }
 const metal3 = (method: string, path: string, body?: unknown) => site.api(method, path, body, METAL3)
 
 it.each(['nodes', 'ports', 'portgroups', 'allocations'])(
@@ -36,6 +38,13 @@ it.each(['nodes', 'ports', 'portgroups', 'allocations'])(
   },
 )
 
+it('Metal3 finds in the root how new the server is', async () => {
+  const { body } = await site.api('GET', '/v1')
+  expect(body.version).toMatchObject({ id: 'v1', status: 'CURRENT', min_version: '1.1' })
+  const [major, minor] = body.version.version.split('.').map(Number)
+  expect([major, minor >= 109]).toEqual([1, true])
+})
+
 it('Metal3 waits for a driver, registers a host, looks for it again by its name, and keeps its ports', async () => {
   expect((await metal3('GET', '/v1/drivers')).body.drivers).toContainEqual(expect.objectContaining({ name: 'fake-hardware' })) // prettier-ignore
   const name = `metal3~${fresh('host')}`
@@ -48,6 +57,7 @@ it('Metal3 waits for a driver, registers a host, looks for it again by its name,
     inspect_interface: 'fake',
     management_interface: 'fake',
     power_interface: 'fake',
+    disable_power_off: false,
     properties: { capabilities: 'boot_mode:uefi', cpu_arch: 'x86_64' },
   })
   expect([created.status, created.text]).toEqual([201, expect.anything()])
@@ -74,7 +84,7 @@ it('Metal3 sets what an image needs in one patch, and undoes it key by key', asy
   expect([unset.status, unset.body]).toEqual([200, expect.objectContaining({ instance_uuid: null, instance_info: {} })])
   const switches = await metal3('PATCH', `/v1/nodes/${uuid}`, [
     { op: 'add', path: '/automated_clean', value: false },
-    { op: 'replace', path: '/deploy_interface', value: 'fake' },
+    { op: 'add', path: '/deploy_interface', value: 'fake' },
     { op: 'add', path: '/properties/root_device', value: { name: 's== /dev/sda' } },
   ])
   expect([switches.status, switches.text]).toEqual([200, expect.anything()])

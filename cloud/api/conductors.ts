@@ -2,6 +2,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { isUuid } from '../../shared/ids.ts'
+import { memberSql } from '../membership.ts'
 import { flag, json as jsonColumn, shownArgs, links, objectSql, visible, type Field } from '../store/json-sql.ts'
 import { json, links as linksTo, type Answer, type Call, type Route } from './call.ts'
 import { need } from './microversion.ts'
@@ -9,7 +10,7 @@ import { INTERFACES } from './nodes/fields.ts'
 import { BOOLEAN, boolean, fieldsArgument, invalid, limitOf, MAX_LIMIT, names, PAGE, readQuery } from './query.ts'
 
 const FROM = 'conductors c JOIN sites s ON s.id = c.site JOIN (SELECT ?2 AS now_ms) clock'
-const ALIVE = '(c.revoked_at IS NULL AND coalesce(c.horizon_ms, 0) > clock.now_ms)'
+const ALIVE = memberSql('c', 'clock.now_ms')
 const SINCE = 49
 // Conductors say their names themselves: escaped.
 const HOSTNAME = 'substr(json_quote(c.hostname), 2, length(json_quote(c.hostname)) - 2)'
@@ -115,7 +116,7 @@ interface Served {
 /** The drivers of the live conductors; the first to describe one describes it. */
 async function served(call: Call): Promise<Map<string, Served>> {
   const rows = await call.sql.all(
-    'SELECT hostname, drivers FROM conductors WHERE revoked_at IS NULL AND horizon_ms > ? ORDER BY hostname',
+    `SELECT hostname, drivers FROM conductors c WHERE ${memberSql('c', '?')} ORDER BY hostname`,
     [call.ports.env.now()],
   )
   const found = new Map<string, Served>()

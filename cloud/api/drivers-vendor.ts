@@ -5,14 +5,14 @@ import type { DriverFacts } from '../../shared/protocol.ts'
 import { json, type Answer, type Call, type Method, type Route } from './call.ts'
 import { LOGICAL_DISK_PROPERTIES } from './nodes/raid.ts'
 import { invalid, readQuery } from './query.ts'
+import { memberSql } from '../membership.ts'
 import { METHOD_ARGUMENT } from './nodes/vendor.ts'
 
 /** As a live conductor serves it. Throws 404. */
 async function driverOf(call: Call): Promise<DriverFacts> {
   const name = call.params['driver']!
-  const sql =
-    "SELECT d.value FROM conductors c, json_each(c.drivers) d WHERE c.revoked_at IS NULL AND c.horizon_ms IS NOT NULL AND d.value ->> '$.name' = ? LIMIT 1"
-  const [row] = await call.sql.all(sql, [name])
+  const sql = `SELECT d.value FROM conductors c, json_each(c.drivers) d WHERE ${memberSql('c', '?1')} AND d.value ->> '$.name' = ?2 LIMIT 1`
+  const [row] = await call.sql.all(sql, [call.ports.env.now(), name])
   if (!row) throw new FaultError('not_found', `Driver ${name} could not be found.`)
   return JSON.parse(String(row[0])) as DriverFacts
 }

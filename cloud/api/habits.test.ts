@@ -61,6 +61,15 @@ describe('careful requests', () => {
       expect([status, told.code]).toEqual([409, 'request.busy'])
     })
 
+    it('of a first request whose server died without an answer it is said that nothing is known, not that it is under way', async () => {
+      const [key, body] = [fresh('key'), { driver: 'fake-hardware', name: fresh('node') }]
+      await api('POST', '/v1/nodes', body, keyed(key))
+      const died = 'UPDATE idempotency_keys SET status = NULL, at_ms = at_ms - 600001 WHERE key = ?'
+      await sql().batch([{ sql: died, args: [key] }])
+      const { status, body: told } = await api('POST', '/v1/nodes', body, keyed(key))
+      expect([status, told.code, told.detail]).toEqual([503, 'unavailable', expect.stringContaining('not known')])
+    })
+
     it('a refusal leaves the key free: the same request may succeed later', async () => {
       const [key, uuid] = [fresh('key'), await node()]
       const address = '52:54:00:00:77:01'

@@ -9,6 +9,8 @@ import { faultAnswer } from './errors.ts'
 import { invalid } from './query.ts'
 
 const KEPT_MS = 24 * 3_600_000
+/** No request is under way for longer: whoever claimed the key is gone, and never said what became of it. */
+const UNDER_WAY_MS = 10 * 60_000
 /** What may have happened although it is answered as a failure. */
 const UNCERTAIN: ReadonlySet<FaultCode> = new Set(['internal', 'unavailable', 'timeout'])
 
@@ -80,14 +82,23 @@ async function keep(call: Call, id: readonly [string, string], { status, headers
 }
 
 async function replay(call: Call, id: readonly [string, string], what: string, hash: string): Promise<Answer> {
-  const sql = 'SELECT route, body_hash, status, headers, body FROM idempotency_keys WHERE principal = ? AND key = ?'
+  const sql =
+    'SELECT route, body_hash, status, headers, body, at_ms FROM idempotency_keys WHERE principal = ? AND key = ?'
   const [row] = await call.sql.all(sql, id)
   const busy = new FaultError('request.busy', 'The first request with this Idempotency-Key has no answer yet.')
   if (!row) throw busy // it was refused in this moment
-  const [route, bodyHash, status, headersText, body] = row
+  const [route, bodyHash, status, headersText, body, at] = row
   if (route !== what || bodyHash !== hash)
     throw new FaultError('request.reused', 'This Idempotency-Key was used with another request.')
-  if (status === null) throw busy
+  if (status === null && Number(at) > call.ports.env.now() - UNDER_WAY_MS) throw busy
+  if (status === null)
+    throw new FaultError(
+      'unavailable',
+      'The first request ended without an answer: whether it was carried out is not known.',
+      {
+        hint: 'look whether the change is there; where it is not, ask with another Idempotency-Key',
+      },
+    )
   const headers = JSON.parse(String(headersText)) as Record<string, string>
   if (isSecret(headers)) {
     throw new FaultError('conflict', 'The request was carried out, and its answer showed a secret that is not kept.', {

@@ -2,9 +2,27 @@
 // of insertion. 1. Every part of a page is one range of an index on its column, where there is one. 2. Only rows of the page are rendered.
 import { FaultError } from '../../shared/faults.ts'
 import type { SqlValue } from '../ports.ts'
+import type { SortKey } from '../store/json-sql.ts'
 import type { Call } from './call.ts'
 import { need } from './microversion.ts'
-import { invalid, type Condition, type ListKind } from './query.ts'
+
+/** SQL in which `@` stands for each of the values in turn. */
+export interface Condition {
+  readonly sql: string
+  readonly args: readonly SqlValue[]
+}
+
+/** What can be listed in an order. */
+export interface Ordered {
+  readonly from: string
+  /** Columns of the unique external identifier (the marker) and of insertion order. */
+  readonly uuid: string
+  readonly id: string
+  /** By sort_key. */
+  readonly sort: Readonly<Record<string, SortKey>>
+  /** For a marker that was not found. */
+  readonly noun: string
+}
 
 export interface Order {
   /** SQL of the column. */
@@ -16,7 +34,7 @@ export interface Order {
 
 /** The order that `sort_key`, `sort_dir` and `marker` ask for. Throws 400, 406 on a key that is newer than the request, and 404 on a marker that is not there. */
 export async function orderOf(
-  kind: ListKind,
+  kind: Ordered,
   { sql, version }: Pick<Call, 'sql' | 'version'>,
   query: ReadonlyMap<string, string>,
 ): Promise<Order> {
@@ -39,7 +57,7 @@ export async function orderOf(
 
 /** FROM … LIMIT of the rows of a page; `where` narrows the list, `parts` are those of its order, `limit` is a number. */
 export function pageSql(
-  { id, from }: ListKind,
+  { id, from }: Ordered,
   { column, direction }: Order,
   where: readonly string[],
   parts: readonly string[],
@@ -72,6 +90,8 @@ function behind(id: string, column: string, direction: 'asc' | 'desc', at: SqlVa
   const others = { sql: `${column} ${compare} @`, args: [value] }
   return direction === 'asc' ? [same, others] : [same, others, isNull(column)]
 }
+
+const invalid = (message: string) => new FaultError('request.invalid', `${message}.`)
 
 function checkedMarker(text: string): string {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))

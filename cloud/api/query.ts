@@ -4,7 +4,7 @@ import type { SqlValue } from '../ports.ts'
 import { cached, objectSql, shownArgs, visible, type Field, type SortKey } from '../store/json-sql.ts'
 import type { Answer, Call, JsonSchema } from './call.ts'
 import { need } from './microversion.ts'
-import { orderOf, pageSql } from './order.ts'
+import { orderOf, pageSql, type Condition, type Ordered } from './order.ts'
 
 export const MAX_LIMIT = 1000
 
@@ -69,23 +69,15 @@ export function invalid(message: string): FaultError {
 }
 
 /** A kind of list: its table, fields and filters. SQL in it may not use parameters of its own. */
-export interface ListKind {
+export interface ListKind extends Ordered {
   /** Key of the array, such as `nodes`. */
   readonly key: string
-  readonly from: string
-  /** Columns of the unique external identifier (the marker) and of insertion order. */
-  readonly uuid: string
-  readonly id: string
   readonly fields: readonly Field[]
   readonly brief: readonly string[]
-  /** By sort_key. */
-  readonly sort: Readonly<Record<string, SortKey>>
   /** Since when `fields` and `detail` may be asked for. */
   readonly fieldsSince: number
   readonly detailSince: number
   readonly filters: Readonly<Record<string, Filter>>
-  /** For a marker that was not found. */
-  readonly noun: string
   /** Filters of which one at a time is possible. */
   readonly exclusive?: readonly string[]
   /** What every list is narrowed to that does not ask for more. */
@@ -99,10 +91,7 @@ export interface Filter {
   /** What it is compared with, where that is not the field of its name. */
   readonly about?: string
   /** The condition with its values; `@` stands for each in turn. */
-  where(
-    text: string,
-    call: Call,
-  ): { sql: string; args: readonly SqlValue[] } | Promise<{ sql: string; args: readonly SqlValue[] }>
+  where(text: string, call: Call): Condition | Promise<Condition>
 }
 
 /** Part of a text, whatever its case. */
@@ -134,11 +123,6 @@ export const isTrue = (column: string, name: string, since: number): Filter => (
   schema: BOOLEAN,
   where: (text) => ({ sql: boolean(text, name) ? `${column} = 1` : `+${column} = 0`, args: [] }),
 })
-
-export interface Condition {
-  readonly sql: string
-  readonly args: readonly SqlValue[]
-}
 
 /** The arguments of a page for routes that are no ListKind. */
 export const PAGE = {

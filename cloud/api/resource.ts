@@ -10,18 +10,9 @@ import { etag } from './conditions.ts'
 import { empty, type Answer, type Call, type Route } from './call.ts'
 import { need } from './microversion.ts'
 import { identColumn } from './nodes/find.ts'
+import type { Condition } from './order.ts'
 import { checkPatch, PatchBody, type Patchable } from './patch.ts'
-import {
-  expression,
-  fieldsArgument,
-  invalid,
-  list,
-  listQuery,
-  names,
-  readQuery,
-  type Condition,
-  type ListKind,
-} from './query.ts'
+import { expression, fieldsArgument, invalid, list, listQuery, names, readQuery, type ListKind } from './query.ts'
 
 /** Something that is given at creation, changed by PATCH, or both. */
 export interface Attribute extends Patchable {

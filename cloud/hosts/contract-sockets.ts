@@ -66,6 +66,18 @@ export const SOCKETS: readonly ContractTest[] = [
     },
   },
   {
+    name: 'a frame that is not text closes its socket and is in the audit log',
+    async run(host) {
+      await withConductor(host, async (_site, conductor, enrolled) => {
+        const peer = await listen(host, await upgradeHeaders(host, enrolled))
+        peer.socket.send(new Uint8Array([1, 2, 3]))
+        expect(await peer.closed(), 1003, 'close code')
+        await seesAudit(host, enrolled.conductor, 'conductor.frame')
+        expect(conductor.closeCode, undefined, 'close code of the present connection')
+      })
+    },
+  },
+  {
     name: 'a conductor that connects again with what it had keeps it, and the old connection ends afterwards',
     async run(host) {
       await withConductor(host, async (site, before, enrolled) => {

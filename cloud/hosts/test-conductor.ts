@@ -1,4 +1,5 @@
 // A conductor for tests and benchmarks: enrols, connects with a signed upgrade, and does every task at once, over any host's socket.
+import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import { systemEnv } from '../../shared/env.ts'
 import {
@@ -25,7 +26,7 @@ export interface HostUnderTest {
 
 export interface Socket {
   readonly protocol: string
-  send(frame: string): void
+  send(frame: string | Uint8Array<ArrayBuffer>): void
   close(code: number, reason: string): void
 }
 
@@ -314,7 +315,10 @@ export class TestConductor {
       this.send({
         type: 'answer',
         rid: call.rid,
-        fault: { code: 'driver.unsupported', message: String(error), hint: 'choose another' },
+        fault:
+          error instanceof FaultError
+            ? error.fault
+            : { code: 'driver.unsupported', message: String(error), hint: 'choose another' },
       })
     }
   }

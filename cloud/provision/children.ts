@@ -10,7 +10,7 @@ import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { impossibleForChild, stepsOfChild, type AskedStep, type ListStep } from '../step-selection.ts'
-import { keepOn, offers } from './offers.ts'
+import { keepOn, offers, stepsFor } from './offers.ts'
 import { openTask } from './open-task.ts'
 import type { ListKind } from './step-list.ts'
 
@@ -64,7 +64,7 @@ function problemOf(turn: Turn, child: NodeRow, kind: 'clean' | 'service', step: 
   const why = impossibleForChild(step, offers(turn, child, kind) ?? [])
   if (why !== undefined) return why
   try {
-    keepOn(child, stepsOfChild({ args: {}, ...step }))
+    keepOn(child, [{ step: step.step }])
   } catch (error) {
     return toFault(error).message.replace(/\.$/, '')
   }
@@ -80,9 +80,8 @@ export async function giveToChild(turn: Turn, step: ListStep, place: Place, call
     throw new FaultError('conflict', `Node ${uuid} is no child of node ${place.parent} any more.`)
   refuseLocked(child)
   if (!isDriven(turn.state, uuid)) throw notDriven(turn.state, `node ${uuid}`)
-  const steps = stepsOfChild(step)
-  keepOn(child, steps)
-  openTask(turn, child, 'child', steps, { ...place }, caller)
+  keepOn(child, [{ step: step.step }])
+  openTask(turn, child, 'child', stepsFor(child, stepsOfChild(step)), { ...place }, caller)
   return true
 }
 

@@ -2,6 +2,7 @@
 // traits; changes nothing. Throws what the API answers with; `problem` is what Ironic accepts and lets fail (unknown steps).
 import { FaultError } from '../../shared/faults.ts'
 import type { OfferedStep, Step } from '../../shared/protocol.ts'
+import { refuseLacking, wantedTraits } from '../instance-traits.ts'
 import { PLANS, planStep, type PlannedKind } from '../plans.ts'
 import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
 import { marks, select, type NodeRow } from '../schema/rows.ts'
@@ -21,7 +22,8 @@ import {
 
 import { withChildren } from './children.ts'
 import { isFastTracked, takenOver, type TakenOver } from './fast-track.ts'
-import { keepOn, offers } from './offers.ts'
+import { keepOn, offers, stepsFor } from './offers.ts'
+import { refuseUnknownInterfaces, usedInterfaces } from './used-interfaces.ts'
 
 export type WorkKind = PlannedKind | 'service'
 
@@ -35,8 +37,8 @@ export interface Composed {
 
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
-  keepOn(node, composed.steps)
-  return { ...composed, taken: await takenOver(turn, node, kind, composed.steps) }
+  const steps = stepsFor(node, composed.steps)
+  return { ...composed, steps, taken: await takenOver(turn, node, kind, steps) }
 }
 
 async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs): Promise<Composed> {
@@ -60,17 +62,31 @@ async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: Provi
 }
 
 async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promise<Composed> {
+  refuseUnknownInterfaces(turn, node)
   const offered = offers(turn, node, 'deploy')
   const chosen = deploySteps(offered ?? [], args.steps ?? [], await templateSteps(turn, node))
+  keepOn(node, chosen)
   return composed(node, deployPlan(chosen), chosen, offered)
 }
 
-/** Ironic's automated cleaning: what the driver does between tenants, unless the node is not to be cleaned by itself. */
+/** Ironic's automated cleaning: the node's runbook, else what the driver does between tenants, unless the node is not to be cleaned by itself. */
 async function cleaning(turn: Turn, node: NodeRow): Promise<Composed> {
   if (node.automated_clean === false) return { steps: [] }
+  const { cleaning_runbook: runbook } = node.driver_info as { cleaning_runbook?: unknown }
+  if (runbook) return ofRunbook(turn, node, String(runbook))
   const offered = offers(turn, node, 'clean')
   const leaveAgent = isFastTracked(turn, node)
   return { steps: offered ? aroundRamdisk(automatedSteps(offered, 'clean'), { leaveAgent }) : PLANS.clean }
+}
+
+/** Nobody may be there to hear that it cannot be done: the cleaning fails. */
+async function ofRunbook(turn: Turn, node: NodeRow, runbook: string): Promise<Composed> {
+  try {
+    return await listed(turn, node, 'clean', { runbook })
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error
+    return { steps: [], problem: error.fault.message }
+  }
 }
 
 async function listed(turn: Turn, node: NodeRow, kind: 'clean' | 'service', args: ProvisionArgs): Promise<Composed> {
@@ -82,6 +98,7 @@ async function listed(turn: Turn, node: NodeRow, kind: 'clean' | 'service', args
   refuseDenied(asked)
   const family = await withChildren(turn, node, kind, asked)
   const chosen = manualSteps(offered ?? [], family.steps)
+  keepOn(node, chosen)
   const leaveAgent = kind === 'clean' && isFastTracked(turn, node)
   const { steps, problem } = composed(
     node,
@@ -105,16 +122,9 @@ function composed(
 
 /** Steps of the deploy templates that the instance's traits name (Ironic: a template is called like a trait). */
 async function templateSteps(turn: Turn, node: NodeRow): Promise<AskedStep[]> {
-  const { traits } = node.instance_info as { traits?: unknown }
-  if (!Array.isArray(traits) || traits.length === 0) return []
-  const wanted = traits.map(String)
-  const has = await traitsOf(turn, node)
-  const missing = wanted.filter((trait) => !has.includes(trait))
-  if (missing.length > 0)
-    throw new FaultError(
-      'request.invalid',
-      `The instance wants traits that node ${node.uuid} lacks: ${missing.join(', ')}.`,
-    )
+  const wanted = wantedTraits(node.instance_info)
+  if (wanted.length === 0) return []
+  refuseLacking(node.uuid, wanted, await traitsOf(turn, node))
   const found = await select(turn.sql, deployTemplates, `name IN (${marks(wanted.length)}) ORDER BY name`, wanted)
   return found.flatMap(({ steps }) => steps as AskedStep[])
 }
@@ -142,7 +152,7 @@ async function runbookOf(
 }
 
 /** Has the node an implementation of the interface that does something? */
-export function hasInterface({ interfaces }: NodeRow, iface: string): boolean {
-  const used = (interfaces as Record<string, string | undefined>)[iface]
+export function hasInterface(turn: Turn, node: NodeRow, iface: string): boolean {
+  const used = usedInterfaces(turn, node)[iface]
   return used !== undefined && used !== `no-${iface}`
 }

@@ -6,6 +6,8 @@ import { BOOT_RAMDISK } from '../plans.ts'
 import { tasks } from '../schema/organisation.ts'
 import { select, type NodeRow } from '../schema/rows.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { isTrue } from './is-true.ts'
+import { stepsFor } from './offers.ts'
 import { isStop } from './step-list.ts'
 
 const KINDS: ReadonlySet<string> = new Set(['clean', 'deploy'])
@@ -14,7 +16,7 @@ const KINDS: ReadonlySet<string> = new Set(['clean', 'deploy'])
 export function isFastTracked(turn: Turn, { driver_info: info }: NodeRow): boolean {
   const { fast_track: own } = info as Record<string, unknown>
   if (own === undefined || own === null) return turn.state.site.fast_track
-  return own === true || /^(true|yes|on|1)$/i.test(String(own))
+  return isTrue(own)
 }
 
 export interface TakenOver {
@@ -31,18 +33,19 @@ export async function takenOver(
   kind: string,
   steps: readonly Step[],
 ): Promise<TakenOver | undefined> {
+  const boot = stepsFor(node, BOOT_RAMDISK)
   if (!KINDS.has(kind) || !isFastTracked(turn, node)) return undefined
-  if (node.power_state !== 'power on' || node.last_error !== null || !beginsWithBoot(steps)) return undefined
+  if (node.power_state !== 'power on' || node.last_error !== null || !beginsWith(boot, steps)) return undefined
   // Nobody keeps an agent over a stop, and what is known of it would have no task to be in.
-  const then = steps[BOOT_RAMDISK.length]
+  const then = steps[boot.length]
   if (then && isStop(then)) return undefined
   const [last] = await select(turn.sql, tasks, 'node = ? ORDER BY nseq DESC LIMIT 1', [node.uuid])
   if (last?.kind !== 'clean' || last.state !== 'done') return undefined
   const { instance_info: _, network_data: __, ...context } = last.context as Record<string, unknown>
   if (typeof context['agent_url'] !== 'string') return undefined
-  return { doneSteps: BOOT_RAMDISK.length, context: { ...context, fast_track: true } }
+  return { doneSteps: boot.length, context: { ...context, fast_track: true } }
 }
 
-function beginsWithBoot(steps: readonly Step[]): boolean {
-  return BOOT_RAMDISK.every(({ interface: iface, step }, i) => steps[i]?.interface === iface && steps[i]?.step === step)
+function beginsWith(boot: readonly Step[], steps: readonly Step[]): boolean {
+  return boot.every(({ interface: iface, step }, i) => steps[i]?.interface === iface && steps[i]?.step === step)
 }

@@ -22,7 +22,7 @@ export async function oneStep(turn: Turn, command: Command<'node.step'>): Promis
 export async function setRaid(turn: Turn, command: Command<'node.raid'>): Promise<null> {
   const node = await turn.node(command.node)
   notLocked(node)
-  if (!hasInterface(node, 'raid'))
+  if (!hasInterface(turn, node, 'raid'))
     throw new FaultError(
       'driver.unsupported',
       `Driver ${node.driver} does not support raid (disabled or not implemented).`,

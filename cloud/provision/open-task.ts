@@ -58,3 +58,8 @@ export function openTask(
   turn.assign.add(node.uuid)
   return task.id
 }
+
+/** Who asked for the task, also of what follows from it. */
+export function callerOf(task: TaskRow): Caller {
+  return { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' }
+}

@@ -4,8 +4,10 @@
 import type { Fault } from '../../shared/faults.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { isTrue } from './is-true.ts'
 import { isPowerWatched, POWER_FAILURE, withoutCount } from './power-watch.ts'
 import { powerTask } from './power.ts'
+import { withHint } from './sentences.ts'
 
 /** Ironic's power_state_sync_max_retries, here for a machine that does not stay as it was put. */
 const MAX_FORCED = 3
@@ -47,10 +49,6 @@ function isForced({ driver_info: info, disable_power_off: keptOn }: NodeRow): bo
   return isTrue(force) && !isTrue(never) && !keptOn
 }
 
-function isTrue(value: unknown): boolean {
-  return value === true || /^(true|yes|on|1)$/i.test(String(value))
-}
-
 async function force(turn: Turn, node: NodeRow, read: string): Promise<void> {
   const { differences = 0, at = 0 } = ((node.driver_internal_info as Record<string, unknown>)['power_sync'] ?? {}) as {
     differences?: number
@@ -72,7 +70,7 @@ function giveUp(turn: Turn, node: NodeRow, read: string | null, why?: Fault): vo
   const reason =
     `During sync_power_state, max retries exceeded for node ${node.uuid}, node state ${read ?? 'None'} does not match expected state ` +
     `'${node.power_state ?? 'None'}'. Updating DB state to '${read ?? 'None'}' Switching node to maintenance mode.` +
-    (why ? ` Error: ${why.message} Next: ${why.hint}` : '')
+    (why ? ` Error: ${withHint(why)}` : '')
   const text = reason.slice(0, 4096)
   turn.updateNode(node.uuid, {
     power_state: read,

@@ -51,7 +51,7 @@ export async function provision(
   caller: Caller,
 ): Promise<string | null> {
   const node = await turn.node(uuid)
-  const to = permitted(node, verb)
+  const to = permitted(turn, node, verb)
   if (verb === 'abort') return abort(turn, node, caller)
   const kind = WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
@@ -70,7 +70,7 @@ export async function provision(
 /** What `provision` would do, found in the same way; nothing changes. */
 export async function rehearse(turn: Turn, uuid: string, verb: Verb, args: ProvisionArgs): Promise<Rehearsal> {
   const node = await turn.node(uuid)
-  const to = permitted(node, verb)
+  const to = permitted(turn, node, verb)
   const kind = verb === 'abort' || verb === 'unhold' ? undefined : WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
   const given = withArguments(node, args)
@@ -140,7 +140,7 @@ function needsConductor(turn: Turn, uuid: string): void {
 }
 
 /** The state that the verb leads to, or the fault that says why not and what is possible instead. */
-function permitted(node: NodeRow, verb: Verb): State {
+function permitted(turn: Turn, node: NodeRow, verb: Verb): State {
   const state = node.provision_state as State
   const to = next(state, VERBS[verb], 'user')
   if (node.task && (!to || isResting(state))) {
@@ -167,7 +167,7 @@ function permitted(node: NodeRow, verb: Verb): State {
     throw new FaultError('request.invalid', `Node ${node.uuid} is retired and cannot become available.`)
   }
   const iface = NEEDS[verb]
-  if (iface && !hasInterface(node, iface)) {
+  if (iface && !hasInterface(turn, node, iface)) {
     throw new FaultError(
       'driver.unsupported',
       `${verb} is not supported for node ${node.uuid} by driver ${node.driver}.`,

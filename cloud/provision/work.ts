@@ -12,7 +12,10 @@ import { failureOf, placeOf } from './children.ts'
 import { contextOf } from './context.ts'
 import { faultOf, inMaintenance, stepFault, tellMaintenance, undoFault, undoOf } from './maintenance.ts'
 import { move } from './move.ts'
-import { openTask } from './open-task.ts'
+import { stepsFor } from './offers.ts'
+import { callerOf, openTask } from './open-task.ts'
+import { endPowerTask } from './power.ts'
+import { sentence, withHint } from './sentences.ts'
 import {
   afterChild,
   hasBootedBefore,
@@ -37,13 +40,13 @@ export async function begin(
   caller: Caller,
 ): Promise<string | null> {
   const node = await turn.node(uuid)
-  if (composed.steps.length === 0) {
-    await complete(turn, uuid, kind, caller)
+  if (composed.problem !== undefined) {
+    const { fault } = new FaultError('driver.unsupported', sentence(composed.problem))
+    failed(turn, node, `The ${kind} steps can not be carried out: ${fault.message}`, fault)
     return null
   }
-  if (composed.problem !== undefined) {
-    const { fault } = new FaultError('driver.unsupported', `${composed.problem}.`)
-    failed(turn, node, `The ${kind} steps can not be carried out: ${fault.message}`, fault)
+  if (composed.steps.length === 0) {
+    await complete(turn, uuid, kind, caller)
     return null
   }
   const { taken } = composed
@@ -70,7 +73,7 @@ export async function took(
   if (failure) {
     const node = await turn.node(uuid)
     const hasBooted = hasBootedBefore(node, kind)
-    failed(turn, node, `${kind} ${failure.text} Next: ${failure.fault.hint}`, failure.fault, stepFault(kind))
+    failed(turn, node, `${kind} ${sentence(failure.text)} Next: ${failure.fault.hint}`, failure.fault, stepFault(kind))
     if (hasBooted) openUndo(turn, await turn.node(uuid), { kind, cancel: false }, caller)
   }
   return task
@@ -103,7 +106,7 @@ export async function finish(turn: Turn, task: TaskRow, failure: Fault | null, a
   if (await abortedAfter(turn, task, step)) return
   if (isResting(node.provision_state as State) || task.cancel) return
   if (failure) {
-    const error = `${task.kind}${step ? ` step ${step}` : ''} failed: ${failure.message} Next: ${failure.hint}`
+    const error = `${task.kind}${step ? ` step ${step}` : ''} failed: ${withHint(failure)}`
     return failed(turn, node, error, failure, faultOf(node, task, at))
   }
   const went = await stopped(turn, task, callerOf(task))
@@ -165,8 +168,7 @@ export async function undo(turn: Turn, task: TaskRow): Promise<void> {
 
 /** Ends what booted the machine for `work`. One that must stay on goes on with what it runs, and starts from its disk the next time. */
 export function openUndo(turn: Turn, node: NodeRow, work: Pick<TaskRow, 'kind' | 'cancel'>, caller: Caller): void {
-  const steps = node.disable_power_off ? PLANS.undo.filter(({ step }) => step !== 'power_off') : PLANS.undo
-  openTask(turn, node, 'undo', steps, undoOf(work), caller)
+  openTask(turn, node, 'undo', stepsFor(node, PLANS.undo), undoOf(work), caller)
 }
 
 /** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */
@@ -204,25 +206,15 @@ function onlyDriver(secrets: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(secrets).filter(([path]) => path.startsWith('driver_info.')))
 }
 
-export function callerOf(task: TaskRow): Caller {
-  return { actor: task.actor ?? 'ferrule', requestId: task.request_id ?? '' }
-}
-
-function endPowerTask(turn: Turn, node: NodeRow, failure: Fault | null): void {
-  if (!failure) return turn.updateNode(node.uuid, { target_power_state: null, last_error: null, last_fault: null })
-  const last_error = `power change to ${node.target_power_state ?? 'unknown'} failed: ${failure.message} Next: ${failure.hint}`
-  turn.updateNode(node.uuid, { target_power_state: null, last_error, last_fault: failure })
-}
-
 function endAside(turn: Turn, node: NodeRow, failure: Fault | null, step: string | undefined): void {
-  const last_error = failure && `${step ?? 'the request'} failed: ${failure.message} Next: ${failure.hint}`
+  const last_error = failure && `${step ?? 'the request'} failed: ${withHint(failure)}`
   turn.updateNode(node.uuid, { last_error: last_error?.slice(0, 4096) ?? null, last_fault: failure })
 }
 
 /** The node keeps the error of what was undone; a machine that may still be on is worth a second one. */
 function endUndo(turn: Turn, node: NodeRow, task: TaskRow, failure: Fault | null): void {
   if (!failure) return
-  const what = `${node.last_error ?? ''} Afterwards the machine could not be switched off and set to its disk: ${failure.message}`
+  const what = `${sentence(node.last_error ?? '')} Afterwards the machine could not be switched off and set to its disk: ${failure.message}`
   const last_error = what.trim().slice(0, 4096)
   const fault = undoFault(task)
   if (fault === undefined) return turn.updateNode(node.uuid, { last_error })

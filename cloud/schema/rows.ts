@@ -110,6 +110,11 @@ export function blankRow<T extends SQLiteTable>(table: T): InferSelectModel<T> {
   return Object.fromEntries(columns.map(([key, column]) => [key, own(column.default ?? null)])) as InferSelectModel<T>
 }
 
+/** At the beginning of a sentence. */
+export function withArticle(noun: string): string {
+  return `${/^[aeiou]/i.test(noun) ? 'An' : 'A'} ${noun}`
+}
+
 /** The violated UNIQUE constraint as a sentence; undefined for any other failure. */
 export function takenText(error: unknown): string | undefined {
   const taken = /UNIQUE constraint failed: ([\w., ]+)/.exec(String(error))
@@ -118,7 +123,7 @@ export function takenText(error: unknown): string | undefined {
     .split(', ')
     .flatMap((part, i) => (i === 0 ? part.split('.') : part.split('.')[1]!))
   const noun = table === 'chassis' ? table : table.replace(/s$/, '')
-  return `A ${noun.replaceAll('_', ' ')} with this ${columns.join(' and ')} already exists.`
+  return `${withArticle(noun.replaceAll('_', ' '))} with this ${columns.join(' and ')} already exists.`
 }
 
 export function remove(table: SQLiteTable, key: string, id: SqlValue): Statement {

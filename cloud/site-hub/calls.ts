@@ -6,7 +6,7 @@ import type { Peer } from '../ports.ts'
 import { encode, type ToConductor } from '../../shared/protocol.ts'
 import type { HubCommand } from './commands.ts'
 import { notDriven } from './outage.ts'
-import { epochOf, isHeld, ownerOf, sessionOf } from './state.ts'
+import { epochOf, isHeld, ownerOf, speakerOf } from './state.ts'
 import type { Turn } from './turn.ts'
 
 interface Pending {
@@ -70,8 +70,7 @@ export class Calls {
 
   /** Only the conductor that was asked can answer, also on a newer socket. */
   answer(turn: Turn, peer: Peer, message: { rid: number; result?: unknown; fault?: Fault | undefined }): void {
-    const isAsked = this.#pending.get(message.rid)?.peer.conductor === peer.conductor
-    if (!isAsked || !sessionOf(turn.state, peer)) return
+    if (!speakerOf(turn, peer, 'answer') || this.#pending.get(message.rid)?.peer.conductor !== peer.conductor) return
     this.#settle(message.rid, message.result, message.fault)
   }
 

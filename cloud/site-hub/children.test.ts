@@ -93,7 +93,7 @@ test('a child that fails fails the cleaning: the next child and the rest are not
 })
 
 test('a child that somebody works on is not waited for', async () => {
-  await one.bench.command('node.power', { node: children[0]!, target: 'power on' })
+  await one.bench.command('node.power', { node: children[0]!, target: 'rebooting' })
   await clean(onChildren('raid.delete'))
   expect(await row('provision_state', 'last_error')).toEqual({
     provision_state: 'clean failed',

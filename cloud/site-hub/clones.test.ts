@@ -124,6 +124,19 @@ test('a person who declares it dead ends the waiting', async () => {
   expect((await start('run-3', 'host-3')).grant(node)?.node).toBe(node)
 })
 
+test('a person who says that the run before is dead ends the wait of the one that is there, and not its lease', async () => {
+  const { peer, node, id } = await first('host-1')
+  await bench.disconnect(peer)
+  const second = await start('run-2', 'host-2')
+  expect(second.grant(node)).toBeUndefined()
+  const dead = await bench.command('conductor.declare_dead', { conductor: 'a' })
+  expect(dead).toMatchObject({ ok: true, value: { moved: 0, left: 1, tenures: 1, hadRight: true } })
+  expect([second.grant(node)?.node, second.last('task').id, second.closed]).toEqual([node, id, null])
+  expect(await tenures()).toEqual([null])
+  const again = await bench.command('conductor.declare_dead', { conductor: 'a' })
+  expect(again).toMatchObject({ ok: false, fault: { code: 'conductor.alive' } })
+})
+
 test('an old socket of a conductor that was declared dead revives no lease at a hub that starts', async () => {
   const { peer, node } = await first('host-1')
   await bench.hub.onClose(peer) // and the platform still lists it
@@ -152,15 +165,34 @@ test('a hub that starts knows the upgrades that were used: played again they are
   expect((await bench.open('a', 'run-1', 5_001)).closed).toBeNull()
 })
 
+test('a clock that is set forward and back again makes no used upgrade new', async () => {
+  const at = bench.now
+  const upgrade = (run: string, signed: number) => bench.open('a', run, signed - bench.now)
+  await upgrade('run-1', at)
+  bench.now += 15 * 60_000
+  await upgrade('run-1', bench.now)
+  bench.now -= 14 * 60_000
+  expect((await upgrade('run-1', at)).closed).toMatchObject({ code: 4410 })
+  expect((await upgrade('run-1', at + 1)).closed).toBeNull()
+})
+
+test('however many upgrades there were, none of them is believed again, and a new one is', async () => {
+  const began = bench.now
+  for (let i = 0; i <= 300; i++) await bench.open('a', 'run-1', began + i - bench.now)
+  for (const i of [0, 1, 40, 150, 300])
+    expect((await bench.open('a', 'run-1', began + i - bench.now)).closed).toMatchObject({ code: 4410 })
+  expect((await bench.open('a', 'run-1', began + 301 - bench.now)).closed).toBeNull()
+})
+
 test('what is kept of runs and upgrades is bounded', async () => {
-  for (let i = 0; i < 300; i++) await bench.open('a', 'run-1', i)
+  for (let i = 0; i < 300; i++) await bench.open('a', 'run-1', i - 1000)
   for (let i = 0; i < 12; i++) await start(`run-${i}`, 'host-1')
   const [[runs, upgrades] = []] = await bench.sql.all("SELECT replaced, upgrades FROM conductors WHERE id = 'a'")
   expect([JSON.parse(String(runs)).length, JSON.parse(String(upgrades)).length]).toEqual([8, 256])
   bench.now += 60 * 60_000
   await bench.open('a', 'run-11', 1)
   const [[later] = []] = await bench.sql.all("SELECT upgrades FROM conductors WHERE id = 'a'")
-  expect(JSON.parse(String(later))).toHaveLength(1)
+  expect(JSON.parse(String(later)), 'and up to when it is forgotten').toHaveLength(2)
 })
 
 test('a run that waits is not told to forget what its journal kept: it says that again when the wait is over', async () => {

@@ -7,7 +7,8 @@ import type { Dead, HubCommand, Left } from './commands.ts'
 import { passTime } from './due.ts'
 import { rebalance } from './ownership.ts'
 import { endSession, findConductor } from './sessions.ts'
-import { activeTask, type ConductorState } from './state.ts'
+import { endWaits } from './runs.ts'
+import { activeTask, isHeld, type ConductorState } from './state.ts'
 import { endTenures } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
@@ -49,10 +50,11 @@ export async function revoke(turn: Turn, command: Command<'conductor.revoke'>): 
   return null
 }
 
-/** Refused while it can be spoken to: then it releases its nodes itself. */
+/** Refused while it can be spoken to: then it releases its nodes itself. Of one that waits for an earlier run, that one is meant (ADR 13). */
 export async function declareDead(turn: Turn, command: Command<'conductor.declare_dead'>): Promise<Dead> {
   const conductor = await wanted(turn, command.conductor)
   const { row, peer } = conductor
+  if (peer && isHeld(turn, conductor)) return earlierRunIsDead(turn, command, conductor)
   if (peer && conductor.leaseUntil > 0) {
     throw new FaultError('conductor.alive', `Conductor ${row.hostname} is connected and renews its lease.`)
   }
@@ -66,6 +68,21 @@ export async function declareDead(turn: Turn, command: Command<'conductor.declar
   } else await rebalance(turn)
   const stayed = mine.filter((node) => node.owner === row.id).length
   return { moved: mine.length - stayed, left: stayed, tenures, hadRight: hadLease || tenures > 0 }
+}
+
+/** The run that is there has its nodes at once, and its lease goes on. */
+async function earlierRunIsDead(
+  turn: Turn,
+  command: Command<'conductor.declare_dead'>,
+  conductor: ConductorState,
+): Promise<Dead> {
+  const { id } = conductor.row
+  const tenures = endTenures(turn, id)
+  change(turn, command, conductor, { held_ms: turn.now }, 'conductor.declared_dead')
+  await endWaits(turn)
+  await rebalance(turn)
+  const left = [...turn.state.nodes.values()].filter((node) => node.owner === id).length
+  return { moved: 0, left, tenures, hadRight: true }
 }
 
 function change(

@@ -6,7 +6,7 @@ import type { FromConductor } from '../../shared/protocol.ts'
 import { powerRead, powerUnreadable } from '../provision/power-sync.ts'
 import type { Peer } from '../ports.ts'
 import type { NodeRow } from '../schema/rows.ts'
-import { epochOf, sessionOf } from './state.ts'
+import { epochOf, speakerOf, type ConductorState } from './state.ts'
 import { takeParts } from './parts.ts'
 import type { Turn } from './turn.ts'
 
@@ -14,14 +14,13 @@ type Message<T> = Extract<FromConductor, { type: T }>
 
 /** Facts of many nodes; only differences are written. */
 export async function facts(turn: Turn, peer: Peer, message: Message<'facts'>): Promise<void> {
-  const conductor = sessionOf(turn.state, peer)
+  const conductor = speakerOf(turn, peer, 'facts')
   if (!conductor) return
-  const mine = Object.entries(message.nodes).filter(([uuid]) => {
-    const node = turn.state.nodes.get(uuid)
-    if (node?.owner !== conductor.row.id) return false
-    const epoch = epochOf(turn.state, node)
+  const isPresent = ([uuid]: [string, unknown]) => {
+    const epoch = epochOf(turn.state, turn.state.nodes.get(uuid)!)
     return (message.epochs?.[uuid] ?? epoch) === epoch
-  })
+  }
+  const mine = ownOf(turn, conductor, 'facts', Object.entries(message.nodes), ([uuid]) => uuid).filter(isPresent)
   await turn.prefetch(mine.map(([uuid]) => uuid))
   for (const [uuid, { power_state: power, power_fault: failure, ...rest }] of mine) {
     if (power === 'power on' || power === 'power off') await powerRead(turn, uuid, power)
@@ -32,12 +31,25 @@ export async function facts(turn: Turn, peer: Peer, message: Message<'facts'>): 
 }
 
 export function notes(turn: Turn, peer: Peer, message: Message<'notes'>): void {
-  const conductor = sessionOf(turn.state, peer)
+  const conductor = speakerOf(turn, peer, 'notes')
   if (!conductor) return
-  for (const note of message.notes) {
-    if (turn.state.nodes.get(note.node)?.owner === conductor.row.id)
-      turn.note(note.node, note.task ?? null, note.at, note.stage, note.body)
-  }
+  for (const { node, task, at, stage, body } of ownOf(turn, conductor, 'notes', message.notes, (note) => note.node))
+    turn.note(node, task ?? null, at, stage, body)
+}
+
+/** Those about nodes that the conductor owns. That it spoke of another's is one entry in the audit log, which names the first. */
+function ownOf<T>(
+  turn: Turn,
+  { row }: ConductorState,
+  type: 'facts' | 'notes',
+  all: readonly T[],
+  nodeOf: (one: T) => string,
+): T[] {
+  const owner = (one: T) => turn.state.nodes.get(nodeOf(one))?.owner
+  const others = all.filter((one) => owner(one) !== undefined && owner(one) !== row.id)
+  if (others.length > 0)
+    turn.refusal(`conductor.${type}`, nodeOf(others[0]!), 'fenced', { count: others.length }, row.id)
+  return all.filter((one) => owner(one) === row.id)
 }
 
 const FACTS: Record<string, keyof NodeRow> = {

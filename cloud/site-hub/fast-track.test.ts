@@ -66,6 +66,7 @@ test('nobody keeps an agent over a hold: the machine boots for what is before an
   await cleaned()
   await put('manageable')
   await verb('clean', { steps: steps('deploy.hold', 'deploy.burn') })
+  expect(await state()).toBe('cleaning')
   expect(given()).toContain('boot.prepare_ramdisk')
   await work()
   expect(await state()).toBe('clean hold')

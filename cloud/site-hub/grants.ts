@@ -3,6 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { bytesInFrame, MAX_FRAME_BYTES, type Grant, type ToConductor } from '../../shared/protocol.ts'
 import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
+import { usedInterfaces } from '../provision/used-interfaces.ts'
 import { ports } from '../schema/organisation.ts'
 import { marks, select, type NodeRow, type PortRow } from '../schema/rows.ts'
 import { rowsWith } from './owned-rows.ts'
@@ -101,7 +102,7 @@ function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
     specVersion: node.spec_version,
     name: node.name,
     driver: node.driver,
-    interfaces: node.interfaces as Record<string, string>,
+    interfaces: { ...usedInterfaces(turn, node) },
     driverInfo: withSealed('driver_info', node.driver_info, node.secrets),
     properties: node.properties as Record<string, unknown>,
     ports: nics.map((port) => ({ uuid: port.uuid, address: port.address, pxeEnabled: port.pxe_enabled })),

@@ -74,7 +74,7 @@ test('undeploy clears the instance and cleans; a failed step ends in a last_erro
   expect(await bench.work(peer)).toEqual(['boot.clean_up_ramdisk', 'power.power_off', 'management.set_boot_device'])
   const failed = await bench.node(node)
   expect(failed).toMatchObject({ provision_state: 'deploy failed', target_provision_state: 'active', task: null })
-  expect(failed.last_error).toBe('deploy step deploy.write_image failed: sha256 differs Next: correct it')
+  expect(failed.last_error).toBe('deploy step deploy.write_image failed: sha256 differs. Next: correct it')
   await provision(node, 'deleted')
   await bench.work(peer)
   expect(await bench.node(node)).toMatchObject({ provision_state: 'available', instance_info: '{}', last_error: null })

@@ -99,15 +99,7 @@ export class SiteHub {
   async onMessage(peer: Peer, frame: string): Promise<void> {
     const decoded = decodeFromConductor(frame)
     if (decoded.kind === 'unknown') return
-    if (decoded.kind === 'malformed') {
-      const { conductor } = peer
-      this.#broken.add(peer)
-      this.#deps.log('warn', 'hub.malformed_frame', { conductor, why: decoded.why })
-      peer.close(CLOSE.malformed, decoded.why.slice(0, 120))
-      return this.#turns
-        .enqueue([], async (turn) => turn.audit('conductor.frame', conductor, 'conductor.frame', decoded, conductor))
-        .catch(() => undefined)
-    }
+    if (decoded.kind === 'malformed') return this.onBadFrame(peer, CLOSE.malformed, decoded.why)
     const { message } = decoded
     const handle = handlers[message.type] as Handler<FromConductor>
     const hear = async (turn: Turn) => {
@@ -127,6 +119,17 @@ export class SiteHub {
       })
       peer.close(1011, 'the message could not be stored')
     }
+  }
+
+  /** A frame that is none: the socket closes with `code`, and what comes behind it does not count. */
+  async onBadFrame(peer: Peer, code: number, why: string): Promise<void> {
+    const { conductor } = peer
+    this.#broken.add(peer)
+    this.#deps.log('warn', 'hub.malformed_frame', { conductor, why })
+    peer.close(code, why.slice(0, 120))
+    await this.#turns
+      .enqueue([], async (turn) => turn.refusal('conductor.frame', conductor, 'conductor.frame', { why }, conductor))
+      .catch(() => undefined)
   }
 
   async onClose(peer: Peer): Promise<void> {

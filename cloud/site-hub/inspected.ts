@@ -3,7 +3,7 @@
 // document that was stored is as it was found.
 import { z } from 'zod'
 import { fault, Fault, FaultError } from '../../shared/faults.ts'
-import { callerOf } from '../provision/work.ts'
+import { callerOf } from '../provision/open-task.ts'
 import type { Found } from '../provision/rules/actions.ts'
 import { applyRules, type Rule } from '../provision/rules/rules.ts'
 import type { SiteRef } from '../ports.ts'

@@ -10,8 +10,13 @@ import type { Turn } from './turn.ts'
 /** After a lease ends its conductor has this long to have noticed (clocks, packets under way) before anybody else acts. */
 export const MARGIN_MS = 2_000
 
-/** The lease is renewed from memory while the horizon is far enough ahead, so that a row is written once in half a minute. */
-const HORIZON_MS = 60_000
+/** Between two writes of the horizon leases are renewed from memory. */
+const WRITTEN_EVERY_MS = 45_000
+
+/** How far ahead it is written for a session with leases of this length. */
+function horizonMs(leaseMs: number): number {
+  return leaseMs + CLOCK_SLACK_MS + WRITTEN_EVERY_MS
+}
 
 /** Of sessions that begin now. */
 export function leaseMsOf({ site }: HubState): number {
@@ -25,8 +30,8 @@ export function extend(turn: Turn, conductor: ConductorState, peer: Peer, leaseM
   peer.attachment = attachment
   const aheadMs = (conductor.row.horizon_ms ?? 0) - turn.now
   // One that is too far ahead is of a clock that was set back since: nobody must wait for it.
-  if (aheadMs < leaseMs + CLOCK_SLACK_MS || aheadMs > HORIZON_MS)
-    turn.updateConductor(conductor.row, { horizon_ms: turn.now + HORIZON_MS })
+  if (aheadMs < leaseMs + CLOCK_SLACK_MS || aheadMs > horizonMs(leaseMs))
+    turn.updateConductor(conductor.row, { horizon_ms: turn.now + horizonMs(leaseMs) })
 }
 
 /** When its lease is over, with the time for it to have noticed. A stored horizon is believed as far as one can reach. */
@@ -34,6 +39,6 @@ export function lapsesAt(turn: Turn, conductor: ConductorState): number {
   const { conductors: all } = turn.state
   if (conductor.stopped && [...all.values()].some(({ leaseUntil, stopped }) => leaseUntil > 0 && !stopped))
     return turn.now
-  conductor.leaseUntil = Math.min(conductor.leaseUntil, turn.now + HORIZON_MS)
+  conductor.leaseUntil = Math.min(conductor.leaseUntil, turn.now + horizonMs(MAX_LEASE_MS))
   return conductor.leaseUntil + MARGIN_MS
 }

@@ -3,7 +3,7 @@
 import type { FromConductor } from '../../shared/protocol.ts'
 import { isoTime } from '../schema/rows.ts'
 import type { Peer } from '../ports.ts'
-import { sessionOf } from './state.ts'
+import { speakerOf } from './state.ts'
 import type { Turn } from './turn.ts'
 
 /** Actions that a turn has drafted: no row shows them before it is stored. */
@@ -14,7 +14,7 @@ export async function localAction(
   peer: Peer,
   { action }: Extract<FromConductor, { type: 'local' }>,
 ): Promise<void> {
-  const conductor = sessionOf(turn.state, peer)
+  const conductor = speakerOf(turn, peer, 'local')
   if (!conductor) return
   const heard = heardIn.get(turn) ?? new Set()
   heardIn.set(turn, heard)

@@ -3,7 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import type { SiteRef, SqlValue } from '../ports.ts'
-import { blankRow, insert, remove, update, type PortRow } from '../schema/rows.ts'
+import { blankRow, insert, remove, update, type PortRow, withArticle } from '../schema/rows.ts'
 import { applyPatch } from '../store/json-patch.ts'
 import type { HubCommand } from './commands.ts'
 import { refuseTooLarge } from './grants.ts'
@@ -103,7 +103,7 @@ async function refuseTaken(turn: Turn, kind: RowKind, row: NodeOwned, before: No
     )
     if (same.length === 0) continue
     const values = columns.map((column) => `${column} ${String(row[column])}`).join(' and ')
-    throw new FaultError('conflict', `A ${kind.noun.toLowerCase()} with ${values} already exists.`)
+    throw new FaultError('conflict', `${withArticle(kind.noun.toLowerCase())} with ${values} already exists.`)
   }
 }
 

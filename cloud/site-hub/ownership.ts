@@ -6,6 +6,7 @@ import { obstacle, placeOne, plan, type Member } from '../../shared/ring.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { nodes } from '../schema/organisation.ts'
 import { update } from '../schema/rows.ts'
+import { isMember } from '../membership.ts'
 import type { Peer } from '../ports.ts'
 import { grantsMessage, grantsOf, pagesOf, tooLarge } from './grants.ts'
 import {
@@ -161,7 +162,7 @@ export async function released(
   const epoch = epochOf(turn.state, node)
   if (!conductor || node.owner !== conductor.row.id || epoch !== message.epoch) {
     const body = { epoch: message.epoch, now: epoch }
-    return turn.audit('conductor.released', message.node, 'fenced', body, peer.conductor)
+    return turn.refusal('conductor.released', message.node, 'fenced', body, peer.conductor)
   }
   const target = membersOf(turn.state).find((member) => member.id === node.target)
   if (target && obstacle(node, target) === null) return give(turn, node, target.id)
@@ -257,13 +258,11 @@ async function release(turn: Turn, node: NodeIndex): Promise<void> {
 }
 
 function membersOf(state: HubState): Member[] {
-  return [...state.conductors.values()]
-    .filter((conductor) => conductor.leaseUntil > 0 && !conductor.row.revoked_at)
-    .map(({ row }) => ({
-      id: row.id,
-      weight: row.weight,
-      drivers: (row.drivers as DriverFacts[]).map((driver) => driver.name),
-      labels: row.labels as Record<string, string>,
-      draining: row.draining,
-    }))
+  return [...state.conductors.values()].filter(isMember).map(({ row }) => ({
+    id: row.id,
+    weight: row.weight,
+    drivers: (row.drivers as DriverFacts[]).map((driver) => driver.name),
+    labels: row.labels as Record<string, string>,
+    draining: row.draining,
+  }))
 }

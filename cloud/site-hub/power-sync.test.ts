@@ -79,7 +79,7 @@ test('a BMC that does not answer puts the node into maintenance, once, with the 
   expect(given).toMatchObject({ power_state: null, maintenance: 1, fault: 'power failure' })
   expect(given.maintenance_reason).toBe(
     `During sync_power_state, max retries exceeded for node ${node}, node state None does not match expected state 'power on'. ` +
-      `Updating DB state to 'None' Switching node to maintenance mode. Error: 10.0.0.9 does not answer Next: check ipmi_address`,
+      `Updating DB state to 'None' Switching node to maintenance mode. Error: 10.0.0.9 does not answer. Next: check ipmi_address`,
   )
   expect(given.last_error).toBe(given.maintenance_reason)
   expect(peer.grant(node), 'is still looked at').toMatchObject({ powerSync: true, powerFault: true })

@@ -7,6 +7,7 @@ import { OneNode } from './testdata/one-node.ts'
 const one = new OneNode()
 const { change, put, verb, work } = one
 
+const line = () => ({ node: one.node, at: one.bench.now, stage: 'boot.x', body: {} })
 const keys = () => [...one.bench.blobs.keys()]
 /** A config drive as the API puts it there. */
 async function deployWith(key: string): Promise<void> {
@@ -74,6 +75,7 @@ test('events, notes and tasks of a node are bounded, and the newest stay', async
   one.bench.hub = one.bench.anotherHub()
   const patch = [{ op: 'add' as const, path: '/extra/a', value: 1 }]
   await one.bench.command('node.patch', { node: one.node, patch })
+  await one.bench.say(one.peer, { type: 'notes', dropped: 0, notes: [line()] })
   const left = async (node: string) => Promise.all(['events', 'notes', 'tasks'].map((table) => count(table, node)))
   expect(await left(one.node)).toEqual([KEPT.events, KEPT.notes, KEPT.tasks])
   for (const [i, n] of (await left(other)).entries()) expect(n).toBeGreaterThan(Object.values(KEPT)[i]!)
@@ -87,4 +89,12 @@ test('a node that is deleted leaves the events that its watchers may not have se
   expect(await count('notes', one.node)).toBe(0)
   const types = await one.bench.sql.all('SELECT type FROM events WHERE node = ? ORDER BY id', [one.node])
   expect(types.flat().at(-1)).toBe('node.deleted')
+})
+
+test('a timeline is bounded by its own length, at a node where nothing else happens', async () => {
+  const [[version]] = (await one.bench.sql.all('SELECT version FROM nodes WHERE uuid = ?', [one.node])) as [[number]]
+  for (let i = 0; i < 4; i++)
+    await one.bench.say(one.peer, { type: 'notes', dropped: 0, notes: Array.from({ length: 400 }, line) })
+  expect(await count('notes', one.node)).toBe(KEPT.notes)
+  expect(await one.bench.sql.all('SELECT version FROM nodes WHERE uuid = ?', [one.node])).toEqual([[version]])
 })

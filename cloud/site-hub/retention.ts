@@ -1,5 +1,5 @@
 // What is kept of a node's past. 1. Its newest rows stay, so that history, timeline and streams say what happened lately. 2. Pruning comes with
-// the node's own changes, now and then: nothing has to run for it, and a node at which nothing happens costs nothing.
+// what is added, and with the node's own changes now and then: nothing has to run for it, and a node at which nothing happens costs nothing.
 import { BLOB } from '../../shared/sealing.ts'
 import type { Statement } from '../ports.ts'
 
@@ -13,13 +13,20 @@ const KEPT_OF_SITES = 10_000
 /** What goes with this change of the node. */
 export function prune(node: string, version: number): Statement[] {
   if (version % PRUNE_EVERY !== 0) return []
-  const beyond = (table: string, order: string, kept: number) =>
-    `DELETE FROM ${table} WHERE node = ?1 AND ${order} <= (SELECT ${order} FROM ${table} WHERE node = ?1 ORDER BY ${order} DESC LIMIT 1 OFFSET ${kept})`
   return [
     { sql: beyond('events', 'id', KEPT.events), args: [node] },
-    { sql: beyond('notes', 'id', KEPT.notes), args: [node] },
     { sql: `${beyond('tasks', 'nseq', KEPT.tasks)} AND state <> 'open'`, args: [node] },
   ]
+}
+
+/** What goes with lines of a node's timeline, which are no changes of it: a look along an index, once for all lines of a turn. */
+export function pruneNotes(node: string): Statement {
+  return { sql: beyond('notes', 'id', KEPT.notes), args: [node] }
+}
+
+function beyond(table: string, order: string, kept: number): string {
+  const last = `SELECT ${order} FROM ${table} WHERE node = ?1 ORDER BY ${order} DESC LIMIT 1 OFFSET ${kept}`
+  return `DELETE FROM ${table} WHERE node = ?1 AND ${order} <= (${last})`
 }
 
 /** What goes with an event of a site; `counter` is the site's. */

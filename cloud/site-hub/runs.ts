@@ -8,14 +8,22 @@ import { endTenures } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
 const MAX_REPLACED = 8
-/** More than a conductor makes in the time in which they could be played again: it connects once in five seconds at most. */
 const MAX_UPGRADES = 256
+/** Stands for all runs in the entry that says up to when the upgrades are forgotten. */
+const ANY = ''
 
-/** The same signed request again, within the time in which it is valid. A process never signs twice in one millisecond. */
+/**
+ * The same signed request again. A process never signs twice in one millisecond. What is forgotten (for its age by this hub's clock, which
+ * may be set back again, or for its number) is not believed either: honest ones are signed later.
+ */
 export function isReplay(turn: Turn, { row }: ConductorState, run: string, signedAt: number): boolean {
-  const used = (row.upgrades as [string, number][]).filter(([, at]) => Math.abs(turn.now - at) <= 2 * MAX_CLOCK_SKEW_MS)
-  if (used.some(([other, at]) => other === run && at === signedAt)) return true
-  turn.updateConductor(row, { upgrades: [...used, [run, signedAt]].slice(-MAX_UPGRADES) })
+  const known = row.upgrades as [string, number][]
+  if (known.some(([other, at]) => (other === ANY ? signedAt <= at : other === run && at === signedAt))) return true
+  const all = [...known.filter(([other]) => other !== ANY), [run, signedAt] as [string, number]]
+  const newest = all.sort(([, a], [, b]) => a - b).slice(1 - MAX_UPGRADES)
+  const kept = newest.filter(([, at]) => at >= turn.now - 2 * MAX_CLOCK_SKEW_MS)
+  const forgotten = Math.max(...[...known, ...all].filter((each) => !kept.includes(each)).map(([, at]) => at), 0)
+  turn.updateConductor(row, { upgrades: forgotten > 0 ? [[ANY, forgotten], ...kept] : kept })
   return false
 }
 

@@ -16,7 +16,7 @@ import {
   isHeld,
   nextNumber,
   refreshSite,
-  sessionOf,
+  speakerOf,
   type Attachment,
   type ConductorState,
 } from './state.ts'
@@ -68,7 +68,7 @@ function refuse(
   body: Record<string, unknown>,
   why: string,
 ): void {
-  turn.audit(action, peer.conductor, code, { ...body, why }, peer.conductor)
+  turn.refusal(action, peer.conductor, code, { ...body, why }, peer.conductor)
   turn.after(() => peer.close(close, why))
 }
 
@@ -181,7 +181,7 @@ async function keptGrants(
 }
 
 export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
-  const conductor = sessionOf(turn.state, peer)
+  const conductor = speakerOf(turn, peer, 'renew')
   if (!conductor) return turn.after(() => peer.close(CLOSE.superseded, 'the session ended; say hello again'))
   conductor.peer = peer
   const { leaseMs } = peer.attachment as Attachment
@@ -196,7 +196,7 @@ export function renew(turn: Turn, peer: Peer, message: Message<'renew'>): void {
  * waits for another run of its own.
  */
 export function bye(turn: Turn, peer: Peer): void {
-  const conductor = sessionOf(turn.state, peer)
+  const conductor = speakerOf(turn, peer, 'bye')
   if (!conductor) return turn.after(() => peer.close(CLOSE.superseded, 'the session ended'))
   const { id, hostname } = conductor.row
   endSession(turn, peer, CLOSE.goodbye, 'goodbye')

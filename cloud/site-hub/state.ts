@@ -3,7 +3,8 @@
 import { conductors, sites, tasks } from '../schema/organisation.ts'
 import { select, type ConductorRow, type SiteRow, type TaskRow } from '../schema/rows.ts'
 import type { Peer, Sql, Statement } from '../ports.ts'
-import type { DriverFacts } from '../../shared/protocol.ts'
+import type { DriverFacts, FromConductor } from '../../shared/protocol.ts'
+import type { Turn } from './turn.ts'
 import { labelText } from '../../shared/ring.ts'
 import { LABELS_FIELD } from '../../shared/ring-labels.ts'
 
@@ -188,5 +189,15 @@ export function sessionOf(state: HubState, peer: Peer): ConductorState | undefin
   const conductor = state.conductors.get(peer.conductor)
   const attachment = peer.attachment as Attachment | undefined
   if (!conductor || conductor.leaseUntil === 0 || attachment?.session !== conductor.row.session) return undefined
+  return conductor
+}
+
+/** Likewise, for a frame of this type; that it came without a session is in the audit log. */
+export function speakerOf(turn: Turn, peer: Peer, type: FromConductor['type']): ConductorState | undefined {
+  const conductor = sessionOf(turn.state, peer)
+  if (!conductor) {
+    const { session } = (peer.attachment as Attachment | undefined) ?? {}
+    turn.refusal(`conductor.${type}`, peer.conductor, 'fenced', { session: session ?? null }, peer.conductor)
+  }
   return conductor
 }

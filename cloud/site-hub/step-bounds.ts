@@ -28,7 +28,7 @@ export function refuseStep(
   step: number,
 ): void {
   const why = `${type} of step ${step}: the task has ${countOf(task)}, of which ${task.done_steps} are done`
-  turn.audit(`conductor.${type}`, task.node, 'conductor.frame', { task: task.id, why }, peer.conductor)
+  turn.refusal(`conductor.${type}`, task.node, 'conductor.frame', { task: task.id, why }, peer.conductor)
   endSession(turn, peer, CLOSE.malformed, why)
 }
 

@@ -34,6 +34,50 @@ test('a conductor that tells no steps gets the plans as they always were', async
   expect(await state()).toBe('available')
 })
 
+/** A runbook for nodes with the trait of its name. */
+const book = (name: string, ...names: string[]) =>
+  insert(runbooks, { uuid: crypto.randomUUID(), name, steps: steps(...names), disable_ramdisk: false, created_at: 'x' })
+
+test('automated cleaning is what the runbook of the node says, by provide and behind an instance', async () => {
+  await change(`automated_clean = NULL, driver_info = '{"cleaning_runbook": "CUSTOM_WIPE"}'`)
+  await one.bench.sql.batch([
+    book('CUSTOM_WIPE', 'raid.delete', 'deploy.burn'),
+    insert(nodeTraits, { node: one.node, trait: 'CUSTOM_WIPE' }),
+  ])
+  for (const [from, name] of [
+    ['manageable', 'provide'],
+    ['error', 'deleted'],
+  ] as const) {
+    await put(from)
+    await verb(name)
+    if (name === 'deleted') await work()
+    const done = await work()
+    expect(done.filter((step) => /^(raid|deploy)\./.test(step))).toEqual([
+      ...['deploy.wait_agent', 'raid.delete', 'deploy.burn', 'deploy.tear_down_agent'],
+    ])
+    expect(await state()).toBe('available')
+  }
+})
+
+test.each([
+  ['CUSTOM_NONE', 'Runbook CUSTOM_NONE could not be found.'],
+  ['CUSTOM_OTHER', 'the node has none of its traits'],
+])(
+  'a cleaning runbook that the node cannot have (%s) fails its cleaning, by provide and behind an instance',
+  async (name, why) => {
+    await change(`automated_clean = NULL, driver_info = '{"cleaning_runbook": "${name}"}'`)
+    await one.bench.sql.batch([book('CUSTOM_OTHER', 'raid.delete')])
+    await put('manageable')
+    expect(await fault(verb('provide'))).toBeUndefined()
+    expect(await state()).toBe('clean failed')
+    await put('error')
+    await verb('deleted')
+    await work()
+    expect(await row('provision_state', 'task')).toEqual({ provision_state: 'clean failed', task: null })
+    expect((await row('last_error'))['last_error']).toContain(why)
+  },
+)
+
 test('clean does the list in its order and ends in manageable; the node shows the step and the list', async () => {
   await put('manageable')
   await verb('clean', { steps: steps('raid.delete', 'deploy.burn') })

@@ -13,6 +13,7 @@ import {
 import { isPastNoReturn } from '../../shared/no-return.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
 import { abortedAfter, childEnded, finish, undo, waiting, working } from '../provision/work.ts'
+import { powerEnded } from '../provision/power.ts'
 import { isListed, showing } from '../provision/step-list.ts'
 import type { Peer, SiteRef } from '../ports.ts'
 import type { TaskRow } from '../schema/rows.ts'
@@ -183,6 +184,7 @@ export async function settle(
   if (rest.length > 0) turn.assign.add(task.node)
   else becameIdle(turn, task.node)
   await childEnded(turn, task, state, failure)
+  await powerEnded(turn, task, state, failure)
 }
 
 /** The open task that a frame speaks of, when its sender may speak of it; else the sender is told why not. */
@@ -212,7 +214,7 @@ function heard(
     activeTask(turn.state, task.node) === task
   )
     return task
-  turn.audit(
+  turn.refusal(
     `conductor.${message.type}`,
     task.node,
     'fenced',

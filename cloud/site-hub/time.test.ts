@@ -218,3 +218,19 @@ test('a node that a promise keeps is deleted at once when its owner is there to 
   expect((await bench.command('node.delete', { node })).ok).toBe(true)
   expect(a.frames.at(-1)).toMatchObject({ type: 'grants', drop: [node] })
 })
+
+test.each([5_000, LEASE_MS, 40_000])(
+  'with a lease of %i ms the horizon is written every 45 s at most',
+  async (leaseMs) => {
+    await bench.sql.batch([{ sql: 'UPDATE sites SET lease_ms = ?', args: [leaseMs] }])
+    bench.hub = bench.anotherHub()
+    const a = await bench.connect('a')
+    const written = new Set<unknown>()
+    for (let passed = 0; passed < 4 * 45_000; passed += 1000) {
+      await bench.say(a, { type: 'renew', rid: passed })
+      written.add((await bench.sql.all("SELECT horizon_ms FROM conductors WHERE id = 'a'"))[0]![0])
+      await bench.pass(1000)
+    }
+    expect(written.size).toBe(4)
+  },
+)

@@ -3,7 +3,8 @@
 import type { InferSelectModel } from 'drizzle-orm'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Caller } from './commands.ts'
-import { droppedBlob, prune, pruneSites } from './retention.ts'
+import { droppedBlob, prune, pruneNotes, pruneSites } from './retention.ts'
+import { pruneAudit, refusal } from './refusals.ts'
 import { guard, type HubState } from './state.ts'
 import { audit, conductors, events, nodes, notes, ports, tasks } from '../schema/organisation.ts'
 import {
@@ -29,7 +30,7 @@ import {
 } from '../schema/rows.ts'
 import type { Blobs, Peer, Sql, Statement } from '../ports.ts'
 import type { Env } from '../../shared/env.ts'
-import { FaultError } from '../../shared/faults.ts'
+import { FaultError, type FaultCode } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import { encode, type ToConductor } from '../../shared/protocol.ts'
 
@@ -68,6 +69,8 @@ export class Turn {
   readonly regrant = new Set<string>()
   /** Has it something to tell those who watch? */
   isNews = false
+  /** Nodes whose timeline got lines. */
+  readonly #noted = new Set<string>()
   #rowChanges = new Map<SQLiteTable, Map<string, unknown>>()
   #statements: Statement[] = []
   #effects: (() => void)[] = []
@@ -186,10 +189,18 @@ export class Turn {
 
   note(node: string, task: string | null, at: number, stage: string, body: unknown): void {
     this.write(insert(notes, { node, task, at: isoTime(at), stage, body }))
+    this.#noted.add(node)
   }
 
   audit(action: string, target: string, outcome: string, body: unknown, actor: string, requestId?: string): void {
     this.write(insert(audit, { at: this.time, actor, action, target, outcome, body, request_id: requestId ?? null }))
+    this.write(pruneAudit())
+  }
+
+  /** What a conductor was refused; the same again within a minute counts up. */
+  refusal(action: string, target: string, outcome: FaultCode, body: unknown, actor: string): void {
+    const row = { at: this.time, actor, action, target, outcome, body, request_id: null }
+    for (const statement of [...refusal(row, this.now), pruneAudit()]) this.write(statement)
   }
 
   /** Has this turn changed the conductor's row already, so that what is stored is older? */
@@ -220,6 +231,7 @@ export class Turn {
       ...[...this.#conductorChanges].map(([id, changes]) => update(conductors, 'id', id, changes)),
     ]
     for (const [uuid, { version }] of this.#nodeChanges) statements.push(...prune(uuid, version!))
+    for (const node of this.#noted) statements.push(pruneNotes(node))
     if (statements.length > 0) await this.sql.batch([guard(this.state, this.id), ...statements])
   }
 

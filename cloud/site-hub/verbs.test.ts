@@ -128,18 +128,6 @@ test('deleted is possible from every state that the table names, and ends the wo
   }
 })
 
-test('a node whose power must not go off is not asked to', async () => {
-  await change('disable_power_off = 1')
-  await put('available')
-  expect(await fault(verb('active'))).toBe('conflict')
-  expect(await state()).toBe('available')
-  const power = (target: 'power off' | 'rebooting' | 'power on') =>
-    one.bench.command('node.power', { node: one.node, target })
-  expect(await fault(power('power off'))).toBe('conflict')
-  expect(await fault(power('rebooting'))).toBe('conflict')
-  expect((await power('power on')).ok).toBe(true)
-})
-
 test('a deployment and a rebuild have the networks that the node describes; a cleaning has not', async () => {
   const networks = { links: [], networks: [] }
   await change(`network_data = '${JSON.stringify(networks)}'`)
@@ -192,7 +180,7 @@ test('a setting of the machine is a task of one step; its failure is in last_err
   expect(await row('provision_state', 'last_error', 'task')).toEqual({
     provision_state: 'active',
     task: null,
-    last_error: 'management.set_boot_mode failed: sha256 differs Next: correct it',
+    last_error: 'management.set_boot_mode failed: sha256 differs. Next: correct it',
   })
 })
 

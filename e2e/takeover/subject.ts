@@ -30,7 +30,7 @@ export async function fake({ api }: Story, name: string): Promise<Subject> {
     name,
     watch() {
       const from = changes.length
-      return { power: () => changes.slice(from), acts: () => [] }
+      return { power: () => changes.slice(from).filter((change) => change !== 'reset'), acts: () => [] }
     },
   }
 }

@@ -12,6 +12,8 @@ import { startWorkerdCloud } from '../../sim/workerd-cloud.ts'
 import { readOptions } from '../options.ts'
 import { onShutdown } from '../shutdown.ts'
 
+const DRIVERS = ['fake-hardware', 'ipmi', 'redfish', 'manual-management']
+
 const HELP = `npm run dev -- [options]
 
 Starts the API server (libSQL files, no other service) with a local conductor, and prints "ready URL".
@@ -21,6 +23,8 @@ Starts the API server (libSQL files, no other service) with a local conductor, a
   --no-auth     requests need no token
   --workerd     the cloud inside workerd (wrangler dev) on an sqld of its own, as it is hosted; needs a token
   --fake N      make N nodes of driver fake-hardware, fake-0 … (those that exist are left alone)
+  --conductor FILE  configuration of the local conductor, as in its conductor.json: {"boot": true, "address": "192.0.2.1"} boots the
+                machines of a network of yours (as root, with Debian's ipxe and a ramdisk; by default it boots none)
   --verbose     log what cloud and conductor do, on standard error
   --help        this text`
 
@@ -30,6 +34,7 @@ const values = readOptions(HELP, {
   'no-auth': { type: 'boolean', default: false },
   workerd: { type: 'boolean', default: false },
   fake: { type: 'string', default: '0' },
+  conductor: { type: 'string' },
   verbose: { type: 'boolean', default: false },
 })
 const [port, fakeNodes] = [values.port, values.fake].map(Number) as [number, number]
@@ -93,8 +98,10 @@ async function startLocalConductor(api: Api, url: string): Promise<void> {
     const made = (await api.call('POST', `/sites/${sites[0]!.uuid}/enrol-tokens`, {})) as { token: string }
     await enrol({ url, token: made.token, dataDir })
   }
+  const given = values.conductor === undefined ? '{}' : readFileSync(values.conductor, 'utf8')
   const { config } = resolveConfig({
-    flags: { dataDir, url, drivers: ['fake-hardware', 'ipmi', 'redfish', 'manual-management'], boot: false },
+    flags: { dataDir, url, ...without(given, { boot: false, drivers: DRIVERS }) },
+    file: given,
   })
   const write = (line: string) => values.verbose && console.error(line)
   const conductor = await startConductor({
@@ -106,6 +113,12 @@ async function startLocalConductor(api: Api, url: string): Promise<void> {
     if (attempt > 200) throw new Error('the local conductor did not connect within 10 s; try --verbose')
     await new Promise((done) => setTimeout(done, 50))
   }
+}
+
+/** Of the defaults of this server those that the file does not set. */
+function without(file: string, defaults: Record<string, unknown>): Record<string, unknown> {
+  const keys = Object.keys(JSON.parse(file) as object)
+  return Object.fromEntries(Object.entries(defaults).filter(([key]) => !keys.includes(key)))
 }
 
 async function makeFakeNodes(api: Api, count: number): Promise<void> {

@@ -2,6 +2,8 @@
 // is dead. 1. Who declares a conductor dead has switched its host off; of one that is alive the hub must not believe it. 2. When the storm is
 // over they put everything back.
 import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
+import type { ControlRequest } from '../../site-conductor/local/control.ts'
+import { LOCAL_POWER } from '../../site-conductor/local/actions.ts'
 import type { ConductorHost } from './conductor-host.ts'
 import type { FaultKind } from './mix.ts'
 import type { Random } from './random.ts'
@@ -58,6 +60,9 @@ export class Admins {
       case 'node.maintenance':
         if (node !== '') void this.#setMaintenance(node, !this.#setAside.has(node))
         return true
+      case 'local.power':
+        if (node !== '' && conductor.isUp && !conductor.isConnected) void this.#atTheSite(conductor, node, random)
+        return true
       default:
         return false
     }
@@ -102,7 +107,7 @@ export class Admins {
   }
 
   async #declareDead(conductor: ConductorHost, random: Random): Promise<void> {
-    const { world, hub, judge, mix } = this.#stage
+    const { world, hub, judge, mix, data } = this.#stage
     const wish = { kind: 'conductor.declare_dead', conductor: conductor.id } as Wish
     judge.declaredDead(conductor.id)
     // Not where an answer may be lost: then nobody would know that it was believed.
@@ -112,16 +117,36 @@ export class Admins {
       if (peer === undefined || !judge.hasLease(conductor.id)) return
       // If it is believed the host is switched off in a moment.
       judge.holdings.lost(conductor.id)
+      const [[waits] = []] = await data.all('SELECT held_ms FROM conductors WHERE id = ?', [conductor.id])
       const result = await this.#ask(wish)
       if (!result.ok) return
-      // Believing it ends the socket.
-      if (hub.isUnbroken(peer) && judge.hasLease(conductor.id))
+      // Believing it ends the socket, except where an earlier run was meant, for which this one waits.
+      if (waits === null && hub.isUnbroken(peer) && judge.hasLease(conductor.id))
         judge.complain('alive', `${conductor.id} was connected and had its lease when it was declared dead`)
       return conductor.kill()
     }
     conductor.kill()
     await this.#ask(wish)
     world.clock.after(random.between(1_000, 60_000), () => conductor.start())
+  }
+
+  /** Somebody stands before a machine, with a login at the conductor's host. What works on the node is ended first. */
+  async #atTheSite(conductor: ConductorHost, node: string, random: Random): Promise<void> {
+    const { judge, machines, world } = this.#stage
+    const target = random.pick(['on', 'off', 'soft-off', 'reboot'])
+    const person = { node, confirm: `node-${machines.findIndex((machine) => machine.node === node)}`, by: 'person' }
+    const act = async (request: ControlRequest) => {
+      const wants = request.ask === 'power' ? (LOCAL_POWER[target] ?? []) : []
+      const outcome = await judge.locals.track(conductor.id, node, wants, conductor.local(request))
+      const short = outcome?.ok ? 'ok' : outcome?.fault.code
+      world.say(
+        'person',
+        `${request.ask} ${target} …${node.slice(-4)} at ${conductor.id}: ${short ?? 'nobody answers'}`,
+      )
+      return short
+    }
+    if ((await act({ ask: 'power', ...person, target })) !== 'node.locked') return
+    if ((await act({ ask: 'abort', ...person })) === 'ok') await act({ ask: 'power', ...person, target })
   }
 
   async #ask(wish: Wish): Promise<CommandResult> {

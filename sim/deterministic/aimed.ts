@@ -4,27 +4,37 @@ import type { Draft, FaultKind } from './mix.ts'
 import type { Random } from './random.ts'
 
 /**
- * `overtaken`: a host stops with a mutation in it until a successor has acted. `stragglers`: late packets at BMCs that cannot fence. `relay`:
- * nodes go to another conductor and come back. `outlived`: cuts that outlast tenures. `joined`: a second conductor comes, and the first is cut
+ * `overtaken`: a host stops with a mutation in it until a successor has acted. `stragglers`: late packets at BMCs that cannot fence. `lossy`: a network at
+ * the site that loses much. `relay`: nodes go to another conductor and come back. `outlived`: cuts that outlast tenures. `waiting`: such cuts while machines boot. `joined`: a second conductor comes, and the first is cut
  * off. `expired`: a cut as a deadline comes. `set-back`: cuts in which wall clocks go back. `brink`: hosts stop for about as long as a lease.
- * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `calling`: people who call BMCs all the
- * time, on nodes that move. `unstored`: a database that loses many questions.
+ * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `sluggish`: a database and lines that take seconds. `recalled`: nodes
+ * that are asked for and then not wanted. `calling`: people who call BMCs all the
+ * time, on nodes that move. `unstored`: a database that loses many questions. `local`: break-glass at a lone
+ * conductor during long cuts.
  */
 export const AIMED_FLAVOURS = [
   'overtaken',
   'stragglers',
+  'lossy',
   'relay',
   'outlived',
+  'waiting',
   'joined',
   'expired',
   'set-back',
   'brink',
   'evicted',
   'torn',
+  'sluggish',
+  'recalled',
   'calling',
   'unstored',
+  'local',
 ] as const
 export type AimedFlavour = (typeof AIMED_FLAVOURS)[number]
+
+/** One way to the database, at most: a turn of the hub still takes less than the margin of a lease, which the judge counts from the answer. */
+const SLOW_MS = 200
 
 /** Nothing goes wrong but `faults` (mean pauses in ms), and people switch the power of machines all the time. */
 function only(mix: Draft, faults: Partial<Record<FaultKind, number>>, more: Partial<Draft> = {}): void {
@@ -40,20 +50,32 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     Object.assign(mix.lan, { hostMs: 2, stall: random.between(0.1, 0.3), stallsActs: true })
   },
   stragglers(mix, random) {
-    only(mix, {}, { firmware: random.pick(['refused', 'asker', null]) })
+    only(mix, { 'node.call': 2_000 }, { firmware: random.pick(['refused', 'asker', null]) })
     Object.assign(mix.lan, { late: random.between(0.1, 0.3), hostMs: 0 })
   },
+  lossy(mix, random) {
+    only(mix, {}, {})
+    mix.lan.loss = random.between(0.15, 0.3)
+  },
   relay(mix, random) {
-    only(mix, { 'site.relay': 60_000 }, { wanLagMs: random.pick([0, 5_000]), tenureMs: random.pick([0, 20_000]) })
+    only(mix, { 'site.relay': 80_000 }, { wanLagMs: 5_000, tenureMs: random.pick([0, 20_000, 20_000]) })
+    mix.busy = random.chance(0.5)
+    if (mix.tenureMs !== 0) mix.wanLagMs = 0
+    mix.machines = 5
+    // So that whoever has a node is not done with its task at once.
+    mix.lan.latencyMs = 200
   },
   outlived(mix, random) {
-    only(mix, { 'wan.cut': 60_000, 'bmc.silent': 10_000 }, { tenureMs: random.pick([20_000, 60_000]) })
+    only(mix, { 'wan.cut': 60_000, 'bmc.silent': 5_000 }, { tenureMs: random.pick([20_000, 60_000]) })
     mix.cutMs = [[30_000, 60_000], [70_000, 130_000]] // prettier-ignore
     mix.wanLagMs = random.pick([0, 6_000])
     mix.busy = random.chance(0.5)
     if (random.chance(0.5)) return
     mix.faults['hub.clock'] = 20_000
     mix.hubClockMs = 60_000
+  },
+  waiting(mix) {
+    only(mix, { 'wan.cut': 40_000 }, { tenureMs: 20_000, busy: false, machines: 5, cutMs: [[33_000, 60_000]] })
   },
   joined(mix) {
     only(mix, { 'site.joined': 70_000 }, { tenureMs: null, busy: false })
@@ -69,12 +91,20 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
   },
   evicted(mix, random) {
     only(mix, { 'hub.evict': 6_000, 'wan.reset': 20_000 }, { conductors: random.pick([2, 3]) })
-    mix.database = { latencyMs: random.pick([3, 800]), failure: 0, readFailure: 0 }
+    mix.database = { latencyMs: random.pick([3, SLOW_MS]), failure: 0, readFailure: 0 }
   },
   torn(mix, random) {
     only(mix, { 'wan.reset': 8_000, 'conductor.drain': 15_000, 'conductor.weight': 15_000 })
-    mix.database = { latencyMs: random.pick([3, 600]), failure: 0, readFailure: 0 }
+    mix.database = { latencyMs: random.pick([3, SLOW_MS]), failure: 0, readFailure: 0 }
     mix.wanLagMs = random.pick([0, 500, 5_000])
+  },
+  sluggish(mix, random) {
+    // An answer takes longer than the pause between two renewals, so that another connection is tried beside the first.
+    only(mix, { 'wan.cut': 8_000 }, { wanLagMs: random.between(4_500, 6_000), cutMs: [[4_000, 8_000]] })
+    mix.database = { latencyMs: SLOW_MS, failure: 0, readFailure: 0 }
+  },
+  recalled(mix) {
+    only(mix, { 'site.recalled': 15_000, 'node.call': 1_000 }, { busy: false, machines: 5 })
   },
   calling(mix, random) {
     const moves = { 'conductor.drain': 10_000, 'conductor.weight': 10_000, 'wan.reset': 12_000 }
@@ -85,5 +115,15 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
   unstored(mix, random) {
     only(mix, { 'journal.lose': 15_000 }, { conductors: random.pick([1, 2]) })
     mix.database = { latencyMs: 30, failure: random.between(0.1, 0.25), readFailure: 0 }
+  },
+  local(mix, random) {
+    // Nobody else has its nodes meanwhile: where somebody has, the person and its tasks undo each other's work.
+    mix.conductors = 1
+    mix.cutMs = [[60_000, 300_000]]
+    mix.faults['wan.cut'] = random.between(20_000, 60_000)
+    mix.faults['local.power'] = random.between(5_000, 20_000)
+    // What a lost journal held nobody is told.
+    delete mix.faults['journal.lose']
+    delete mix.faults['disk.fail']
   },
 }

@@ -1,10 +1,13 @@
 // Where a production conductor runs, whole: its disk outlives it, a supervisor starts it again. Its one socket goes over the simulated
 // WAN, its packets to BMCs over the simulated LAN.
+import { toFault } from '../../shared/faults.ts'
+import type { Outcome } from '../../shared/protocol.ts'
 import { startConductor, type RunningConductor } from '../../site-conductor/conductor.ts'
 import { resolveConfig } from '../../site-conductor/config.ts'
 import type { Dialer } from '../../site-conductor/dialer.ts'
 import { IDENTITY_FILE, SITE_FILE, writeJson } from '../../site-conductor/identity.ts'
 import { Journal } from '../../site-conductor/journal.ts'
+import type { ControlRequest } from '../../site-conductor/local/control.ts'
 import { logger } from '../../site-conductor/log.ts'
 import { SimDisk } from './disk.ts'
 import { simDriver, type DriverWorld } from './driver.ts'
@@ -156,6 +159,18 @@ export class ConductorHost {
     if (process.alive) this.#gone(process)
   }
 
+  /** Somebody at its host asks. Undefined when nobody answers any more. */
+  async local(request: ControlRequest): Promise<Outcome | undefined> {
+    const { process } = this
+    const running = process?.stopped ? undefined : await this.#running
+    if (!process?.alive || running === undefined) return undefined
+    const answered = running.local(request)
+    return await answered.then(
+      (value) => ({ ok: true, value }),
+      (error: unknown) => ({ ok: false, fault: toFault(error) }),
+    )
+  }
+
   /** A journal that is read twice says the same twice, and a torn end does not keep the conductor from starting. */
   async journalTwice(): Promise<boolean> {
     const { world, id } = this.#options
@@ -176,13 +191,13 @@ export class ConductorHost {
     return once === again
   }
 
-  /** Tasks that its journal holds now. */
+  /** Tasks and local actions that its journal holds now. */
   async journalled(): Promise<number> {
     const { world, id } = this.#options
     const disk = new SimDisk(world, `${id} at the end`)
     for (const [name, bytes] of this.disk.files) disk.files.set(name, bytes)
     const journal = await Journal.open(disk.mount(new Process(id, world.clock, world.random.stream('at the end'))))
-    return journal.entries.size
+    return journal.entries.size + journal.locals.size
   }
 
   #exited(process: Process, why: string): void {

@@ -14,17 +14,28 @@ interface Scene {
   hurry(random: Random, withinMs: readonly [number, number]): Promise<void>
 }
 
-type History = (scene: Scene) => void
+/** The slack of a take-over, and what is left of the answer to the last question. */
+const TAKEN_AFTER_MS = 12_500
+
+type History = (scene: Scene) => void | Promise<void>
 
 const HISTORIES: Partial<Record<FaultKind, History>> = {
-  /** One is away until the other has its nodes; that one stops, and the first is back to get them again. */
-  'site.relay'({ stage: { world, mix }, random, one, other }) {
+  /** One is away until the other has its nodes; that one is gone in the middle of things, too, and the first gets them again. */
+  async 'site.relay'({ stage: { world, mix, data }, random, one, other }) {
     const tenureMs = mix.tenureMs ?? 0
-    const takenMs = (tenureMs > 0 ? tenureMs + 15_000 : 0) + random.between(16_000, 20_000)
-    const awayMs = takenMs + random.between(2_000, 12_000)
-    if (random.chance(0.5)) one.wire.cut(awayMs)
-    else one.process?.stop(awayMs, false)
-    world.clock.after(takenMs, () => other.process?.stop(random.between(25_000, 45_000), false))
+    const takenMs = tenureMs > 0 ? tenureMs + TAKEN_AFTER_MS : 17_000
+    if (tenureMs > 0) one.wire.cut(takenMs + random.between(3_000, 8_000))
+    else one.process?.stop(takenMs + random.between(1_000, 3_000), false)
+    for (const end = world.clock.now + takenMs; world.clock.now < end;) {
+      await world.clock.wait(200)
+      const [row] = await data.all('SELECT count(*) FROM nodes WHERE conductor = ?', [one.id])
+      if (row?.[0] === 0) break
+    }
+    await world.clock.wait(random.between(50, 1_500))
+    if (tenureMs === 0) return void other.process?.stop(40_000, false)
+    void other.stop()
+    await world.clock.wait(40_000)
+    other.start()
   },
   /** While one was alone it was promised more than it is now that the other is there, too; then it is cut off. */
   'site.joined'({ stage: { world }, random, one, other }) {
@@ -39,6 +50,19 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
     world.clock.after(random.between(5_000, 8_000), () => {
       for (const { wire } of conductors.slice(0, random.int(1, 2))) wire.cut(random.between(25_000, 60_000))
     })
+  },
+  /** Its nodes are asked for, and then not, while BMCs are silent, and calls at them have no end; then its line breaks. */
+  async 'site.recalled'({ stage: { world, hub, machines }, random, one }) {
+    const drain = async (on: boolean) => {
+      const wish = { kind: 'conductor.drain', conductor: one.id, on, actor: 'admin', requestId: 'recall' } as const
+      while (!(await hub.command(wish)).ok) await world.clock.wait(1_000)
+    }
+    for (const machine of machines) machine.silentUntil = world.clock.now + random.between(4_000, 9_000)
+    await world.clock.wait(random.between(1_000, 3_000))
+    await drain(true)
+    await world.clock.wait(random.between(100, 500))
+    await drain(false)
+    one.wire.reset()
   },
   'site.set-back'({ stage: { world }, random, one }) {
     one.wire.cut(random.between(20_000, 60_000))
@@ -58,6 +82,6 @@ export function begin(kind: FaultKind, stage: Stage, random: Random, hurry: Scen
   const one = random.pick(stage.conductors)
   const other = random.pick(stage.conductors.filter((each) => each !== one))
   stage.world.say('FAULT', `${kind}: ${one.id}, then ${other.id}`)
-  history({ stage, random, one, other, hurry })
+  void history({ stage, random, one, other, hurry })
   return true
 }

@@ -22,6 +22,8 @@ export interface HubHostOptions {
   readonly faults: DatabaseFaults
   /** Every frame that the hub sends, at the moment of sending, over whose wire, and on which socket. */
   onSend(to: string, frame: string, socket: object): void
+  /** It is about to send a welcome. */
+  onWelcome(to: string, socket: object): void
 }
 
 export class HubHost {
@@ -59,6 +61,7 @@ export class HubHost {
       connection,
       attachment: undefined,
       send: (frame) => {
+        if (frame.startsWith('{"type":"welcome"')) this.#options.onWelcome(wire.name, connection)
         connection.send(1, frame)
         this.#options.onSend(wire.name, frame, connection)
       },

@@ -8,9 +8,10 @@ export const INVARIANTS = {
   overlap: 'no two conductors may act on one node at the same moment',
   grants: 'no node is granted while another conductor has it, its lease runs, and it has not given it back',
   doubled: 'no step of a task changes the power twice',
-  'not-idempotent': 'no cycle and no reset goes to a BMC',
+  'not-idempotent': 'no cycle goes to a BMC, and a reset only where the machine may not be off',
+  'kept-on': 'a machine that may not be off is not switched off',
   interleaved: 'once a BMC has taken a mutation of a later step or call, it takes none of an earlier one',
-  once: 'an operating system is asked to stop once under one permit',
+  once: 'an operating system is asked to stop, or a machine is reset, once under one permit',
   settles: 'every accepted task settles once the faults have ended, and not by its deadline',
   'settles-once': 'a task settles exactly once',
   edges: 'every change of state is an edge of the table, and starts where the last one ended',
@@ -30,6 +31,8 @@ export const INVARIANTS = {
   steps: 'a task that is done has done each of its steps, one after another',
   refused: 'what the hub refuses is in the audit log',
   fencing: 'losing a node fails no task, nor do restarts, lost journals and new connections',
+  local:
+    'by break-glass a machine is switched as a person asks, while its conductor is cut off, and the cloud hears of each time',
   serves: 'when all is quiet each node is driven, and no journal holds anything',
 } as const
 export type Invariant = keyof typeof INVARIANTS

@@ -3,12 +3,14 @@
 import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
 import { MAX_FRAME_BYTES, type FromConductor, type Step, type ToConductor } from '../../shared/protocol.ts'
+import { AtBmcs, show } from './at-bmcs.ts'
 import { areCopies, identityOf } from './copies.ts'
 import { Holdings } from './holdings.ts'
 import type { Invariant } from './invariants.ts'
 import type { Cause } from './lan.ts'
 import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
+import { LOCAL_TASK, Locals } from './locals.ts'
 import { type Permit, Permits } from './permits.ts'
 import { Promises } from './promises.ts'
 import type { World } from './world.ts'
@@ -34,6 +36,8 @@ export class Judge {
   readonly byTenure = new Set<string>()
   /** Tasks whose deadline was made to come early. */
   readonly hurried = new Set<string>()
+  /** Node → what people have done to it at the site, and what they ask for at this moment. */
+  readonly locals = new Locals()
   /** Frames by which the hub refused what a conductor said. */
   refusals = 0
   machines: readonly Machine[] = []
@@ -43,8 +47,7 @@ export class Judge {
   readonly #secrets: readonly string[]
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
-  /** By address: the mutation of the highest epoch so far. */
-  readonly #highest = new Map<string, Cause>()
+  readonly #atBmcs = new AtBmcs()
   readonly #tasks = new Map<string, { node: string; steps: readonly Step[] }>()
   readonly #ends = new Set<string>()
   readonly #permits = new Permits()
@@ -55,8 +58,6 @@ export class Judge {
   readonly #work = new Map<Process, Map<string, number>>()
   /** Of the last welcome. */
   readonly #sockets = new Map<string, object>()
-  /** By address: what a BMC has taken mutations of, and the last one of these. */
-  readonly #acts = new Map<string, { readonly all: WeakSet<object>; last: object }>()
   readonly #told = new Set<string>()
 
   constructor(world: World, data: Sql, secrets: readonly string[]) {
@@ -65,20 +66,24 @@ export class Judge {
     this.#secrets = secrets
   }
 
+  /** The hub has given the conductor a session, whether its welcome can still be sent on `socket` or not. */
+  welcomes(conductor: string, socket: object): void {
+    this.#sockets.set(conductor, socket)
+  }
+
   /** The hub sends a frame: what it promises with it. */
   sent(conductor: string, frame: string, socket: object): void {
     this.#frame(`hub → ${conductor}`, frame)
     if (!/^\{"type":"(welcome|lease|proceed|task|fenced|grants|done)"/.test(frame)) return
     const message = JSON.parse(frame) as ToConductor
-    if (message.type === 'welcome') this.#sockets.set(conductor, socket)
-    else if (SERVES.has(message.type) && this.#sockets.get(conductor) !== socket)
+    if (SERVES.has(message.type) && this.#sockets.get(conductor) !== socket)
       this.#complain('heard', `${conductor} gets ${message.type} on the socket of an earlier session`)
     if (message.type === 'done') void this.#saysDone(message.id)
     const until = (ms: number) => this.#world.clock.now + ms
     if (message.type === 'welcome') this.#later(this.#leaseUntil, conductor, until(message.leaseMs))
     if (message.type === 'fenced') this.refusals++
     if (message.type === 'welcome' && !message.grantsKept) this.holdings.lost(conductor)
-    if (message.type === 'grants') for (const { node } of message.add) this.#granted(conductor, node)
+    if (message.type === 'grants') for (const { node, epoch } of message.add) this.#granted(conductor, node, epoch)
     if (message.type === 'task') this.#tasks.set(message.id, { node: message.node, steps: message.steps })
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
@@ -117,7 +122,7 @@ export class Judge {
     if (message.type === 'result') void this.#ended(conductor, message)
     if (message.type === 'hello') this.holdings.says(conductor, process)
     if (message.type === 'bye') this.holdings.leaves(conductor)
-    if (message.type === 'released') this.holdings.released(conductor, message.node)
+    if (message.type === 'released') this.holdings.released(conductor, message.node, message.epoch)
     if (message.type === 'released' && this.#work.get(process)?.get(message.node))
       this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)
   }
@@ -130,8 +135,8 @@ export class Judge {
       if (frame.includes(secret)) this.#complain('secret', `${frame.slice(0, 80)}… holds a password`)
   }
 
-  #granted(conductor: string, node: string): void {
-    const other = this.holdings.granted(conductor, node).find((each) => this.hasLease(each))
+  #granted(conductor: string, node: string, epoch: number): void {
+    const other = this.holdings.granted(conductor, node, epoch).find((each) => this.hasLease(each))
     if (other !== undefined)
       this.#complain('grants', `${conductor} gets node …${node.slice(-4)}, which ${other} has under its lease`)
     const { now } = this.#world.clock
@@ -150,6 +155,10 @@ export class Judge {
 
   /** The production check has just let a packet of a mutation pass. */
   allowed(process: Process, cause: Cause, before: () => void): void {
+    if (cause.task === LOCAL_TASK) {
+      if (!this.locals.wants(cause)) this.#complain('local', `${show(cause)}, which nobody asks for`)
+      return
+    }
     const { now } = this.#world.clock
     const lease = this.#leaseUntil.get(cause.conductor) ?? 0
     const tenure = this.#tenureUntil.get(cause.task ?? '') ?? 0
@@ -185,24 +194,15 @@ export class Judge {
     this.mutations++
     if (cause === undefined) return this.#complain('intent', `${what} at ${machine.address} by nobody`)
     this.#world.say(cause.conductor, `→ ${machine.address} ${what} (e${cause.epoch} ${cause.step})`)
-    if (/cycle|reset/.test(what)) this.#complain('not-idempotent', `${show(cause)}: ${what}`)
-    if (what === 'power soft' && !this.#permits.spend(cause)) this.#complain('once', `${show(cause)}: ${what} again`)
-    this.#order(machine.address, cause, what)
-    const highest = this.#highest.get(machine.address)
-    if (highest !== undefined && cause.epoch < highest.epoch && !isOlderCopy(cause, highest))
-      this.#complain('bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`)
-    else if (highest?.epoch === cause.epoch && highest.conductor !== cause.conductor)
-      this.#complain('bmc-epoch', `${show(cause)}: ${what}, and ${highest.conductor} has the same epoch`)
-    else if (highest === undefined || cause.epoch >= highest.epoch) this.#highest.set(machine.address, cause)
-  }
-
-  #order(address: string, cause: Cause, what: string): void {
-    const acts = this.#acts.get(address) ?? { all: new WeakSet(), last: cause.act }
-    this.#acts.set(address, acts)
-    if (acts.last !== cause.act && acts.all.has(cause.act))
-      this.#complain('interleaved', `${show(cause)}: ${what}, and another step or call has acted meanwhile`)
-    acts.all.add(cause.act)
-    acts.last = cause.act
+    const isReset = what === 'power reset'
+    if (what === 'power cycle' || (isReset && !machine.keptOn))
+      this.#complain('not-idempotent', `${show(cause)}: ${what}`)
+    if (cause.task === LOCAL_TASK) return
+    if (what === 'power off' && machine.keptOn)
+      this.#complain('kept-on', `${show(cause)}: ${what} at a machine that may not be off`)
+    if ((isReset || what === 'power soft') && !this.#permits.spend(cause))
+      this.#complain('once', `${show(cause)}: ${what} again`)
+    for (const [rule, text] of this.#atBmcs.accepted(machine.address, cause, what)) this.#complain(rule, text)
   }
 
   async openTasks(): Promise<number> {
@@ -263,14 +263,15 @@ export class Judge {
     if (!outcome.ok || this.#ends.has(id)) return
     this.#ends.add(id)
     const task = this.#tasks.get(id)
-    const last = task?.steps.findLast((step) => step.interface === 'power' && /_(on|off)$/.test(step.step))
+    const last = task?.steps.findLast((step) => step.interface === 'power' && /_(on|off)$|^reset$/.test(step.step))
     const machine = this.machines.find(({ node }) => node === task?.node)
     if (last === undefined || machine === undefined) return
     const [row] = await this.#data.all(OWNED, [id])
     if (row?.[0] !== 'open' || row[1] !== identityOf(conductor) || row[2] !== epoch) return
-    const wanted = last.step.endsWith('_on') ? 'on' : 'off'
-    // What no command did is nobody's fault.
-    if (machine.power() !== wanted && machine.changes.at(-1)?.cause !== undefined)
+    const wanted = last.step.endsWith('_off') ? 'off' : 'on'
+    // What no command of the hub's did is nobody's fault.
+    const by = machine.changes.at(-1)?.cause
+    if (machine.power() !== wanted && by !== undefined && by.task !== LOCAL_TASK)
       this.#complain('outcome', `task ${id} says ${last.step} and done, ${machine.address} is ${machine.power()}`)
   }
 
@@ -293,13 +294,4 @@ function passes(before: () => void): boolean {
   } catch {
     return false
   }
-}
-
-function show({ conductor, epoch, step, node }: Cause): string {
-  return `${conductor} (epoch ${epoch}, ${step}, node …${node.slice(-4)})`
-}
-
-/** A conductor whose grants went on under a new session repeats a packet: the one before may arrive after it. It is of the same step. */
-function isOlderCopy(cause: Cause, highest: Cause): boolean {
-  return cause.conductor === highest.conductor && cause.task === highest.task && cause.step === highest.step
 }

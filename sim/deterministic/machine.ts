@@ -43,6 +43,8 @@ export class Machine implements Chassis {
   onMutation: (machine: Machine, cause: Cause | undefined, what: string) => void = () => {}
   node = ''
   disk = 'blank'
+  /** Its node says that it may not be powered off. */
+  keptOn = false
   /** What runs on it: nothing, the firmware, the ramdisk, or the system of its disk. */
   runs: 'nothing' | 'firmware' | 'ramdisk' | 'disk' = 'nothing'
   agent: Agent | undefined

@@ -83,7 +83,8 @@ export const FAULT_KINDS = [
   'disk.fail', 'bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'clock.jump', 'power.fails', 'journal.lose', 'hub.clock',
   'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'deadline.near',
   'conductor.labels', 'conductor.clone',
-  'site.relay', 'site.joined', 'site.expired', 'site.set-back', 'site.brink',
+  'local.power',
+  'site.relay', 'site.joined', 'site.expired', 'site.set-back', 'site.brink', 'site.recalled',
 ] as const // prettier-ignore
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
@@ -98,11 +99,13 @@ const OF_A_FLAVOUR: ReadonlySet<FaultKind> = new Set([
 ])
 /** Of an aimed flavour: they take no draw, so that all seeds stay what they are. */
 const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set([
+  'local.power',
   'site.relay',
   'site.joined',
   'site.expired',
   'site.set-back',
   'site.brink',
+  'site.recalled',
 ])
 const OF_BMCS = ['bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'power.fails'] as const
 /** After these a hub knows only what is stored, by the clock that was set meanwhile: it may be as far off as is allowed for (clock.ts). */

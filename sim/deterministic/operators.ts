@@ -52,8 +52,10 @@ export class Operators {
     await world.clock.wait(random.between(500, 8_000))
     if (this.#over) return
     const login = { ipmi_address: machine.address, ipmi_username: 'admin', ipmi_password: BMC_PASSWORD }
+    machine.keptOn = world.random.stream(`kept on ${index}`).chance(0.2)
     const node = {
       driver: 'ipmi',
+      disable_power_off: machine.keptOn,
       name: `node-${index}`,
       automated_clean: random.chance(0.3),
       driver_info: {

@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { AIMED_FLAVOURS } from './mix.ts'
 import { runSeed } from './run.ts'
 
 // A run is a second of computing; the processors may have other things to do.
@@ -19,15 +20,29 @@ test('a seed gives the same history to the byte, and another seed another one', 
 test('faults happen, machines are deployed, and every invariant holds', async () => {
   const lines: string[] = []
   let tasks = 0
-  for (const seed of [4, 8, 10, 14]) {
+  for (const seed of [1, 4, 5, 6, 7, 8, 10, 14]) {
     const { violations, counts } = await runSeed(seed, (line) => lines.push(line))
     expect(violations, `npm run sim -- --seed ${seed} --trace`).toEqual([])
     tasks += counts.tasks
   }
   expect(tasks).toBeGreaterThan(100)
   const story = lines.join('\n')
-  for (const what of ['conductor.pause', 'wan.cut', 'evicted', 'database: unanswered', 'the agent is up', 'task done'])
+  for (const what of [
+    'conductor.pause',
+    'wan.cut',
+    'evicted',
+    'database: unanswered',
+    'the agent is up',
+    'power reset',
+    'task done',
+  ])
     expect(story).toContain(what)
+})
+
+test.each(AIMED_FLAVOURS)('every invariant holds in a history that is about one thing: %s', async (flavour) => {
+  const { violations, counts } = await runSeed(1, undefined, flavour)
+  expect(violations, `npm run sim -- --seed 1 --flavour ${flavour} --trace`).toEqual([])
+  expect(counts.mutations).toBeGreaterThan(0)
 })
 
 test('what is simulated is what runs in production: nothing of the protocol is defined here', () => {

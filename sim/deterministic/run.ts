@@ -64,6 +64,7 @@ export async function runSeed(seed: number, print?: (line: string) => void, flav
       data,
       faults: database,
       onSend: (to, frame, socket) => judge.sent(to, frame, socket),
+      onWelcome: (to, socket) => judge.welcomes(to, socket),
     })
     const lan = new Lan(world, { ...mix.lan })
     const lines = world.random.stream('lines')

@@ -5,6 +5,7 @@ import type { Step } from '../../shared/protocol.ts'
 import { TRANSITIONS } from '../../shared/states.ts'
 import type { Invariant } from './invariants.ts'
 import type { Judge } from './judge.ts'
+import { LOCAL_TASK } from './locals.ts'
 import type { Machine } from './machine.ts'
 import type { Mix } from './mix.ts'
 
@@ -29,7 +30,7 @@ type Complain = (rule: Invariant, what: string) => void
 
 export async function verdict(end: End): Promise<void> {
   const complain: Complain = (rule, what) => end.judge.complain(rule, what)
-  for (const look of [edges, settled, failures, steps, transitions, durable, refused, ring, truth, served])
+  for (const look of [edges, settled, failures, steps, transitions, durable, refused, ring, truth, served, locals])
     await look(end, complain)
 }
 
@@ -90,7 +91,7 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
   const counts = new Map<string, { on: number; off: number }>()
   for (const { changes } of machines)
     for (const { to, cause } of changes) {
-      if (cause?.task === undefined || judge.byTenure.has(cause.task)) continue
+      if (cause?.task === undefined || cause.task === LOCAL_TASK || judge.byTenure.has(cause.task)) continue
       const count = counts.get(cause.task) ?? { on: 0, off: 0 }
       count[to]++
       counts.set(cause.task, count)
@@ -98,7 +99,7 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
   for (const [task, { on, off }] of counts) {
     const [row] = await data.all('SELECT steps FROM tasks_ever WHERE id = ?', [task])
     const names = row === undefined ? [] : (JSON.parse(String(row[0])) as Step[]).map(({ step }) => step)
-    const most = (end: string) => names.filter((name) => name.endsWith(end)).length + powerFailures
+    const most = (end: string) => names.filter((name) => name.endsWith(end) || name === 'reset').length + powerFailures
     if (on > most('power_on') || off > most('power_off'))
       complain('doubled', `task ${task} switched on ${on} and off ${off} times`)
   }
@@ -107,15 +108,17 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
 /** These change nothing when all is so already, and then there is no event. */
 const QUIET: ReadonlySet<HubCommand['kind']> = new Set(['call', 'conductor.drain', 'site.refresh'])
 
+const KNOWN =
+  "SELECT 1 FROM nodes WHERE uuid = ?1 UNION SELECT 1 FROM events_ever WHERE type = 'node.deleted' AND node = ?1"
+
 async function durable({ data, judge }: End, complain: Complain): Promise<void> {
   const found = async (sql: string, id: string) => (await data.all(sql, [id])).length > 0
-  // Of a deletion the answer may have been lost.
-  const deleted = new Set((await data.all("SELECT node FROM events_ever WHERE type = 'node.deleted'")).flat())
   for (const { command, value } of judge.acknowledged) {
     const { task, uuid } = (value ?? {}) as { task?: string | null; uuid?: string }
     if (task && !(await found('SELECT 1 FROM tasks_ever WHERE id = ?', task)))
       complain('durable', `${command.kind} answered task ${task}, which does not exist`)
-    if (uuid && !deleted.has(uuid) && !(await found('SELECT 1 FROM nodes WHERE uuid = ?', uuid)))
+    // Deleted since, whether anybody heard that or not.
+    if (uuid && !(await found(KNOWN, uuid)))
       complain('durable', `${command.kind} answered node ${uuid}, which does not exist`)
     if (!QUIET.has(command.kind) && !(await found('SELECT 1 FROM events_ever WHERE request_id = ?', command.requestId)))
       complain('durable', `${command.kind} was acknowledged, and no event says so`)
@@ -124,7 +127,8 @@ async function durable({ data, judge }: End, complain: Complain): Promise<void> 
 
 async function refused({ data, judge }: End, complain: Complain): Promise<void> {
   const [[count] = [0]] = await data.all(
-    "SELECT count(*) FROM audit WHERE outcome = 'fenced' AND action <> 'conductor.released'",
+    "SELECT coalesce(sum(coalesce(body ->> '$.times', 1)), 0) FROM audit WHERE outcome = 'fenced'" +
+      " AND action IN ('conductor.accepted', 'conductor.intent', 'conductor.event', 'conductor.result')",
   )
   if (Number(count) < judge.refusals)
     complain('refused', `the hub refused ${judge.refusals} frames, the audit log knows of ${String(count)}`)
@@ -167,4 +171,22 @@ async function served({ journals, unserved }: End, complain: Complain): Promise<
   for (const [conductor, tasks] of journals)
     if (tasks > 0) complain('serves', `the journal of ${conductor} still holds ${tasks} tasks`)
   for (const [node, why] of unserved) complain('serves', `node ${node} does not answer: ${why}`)
+}
+
+/** Each is told once: as an event, in the audit log, and by the node's maintenance. What ended with its process may be told, too. */
+async function locals({ data, judge }: End, complain: Complain): Promise<void> {
+  const count = async (sql: string, node: string) =>
+    Number((await data.all(`SELECT count(*) FROM ${sql}`, [node]))[0]![0])
+  for (const [node, done] of judge.locals.done) {
+    const audited = await count("audit WHERE action LIKE 'local.%' AND target = ?", node)
+    if (audited < done) complain('local', `${done} times at node ${node}, the audit log knows of ${audited}`)
+    if ((await count('nodes WHERE uuid = ?', node)) === 0) continue
+    const events = await count("events WHERE type = 'node.local_action' AND node = ?", node)
+    const set = await count(
+      "events WHERE type = 'node.maintenance' AND body ->> '$.reason' LIKE 'local %' AND node = ?",
+      node,
+    )
+    if (events < done || set < events)
+      complain('local', `${done} times at node ${node}: ${events} events, ${set} maintenances`)
+  }
 }

@@ -23,7 +23,16 @@ export async function run(args: readonly string[]) {
         sum,
         () => begun++ < stalls,
       )
-    await Promise.all(Array.from({ length: lanes }, (_, i) => lane(i)))
+    // The folder goes when every lane has ended, also where one of them has failed.
+    const ends = await Promise.allSettled(
+      Array.from({ length: lanes }, (_, i) =>
+        lane(i).catch((error: unknown) => {
+          begun = stalls
+          throw error
+        }),
+      ),
+    )
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

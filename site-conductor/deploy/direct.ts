@@ -9,7 +9,7 @@ import { bounded } from '../timing.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
 import { noCall } from './no-call.ts'
-import { deployContext, openSecret } from './task-context.ts'
+import { BOOT_AGAIN, deployContext, openSecret } from './task-context.ts'
 
 /** A step of a minute tells about twenty times how far it is. */
 const PROGRESS_SPACING_MS = 3_000
@@ -95,6 +95,9 @@ export function nodeParams({ node, ...context }: StepContext<unknown>): Record<s
 export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
   const perform = performer(options)
   return {
+    validate({ node }, instanceInfo) {
+      if (instanceInfo !== undefined) imageInfoOf(node.node, instanceInfo)
+    },
     /** An agent that an earlier task has left is asked before it is relied on; the machine of one that does not answer is booted. */
     async resume(context) {
       if (!deployContext(context).fast_track) return undefined
@@ -103,7 +106,7 @@ export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implemen
       } catch (error) {
         context.signal.throwIfAborted()
         context.note('boot.again', { why: `the agent that was left does not answer: ${(error as Error).message}` })
-        return 'power.power_off'
+        return BOOT_AGAIN
       }
       await context.keep({ fast_track: null })
       return undefined
@@ -153,7 +156,7 @@ export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implemen
         const step = { interface: 'deploy', step: 'erase_devices_metadata', args: {} }
         await perform(context, 'erase_devices_metadata', 'clean.execute_clean_step', { step, ...nodeParams(context) })
       },
-      /** The power goes off in the next step whatever happens here, so an agent that is gone already is no failure. */
+      /** What it boots next ends it whatever happens here, so an agent that is gone already is no failure. */
       async tear_down_agent(context) {
         try {
           const agent = await agentOf(context, options)
@@ -161,7 +164,7 @@ export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implemen
             if (!(error instanceof FaultError) || error.fault.code !== 'agent.command') throw error
             throw new FaultError('disk.io', `what was written may not be on the disk: ${error.fault.message}`)
           })
-          await startCommand(agent, 'standby.power_off', {})
+          if (context.args['power_off'] !== false) await startCommand(agent, 'standby.power_off', {})
         } catch (error) {
           if (
             !(error instanceof FaultError) ||

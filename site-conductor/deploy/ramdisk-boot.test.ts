@@ -38,7 +38,7 @@ test.for([
   const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
   const context = await fakeContext(fake, { node: fakeGrant('n', { ports }), context: known, boot: boot as never })
   const answer = await ramdiskBoot().resume!(context as never)
-  expect(answer).toBe(back ? 'power.power_off' : undefined)
+  expect(answer).toEqual(back ? ['power.power_off', 'boot.prepare_ramdisk'] : undefined)
   expect(context.notes.map(({ stage }) => stage)).toEqual(back ? ['boot.again'] : [])
   expect(admitted, 'the door is open where the boot goes on').toEqual(back || !('boot_token' in known) ? [] : ['n'])
   await context.close()

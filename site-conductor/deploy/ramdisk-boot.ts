@@ -5,7 +5,7 @@ import type { LoaderFamily } from '../boot/loaders.ts'
 import { bootAddress } from '../boot/ticket.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
-import { deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
+import { BOOT_AGAIN, deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
 
 const BOOT_TOKEN_BYTES = 18
 /** 43 characters: agents accept a token of at least 32. */
@@ -127,7 +127,7 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
       if (url === undefined && api !== undefined && api !== bootOf(context.site).agentApiUrl) {
         // Another conductor let this machine boot: files come from there, and its agent calls there. Nobody here would ever hear of it.
         context.note('boot.again', { why: 'another conductor has taken over before the agent called', before: api })
-        return 'power.power_off'
+        return BOOT_AGAIN
       }
       // Firmware that nobody answered gives the network up at once, and starts the disk. A token that is on record as shown is shown to nobody
       // again, and an agent that has it calls within a moment. Either way the machine might be waited for in vain.
@@ -136,7 +136,7 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
         : 'the machine might have found no conductor'
       if (url === undefined && (known.agent_token_shown || !known.boot_script_fetched)) {
         context.note('boot.again', { why, before: api })
-        return 'power.power_off'
+        return BOOT_AGAIN
       }
       const tokens = {
         boot: await openSecret(context, 'task.boot_token', boot),

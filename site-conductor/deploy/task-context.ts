@@ -22,10 +22,15 @@ const DeployContext = z.looseObject({
   agent_version: z.string().default('unknown'),
   /** PEM of the agent's own certificate. */
   agent_certificate: z.string().optional(),
+  /** A reset of the machine may have been sent, and how that went is not known. */
+  reset_begun: z.boolean().default(false),
   /** All this is of an agent that an earlier task has left, and nobody has asked it since. */
   fast_track: z.boolean().default(false),
 })
 export type DeployContext = z.output<typeof DeployContext>
+
+/** Where a boot of the ramdisk begins; a machine that may not be off is not switched off before it. */
+export const BOOT_AGAIN: readonly string[] = ['power.power_off', 'boot.prepare_ramdisk']
 
 /** Removed when the ramdisk is done with. */
 export const RAMDISK_KEYS = [
@@ -38,6 +43,8 @@ export const RAMDISK_KEYS = [
   'agent_version',
   'agent_certificate',
   'fast_track',
+  // A boot that is prepared anew is begun anew.
+  'reset_begun',
 ] as const
 
 export function deployContext(context: StepContext<unknown>): DeployContext {

@@ -37,6 +37,7 @@ export default defineDriver({
       'power.power_on',
       'power.power_off',
       'power.soft_power_off',
+      'power.reset',
       'management.set_boot_device',
       'deploy.prepare_instance_boot',
     ],

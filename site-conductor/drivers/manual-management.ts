@@ -38,6 +38,12 @@ const power: Implementation<Info> = {
     },
     power_on: async (context) => ask(context, 'power on'),
     power_off: async (context) => ask(context, 'power off'),
+    reset: async (context) => {
+      const before = asked.get(context.node.node)
+      const result = ask(context, 'power on')
+      if (before === 'power on') context.note('power.by_hand', { wanted: 'reset' })
+      return result
+    },
     soft_power_off: async (context) => ask(context, 'power off'),
   },
   /** null: nothing is known, and nothing is concluded from that. */

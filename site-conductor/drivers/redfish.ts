@@ -43,6 +43,7 @@ export default defineDriver({
       'power.power_on',
       'power.power_off',
       'power.soft_power_off',
+      'power.reset',
       'management.set_boot_device',
       'management.set_boot_mode',
       'management.set_secure_boot',

@@ -185,7 +185,8 @@ export class LocalActions {
     if (act === undefined) throw new FaultError('driver.unsupported', `driver ${driver.name} has no step power.${name}`)
     const limit = { ms: STEP_TIMEOUT_MS, what: `step power.${name}` }
     const never = new AbortController().signal
-    const predecessor = [...journal.entries.values()].findLast(({ task }) => task.node === grant.node)?.task.bmcSession
+    const last = [...journal.entries.values()].findLast(({ task }) => task.node === grant.node)
+    const predecessor = last && journal.bmcSessionOf(last.task.id)
     return await bounded(env, limit, never, async (signal) => {
       const context = await this.#context(driver, grant, signal)
       const canFence = driver.fencing?.steps.includes(`power.${name}`)

@@ -11,6 +11,7 @@ import type { Site } from '../site.ts'
 import type { Tasks } from '../tasks.ts'
 import { confirmationOf, LocalActions } from './actions.ts'
 import { type Control, type ControlRequest, openControl } from './control.ts'
+import { whyNotLocally } from './refusal.ts'
 import { Roster } from './roster.ts'
 
 export interface DaemonOptions {
@@ -48,7 +49,7 @@ export class Daemon {
     const daemon = new Daemon(options, await Roster.open(env, disk, log))
     // Work goes on without: a folder whose path is too long for a socket is no reason to stop.
     if (dataDir !== undefined) {
-      daemon.#control = await openControl(dataDir, (request) => daemon.#answer(request)).catch((error: unknown) => {
+      daemon.#control = await openControl(dataDir, (request) => daemon.answer(request)).catch((error: unknown) => {
         log.warn('no control socket: "status" and "local" cannot ask this daemon', { error })
         return undefined
       })
@@ -63,7 +64,7 @@ export class Daemon {
     this.#actions = new LocalActions({
       ...options,
       roster,
-      refusal: () => this.#refusal(),
+      refusal: () => whyNotLocally(options.env, options.link, options.grants),
       running: (node) => tasks.running().flatMap((task) => (task.node === node ? [task.id] : [])),
       abort: (node) => tasks.abort(node),
       told: (action) => send({ type: 'local', action }),
@@ -82,7 +83,8 @@ export class Daemon {
   /** Tells what was done while the cloud was away, until it is settled. */
   reconnected(): void {
     const { journal, send } = this.#options
-    for (const action of journal.locals.values()) if (!this.#actions.isUnderWay(action)) send({ type: 'local', action })
+    for (const action of journal.locals.values())
+      if (journal.isDurable(action) && !this.#actions.isUnderWay(action)) send({ type: 'local', action })
   }
 
   async close(): Promise<void> {
@@ -90,26 +92,18 @@ export class Daemon {
     await this.#roster.close()
   }
 
-  #refusal(): string | undefined {
-    const { env, link, grants } = this.#options
-    if (link.connected) return 'the cloud is connected'
-    const leftMs = Math.max(grants.leaseLeft(), link.downSince + link.leaseMs - env.now())
-    return leftMs > 0
-      ? `the link is down, but not for longer than the lease: ${Math.ceil(leftMs / 1000)} s are left`
-      : undefined
-  }
-
   #state(): DaemonState {
     const { link, grants, tasks } = this.#options
     return {
       connected: link.connected,
-      downSince: link.connected ? null : link.downSince,
+      downSince: link.connected ? null : link.down.wall,
       leaseLeftMs: grants.leaseLeft(),
       tasks: tasks.running(),
     }
   }
 
-  async #answer(request: ControlRequest): Promise<unknown> {
+  /** What somebody at the host asks; throws a FaultError that says why not. */
+  async answer(request: ControlRequest): Promise<unknown> {
     switch (request.ask) {
       case 'status':
         return this.#state()

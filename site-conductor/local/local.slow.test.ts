@@ -185,6 +185,22 @@ test('the BMC session in which somebody may have acted last is closed first, whe
   expect((await hub.next('local')).action).toMatchObject({ fenced: true, outcome: { ok: true } })
 }, 20_000)
 
+test('where the task opened sessions of its own since it was delivered, the last of them is the one to close', async () => {
+  hub.grants.set(node, { ...hub.grants.get(node)!, driverInfo: { fake_delay_ms: 4_000 } })
+  hub.behaviour = { leaseMs: 6000 }
+  const conductor = await granted()
+  hub.give({ id: 't1', since: 1, node, bmcSession: 'old', steps: [{ interface: 'power', step: 'power_on', args: {} }] })
+  const { bmcSession } = await hub.next('intent')
+  await hub.next('event')
+  const line = await cut(conductor)
+  // Its end did not reach the BMC.
+  for (const session of ['old', bmcSession!]) fakeMachine(node).sessions.add(session)
+  expect((await power('off')).text).toContain('The BMC session of whoever drove it before is closed')
+  expect([...fakeMachine(node).sessions]).toEqual(['old'])
+  line.back()
+  expect((await hub.next('local')).action).toMatchObject({ fenced: true })
+}, 20_000)
+
 test('an action that has begun does not touch the machine any more once the cloud is back', async () => {
   hub.grants.set(node, { ...hub.grants.get(node)!, driverInfo: { fake_delay_ms: 40_000 } })
   const conductor = await granted()

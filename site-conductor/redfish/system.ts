@@ -46,7 +46,7 @@ export const ComputerSystem = z.object({
 })
 export type ComputerSystem = z.output<typeof ComputerSystem>
 
-export type ResetType = 'On' | 'ForceOff' | 'GracefulShutdown' | 'Nmi'
+export type ResetType = 'On' | 'ForceOff' | 'GracefulShutdown' | 'ForceRestart' | 'Nmi'
 
 /** `id`: a path, where the BMC has several systems. Throws 'argument' when it is not clear which one is meant. */
 export async function systemPath(session: Session, id: string | undefined, options: Reading): Promise<string> {

@@ -34,6 +34,20 @@ it('the conductor group without a name is that of nodes which name none', async 
   expect(body.nodes.map((node: { uuid: string }) => node.uuid)).toEqual([uuid])
 })
 
+it('the group without a name may be written where it is the node’s own, and nowhere else', async () => {
+  const group = (node: string) =>
+    site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'replace', path: '/conductor_group', value: '' }])
+  expect((await group(uuid)).status).toBe(200)
+  const [away] = (await site.api('GET', '/v1/nodes?conductor_group=elsewhere')).body.nodes
+  expect((await group(away.uuid)).status).toBe(409)
+})
+
+it('ports of a node_uuid that is no UUID cannot be asked for: 400', async () => {
+  const asked = (node: string) => site.api('GET', `/v1/ports?node_uuid=${node}`)
+  expect([(await asked('zzz')).status, (await asked(uuid)).status]).toEqual([400, 200])
+  expect((await asked(crypto.randomUUID())).status).toBe(404)
+})
+
 it('allocations of a node that is not there cannot be asked for: 400', async () => {
   const { status, body } = await site.api('GET', '/v1/allocations?node=absent')
   expect([status, body.detail]).toEqual([400, expect.stringContaining('absent')])

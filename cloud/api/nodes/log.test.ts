@@ -67,11 +67,49 @@ describe('what happened to a node', () => {
     const { body } = await site.api('GET', '/v1/nodes/n1/history')
     expect(Object.keys(body.history[0]).sort()).toEqual(['created_at', 'event', 'links', 'severity', 'uuid'])
     const entry = await site.api('GET', `/v1/nodes/n1/history/${body.history[0].uuid}`)
-    expect(entry.body).toMatchObject({ ...body.history[0], event_type: 'node.created', user: 'token:first' })
+    expect(entry.body).toMatchObject({ ...body.history[0], event_type: 'provisioning', user: 'token:first' })
     expect((await site.api('GET', `/v1/nodes/n1/history/${crypto.randomUUID()}`)).status).toBe(404)
     expect(
       (await site.api('GET', '/v1/nodes/n1/history', undefined, { 'X-OpenStack-Ironic-API-Version': '1.77' })).status,
     ).toBe(404)
+  })
+
+  it('history has what changed the node and who drove it then, and a failure once', async () => {
+    const { store } = site.host.cloud.ports
+    const sql = store.organisation(site.enrolled.organisation)
+    const node = (await site.api('POST', '/v1/nodes', { driver: 'fake-hardware' })).body.uuid
+    const task = (await site.api('GET', '/v1/tasks?node=n1')).body.tasks[0].uuid
+    const event = (type: string, body: object) => ({
+      sql: "INSERT INTO events (at, site, node, task, type, body) SELECT '2026-01-01T00:00:00.500+00:00', site, uuid, ?, ?, ? FROM nodes WHERE uuid = ?",
+      args: [task, type, JSON.stringify(body), node],
+    })
+    const fault = { code: 'bmc.unreachable', message: 'no answer', hint: 'look' }
+    await sql.batch([
+      event('task.opened', { kind: 'verify' }),
+      event('task.started', { kind: 'verify' }),
+      event('node.power_state', { from: 'power off', to: 'power on', corrected: true }),
+      event('node.provision_state', { from: 'verifying', to: 'enroll', target: null, last_error: 'verify failed: no answer' }),
+      event('task.failed', { kind: 'verify', fault }),
+      event('task.failed', { kind: 'power', fault }),
+      ...[
+        ['available', 'deploying'], ['wait call-back', 'deploying'], ['deploying', 'active'], ['active', 'deleting'], ['deleting', 'cleaning'],
+        ['clean failed', 'manageable'], ['active', 'servicing'], ['rescue wait', 'rescuing'], ['manageable', 'inspecting'], ['adopting', 'active'],
+        ['manageable', 'available'],
+      ].map(([from, to]) => event('node.provision_state', { from, to })),
+    ]) // prettier-ignore
+    const { history } = (await site.api('GET', `/v1/nodes/${node}/history?detail=true`)).body
+    const rows = history.map((entry: Record<string, unknown>) =>
+      ['event_type', 'severity', 'event', 'conductor'].map((name) => entry[name]),
+    )
+    expect(rows.slice(0, 3)).toEqual([
+      ['provisioning', 'INFO', 'node.created', null],
+      ['verify', 'ERROR', 'verify failed: no answer', 'c1'],
+      ['monitoring', 'ERROR', 'no answer', 'c1'],
+    ])
+    expect(rows.slice(3).map(([type]: unknown[]) => type)).toEqual([
+      ...['deploying', 'deploying', 'deploying', 'unprovision', 'cleaning', 'cleaning'],
+      ...['servicing', 'rescue', 'introspection', 'adoption', 'transition'],
+    ])
   })
 
   it('history says the project, the state in which it happened, and for how long the node had been in it', async () => {
@@ -96,10 +134,10 @@ describe('what happened to a node', () => {
     const facts = history.map((entry: Record<string, unknown>) =>
       ['event_type', 'project', 'state', 'target_provision_state', 'duration_seconds'].map((name) => entry[name]),
     )
-    expect(facts[0]).toEqual(['node.created', null, 'enroll', null, expect.any(Number)])
+    expect(facts[0]).toEqual(['provisioning', null, 'enroll', null, expect.any(Number)])
     expect(facts.slice(1)).toEqual([
-      ['node.provision_state', null, 'enroll', null, 2],
-      ['node.provision_state', null, 'verifying', 'manageable', 5],
+      ['verify', null, 'enroll', null, 2],
+      ['verify', null, 'verifying', 'manageable', 5],
     ])
     const has = async (version: number) => {
       const [entry] = (await asked(version)).body.history

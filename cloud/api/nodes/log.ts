@@ -33,8 +33,41 @@ async function timeline(call: Call): Promise<Answer> {
 
 // Ironic names history entries by UUID; ours are the events, so the number of one is written as a UUID (version 8, RFC 9562 §5.8).
 const HISTORY_UUID = `printf('00000000-0000-8000-8000-%012x', e.id)`
-const FAILED = `coalesce(e.body ->> '$.last_error', e.body ->> '$.fault.message')`
+// Maintenance that a failed step brought with it is no second failure; that of a BMC which answers no more is one.
+const FAILED =
+  `CASE WHEN e.type = 'node.maintenance' AND e.body ->> '$.fault' IS NOT 'power failure' THEN NULL` +
+  ` ELSE coalesce(e.body ->> '$.last_error', e.body ->> '$.fault.message') END`
 const TEXT = `coalesce(${FAILED}, CASE e.type WHEN 'node.provision_state' THEN 'moved from ' || (e.body ->> '$.from') || ' to ' || (e.body ->> '$.to') ELSE e.type END)`
+
+/** The kinds of task whose failure no move of the node tells. */
+const TOLD_BY_TASK = "'power', 'settings', 'vendor', 'child', 'undo'"
+// Steps and power readings are for the timeline.
+const IN_HISTORY =
+  `e.type NOT LIKE 'step.%' AND e.type <> 'node.power_state'` +
+  ` AND (e.type NOT LIKE 'task.%' OR e.type = 'task.failed' AND e.body ->> '$.kind' IN (${TOLD_BY_TASK}))`
+
+/** Ironic's types, by the state that begins with this. */
+const WORK = {
+  deploy: 'deploying',
+  'wait call-back': 'deploying',
+  clean: 'cleaning',
+  serv: 'servicing',
+  rescu: 'rescue',
+  unrescu: 'rescue',
+  delet: 'unprovision',
+  adopt: 'adoption',
+  inspect: 'introspection',
+  verify: 'verify',
+}
+const workIn = (state: string) =>
+  `CASE ${Object.entries(WORK)
+    .map(([begin, type]) => `WHEN e.body ->> '$.${state}' LIKE '${begin}%' THEN '${type}'`)
+    .join(' ')} END`
+const TYPE =
+  `CASE WHEN e.type = 'node.provision_state' THEN coalesce(${workIn('to')}, ${workIn('from')}, 'transition')` +
+  ` WHEN e.type LIKE 'task.%' OR e.type IN ('node.maintenance', 'node.power_forced') THEN 'monitoring' ELSE 'provisioning' END`
+/** Of whoever did the work. */
+const CONDUCTOR = `coalesce(e.body ->> '$.hostname', (SELECT c.hostname FROM tasks t JOIN conductors c ON c.id = t.conductor WHERE t.id = e.task))`
 
 const MOVED = `type = 'node.provision_state'`
 const STATE = `coalesce(p.body ->> '$.to', (SELECT body ->> '$.from' FROM events WHERE node = e.node AND ${MOVED} ORDER BY id LIMIT 1), n.provision_state)`
@@ -45,9 +78,9 @@ const field = (name: string, since: number, sql: Field['sql']): Field => ({ name
 const HISTORY: ListKind = {
   key: 'history',
   noun: 'History entry',
-  // Steps are for the timeline. `p`: how the node had come to the state in which it was.
+  // `p`: how the node had come to the state in which it was.
   from:
-    `events e JOIN nodes n ON n.uuid = e.node AND e.type NOT LIKE 'step.%' LEFT JOIN events p ON p.id =` +
+    `events e JOIN nodes n ON n.uuid = e.node AND ${IN_HISTORY} LEFT JOIN events p ON p.id =` +
     ` (SELECT max(id) FROM events WHERE node = e.node AND ${MOVED} AND id < e.id)`,
   uuid: HISTORY_UUID,
   id: 'e.id',
@@ -56,8 +89,8 @@ const HISTORY: ListKind = {
     field('created_at', 78, 'e.at'),
     field('severity', 78, `iif(${FAILED} IS NULL, 'INFO', 'ERROR')`),
     field('event', 78, `substr(${TEXT}, 1, 255)`),
-    field('event_type', 78, 'e.type'),
-    field('conductor', 78, `e.body ->> '$.hostname'`),
+    field('event_type', 78, TYPE),
+    field('conductor', 78, CONDUCTOR),
     field('user', 78, 'e.actor'),
     // Tokens belong to an organisation as a whole.
     field('project', 113, 'NULL'),

@@ -203,8 +203,10 @@ async function patchNode(
 
 /** A node stays at its site: its secrets are sealed to that, its tasks and lease are that hub's. */
 async function refuseMove(call: Call, uuid: string, group: string): Promise<void> {
-  const [row] = await call.sql.all('SELECT s.name FROM nodes n JOIN sites s ON s.id = n.site WHERE n.uuid = ?', [uuid])
-  if (row?.[0] === group) return
+  const [row] = await call.sql.all('SELECT s.name, s.id FROM nodes n JOIN sites s ON s.id = n.site WHERE n.uuid = ?', [
+    uuid,
+  ])
+  if (row?.[0] === group || (group === '' && row?.[1] === (await siteForNode(call.sql, undefined)))) return
   throw new FaultError('conflict', `Node ${uuid} is at site ${String(row?.[0])}, and cannot be moved to another.`, {
     hint: 'delete it and create it at the other site; its secrets are sealed to this one',
   })

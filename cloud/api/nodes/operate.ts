@@ -8,6 +8,7 @@ import { IDENT, invalid, readQuery } from '../query.ts'
 import { ask } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
 import { chars } from '../shapes.ts'
+import { refuseInvalid, verdicts } from './validation.ts'
 
 const PowerBody = z.strictObject({
   target: z.string({ error: 'the power state is needed' }).meta({ enum: Object.keys(POWER_PLANS) }),
@@ -28,6 +29,7 @@ async function setPower(call: Call): Promise<Answer> {
   const ident = call.params['ident']!
   const node = await findNode(call, ident)
   const wanted = { kind: 'node.power', node: node.uuid, target: target as PowerTarget } as const
+  await refuseInvalid(call, node, ['power'])
   await command(call, node.site, timeout ? { ...wanted, timeoutMs: timeout * 1000 } : wanted)
   return underWay(call, ident)
 }
@@ -64,7 +66,7 @@ async function validate(call: Call): Promise<Answer> {
   const ident = named ?? query.get('node') ?? query.get('node_uuid')
   if (!ident) throw invalid('The query argument node is needed')
   // Vendor methods have arguments of their own, and nothing can be said of them without (Ironic leaves them out, too).
-  const { vendor: _, ...interfaces } = (await ask(call, ident, 'node', 'validate')) as Record<string, unknown>
+  const { vendor: _, ...interfaces } = await verdicts(call, await findNode(call, ident))
   return json(interfaces)
 }
 

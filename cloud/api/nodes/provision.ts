@@ -10,6 +10,7 @@ import { rehearsed } from './dry-run.ts'
 import type { Target } from './config-drive.ts'
 import { command, identColumn, noNode, underWay } from './find.ts'
 import { argumentsOf, MAX_BODY_BYTES, ProvisionBody } from './provision-arguments.ts'
+import { refuseInvalid } from './validation.ts'
 
 const VERB_SINCE: Record<Verb, number> = {
   active: 1,
@@ -28,6 +29,9 @@ const VERB_SINCE: Record<Verb, number> = {
   unhold: 85,
   service: 87,
 }
+
+/** Triggers before which Ironic validates power and deploy. */
+const DEPLOYS: ReadonlySet<string> = new Set(['deploy', 'rebuild'])
 
 /** Aborting came to some states later than the verb did. */
 const ABORT_SINCE: Partial<Record<State, number>> = { 'inspect wait': 41, 'wait call-back': 110 }
@@ -53,8 +57,9 @@ async function provision(call: Call): Promise<Answer> {
   if (next(node.state, VERBS[verb], 'user') === undefined) throw impossible(node, ident, verb)
   if (verb === 'abort') need(call.version, ABORT_SINCE[node.state] ?? 1, `Aborting in "${node.state}"`)
   const args = await argumentsOf(call, node, verb, body)
-  if (dry) return rehearsed(call, node, verb, args)
   try {
+    if (DEPLOYS.has(VERBS[verb])) await refuseInvalid(call, node, ['power', 'deploy'])
+    if (dry) return await rehearsed(call, node, verb, args)
     await command(call, node.site, { kind: 'node.provision', node: node.uuid, verb, args })
   } catch (error) {
     if (args.configdrive) await call.ports.blobs.delete(args.configdrive)

@@ -1,13 +1,23 @@
 // Filters that resources of a node share.
-import { parseMac } from '../../../shared/ids.ts'
+import { isUuid, parseMac } from '../../../shared/ids.ts'
 import { findNode } from '../nodes/find.ts'
-import { IDENT, invalid, type Filter } from '../query.ts'
+import { IDENT, UUID, invalid, type Filter } from '../query.ts'
 
 export const ofNode = (alias: string, since: number): Filter => ({
   since,
   about: 'those of this node (UUID or name)',
   schema: IDENT,
   where: async (text, call) => ({ sql: `${alias}.node = @`, args: [(await findNode(call, text)).uuid] }),
+})
+
+export const ofNodeUuid = (alias: string, since: number): Filter => ({
+  ...ofNode(alias, since),
+  about: 'those of the node with this UUID',
+  schema: UUID,
+  where(text, call) {
+    if (!isUuid(text)) throw invalid(`Expected a UUID as node_uuid, not "${text}"`)
+    return ofNode(alias, since).where(text, call)
+  },
 })
 
 export const address = (alias: string): Filter => ({

@@ -8,7 +8,7 @@ import { contains, IDENT, invalid, oneOf } from '../query.ts'
 import { findRow, listsWithin, routesOf, type Attribute, type Body, type Resource } from '../resource.ts'
 import { chars, DictOrNull, Mac, Name, NodeIdent, text, Uuid } from '../shapes.ts'
 import { ofNodes } from '../writers.ts'
-import { address, ofNode } from './filters.ts'
+import { address, ofNode, ofNodeUuid } from './filters.ts'
 import { PORTGROUPS } from './portgroups.ts'
 
 const { column, flag, json, common } = fieldsOf('p')
@@ -51,7 +51,7 @@ export const PORTS: Resource = {
   detailSince: 43,
   filters: {
     node: ofNode('p', 6),
-    node_uuid: ofNode('p', 1),
+    node_uuid: ofNodeUuid('p', 1),
     address: address('p'),
     portgroup: {
       since: 24,

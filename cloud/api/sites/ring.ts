@@ -4,6 +4,7 @@ import { FaultError } from '../../../shared/faults.ts'
 import { plan, labelText, type Member, type Move, type RingNode } from '../../../shared/ring.ts'
 import { balances, changed, explain, whatIf, type Change } from '../../../shared/ring-explain.ts'
 import { LABELS_FIELD } from '../../../shared/ring-labels.ts'
+import { memberSql } from '../../membership.ts'
 import { json, links, type Answer, type Call, type Route } from '../call.ts'
 import { findConductor } from '../conductors-change.ts'
 import { findNode } from '../nodes/find.ts'
@@ -33,8 +34,8 @@ async function readRing(call: Call, siteId: string): Promise<Ring> {
   const now = call.ports.env.now()
   const [site] = await call.sql.all('SELECT ring_version FROM sites WHERE id = ?', [siteId])
   const rows = await call.sql.all(
-    `SELECT id, hostname, weight, draining, labels, (SELECT json_group_array(value ->> '$.name') FROM json_each(drivers)), coalesce(horizon_ms, 0) > ?2` +
-      ' FROM conductors WHERE site = ?1 AND revoked_at IS NULL ORDER BY hostname',
+    `SELECT id, hostname, weight, draining, labels, (SELECT json_group_array(value ->> '$.name') FROM json_each(drivers)), ${memberSql('c', '?2')}` +
+      ' FROM conductors c WHERE site = ?1 AND revoked_at IS NULL ORDER BY hostname',
     [siteId, now],
   )
   const conductors = rows.map(([id, hostname, weight, draining, labels, drivers, alive]): RingConductor => ({

@@ -182,9 +182,16 @@ export class Hubs implements HubPort {
       socket.close(1011, 'the hub failed')
     }
     peers.add(peer)
-    socket.on('error', () => socket.terminate())
+    socket.on('error', (error) => {
+      // Far too large, or not a WebSocket frame at all.
+      if ('code' in error && String(error.code).startsWith('WS_ERR')) void hub.onBadFrame(peer, 1009, error.message)
+      socket.terminate()
+    })
     socket.on('message', (data, binary) => {
-      if (binary) return socket.close(1003, 'text frames only')
+      if (binary) {
+        hub.onBadFrame(peer, 1003, 'text frames only').catch(failed)
+        return undefined
+      }
       const frame = (data as Buffer).toString('utf8')
       this.#together()
         .then(() => hub.onMessage(peer, frame))

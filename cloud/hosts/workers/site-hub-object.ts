@@ -104,7 +104,7 @@ export class SiteHubObject extends DurableObject<WorkerEnv> {
 
   override async webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
     if (isWatcher(socket)) return socket.close(1003, 'nothing is to be said here')
-    if (typeof frame !== 'string') return socket.close(1003, 'text frames only')
+    if (typeof frame !== 'string') return this.#hub.onBadFrame(this.#peer(socket), 1003, 'text frames only')
     return this.#hub.onMessage(this.#peer(socket), frame)
   }
 

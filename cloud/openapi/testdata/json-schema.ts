@@ -55,6 +55,7 @@ const judges: Record<string, Judge> = {
   exclusiveMinimum: judge(isNumber, (wanted: number, value) => value > wanted, 'exclusiveMinimum'),
   minItems: judge(isArray, (wanted: number, value) => value.length >= wanted, 'minItems'),
   maxItems: judge(isArray, (wanted: number, value) => value.length <= wanted, 'maxItems'),
+  minProperties: judge(isObject, (wanted: number, value) => Object.keys(value).length >= wanted, 'minProperties'),
   required: judge(isObject, (wanted: string[], value) => wanted.every((name) => Object.hasOwn(value, name)), 'required'),
   items: (wanted, value, _schema, components, where) =>
     isArray(value) ? first(value.map((each, i) => () => misfit(wanted, each, components, `${where}[${i}]`))) : undefined,

@@ -4,7 +4,8 @@ import { ABSENT, dict, identOf, lists, of, patchOf, queryOf, value, type Sent, t
 
 const PAGE = {
   limit: ['1', '2', '0', 'x'],
-  sort_key: ['uuid', 'zzz', 'created_at', 'extra', 'id'],
+  // Not by uuid: each server gives its own to what is made without one.
+  sort_key: ['zzz', 'created_at', 'extra', 'id'],
   sort_dir: ['asc', 'desc', 'up'],
   detail: ['True', 'false', 'maybe'],
   zzz: ['1'],

@@ -72,12 +72,14 @@ export const fences: readonly Mutant[] = [
     breaks: 'the hub is asked first, and the fence is opened with its permit in hand',
     file: 'site-conductor/runner.ts',
     find: `        fence = await this.#openFence(step)
+        if (fence?.session !== undefined) await this.#remember(fence.session)
         this.#checkCancelled()
         await this.#options.questions.ask(this.task.id, this.#index, this.authority, fence?.session)
 `,
     replace: `        await this.#options.questions.ask(this.task.id, this.#index, this.authority, this.#predecessor)
         this.#checkCancelled()
         fence = await this.#openFence(step)
+        if (fence?.session !== undefined) await this.#remember(fence.session)
 `,
   },
   {
@@ -86,7 +88,7 @@ export const fences: readonly Mutant[] = [
     flavour: 'overtaken',
     breaks: 'whoever takes a task over does not look who acted before',
     file: 'site-conductor/runner.ts',
-    find: '    this.#predecessor = task.bmcSession\n',
+    find: '    this.#predecessor = predecessor\n',
     replace: '',
   },
   {
@@ -146,12 +148,20 @@ export const fences: readonly Mutant[] = [
       "  const found = await powerOf(context)\n  if (found !== wanted || wanted === 'on') {\n    await mutate(context, (session, options) => controlChassis(session, found === 'on' && wanted === 'on' ? 'cycle' : action, options))\n",
   },
   {
+    id: 'reset-again',
+    rule: '7',
+    breaks: 'a reset of unknown fate is sent once more',
+    file: 'site-conductor/drivers/reset-once.ts',
+    find: '  if (!hasBegun) {\n',
+    replace: '  if (!hasBegun || context.env.mono() > 0) {\n',
+  },
+  {
     id: 'soft-off-unseen',
     rule: '7',
     breaks: 'a machine that was asked to stop counts as off before it is seen to be',
     file: 'site-conductor/drivers/ipmi/power.ts',
-    find: '      (await powerOf(context)) !== wanted;\n',
-    replace: "      action !== 'soft' && (await powerOf(context)) !== wanted;\n",
+    find: '    (await powerOf(context)) !== wanted;\n',
+    replace: "    action !== 'soft' && (await powerOf(context)) !== wanted;\n",
   },
   {
     id: 'stragglers-forgotten',
@@ -174,7 +184,7 @@ export const fences: readonly Mutant[] = [
   {
     id: 'soft-off-again',
     rule: '7',
-    flavour: 'stragglers',
+    flavour: 'lossy',
     breaks: 'what must not be done twice is sent again after silence',
     file: 'site-conductor/ipmi/live-session.ts',
     find: "if (command.kind !== 'once' && pending.sentSinceBusy <= most)",

@@ -46,8 +46,8 @@ export const leases: readonly Mutant[] = [
     flavour: 'evicted',
     breaks: 'the horizon is stored again only once it is over, while leases are renewed beyond it',
     file: 'cloud/site-hub/lease.ts',
-    find: 'if (aheadMs < leaseMs + CLOCK_SLACK_MS || aheadMs > HORIZON_MS)',
-    replace: 'if (aheadMs <= 0 || aheadMs > HORIZON_MS)',
+    find: 'if (aheadMs < leaseMs + CLOCK_SLACK_MS || aheadMs > horizonMs(leaseMs))',
+    replace: 'if (aheadMs <= 0 || aheadMs > horizonMs(leaseMs))',
   },
   {
     id: 'lapse-keeps-holds',
@@ -87,6 +87,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'renewed-after-lapse',
     rule: '2',
+    flavour: 'brink',
     breaks: 'a renewal that is answered after the lapse has lost everything, and the connection goes on without it',
     file: 'site-conductor/grants.ts',
     find: '      this.lapse()\n      return false\n',
@@ -142,7 +143,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'tenure-not-stored',
     rule: '10',
-    flavour: 'outlived',
+    flavour: 'waiting',
     breaks: 'a lease answer promises a tenure that is not stored',
     file: 'cloud/site-hub/tenure-news.ts',
     find: 'if (task.tenure_ms > turn.now && known?.get(task.id) !== task.tenure_ms)\n      news.push([task.id, task.tenure_ms - turn.now])',

@@ -23,3 +23,12 @@ test('every rule has at least four mutants that are to be caught, no name is use
   expect(ids.size).toBe(MUTANTS.length)
   expect(Object.keys(remembered()).filter((id) => !ids.has(id))).toEqual([])
 })
+
+test('every rule has at least four mutants that a seed has caught', () => {
+  const caught = remembered()
+  for (const rule of RULES)
+    expect(
+      MUTANTS.filter(({ id, rule: of }) => of === rule && caught[id] !== undefined).length,
+      `rule ${rule}`,
+    ).toBeGreaterThan(3)
+})

@@ -89,7 +89,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'old-release-counts',
     rule: '4',
-    flavour: 'calling',
+    flavour: 'recalled',
     breaks: 'a release of an earlier grant gives away what the owner has again',
     file: 'cloud/site-hub/ownership.ts',
     find: 'if (!conductor || node.owner !== conductor.row.id || epoch !== message.epoch) {',

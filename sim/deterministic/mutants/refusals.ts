@@ -26,19 +26,19 @@ export const refusals: readonly Mutant[] = [
     rule: '9',
     breaks: 'what is refused leaves no trace in the audit log',
     file: 'cloud/site-hub/tasks.ts',
-    find: `  turn.audit(
+    find: `  turn.refusal(
     \`conductor.\${message.type}\`,
     task.node,
-`,
-    replace: `  if (conductor === undefined) turn.audit(
+    'fenced',`,
+    replace: `  if (conductor === undefined) turn.refusal(
     \`conductor.\${message.type}\`,
     task.node,
-`,
+    'fenced',`,
   },
   {
     id: 'old-socket-is-heard',
     rule: '9',
-    flavour: 'torn',
+    flavour: 'sluggish',
     breaks: 'a socket whose session was replaced still speaks for its conductor',
     file: 'cloud/site-hub/state.ts',
     find: 'if (!conductor || conductor.leaseUntil === 0 || attachment?.session !== conductor.row.session) return undefined',

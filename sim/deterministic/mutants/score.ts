@@ -71,7 +71,7 @@ async function scoreOne(mutant: Mutant, from: number, seeds: number): Promise<Sc
       }
     },
   })
-  if (caught !== undefined && caught.seed !== known) remember(mutant.id, caught.seed)
+  if (caught?.seed !== known) remember(mutant.id, caught?.seed)
   return { mutant, caught, runs }
 }
 
@@ -82,9 +82,10 @@ export function remembered(): Record<string, number> {
   return existsSync(CAUGHT_BY) ? (JSON.parse(readFileSync(CAUGHT_BY, 'utf8')) as Record<string, number>) : {}
 }
 
-function remember(id: string, seed: number): void {
+/** Undefined: no seed catches it any more. */
+function remember(id: string, seed: number | undefined): void {
   const ids = new Set(MUTANTS.map((mutant) => mutant.id))
-  const all = Object.entries({ ...remembered(), [id]: seed }).filter(([each]) => ids.has(each))
+  const all = Object.entries({ ...remembered(), [id]: seed }).filter(([each, at]) => ids.has(each) && at !== undefined)
   const sorted = all.toSorted(([a], [b]) => (a < b ? -1 : 1))
   writeFileSync(CAUGHT_BY, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`)
 }

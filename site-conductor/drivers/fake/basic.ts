@@ -1,5 +1,7 @@
 // Power, management, boot and deploy of fake hardware: every step of every plan.
 import type { Context, Fencing, Implementation, StepResult } from '../../driver.ts'
+import { BOOT_AGAIN } from '../../deploy/task-context.ts'
+import { resetOnce } from '../reset-once.ts'
 import { type Args, fakeMachine, type Info, look, type Machine, method, type Power, refuse, step } from './machine.ts'
 import { biosFacts, firmwareFacts } from './parts.ts'
 
@@ -12,11 +14,18 @@ function turn(machine: Machine, power: Power): StepResult {
   return { facts: { power_state: power } }
 }
 
+async function reset(machine: Machine): Promise<StepResult> {
+  machine.changes.push('reset')
+  machine.log.push('reset')
+  return { facts: { power_state: machine.power } }
+}
+
 export const fencing: Fencing<Info> = {
   steps: [
     'power.power_on',
     'power.power_off',
     'power.soft_power_off',
+    'power.reset',
     'management.set_boot_device',
     'deploy.prepare_instance_boot',
   ],
@@ -44,6 +53,10 @@ export const power: Implementation<Info> = {
     })),
     power_on: step('power.power_on', (machine) => turn(machine, 'power on')),
     power_off: step('power.power_off', (machine) => turn(machine, 'power off')),
+    /** A machine that is off is switched on. */
+    reset: step('power.reset', (machine, context) =>
+      machine.power === 'power off' ? turn(machine, 'power on') : resetOnce(context, () => reset(machine)),
+    ),
     soft_power_off: step('power.soft_power_off', (machine) => turn(machine, 'power off')),
   },
   methods: { get_power_state: look((machine) => machine.power) },
@@ -139,7 +152,7 @@ export const deploy: Implementation<Info> = {
   /** The agent that an earlier task has left is there while its machine is on. */
   async resume({ node, task, keep }) {
     if (task.context['fast_track'] !== true) return undefined
-    if (fakeMachine(node.node).power === 'power off') return 'power.power_off'
+    if (fakeMachine(node.node).power === 'power off') return BOOT_AGAIN
     await keep({ fast_track: null })
     return undefined
   },

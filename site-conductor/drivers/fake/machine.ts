@@ -40,7 +40,7 @@ export interface Machine {
   console: boolean
   rescued: boolean
   /** Each change of power, in order: what a test counts. */
-  readonly changes: Power[]
+  readonly changes: (Power | 'reset')[]
   /** Everything that was done to it, as a BMC's log would have it. */
   readonly log: string[]
   /** Of the steps that may change something now: as at a BMC, each step has its own, and its name is enough to close it. */

@@ -21,6 +21,8 @@ const FAULT_OF: Record<Exclude<IpmiErrorKind, 'aborted' | 'session-lost'>, Fault
   argument: 'driver.invalid_info',
 }
 
+const UNREACHABLE = 'check ipmi_address, cabling and the route from the conductor to the BMC'
+
 /** A step's own session, by whose name a successor can close it. Without one, lease and margin alone keep conductors apart. */
 export class BmcFence implements Fence {
   readonly own: OwnSession | undefined
@@ -86,14 +88,15 @@ export async function asFaults<Value>(
     if (error instanceof IpmiError) {
       if (error.kind === 'aborted') throw context.signal.aborted ? context.signal.reason : error
       const code = error.kind === 'session-lost' ? lost : FAULT_OF[error.kind]
-      throw new FaultError(code, `BMC ${context.driverInfo.ipmi_address}: ${error.message}`, { cause: error })
+      const hint = code === 'bmc.unreachable' ? { hint: UNREACHABLE } : {}
+      throw new FaultError(code, `BMC ${context.driverInfo.ipmi_address}: ${error.message}`, { cause: error, ...hint })
     }
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
       throw new FaultError(
         'bmc.unreachable',
         `the name ${context.driverInfo.ipmi_address} cannot be resolved (${code})`,
-        { cause: error },
+        { cause: error, hint: UNREACHABLE },
       )
     }
     throw error

@@ -226,6 +226,16 @@ test('a BMC that times out while it closes the predecessor’s session has shown
   expect(switched()).toEqual([])
 })
 
+test('a BMC that restarts in the middle of the trial has shown nothing, and the trial fails nothing', async () => {
+  const one = await conductor()
+  const { add } = bmc.log
+  bmc.log.add = (...entry) => {
+    add.apply(bmc.log, entry)
+    if (bmc.log.entries.at(-1)!.command === 'Close Session') queueMicrotask(() => bmc.forgetSessions())
+  }
+  expect(await fenceAbility(one)).toMatchObject({ fence: 'unknown' })
+})
+
 test('a BMC that was restarted in the middle of a step loses the session, which is not taken for a power that is wrong', async () => {
   const one = await conductor()
   const through = await fence(one)

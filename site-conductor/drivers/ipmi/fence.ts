@@ -163,9 +163,12 @@ async function probe(context: IpmiContext, pool: Pool): Promise<Ability> {
   if (context.driverInfo.ipmi_priv_level !== 'ADMINISTRATOR') return margin(NOT_ADMINISTRATOR)
   const { signal, before } = context
   const open: OwnSession[] = []
+  /** Told to end, and not seen to have ended. */
+  let told: OwnSession | undefined
   try {
     for (let i = 0; i < 2; i++) open.push(await openOwn(context, pool))
     const [closing, toClose] = open as [OwnSession, OwnSession]
+    told = toClose
     const { id } = toClose.session
     if (!(await closing.mutate((session) => closeSessionById(session, id, { signal, before }), signal)))
       return margin('the BMC denies a session that is open')
@@ -174,13 +177,13 @@ async function probe(context: IpmiContext, pool: Pool): Promise<Ability> {
       closing.session.abandon()
       return margin('the BMC says that it has closed a session, which goes on answering')
     }
+    told = undefined
     toClose.session.abandon()
     await getChassisStatus(closing.session, { signal })
     return { fence: 'session' }
   } catch (error) {
     if (!(error instanceof IpmiError) || error.kind === 'aborted' || error.kind === 'timeout') throw error
-    const [, toClose] = open
-    if (error.kind === 'session-lost' && toClose !== undefined && (await answers(context, toClose)))
+    if (error.kind === 'session-lost' && told !== undefined && (await answers(context, told)))
       return margin('the BMC closes the session of whoever asks')
     return without(error)
   } finally {

@@ -1,12 +1,14 @@
-// Power by IPMI: read, act, then look until it is so. 1. Only on, off and soft; a cycle is off, seen off, on (ownership.md, rule 7).
+// Power by IPMI: read, act, then look until it is so. 1. Only on, off and soft; a cycle is off, seen off, on (ownership.md, rule 7). A machine that
+// may not be off is reset instead, once (docs/adr/0015).
 // 2. A machine that is already as wanted gets no command.
 import { FaultError } from '../../../shared/faults.ts'
-import type { Implementation, StepResult } from '../../driver.ts'
-import { controlChassis } from '../../ipmi/commands/chassis-control.ts'
+import type { Implementation, StepContext, StepResult } from '../../driver.ts'
+import { type ChassisAction, controlChassis } from '../../ipmi/commands/chassis-control.ts'
 import { getChassisStatus } from '../../ipmi/commands/chassis-status.ts'
 import { getDeviceId } from '../../ipmi/commands/device-id.ts'
 import { sleep } from '../../timing.ts'
 import { type IpmiContext, mutate, read } from './bmc.ts'
+import { resetOnce } from '../reset-once.ts'
 import { factsOf, fenceAbility } from './fence.ts'
 import type { IpmiInfo } from './info.ts'
 
@@ -32,26 +34,40 @@ async function bring(
   action: 'on' | 'off' | 'soft',
   timeoutMs: number,
 ): Promise<StepResult> {
-  const { env, signal } = context
   if ((await powerOf(context)) !== wanted) {
     await mutate(context, (session, options) => controlChassis(session, action, options))
-    const until = env.mono() + timeoutMs
-    for (
-      let pauseMs = FIRST_LOOK_MS;
-      (await powerOf(context)) !== wanted;
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
-    ) {
-      const leftMs = until - env.mono()
-      if (leftMs <= 0) {
-        throw new FaultError(
-          'power.timeout',
-          `the BMC accepted "${action}", but the machine was not ${wanted} after ${timeoutMs / 1000} s`,
-        )
-      }
-      await sleep(env, Math.min(pauseMs, leftMs), signal)
-    }
+    await seen(context, wanted, action, timeoutMs)
   }
   return { facts: { power_state: `power ${wanted}` } }
+}
+
+async function seen(context: IpmiContext, wanted: Power, action: ChassisAction, timeoutMs: number): Promise<void> {
+  const { env, signal } = context
+  const until = env.mono() + timeoutMs
+  for (
+    let pauseMs = FIRST_LOOK_MS;
+    (await powerOf(context)) !== wanted;
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+  ) {
+    const leftMs = until - env.mono()
+    if (leftMs <= 0) {
+      throw new FaultError(
+        'power.timeout',
+        `the BMC accepted "${action}", but the machine was not ${wanted} after ${timeoutMs / 1000} s`,
+      )
+    }
+    await sleep(env, Math.min(pauseMs, leftMs), signal)
+  }
+}
+
+/** A machine that is off is switched on. */
+async function reset(context: StepContext<IpmiInfo>): Promise<StepResult> {
+  if ((await powerOf(context)) === 'off') return await bring(context, 'on', 'on', SWITCH_TIMEOUT_MS)
+  return await resetOnce(context, async () => {
+    await mutate(context, (session, options) => controlChassis(session, 'reset', options))
+    await seen(context, 'on', 'reset', SWITCH_TIMEOUT_MS)
+    return { facts: { power_state: 'power on' } }
+  })
 }
 
 export const ipmiPower: Implementation<IpmiInfo> = {
@@ -66,6 +82,7 @@ export const ipmiPower: Implementation<IpmiInfo> = {
     },
     power_on: (context) => bring(context, 'on', 'on', SWITCH_TIMEOUT_MS),
     power_off: (context) => bring(context, 'off', 'off', SWITCH_TIMEOUT_MS),
+    reset,
     soft_power_off: (context) => bring(context, 'off', 'soft', SOFT_TIMEOUT_MS),
   },
   methods: {

@@ -1,4 +1,5 @@
 // Power by Redfish: read, act, then look until it is so. 1. Only On, ForceOff and GracefulShutdown; a cycle is off, seen off, on (ownership.md, rule 7).
+// A machine that may not be off is reset instead, once (docs/adr/0015).
 // 2. A machine that is already as wanted, or on its way there, gets no command. 3. A command whose answer was lost is not sent again: where a successor
 // could not shut it out, it is looked for.
 import { FaultError } from '../../../shared/faults.ts'
@@ -6,6 +7,7 @@ import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { resetSystem } from '../../redfish/system.ts'
 import { sleep } from '../../timing.ts'
+import { resetOnce } from '../reset-once.ts'
 import { biosFacts } from './bios.ts'
 import { isFenced, mutate, read, type RedfishContext, systemOf } from './bmc.ts'
 import { getBootMode } from './boot-device.ts'
@@ -36,8 +38,10 @@ export async function getPowerState(context: RedfishContext): Promise<'power on'
   return state === 'Off' || state === 'PoweringOff' ? 'power off' : null
 }
 
+type Command = 'On' | 'ForceOff' | 'GracefulShutdown' | 'ForceRestart'
+
 /** False: the machine is between two states, and takes no command now. */
-async function tell(context: RedfishContext, type: 'On' | 'ForceOff' | 'GracefulShutdown'): Promise<boolean> {
+async function tell(context: RedfishContext, type: Command): Promise<boolean> {
   return await mutate(context, async (session, options) => {
     try {
       await resetSystem(session, await systemOf(context, session, options), type, options)
@@ -55,23 +59,19 @@ async function tell(context: RedfishContext, type: 'On' | 'ForceOff' | 'Graceful
 }
 
 /** Between two states a machine takes no command, but one to force it off. */
-function isOnTheWay(state: string, type: 'On' | 'ForceOff' | 'GracefulShutdown'): boolean {
+function isOnTheWay(state: string, type: Command): boolean {
   return type === 'ForceOff' ? false : state.startsWith('Powering')
 }
 
-async function bring(
-  context: RedfishContext,
-  wanted: Power,
-  type: 'On' | 'ForceOff' | 'GracefulShutdown',
-  timeoutMs: number,
-): Promise<StepResult> {
+async function bring(context: RedfishContext, wanted: Power, type: Command, timeoutMs: number): Promise<StepResult> {
   const { env, signal } = context
   const until = env.mono() + timeoutMs
   let told = false
   let conflicts = 0
   for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     const state = await powerState(context)
-    if (state === wanted) return { facts: { power_state: `power ${wanted.toLowerCase()}` } }
+    if (state === wanted && (told || type !== 'ForceRestart'))
+      return { facts: { power_state: `power ${wanted.toLowerCase()}` } }
     if (!told && !isOnTheWay(state, type)) {
       told = await tell(context, type)
       if (!told && ++conflicts === CONFLICTS)
@@ -84,6 +84,12 @@ async function bring(
     }
     await sleep(env, Math.min(pauseMs, leftMs), signal)
   }
+}
+
+/** A machine that is off is switched on. */
+async function reset(context: StepContext<RedfishInfo>): Promise<StepResult> {
+  if ((await powerState(context)) === 'Off') return await bring(context, 'On', 'On', SWITCH_TIMEOUT_MS)
+  return await resetOnce(context, () => bring(context, 'On', 'ForceRestart', SWITCH_TIMEOUT_MS))
 }
 
 /** What else there is to be known of a machine that is new; what its BMC does not show is left out. */
@@ -120,6 +126,7 @@ export const redfishPower: Implementation<RedfishInfo> = {
     },
     power_on: (context) => bring(context, 'On', 'On', SWITCH_TIMEOUT_MS),
     power_off: (context) => bring(context, 'Off', 'ForceOff', SWITCH_TIMEOUT_MS),
+    reset,
     soft_power_off: (context) => bring(context, 'Off', 'GracefulShutdown', SOFT_TIMEOUT_MS),
   },
   methods: {

@@ -1,0 +1,42 @@
+// The order in which BMCs accept mutations: epochs never go back, and no step or call acts again once another has.
+import type { Invariant } from './invariants.ts'
+import type { Cause } from './lan.ts'
+
+interface Bmc {
+  /** The mutation of the highest epoch so far. */
+  highest: Cause
+  /** What has acted here, and what did last. */
+  readonly acts: WeakSet<object>
+  last: object
+}
+
+export class AtBmcs {
+  readonly #bmcs = new Map<string, Bmc>()
+
+  /** Answers what is wrong with it. */
+  accepted(address: string, cause: Cause, what: string): [Invariant, string][] {
+    const bmc = this.#bmcs.get(address) ?? { highest: cause, acts: new WeakSet(), last: cause.act }
+    this.#bmcs.set(address, bmc)
+    const wrong: [Invariant, string][] = []
+    if (bmc.last !== cause.act && bmc.acts.has(cause.act))
+      wrong.push(['interleaved', `${show(cause)}: ${what}, and another step or call has acted meanwhile`])
+    bmc.acts.add(cause.act)
+    bmc.last = cause.act
+    const { highest } = bmc
+    if (cause.epoch < highest.epoch && !isOlderCopy(cause, highest))
+      wrong.push(['bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`])
+    else if (highest.epoch === cause.epoch && highest.conductor !== cause.conductor)
+      wrong.push(['bmc-epoch', `${show(cause)}: ${what}, and ${highest.conductor} has the same epoch`])
+    else if (cause.epoch >= highest.epoch) bmc.highest = cause
+    return wrong
+  }
+}
+
+export function show({ conductor, epoch, step, node }: Cause): string {
+  return `${conductor} (epoch ${epoch}, ${step}, node …${node.slice(-4)})`
+}
+
+/** A conductor whose grants went on under a new session repeats a packet: the one before may arrive after it. It is of the same step. */
+function isOlderCopy(cause: Cause, highest: Cause): boolean {
+  return cause.conductor === highest.conductor && cause.task === highest.task && cause.step === highest.step
+}
