@@ -1,7 +1,7 @@
 // Query arguments, lists and their paging: Ironic's limit, marker, sort and fields; filters are kept in `next` (upstream loses them).
 import { FaultError } from '../../shared/faults.ts'
 import type { SqlValue } from '../ports.ts'
-import { cached, objectSql, shownArgs, visible, type Field, type SortKey } from '../store/json-sql.ts'
+import { cached, objectSql, shownArgs, visible, type Field } from '../store/json-sql.ts'
 import type { Answer, Call, JsonSchema } from './call.ts'
 import { need } from './microversion.ts'
 import { orderOf, pageSql, type Condition, type Ordered } from './order.ts'
