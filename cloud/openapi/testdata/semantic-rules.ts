@@ -18,6 +18,12 @@ const SEMANTIC: readonly Rule[] = [
     says: /^(Either detail or fields may be given, not both|Fields and detail exclude each other)\.$/,
   },
   {
+    rule: 'what is kept is kept as it was said',
+    why: 'JSON Schema knows neither how a number is written nor that a key is lost in copies of objects',
+    path: /^\/v1\//,
+    says: /^(The key "__proto__" cannot be kept|[^]*: the number \S+ cannot be kept as it is)\.$/u,
+  },
+  {
     rule: 'one hypothetical change of the ring at a time',
     why: 'as above',
     path: /^\/v1\/sites\/[^/]+\/ring/,
