@@ -48,6 +48,8 @@ export type HubCommand = Caller &
         readonly node: NewNode
         /** It starts as available, not in enroll. */
         readonly available?: true
+        /** Key of the blob that holds the config drive for which instance_info has ******. */
+        readonly configDrive?: string
       }
     | {
         readonly kind: 'node.patch'
@@ -55,6 +57,8 @@ export type HubCommand = Caller &
         readonly patch: readonly PatchOperation[]
         /** With a change of driver: interfaces that nobody named become the new driver's own. */
         readonly resetInterfaces?: true
+        /** As of node.create. */
+        readonly configDrive?: string
       }
     | { readonly kind: 'node.delete'; readonly node: string }
     | {

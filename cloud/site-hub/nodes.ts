@@ -3,6 +3,7 @@ import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { askedLabels } from '../../shared/ring-labels.ts'
+import { BLOB } from '../../shared/sealing.ts'
 import type { SiteRef } from '../ports.ts'
 import { nodes } from '../schema/organisation.ts'
 import { blankRow, type NodeRow } from '../schema/rows.ts'
@@ -20,6 +21,7 @@ import {
   refuseReferences,
 } from './node-rules.ts'
 import { notDriven } from './outage.ts'
+import { droppedBlob } from './retention.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
 import { dropDocuments } from './parts.ts'
 import { INSTANCE_SECRETS, sealSecrets } from './secrets.ts'
@@ -43,7 +45,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
   const driver = driverOf(turn, node.driver)
   const uuid = node.uuid ?? uuidv7(turn.env)
   const labels = askedLabels(node['driver_info'])
-  const sealed = await sealColumns(turn, site, uuid, driver, node, {})
+  const sealed = await sealColumns(turn, site, uuid, driver, node, driveOf(command))
   const row: NodeRow = {
     ...blankRow(nodes),
     site: turn.state.site.id,
@@ -65,6 +67,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
   await refuseReferences(turn, uuid, {}, row)
   await refuseTooLarge(turn, null, row)
   turn.insertNode(row)
+  dropUnnamed(turn, command, sealed.secrets)
   turn.event('node.created', { node: uuid, body: { name: row.name, driver: row.driver } }, command)
   const index = {
     id: uuid,
@@ -91,7 +94,7 @@ export async function patchNode(turn: Turn, command: Command<'node.patch'>, site
 /** A patch in whatever state the node is, also while a task works on it. Throws before it drafts anything. */
 export async function changeNode(
   turn: Turn,
-  command: Pick<Command<'node.patch'>, 'node' | 'patch' | 'resetInterfaces' | 'actor' | 'requestId'>,
+  command: Pick<Command<'node.patch'>, 'node' | 'patch' | 'resetInterfaces' | 'configDrive' | 'actor' | 'requestId'>,
   site: SiteRef,
 ): Promise<string> {
   const node = await turn.node(command.node)
@@ -105,7 +108,8 @@ export async function changeNode(
   const driver = driverOf(turn, String(after.driver))
   if (command.resetInterfaces && driver.name !== node.driver) resetInterfaces(after, command.patch)
   const labels = askedLabels(after.driver_info)
-  const sealed = await sealColumns(turn, site, node.uuid, driver, after, node.secrets as Record<string, string>)
+  const present = { ...(node.secrets as Record<string, string>), ...driveOf(command) }
+  const sealed = await sealColumns(turn, site, node.uuid, driver, after, present)
   const wanted = interfaceFields(after)
   const changes: Partial<NodeRow> = Object.fromEntries(
     COLUMNS.filter((column) => JSON.stringify(after[column]) !== JSON.stringify(before[column])).map((column) => [
@@ -123,6 +127,7 @@ export async function changeNode(
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })
   await refuseTooLarge(turn, node, { ...node, ...changes, ...sealed })
   turn.updateNode(node.uuid, { ...changes, ...sealed, spec_version: node.spec_version + 1 })
+  dropUnnamed(turn, command, sealed.secrets)
   if (after.instance_uuid === null) endAllocation(turn, node, command)
   const index = turn.state.nodes.get(node.uuid)!
   const moves = index.driver !== driver.name || index.labels !== labels
@@ -169,6 +174,21 @@ export async function touchSpec(turn: Turn, uuid: string): Promise<void> {
   const node = await turn.node(uuid)
   turn.updateNode(uuid, { spec_version: node.spec_version + 1 })
   await regrant(turn, uuid)
+}
+
+interface WithDrive {
+  readonly configDrive?: string
+}
+
+/** The config drive that a command brings, as a secret that is there already. */
+function driveOf({ configDrive }: WithDrive): Record<string, string> {
+  return configDrive === undefined ? {} : { 'instance_info.configdrive': `${BLOB}${configDrive}` }
+}
+
+/** A later operation of the same patch may have taken it away again. */
+function dropUnnamed(turn: Turn, command: WithDrive, secrets: unknown): void {
+  const key = droppedBlob(driveOf(command), secrets)
+  if (key !== undefined) turn.after(() => void turn.blobs.delete(key).catch(() => undefined))
 }
 
 /** The columns that may hold secrets as they are stored. */

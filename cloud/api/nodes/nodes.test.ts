@@ -127,26 +127,47 @@ describe('nodes', () => {
     expect(body.driver_internal_info).toEqual({ agent_secret_token: '******', n: [1, { a: null }], t: true })
   })
 
-  it('a config drive is not taken as part of instance_info', async () => {
-    const { uuid } = await make()
-    for (const patch of [
-      { path: '/instance_info/configdrive', value: 'x' },
-      { path: '/instance_info', value: { configdrive: 'x' } },
-    ]) {
-      const reply = await site.api('PATCH', `/v1/nodes/${uuid}`, [{ op: 'add', ...patch }])
-      expect([reply.status, reply.body.hint]).toEqual([400, expect.stringContaining('states/provision')])
+  it('a config drive in instance_info is kept sealed, as one of a verb is', async () => {
+    const { store } = site.host.cloud.ports
+    const [[organisation] = []] = await store.directory.all('SELECT id FROM organisations')
+    const sql = store.organisation(String(organisation))
+    const kept = async (uuid: string) => {
+      const [row] = await sql.all('SELECT secrets FROM nodes WHERE uuid = ?', [uuid])
+      return (JSON.parse(String(row![0])) as Record<string, string>)['instance_info.configdrive']
     }
-    // What was read may be written back; here there was nothing to read.
-    expect(
-      (
-        await site.api('PATCH', `/v1/nodes/${uuid}`, [
-          { op: 'add', path: '/instance_info', value: { configdrive: '******' } },
-        ])
-      ).status,
-    ).toBe(400)
-    expect(
-      (await site.api('POST', '/v1/nodes', { driver: 'fake-hardware', instance_info: { configdrive: 'x' } })).status,
-    ).toBe(400)
+    const made = await site.api('POST', '/v1/nodes', {
+      driver: 'fake-hardware',
+      instance_info: { configdrive: 'QUJD', image_checksum: 'ab' },
+    })
+    expect([made.status, made.body.instance_info]).toEqual([201, { configdrive: '******', image_checksum: 'ab' }])
+    const { uuid } = made.body
+    const of = new RegExp(`^blob:sites/[^/]+/nodes/${uuid}/configdrive-`)
+    const keys = [await kept(uuid)]
+    const patch = (path: string, value?: unknown, headers?: Record<string, string>) =>
+      site.api('PATCH', `/v1/nodes/${uuid}`, [{ op: value === undefined ? 'remove' : 'add', path, value }], headers)
+    for (const [path, value] of [
+      ['/instance_info/configdrive', 'QUJE'],
+      ['/instance_info', { configdrive: { meta_data: { hostname: 'h' } } }],
+    ] as const) {
+      const reply = await patch(path, value)
+      expect([reply.status, reply.body.instance_info.configdrive]).toEqual([200, '******'])
+      keys.push(await kept(uuid))
+    }
+    for (const key of keys) expect(key).toMatch(of)
+    expect(new Set(keys).size, 'each has a blob of its own').toBe(3)
+    expect((await patch('/instance_info', { configdrive: '******', a: 1 })).status, 'what was read, written back').toBe(
+      200,
+    )
+    expect(await kept(uuid)).toBe(keys[2])
+    for (const wrong of ['not base64!', { nope: 1 }, 5, keys[0]])
+      expect((await patch('/instance_info/configdrive', wrong)).status, JSON.stringify(wrong)).toBe(400)
+    const parts = { meta_data: {} }
+    const old = { 'X-OpenStack-Ironic-API-Version': '1.55' }
+    expect((await patch('/instance_info/configdrive', parts, old)).status).toBe(406)
+    expect(await kept(uuid), 'what is refused changes nothing').toBe(keys[2])
+    expect((await patch('/instance_info/configdrive')).status).toBe(200)
+    expect(await kept(uuid)).toBeUndefined()
+    expect((await patch('/instance_info', { configdrive: '******' })).status, 'there is nothing to keep').toBe(400)
   })
 
   it('lists filter, sort and go on from a marker in both directions', async () => {

@@ -1,7 +1,6 @@
 // Nodes: what can be asked of them, and how changes get to the hub. Shapes are checked here, everything else is the hub's word.
 import { FaultError } from '../../../shared/faults.ts'
-import { isUuid } from '../../../shared/ids.ts'
-import { MASK } from '../../../shared/sealing.ts'
+import { isUuid, uuidv7 } from '../../../shared/ids.ts'
 import { STATE_NAMES } from '../../../shared/states.ts'
 import type { NewNode, PatchOperation } from '../../site-hub/commands.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
@@ -22,6 +21,7 @@ import {
 import { mentioned, routesOf, textOf, type Body, type Found, type Resource } from '../resource.ts'
 import { siteForNode } from '../sites/find.ts'
 import { NODE_ATTRIBUTES } from './attributes.ts'
+import { withConfigDrive } from './config-drive.ts'
 import { BRIEF_NODE, FROM_NODES, NODE_FIELDS, NODE_SORT, provisionStatesShownAs, STATES_FIELDS } from './fields.ts'
 import { command, findNode } from './find.ts'
 
@@ -155,24 +155,20 @@ export const NODES: Resource = {
   },
 }
 
-/** A config drive may hold passwords and is sealed; instance_info is a row that is read. What was read (******) may be written back. */
-function refuseConfigDrive(instanceInfo: unknown): void {
-  const { configdrive } = (instanceInfo ?? {}) as { configdrive?: unknown }
-  if (configdrive === undefined || configdrive === null || configdrive === MASK) return
-  throw new FaultError('request.invalid', 'instance_info.configdrive cannot be set.', {
-    hint: 'give the config drive with the verb: PUT /v1/nodes/{id}/states/provision {"target": "active", "configdrive": …}',
-  })
-}
-
 async function createNode(call: Call, body: Body): Promise<string> {
-  refuseConfigDrive(body['instance_info'])
-  const { conductor_group: group, ...node } = body
+  const { conductor_group: group, ...rest } = body
+  const uuid = String(rest['uuid'] ?? uuidv7(call.ports.env))
+  const node: Record<string, unknown> = { ...rest, uuid }
   if (typeof node['parent_node'] === 'string')
     node['parent_node'] = (await mentioned(findNode(call, node['parent_node']))).uuid
   const site = await siteForNode(call.sql, group as string | undefined)
   const available = call.version < ENROLL_SINCE ? { available: true as const } : {}
-  const made = await command(call, site, { kind: 'node.create', node: node as NewNode, ...available })
-  return (made as { uuid: string }).uuid
+  const given = { op: 'add', path: '/instance_info', value: node['instance_info'] } as const
+  await withConfigDrive(call, { uuid, site }, [given], ([info], kept) => {
+    const masked = info?.value === undefined ? node : { ...node, instance_info: info.value }
+    return command(call, site, { kind: 'node.create', node: masked as NewNode, ...available, ...kept })
+  })
+  return uuid
 }
 
 /** The microversion from which new nodes start in `enroll`. */
@@ -187,8 +183,6 @@ async function patchNode(
   const patch: PatchOperation[] = []
   for (const operation of operations) {
     const { path, value, op } = operation
-    if (path === '/instance_info') refuseConfigDrive(value)
-    if (path === '/instance_info/configdrive') refuseConfigDrive({ configdrive: value })
     if (path === '/chassis_uuid' && op === 'remove') need(call.version, 25, 'Taking a node out of its chassis')
     if (path === '/conductor_group') await refuseMove(call, uuid, op === 'remove' ? '' : String(value))
     else if (path === '/parent_node' && typeof value === 'string')
@@ -201,7 +195,10 @@ async function patchNode(
   if (isReset && !patch.some(({ path }) => path === '/driver'))
     throw invalid('reset_interfaces needs a change of the driver in the same patch')
   if (patch.length === 0) return
-  await command(call, site!, { kind: 'node.patch', node: uuid, patch, ...(isReset ? { resetInterfaces: true } : {}) })
+  const resets = isReset ? ({ resetInterfaces: true } as const) : {}
+  await withConfigDrive(call, { uuid, site: site! }, patch, (masked, kept) =>
+    command(call, site!, { kind: 'node.patch', node: uuid, patch: masked, ...resets, ...kept }),
+  )
 }
 
 /** A node stays at its site: its secrets are sealed to that, its tasks and lease are that hub's. */

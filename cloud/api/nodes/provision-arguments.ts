@@ -1,26 +1,17 @@
 // What the verbs of PUT states/provision take beside their name: steps, a runbook, a config drive, a password. 1. An argument that the verb does not
 // take is refused, not ignored. 2. Secrets are sealed to the site here; no row, frame or log ever has them open.
 import { z } from 'zod'
-import { FaultError } from '../../../shared/faults.ts'
-import { uuidv7 } from '../../../shared/ids.ts'
-import { seal } from '../../../shared/sealing.ts'
 import { VERBS, type Verb } from '../../../shared/states.ts'
 import type { ProvisionArgs } from '../../site-hub/commands.ts'
 import { type AskedStep, refuseDenied } from '../../step-selection.ts'
 import type { Call } from '../call.ts'
 import { need } from '../microversion.ts'
 import { invalid } from '../query.ts'
-import { findSite } from '../sites/find.ts'
+import { ConfigDrive, keepConfigDrive, sealFor, type Target } from './config-drive.ts'
 import { chars, Dict } from '../shapes.ts'
 
-/** A config drive is base64 of a gzipped image, a place to get it from, or its parts. */
+/** A config drive is the largest of what may be given. */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024
-const ConfigDriveParts = z.strictObject({
-  meta_data: Dict.optional(),
-  network_data: Dict.optional(),
-  user_data: z.union([z.string(), Dict, z.array(z.unknown())]).optional(),
-  vendor_data: Dict.optional(),
-})
 
 const name = chars(64, 1)
 const Step = z.strictObject({
@@ -44,7 +35,7 @@ const DeploySteps = z.array(Step.omit({ order: true }).extend({ priority: z.int(
 
 export const ProvisionBody = z.strictObject({
   target: z.string({ error: 'the verb is needed' }).meta({ enum: Object.keys(VERBS) }),
-  configdrive: z.union([z.string(), ConfigDriveParts]).nullable().optional(),
+  configdrive: ConfigDrive.nullable().optional(),
   clean_steps: OrderedSteps.nullable().optional(),
   deploy_steps: DeploySteps.nullable().optional(),
   service_steps: OrderedSteps.nullable().optional(),
@@ -54,11 +45,6 @@ export const ProvisionBody = z.strictObject({
 })
 export type ProvisionBody = z.infer<typeof ProvisionBody>
 type Argument = Exclude<keyof ProvisionBody, 'target'>
-
-export interface Target {
-  readonly uuid: string
-  readonly site: string
-}
 
 /** What each trigger takes, and since which microversion. */
 const TAKES: Readonly<Record<string, Partial<Record<Argument, number>>>> = {
@@ -105,29 +91,4 @@ function stepsOf(verb: Verb, body: ProvisionBody): AskedStep[] | undefined {
 async function sealPassword(call: Call, node: Target, password: string | null | undefined): Promise<string> {
   if (!password) throw invalid('The target "rescue" needs a "rescue_password"')
   return sealFor(call, node, 'instance_info.rescue_password', password)
-}
-
-/** Seals the config drive and stores it. Answers its key. */
-async function keepConfigDrive(
-  call: Call,
-  node: Target,
-  given: NonNullable<ProvisionBody['configdrive']>,
-): Promise<string> {
-  if (typeof given !== 'string') need(call.version, given.vendor_data === undefined ? 56 : 59, 'This config drive')
-  else if (!given.includes('://') && !/^[A-Za-z0-9+/=\s]*$/.test(given)) {
-    throw new FaultError('config_drive.invalid', 'The config drive is neither base64 nor a URL.')
-  }
-  const plain = typeof given === 'string' ? given : JSON.stringify(given)
-  const sealed = await sealFor(call, node, 'instance_info.configdrive', plain)
-  const key = `sites/${node.site}/nodes/${node.uuid}/configdrive-${uuidv7(call.ports.env)}`
-  await call.ports.blobs.put(key, new TextEncoder().encode(sealed))
-  return key
-}
-
-async function sealFor(call: Call, node: Target, field: string, plain: string): Promise<string> {
-  const site = await findSite(call.sql, node.site)
-  if (!site.public_key)
-    throw new FaultError('site.no_key', `Site ${site.name} has no key yet, so it can keep no secrets.`)
-  const to = { organisation: call.principal.organisation, site: site.id, node: node.uuid, field }
-  return seal(site.public_key, to, plain)
 }

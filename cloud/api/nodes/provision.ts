@@ -7,9 +7,10 @@ import type { Answer, Call, Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { BOOLEAN, boolean, invalid, readQuery } from '../query.ts'
 import { rehearsed } from './dry-run.ts'
+import type { Target } from './config-drive.ts'
 import { command, identColumn, noNode, underWay } from './find.ts'
+import { argumentsOf, MAX_BODY_BYTES, ProvisionBody } from './provision-arguments.ts'
 import { refuseInvalid } from './validation.ts'
-import { argumentsOf, MAX_BODY_BYTES, ProvisionBody, type Target } from './provision-arguments.ts'
 
 const VERB_SINCE: Record<Verb, number> = {
   active: 1,

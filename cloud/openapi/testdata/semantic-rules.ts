@@ -18,6 +18,12 @@ const SEMANTIC: readonly Rule[] = [
     says: /^(Either detail or fields may be given, not both|Fields and detail exclude each other)\.$/,
   },
   {
+    rule: 'what is kept is kept as it was said',
+    why: 'JSON Schema knows neither how a number is written nor that a key is lost in copies of objects',
+    path: /^\/v1\//,
+    says: /^(The key "__proto__" cannot be kept|[^]*: the number \S+ cannot be kept as it is)\.$/u,
+  },
+  {
     rule: 'one hypothetical change of the ring at a time',
     why: 'as above',
     path: /^\/v1\/sites\/[^/]+\/ring/,
@@ -48,10 +54,10 @@ const SEMANTIC: readonly Rule[] = [
     says: /^resource_class is needed, unless the node is named\.$/,
   },
   {
-    rule: 'config drives come with a verb',
+    rule: 'config drives are such',
     why: 'instance_info is anything but this, unless it is the mask that was read',
     path: /^\/v1\/nodes/,
-    says: /^instance_info\.configdrive cannot be set\.$/,
+    says: /^(instance_info\.configdrive: [^]*|The config drive is neither base64 nor a URL\.)$/u,
   },
   {
     rule: 'what is removed or replaced below an attribute is there',
