@@ -87,7 +87,6 @@ export const leases: readonly Mutant[] = [
   {
     id: 'renewed-after-lapse',
     rule: '2',
-    flavour: 'brink',
     breaks: 'a renewal that is answered after the lapse has lost everything, and the connection goes on without it',
     file: 'site-conductor/grants.ts',
     find: '      this.lapse()\n      return false\n',

@@ -14,6 +14,7 @@ export const tasks: readonly Mutant[] = [
   {
     id: 'asks-once',
     rule: '8',
+    flavour: 'lossy',
     breaks: 'a step that begins again with a new BMC session does not ask again',
     file: 'site-conductor/runner.ts',
     find: '        await this.#options.questions.ask(this.task.id, this.#index, this.authority, fence?.session)\n',
