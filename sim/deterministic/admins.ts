@@ -117,11 +117,12 @@ export class Admins {
       if (peer === undefined || !judge.hasLease(conductor.id)) return
       // If it is believed the host is switched off in a moment.
       judge.holdings.lost(conductor.id)
+      const { process } = conductor
       const [[waits] = []] = await data.all('SELECT held_ms FROM conductors WHERE id = ?', [conductor.id])
       const result = await this.#ask(wish)
       if (!result.ok) return
-      // Believing it ends the socket, except where an earlier run was meant, for which this one waits.
-      if (waits === null && hub.isUnbroken(peer) && judge.hasLease(conductor.id))
+      // Believing it ends the socket, except where an earlier run was meant, for which this one waits. One that was killed meanwhile is dead.
+      if (waits === null && process?.alive && hub.isUnbroken(peer) && judge.hasLease(conductor.id))
         judge.complain('alive', `${conductor.id} was connected and had its lease when it was declared dead`)
       return conductor.kill()
     }
