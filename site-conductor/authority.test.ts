@@ -45,3 +45,15 @@ test('a lapse after the task has ended leaves no timer: a conductor that is stop
   grants.lapse()
   expect(env.timers.size).toBe(0)
 })
+
+test('a tenure that a set clock has ended is over for everything at the first look', () => {
+  let wall = 1_000_000
+  const env = { ...still(), now: () => wall }
+  const { grants, authority } = granted(env)
+  authority.extendTenure({ from: moment(env), ms: 180_000 })
+  grants.lapse()
+  authority.before()
+  wall += 200_000
+  expect(() => authority.before()).toThrow('no lease')
+  expect(authority.signal.aborted).toBe(true)
+})

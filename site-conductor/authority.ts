@@ -47,7 +47,10 @@ export class Authority {
       this.#grants.check(this.hold)
     } catch (error) {
       if (!isLapse(error) && !isLapse(this.hold.signal.reason)) throw error
-      if (left(this.#env, this.#tenure) === 0) throw error
+      if (left(this.#env, this.#tenure) > 0) return
+      // Whoever sees first that it is over makes it so: a clock that was set has no timer that fires then.
+      this.end(error as FaultError)
+      throw error
     }
   }
 
