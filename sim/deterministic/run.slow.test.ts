@@ -20,7 +20,7 @@ test('a seed gives the same history to the byte, and another seed another one', 
 test('faults happen, machines are deployed, and every invariant holds', async () => {
   const lines: string[] = []
   let tasks = 0
-  for (const seed of [1, 5, 7, 10]) {
+  for (const seed of [1, 5, 7, 10, 11, 12]) {
     const { violations, counts } = await runSeed(seed, (line) => lines.push(line))
     expect(violations, `npm run sim -- --seed ${seed} --trace`).toEqual([])
     tasks += counts.tasks
