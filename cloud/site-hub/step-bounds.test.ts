@@ -39,7 +39,6 @@ test.each<[string, (count: number) => FromConductor]>([
   ['an intent for a step that it does not have', (n) => ({ type: 'intent', ...about, step: n, rid: 1 })],
   ['the start of a step that it does not have', (n) => event('started', n)],
   ['the end of a step that it does not have', (n) => event('finished', n)],
-  ['the end of a step whose turn has not come', () => event('finished', 1)],
   ['what a successor needs of a step that it does not have', (n) => event('kept', n)],
   ['a failure in a step that it does not have', (n) => failed(n + 1)],
 ])('%s', async (_what, message) => {
@@ -50,6 +49,17 @@ test.each<[string, (count: number) => FromConductor]>([
   expect(await bench.sql.all('SELECT action, outcome FROM audit')).toEqual([
     [`conductor.${message(count).type}`, 'conductor.frame'],
   ])
+})
+
+test('the end of a step whose turn has not come: its conductor is told to forget that, and has the task as it is stored in its next session', async () => {
+  const before = await stored()
+  await bench.say(peer, event('finished', 1))
+  expect(await stored()).toEqual(before)
+  expect(peer.last('fenced')).toMatchObject(about)
+  expect(peer.closed).toMatchObject({ code: 4410, reason: expect.stringContaining('ahead') })
+  expect(await bench.sql.all('SELECT action, outcome FROM audit')).toEqual([['conductor.event', 'fenced']])
+  await bench.disconnect(peer)
+  expect((await bench.connect('a')).last('task')).toMatchObject({ id: about.id, doneSteps: 0, lastEvent: 0 })
 })
 
 test('what comes behind it on the same connection is not heard', async () => {

@@ -1,5 +1,6 @@
-// Which steps a conductor may speak of: those that its task has, and of ends only the one that is next or was before. Anything else is a fault of the
-// conductor, like a frame that does not parse: the socket closes with the reason, and nothing that comes behind it counts.
+// Which steps a conductor may speak of. 1. Those that its task has: another is a fault of the conductor, like a frame that does not parse, and the
+// socket closes with the reason. 2. Of ends only the one that is next or was before: an end ahead is of a history that was not heard, as a run has
+// that went on by its tenure while a copy of it went back. It is told to forget that, and gets the task again under its next session.
 import type { Step } from '../../shared/protocol.ts'
 import { CLOSE } from '../../shared/upgrade.ts'
 import type { Peer } from '../ports.ts'
@@ -17,7 +18,7 @@ export function mayFailAt(task: TaskRow, step: number | undefined): boolean {
 }
 
 export function mayFinish(task: TaskRow, step: number): boolean {
-  return hasStep(task, step) && step <= task.done_steps
+  return step <= task.done_steps
 }
 
 export function refuseStep(
@@ -30,6 +31,13 @@ export function refuseStep(
   const why = `${type} of step ${step}: the task has ${countOf(task)}, of which ${task.done_steps} are done`
   turn.refusal(`conductor.${type}`, task.node, 'conductor.frame', { task: task.id, why }, peer.conductor)
   endSession(turn, peer, CLOSE.malformed, why)
+}
+
+export function refuseHistory(turn: Turn, peer: Peer, task: TaskRow, epoch: number, step: number): void {
+  const why = `the end of step ${step} is ahead: ${task.done_steps} of ${countOf(task)} are done`
+  turn.refusal('conductor.event', task.node, 'fenced', { task: task.id, why }, peer.conductor)
+  turn.send(peer, { type: 'fenced', id: task.id, epoch })
+  endSession(turn, peer, CLOSE.superseded, why)
 }
 
 function countOf(task: TaskRow): number {

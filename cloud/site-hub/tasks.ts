@@ -21,7 +21,7 @@ import { merged, takeFacts } from './facts.ts'
 import { carryOutRules, refusedByRule } from './inspected.ts'
 import { becameIdle } from './ownership.ts'
 import { activeTask, epochOf, findTask, isHeld, sessionOf, type ConductorState } from './state.ts'
-import { hasStep, mayFailAt, mayFinish, refuseStep } from './step-bounds.ts'
+import { hasStep, mayFailAt, mayFinish, refuseHistory, refuseStep } from './step-bounds.ts'
 import { tenureMs } from './tenure.ts'
 import type { Turn } from './turn.ts'
 
@@ -119,8 +119,9 @@ export async function stepEvents(turn: Turn, peer: Peer, message: Message<'event
   for (const event of message.events) {
     // The next one only: where the one before could not be stored, this one comes again behind it.
     if (event.n !== task.last_event + 1) continue
-    const isThere = event.kind === 'finished' ? mayFinish(task, event.step) : hasStep(task, event.step)
-    if (!isThere) return refuseStep(turn, peer, task, 'event', event.step)
+    if (!hasStep(task, event.step)) return refuseStep(turn, peer, task, 'event', event.step)
+    if (event.kind === 'finished' && !mayFinish(task, event.step))
+      return refuseHistory(turn, peer, task, message.epoch, event.step)
     await take(turn, task, event, site)
   }
   turn.send(peer, { type: 'ack', id: task.id, upTo: task.last_event })
