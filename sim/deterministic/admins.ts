@@ -124,7 +124,9 @@ export class Admins {
       // Believing it ends the socket, except where an earlier run was meant, for which this one waits. One that was killed meanwhile is dead.
       if (waits === null && process?.alive && hub.isUnbroken(peer) && judge.hasLease(conductor.id))
         judge.complain('alive', `${conductor.id} was connected and had its lease when it was declared dead`)
-      return conductor.kill()
+      conductor.kill()
+      world.clock.after(10_000, () => conductor.start())
+      return
     }
     conductor.kill()
     await this.#ask(wish)

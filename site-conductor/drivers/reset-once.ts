@@ -1,20 +1,24 @@
-// A reset, the one command whose second time does something else (docs/adr/0015): only for machines that may not be off, and at most once.
+// A reset, the one command whose second time does something else (docs/adr/0015): only for machines that may not be off, and at most once. One that is
+// off all the same is switched on instead, which is as good a start, and none follows it.
 // That it may go out is on record before it does. Whoever finds that and no end of the step looks for what the machine did since, and never
 // repeats it.
 import { FaultError } from '../../shared/faults.ts'
 import { deployContext } from '../deploy/task-context.ts'
 import type { StepContext, StepResult } from '../driver.ts'
 
-/** `tell` sends it and resolves when the machine is seen on. */
-export async function resetOnce<Info>(
-  context: StepContext<Info>,
-  tell: () => Promise<StepResult>,
-): Promise<StepResult> {
+export interface Start {
+  readonly isOff: boolean
+  switchOn(): Promise<StepResult>
+  /** Resolves when the machine is seen on. */
+  reset(): Promise<StepResult>
+}
+
+export async function resetOnce<Info>(context: StepContext<Info>, start: Start): Promise<StepResult> {
   const { reset_begun: hasBegun, boot_token: bootsRamdisk } = deployContext(context)
   const over = { reset_begun: null }
-  if (!hasBegun) {
+  if (!hasBegun || start.isOff) {
     await context.keep({ reset_begun: true })
-    return { ...(await tell()), context: over }
+    return { ...(await (start.isOff ? start.switchOn() : start.reset())), context: over }
   }
   // The agent's call, which is waited for next, shows it; where nobody serves that boot any more, the task has gone back before this step.
   if (bootsRamdisk !== undefined) {

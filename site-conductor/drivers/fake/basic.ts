@@ -53,9 +53,12 @@ export const power: Implementation<Info> = {
     })),
     power_on: step('power.power_on', (machine) => turn(machine, 'power on')),
     power_off: step('power.power_off', (machine) => turn(machine, 'power off')),
-    /** A machine that is off is switched on. */
     reset: step('power.reset', (machine, context) =>
-      machine.power === 'power off' ? turn(machine, 'power on') : resetOnce(context, () => reset(machine)),
+      resetOnce(context, {
+        isOff: machine.power === 'power off',
+        switchOn: async () => turn(machine, 'power on'),
+        reset: () => reset(machine),
+      }),
     ),
     soft_power_off: step('power.soft_power_off', (machine) => turn(machine, 'power off')),
   },

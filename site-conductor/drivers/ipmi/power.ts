@@ -60,13 +60,15 @@ async function seen(context: IpmiContext, wanted: Power, action: ChassisAction, 
   }
 }
 
-/** A machine that is off is switched on. */
 async function reset(context: StepContext<IpmiInfo>): Promise<StepResult> {
-  if ((await powerOf(context)) === 'off') return await bring(context, 'on', 'on', SWITCH_TIMEOUT_MS)
-  return await resetOnce(context, async () => {
-    await mutate(context, (session, options) => controlChassis(session, 'reset', options))
-    await seen(context, 'on', 'reset', SWITCH_TIMEOUT_MS)
-    return { facts: { power_state: 'power on' } }
+  return await resetOnce(context, {
+    isOff: (await powerOf(context)) === 'off',
+    switchOn: () => bring(context, 'on', 'on', SWITCH_TIMEOUT_MS),
+    async reset() {
+      await mutate(context, (session, options) => controlChassis(session, 'reset', options))
+      await seen(context, 'on', 'reset', SWITCH_TIMEOUT_MS)
+      return { facts: { power_state: 'power on' } }
+    },
   })
 }
 

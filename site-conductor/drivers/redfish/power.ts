@@ -86,10 +86,12 @@ async function bring(context: RedfishContext, wanted: Power, type: Command, time
   }
 }
 
-/** A machine that is off is switched on. */
 async function reset(context: StepContext<RedfishInfo>): Promise<StepResult> {
-  if ((await powerState(context)) === 'Off') return await bring(context, 'On', 'On', SWITCH_TIMEOUT_MS)
-  return await resetOnce(context, () => bring(context, 'On', 'ForceRestart', SWITCH_TIMEOUT_MS))
+  return await resetOnce(context, {
+    isOff: (await powerState(context)) === 'Off',
+    switchOn: () => bring(context, 'On', 'On', SWITCH_TIMEOUT_MS),
+    reset: () => bring(context, 'On', 'ForceRestart', SWITCH_TIMEOUT_MS),
+  })
 }
 
 /** What else there is to be known of a machine that is new; what its BMC does not show is left out. */
