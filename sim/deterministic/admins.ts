@@ -1,6 +1,6 @@
 // The people who look after a site: they drain conductors, change their share, call BMCs, set nodes aside, and say of a conductor that it
-// is dead. 1. Who declares a conductor dead has switched its host off; of one that is alive the hub must not believe it. 2. When the storm is
-// over they put everything back.
+// is dead. 1. Who declares a conductor dead has switched its host off, and before it any copy; of one that is alive the hub must not believe it.
+// 2. When the storm is over they put everything back.
 import type { CommandResult, HubCommand } from '../../cloud/site-hub/commands.ts'
 import type { ControlRequest } from '../../site-conductor/local/control.ts'
 import { LOCAL_POWER } from '../../site-conductor/local/actions.ts'
@@ -18,12 +18,15 @@ export const LABELS = { rack: '7' }
 
 export class Admins {
   readonly #stage: Stage
+  /** Conductor → its copy that runs now. */
+  readonly #copies: ReadonlyMap<string, ConductorHost>
   readonly #drained = new Set<string>()
   readonly #setAside = new Set<string>()
   #request = 0
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, copies: ReadonlyMap<string, ConductorHost>) {
     this.#stage = stage
+    this.#copies = copies
   }
 
   /** True when `kind` is something that these people do, and they have done it. */
@@ -109,6 +112,8 @@ export class Admins {
   async #declareDead(conductor: ConductorHost, random: Random): Promise<void> {
     const { world, hub, judge, mix, data } = this.#stage
     const wish = { kind: 'conductor.declare_dead', conductor: conductor.id } as Wish
+    // The hub is told of an identity, and ends its wait for whichever run came before (ADR 13): a copy that goes on would act beside that one.
+    this.#copies.get(conductor.id)?.retire()
     judge.declaredDead(conductor.id)
     // Not where an answer may be lost: then nobody would know that it was believed.
     const isCertain = mix.faults['hub.kill'] === undefined && mix.database.failure === 0

@@ -56,7 +56,7 @@ export class Judge {
   readonly #promises = new Promises()
   /** What may change a node and is under way, per process. */
   readonly #work = new Map<Process, Map<string, number>>()
-  /** Of the last welcome. */
+  /** Of an identity’s last welcome: with the session of a copy that of the other ends, too. */
   readonly #sockets = new Map<string, object>()
   readonly #told = new Set<string>()
 
@@ -68,7 +68,7 @@ export class Judge {
 
   /** The hub has given the conductor a session, whether its welcome can still be sent on `socket` or not. */
   welcomes(conductor: string, socket: object): void {
-    this.#sockets.set(conductor, socket)
+    this.#sockets.set(identityOf(conductor), socket)
   }
 
   /** The hub sends a frame: what it promises with it. */
@@ -76,7 +76,7 @@ export class Judge {
     this.#frame(`hub → ${conductor}`, frame)
     if (!/^\{"type":"(welcome|lease|proceed|task|fenced|grants|done)"/.test(frame)) return
     const message = JSON.parse(frame) as ToConductor
-    if (SERVES.has(message.type) && this.#sockets.get(conductor) !== socket)
+    if (SERVES.has(message.type) && this.#sockets.get(identityOf(conductor)) !== socket)
       this.#complain('heard', `${conductor} gets ${message.type} on the socket of an earlier session`)
     if (message.type === 'done') void this.#saysDone(message.id)
     const until = (ms: number) => this.#world.clock.now + ms
@@ -237,8 +237,8 @@ export class Judge {
     const [row] = await this.#data.all(STORED, [id])
     if (row === undefined || row[0] !== 'open') return
     const [, text, owner, bmcSession, epoch] = row
-    // A question and the hello of a next session may have been heard in one turn, in this order.
-    const isPresent = this.#sockets.get(conductor) === socket
+    // A question and the hello of a next session, of a copy too, may have been heard in one turn, in this order.
+    const isPresent = this.#sockets.get(identityOf(conductor)) === socket
     if (isPresent && permit !== undefined && permit.epoch !== epoch)
       this.#complain('heard', `${conductor} asked under epoch ${permit.epoch}, its node has ${String(epoch)}`)
     const stored = JSON.parse(String(text)) as { step?: number; bmcSession?: string | null } | null

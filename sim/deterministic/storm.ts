@@ -31,7 +31,7 @@ export class Storm {
 
   constructor(stage: Stage) {
     this.#stage = stage
-    this.#admins = new Admins(stage)
+    this.#admins = new Admins(stage, this.#copies)
   }
 
   begin(): void {
