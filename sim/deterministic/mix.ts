@@ -167,8 +167,11 @@ export function drawMix(random: Random, flavour?: Flavour): Mix {
   return draft
 }
 
-/** Where anything goes is where most of what nobody has thought of is. */
-const WEIGHTED: readonly Flavour[] = ['any', 'any', ...FLAVOURS]
+/**
+ * Where anything goes is where most of what nobody has thought of is. `cloned` only by its name: that a copy is let on while the first one goes on
+ * by a tenure is given up (ADR 13), and the judge does not know all that follows from it.
+ */
+const WEIGHTED: readonly Flavour[] = ['any', 'any', ...FLAVOURS.map((each) => (each === 'cloned' ? 'any' : each))]
 
 const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
   ...aimed,
