@@ -152,8 +152,8 @@ export const fences: readonly Mutant[] = [
     rule: '7',
     breaks: 'a reset of unknown fate is sent once more',
     file: 'site-conductor/drivers/reset-once.ts',
-    find: '  if (!hasBegun) {\n',
-    replace: '  if (!hasBegun || context.env.mono() > 0) {\n',
+    find: '  if (!hasBegun || start.isOff) {\n',
+    replace: '  if (!hasBegun || start.isOff || context.env.mono() > 0) {\n',
   },
   {
     id: 'soft-off-unseen',
