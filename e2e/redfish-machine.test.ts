@@ -38,6 +38,7 @@ test.concurrent('what the driver can do is shown, and every interface of a node 
     'redfish_verify_ca',
     'redfish_auth_type',
   ])
+  await api.patchNode(node, { instance_info: story.site.instanceInfo() })
   const valid = (await api.call('GET', `/nodes/${node}/validate`)) as Record<string, { result: boolean }>
   for (const kind of ['power', 'management', 'boot', 'deploy', 'bios', 'raid', 'firmware', 'inspect'])
     expect([kind, valid[kind]]).toEqual([kind, { result: true }])
