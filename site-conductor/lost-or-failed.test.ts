@@ -62,3 +62,20 @@ test('the end of a tenure that the last-moment check sees, by a clock that the t
   expect(sent.filter(({ type }) => type === 'result')).toEqual([])
   expect(journal.entries.get('t')?.result).toBeUndefined()
 })
+
+test('a step by tenure that is refused by an agent which has heard a newer epoch is not reported: somebody has the node', async () => {
+  const { env, tasks, sent, journal, asked, rid } = await fakeTasks({
+    one: async ({ before }) => {
+      env.pause(15_000)
+      before() // the lapse, and the tenure goes on
+      throw new FaultError('fenced', 'the agent reports StaleEpoch: 4 is older than 5')
+    },
+  })
+  await tasks.deliver(task())
+  await asked(1)
+  tasks.proceed('t', rid()!, 60_000)
+  await until(() => !tasks.isBusy('n'))
+  expect(sent.filter(({ type }) => type === 'result')).toEqual([])
+  expect(journal.entries.get('t')).toMatchObject({ task: { id: 't' } })
+  expect(journal.entries.get('t')?.result).toBeUndefined()
+})
