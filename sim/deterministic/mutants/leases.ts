@@ -163,8 +163,8 @@ export const leases: readonly Mutant[] = [
     flavour: 'lone',
     breaks: 'after a lapse a task goes on whether it has a tenure or not',
     file: 'site-conductor/authority.ts',
-    find: '      if (left(this.#env, this.#tenure) === 0) throw error\n',
-    replace: '',
+    find: 'if (left(this.#env, this.#tenure) > 0) return',
+    replace: 'return',
   },
   {
     id: 'tenure-taken-back',
