@@ -44,3 +44,38 @@ test('a lapse that the last-moment check sees is one, whatever the clock says af
   await asked(2)
   expect(tasks.isBusy('n'), 'the hub delivers it again').toBe(true)
 })
+
+test('the end of a tenure that the last-moment check sees, by a clock that the timer does not know, ends the run: nothing is reported', async () => {
+  const { env, tasks, sent, journal, asked, rid } = await fakeTasks({
+    one: async ({ before }) => {
+      env.pause(15_000)
+      before() // by its tenure
+      env.pause(45_000)
+      before()
+    },
+  })
+  await tasks.deliver(task())
+  await asked(1)
+  tasks.proceed('t', rid()!, 60_000)
+  await until(() => !tasks.isBusy('n'))
+  expect(sent.filter(({ type }) => type === 'event')).toMatchObject([{ events: [{ kind: 'started' }] }])
+  expect(sent.filter(({ type }) => type === 'result')).toEqual([])
+  expect(journal.entries.get('t')?.result).toBeUndefined()
+})
+
+test('a step by tenure that is refused by an agent which has heard a newer epoch is not reported: somebody has the node', async () => {
+  const { env, tasks, sent, journal, asked, rid } = await fakeTasks({
+    one: async ({ before }) => {
+      env.pause(15_000)
+      before() // the lapse, and the tenure goes on
+      throw new FaultError('fenced', 'the agent reports StaleEpoch: 4 is older than 5')
+    },
+  })
+  await tasks.deliver(task())
+  await asked(1)
+  tasks.proceed('t', rid()!, 60_000)
+  await until(() => !tasks.isBusy('n'))
+  expect(sent.filter(({ type }) => type === 'result')).toEqual([])
+  expect(journal.entries.get('t')).toMatchObject({ task: { id: 't' } })
+  expect(journal.entries.get('t')?.result).toBeUndefined()
+})

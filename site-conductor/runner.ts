@@ -124,7 +124,9 @@ export class Run {
       if (this.#value !== undefined) mustFit(this.#value, `what the task has done is done, but its answer`)
       await this.#finish(this.#value === undefined ? { ok: true } : { ok: true, value: this.#value })
     } catch (error) {
-      // What a driver or an agent calls lost is a failure as long as the right to act is here: nobody else would report it.
+      // What a driver or an agent calls lost is a failure as long as the node is held: nobody else would report it. By a tenure alone it says
+      // that somebody has the node (a copy of this conductor, ADR 13), whose task this one must not fail when it is back.
+      if (authority.hold.signal.aborted && isFenced(error)) authority.end(error)
       if (authority.signal.aborted) this.#log.info('task left', { why: toFault(authority.signal.reason).message })
       else await this.#finish({ ok: false, fault: toFault(error), step: this.#index }, error)
     } finally {
@@ -281,6 +283,10 @@ function mustFit(value: unknown, what: string): void {
 
 function merged(context: Record<string, unknown>, patch: Record<string, unknown> | undefined): Record<string, unknown> {
   return Object.fromEntries(Object.entries({ ...context, ...patch }).filter(([, value]) => value !== null))
+}
+
+function isFenced(error: unknown): error is FaultError {
+  return error instanceof FaultError && error.fault.code === 'fenced'
 }
 
 function nameOf(step: Step | undefined): string {

@@ -12,6 +12,12 @@ interface Bmc {
 
 export class AtBmcs {
   readonly #bmcs = new Map<string, Bmc>()
+  readonly #isGivenUp: (one: string, other: string) => boolean
+
+  /** `isGivenUp`: of a copy and its original, whose order nobody keeps. */
+  constructor(isGivenUp: (one: string, other: string) => boolean) {
+    this.#isGivenUp = isGivenUp
+  }
 
   /** Answers what is wrong with it. */
   accepted(address: string, cause: Cause, what: string): [Invariant, string][] {
@@ -23,7 +29,8 @@ export class AtBmcs {
     bmc.acts.add(cause.act)
     bmc.last = cause.act
     const { highest } = bmc
-    if (cause.epoch < highest.epoch && !isOlderCopy(cause, highest))
+    const isExcused = isOlderCopy(cause, highest) || this.#isGivenUp(cause.conductor, highest.conductor)
+    if (cause.epoch < highest.epoch && !isExcused)
       wrong.push(['bmc-epoch', `${show(cause)}: ${what} after a mutation of epoch ${highest.epoch}`])
     else if (highest.epoch === cause.epoch && highest.conductor !== cause.conductor)
       wrong.push(['bmc-epoch', `${show(cause)}: ${what}, and ${highest.conductor} has the same epoch`])

@@ -47,7 +47,7 @@ export class Judge {
   readonly #secrets: readonly string[]
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
-  readonly #atBmcs = new AtBmcs()
+  readonly #atBmcs = new AtBmcs((one, other) => this.#isGivenUp(one, other))
   readonly #tasks = new Map<string, { node: string; steps: readonly Step[] }>()
   readonly #ends = new Set<string>()
   readonly #permits = new Permits()
@@ -221,7 +221,8 @@ export class Judge {
 
   /**
    * A copy looks just like a host that was rebooted, which is not to wait for a tenure of the run before: one that is cut off for longer than
-   * its lease and goes on by a tenure is known to nobody (ADR 13), and the fence at the BMC is what is left.
+   * its lease and goes on by a tenure is known to nobody (ADR 13), and the fence at the BMC is what is left: it begins a step whose session
+   * the other one has closed again, without leave.
    */
   #isGivenUp(one: string, other: string): boolean {
     return areCopies(one, other) && !(this.hasLease(one) && this.hasLease(other))
