@@ -170,7 +170,9 @@ export class Judge {
     if (cause.task !== undefined && cause.step !== 'fence') {
       const permit = this.#permits.of(cause.task)
       const step = permit && this.#tasks.get(cause.task)?.steps[permit.step]
-      const isPermitted = permit?.process === process && `${step?.interface}.${step?.step}` === cause.step
+      // After a lapse the last permit is of a step before, which may have the same name.
+      const isPermitted =
+        now <= lease + 1 && permit?.process === process && `${step?.interface}.${step?.step}` === cause.step
       if (isPermitted) this.#permits.used(permit, cause)
       else if (now <= tenure) this.byTenure.add(cause.task)
       else

@@ -92,18 +92,24 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
   for (const { changes } of machines)
     for (const { to, cause } of changes) {
       if (cause?.task === undefined || cause.task === LOCAL_TASK || judge.byTenure.has(cause.task)) continue
-      const count = counts.get(cause.task) ?? { on: 0, off: 0 }
+      // A successor that did not hear of a reset begins it again, under a permit of its own (docs/adr/0015).
+      const key = cause.step === RESET ? `${cause.task} ${cause.conductor}` : cause.task
+      const count = counts.get(key) ?? { on: 0, off: 0 }
       count[to]++
-      counts.set(cause.task, count)
+      counts.set(key, count)
     }
-  for (const [task, { on, off }] of counts) {
+  for (const [key, { on, off }] of counts) {
+    const [task, isReset] = [key.split(' ')[0]!, key.includes(' ')]
     const [row] = await data.all('SELECT steps FROM tasks_ever WHERE id = ?', [task])
     const names = row === undefined ? [] : (JSON.parse(String(row[0])) as Step[]).map(({ step }) => step)
-    const most = (end: string) => names.filter((name) => name.endsWith(end) || name === 'reset').length + powerFailures
+    const most = (end: string) =>
+      names.filter((name) => (isReset ? name === 'reset' : name.endsWith(end))).length + powerFailures
     if (on > most('power_on') || off > most('power_off'))
       complain('doubled', `task ${task} switched on ${on} and off ${off} times`)
   }
 }
+
+const RESET = 'power.reset'
 
 /** These change nothing when all is so already, and then there is no event. */
 const QUIET: ReadonlySet<HubCommand['kind']> = new Set(['call', 'conductor.drain', 'site.refresh'])
