@@ -69,9 +69,9 @@ export class ConductorHost {
     this.wire = new Wire(options.world, this.name)
   }
 
-  /** Has its present process a session with the hub? */
+  /** Has its present process a session with the hub? One that stands still only believes so. */
   get isConnected(): boolean {
-    return this.isUp && this.#isConnected()
+    return this.isUp && !this.process!.stopped && this.#isConnected()
   }
 
   get isUp(): boolean {
