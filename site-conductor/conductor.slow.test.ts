@@ -232,7 +232,7 @@ test('a new session without the old grants starts the step that was under way ag
 
 test('a lapse drops all grants, ends the step and connects again with nothing', async () => {
   slow(FOREVER_MS)
-  hub.behaviour.leaseMs = 2000
+  hub.behaviour.leaseMs = 20_000
   hub.behaviour.onMessage = (message) => message.type === 'renew'
   await site.start()
   await hub.next('hello')
