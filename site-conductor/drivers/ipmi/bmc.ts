@@ -1,10 +1,11 @@
 // How the steps of this driver reach a BMC: through the conductor's session pool, with errors as faults that say what to do next.
 import { FaultError, type FaultCode } from '../../../shared/faults.ts'
-import type { Context, Fence } from '../../driver.ts'
+import type { Context } from '../../driver.ts'
 import { IpmiError, type IpmiErrorKind } from '../../ipmi/errors.ts'
 import { openPool, type OwnSession, type Pool, type ReadOptions } from '../../ipmi/pool.ts'
 import type { RequestOptions } from '../../ipmi/request.ts'
 import type { Session } from '../../ipmi/session.ts'
+import { BmcFence } from '../fence.ts'
 import { bmcOf, type IpmiInfo } from './info.ts'
 
 export type IpmiContext = Context<IpmiInfo>
@@ -23,25 +24,10 @@ const FAULT_OF: Record<Exclude<IpmiErrorKind, 'aborted' | 'session-lost'>, Fault
 
 const UNREACHABLE = 'check ipmi_address, cabling and the route from the conductor to the BMC'
 
-/** A step's own session, by whose name a successor can close it. Without one, lease and margin alone keep conductors apart. */
-export class BmcFence implements Fence {
-  readonly own: OwnSession | undefined
-  readonly session: string | undefined
-  readonly facts: Fence['facts']
-
-  constructor({ own, session, facts }: { own?: OwnSession } & Partial<Pick<Fence, 'session' | 'facts'>>) {
-    this.own = own
-    this.session = session
-    this.facts = facts
-  }
-
-  async close(): Promise<void> {
-    await this.own?.close()
-  }
-}
-
 function ownOf(context: IpmiContext): OwnSession | undefined {
-  return 'fence' in context && context.fence instanceof BmcFence ? context.fence.own : undefined
+  return 'fence' in context && context.fence instanceof BmcFence
+    ? (context.fence as BmcFence<OwnSession>).own
+    : undefined
 }
 
 /** Reads in the step's own session, else in a shared one of the lowest privilege that will do, so that a stale reader cannot act. */

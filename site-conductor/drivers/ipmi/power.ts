@@ -9,7 +9,8 @@ import { getDeviceId } from '../../ipmi/commands/device-id.ts'
 import { sleep } from '../../timing.ts'
 import { type IpmiContext, mutate, read } from './bmc.ts'
 import { resetOnce } from '../reset-once.ts'
-import { factsOf, fenceAbility } from './fence.ts'
+import { factsOf } from '../fence.ts'
+import { fenceAbility } from './fence.ts'
 import type { IpmiInfo } from './info.ts'
 
 const SWITCH_TIMEOUT_MS = 60_000

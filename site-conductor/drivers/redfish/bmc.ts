@@ -1,11 +1,12 @@
 // How the steps of this driver reach a BMC: through the conductor's pool of logins, with errors as faults that say what to do next.
 import { FaultError, type FaultCode } from '../../../shared/faults.ts'
-import type { Context, Fence } from '../../driver.ts'
+import type { Context } from '../../driver.ts'
 import { RedfishError, type RedfishErrorKind } from '../../redfish/errors.ts'
 import { openPool, type OwnSession, type Pool } from '../../redfish/pool.ts'
 import type { Changing, Reading, Resource } from '../../redfish/requests.ts'
 import type { Session } from '../../redfish/session.ts'
 import { type ComputerSystem, getSystem } from '../../redfish/system.ts'
+import { BmcFence } from '../fence.ts'
 import { bmcOf, type RedfishInfo } from './info.ts'
 
 export type RedfishContext = Context<RedfishInfo>
@@ -43,25 +44,10 @@ const MEANING: Record<Exclude<RedfishErrorKind, 'aborted' | 'session-lost' | 'un
   argument: { code: 'driver.invalid_info' },
 }
 
-/** A step's own session, by whose name a successor can delete it. Without one, lease and margin alone keep conductors apart. */
-export class BmcFence implements Fence {
-  readonly own: OwnSession | undefined
-  readonly session: string | undefined
-  readonly facts: Fence['facts']
-
-  constructor({ own, session, facts }: { own?: OwnSession } & Partial<Pick<Fence, 'session' | 'facts'>>) {
-    this.own = own
-    this.session = session
-    this.facts = facts
-  }
-
-  async close(): Promise<void> {
-    await this.own?.close()
-  }
-}
-
 function ownOf(context: RedfishContext): OwnSession | undefined {
-  return 'fence' in context && context.fence instanceof BmcFence ? context.fence.own : undefined
+  return 'fence' in context && context.fence instanceof BmcFence
+    ? (context.fence as BmcFence<OwnSession>).own
+    : undefined
 }
 
 /** Would whoever comes next shut out a request that is still on its way? */

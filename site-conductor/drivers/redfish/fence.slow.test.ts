@@ -8,7 +8,8 @@ import { fakeGrant } from '../../fake-hub.ts'
 import { nodeEnv } from '../../redfish/env.ts'
 import { openPool } from '../../redfish/pool.ts'
 import driver from '../redfish.ts'
-import { factsOf, fenceAbility } from './fence.ts'
+import { factsOf } from '../fence.ts'
+import { fenceAbility } from './fence.ts'
 import type { RedfishInfo } from './info.ts'
 
 let bmc: RunningRedfish
