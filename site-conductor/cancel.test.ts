@@ -1,8 +1,7 @@
 // When a cancel of the hub counts, and when it comes too late.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Step } from '../shared/protocol.ts'
 import { fakeMachine } from './drivers/fake/machine.ts'
-import { fakeGrant, type FakeHub } from './fake-hub.ts'
+import { fakeGrant, type FakeHub, fakeStep as step } from './fake-hub.ts'
 import { type FakeSite, fakeSite } from './fake-site.ts'
 
 let site: FakeSite
@@ -18,10 +17,6 @@ beforeEach(async () => {
 })
 afterEach(() => site.close())
 
-const step = (name: string, more: Partial<Step> = {}): Step => {
-  const [iface = '', what = ''] = name.split('.')
-  return { interface: iface, step: what, args: {}, ...more }
-}
 const slow = (delayMs: number) => hub.grants.set(node, fakeGrant(node, { driverInfo: { fake_delay_ms: delayMs } }))
 const FOREVER_MS = 600_000
 

@@ -6,7 +6,7 @@ import { Agents } from './agents.ts'
 import fakeHardware from './drivers/fake-hardware.ts'
 import { fakeMachine } from './drivers/fake/machine.ts'
 import { fakeContext } from './fake-context.ts'
-import { fakeGrant, type FakeHub } from './fake-hub.ts'
+import { fakeGrant, type FakeHub, fakeStep as step } from './fake-hub.ts'
 import { type FakeSite, fakeSite } from './fake-site.ts'
 import { reservedSteps } from './reserved-steps.ts'
 
@@ -23,10 +23,6 @@ beforeEach(async () => {
 })
 afterEach(() => site.close())
 
-const step = (name: string, more: Partial<Step> = {}): Step => {
-  const [iface = '', what = ''] = name.split('.')
-  return { interface: iface, step: what, args: {}, ...more }
-}
 const begun = (at: number) =>
   hub.next('event', (frame) => frame.events.some((event) => event.kind === 'waiting' && event.step === at))
 const start = async (...steps: Step[]) => {

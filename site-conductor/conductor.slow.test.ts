@@ -2,13 +2,13 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
 import { PLANS } from '../cloud/plans.ts'
-import { MAX_FRAME_BYTES, type Step } from '../shared/protocol.ts'
+import { MAX_FRAME_BYTES } from '../shared/protocol.ts'
 import { CLOSE } from '../shared/upgrade.ts'
 import { folder } from './disk.ts'
 import { defineDriver } from './driver.ts'
 import { fakeMachine } from './drivers/fake/machine.ts'
 import { FakeDisk } from './fake-disk.ts'
-import { fakeGrant, type FakeHub } from './fake-hub.ts'
+import { fakeGrant, type FakeHub, fakeStep as step } from './fake-hub.ts'
 import { type FakeSite, fakeSite } from './fake-site.ts'
 import { Journal } from './journal.ts'
 
@@ -25,10 +25,6 @@ beforeEach(async () => {
 })
 afterEach(() => site.close())
 
-const step = (name: string, more: Partial<Step> = {}): Step => {
-  const [iface = '', what = ''] = name.split('.')
-  return { interface: iface, step: what, args: {}, ...more }
-}
 const slow = (delayMs: number, more: Record<string, unknown> = {}) => {
   hub.grants.set(node, fakeGrant(node, { driverInfo: { fake_delay_ms: delayMs, ...more } }))
 }

@@ -236,3 +236,9 @@ export function fakeGrant(node: string, more: Partial<Grant> = {}): Grant {
     ...more,
   }
 }
+
+/** A step of a task, for tests: `power.power_on`. */
+export function fakeStep(name: string, more: Partial<Step> = {}): Step {
+  const [iface = '', what = ''] = name.split('.')
+  return { interface: iface, step: what, args: {}, ...more }
+}
