@@ -1,9 +1,6 @@
 // The driver for machines with an IPMI 2.0 BMC: power and boot device by IPMI, deployment over the network.
-import { directDeploy } from '../deploy/direct.ts'
-import { iscsiDeploy } from '../deploy/iscsi.ts'
-import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import { defineDriver } from '../driver.ts'
-import { noInterface, noop } from '../no-interface.ts'
+import { baseInterfaces } from './base.ts'
 import { ipmiManagement, setBootDevice } from './ipmi/boot-device.ts'
 import { openFence } from './ipmi/fence.ts'
 import { ipmiInfo, type IpmiInfo } from './ipmi/info.ts'
@@ -15,22 +12,9 @@ export default defineDriver({
   info: ipmiInfo,
   secrets: ['ipmi_password', 'ipmi_hex_kg_key'],
   interfaces: {
+    ...baseInterfaces<IpmiInfo>({ setBootDevice, getPowerState }),
     power: { ipmitool: ipmiPower },
     management: { ipmitool: ipmiManagement },
-    boot: { ipxe: ramdiskBoot<IpmiInfo>(), pxe: ramdiskBoot<IpmiInfo>('pxe') },
-    deploy: {
-      direct: directDeploy<IpmiInfo>({ setBootDevice, getPowerState }),
-      iscsi: iscsiDeploy<IpmiInfo>({ setBootDevice, getPowerState }),
-    },
-    bios: noInterface('bios'),
-    console: noInterface('console'),
-    firmware: noInterface('firmware'),
-    inspect: noInterface('inspect'),
-    network: noop(),
-    raid: noInterface('raid'),
-    rescue: noInterface('rescue'),
-    storage: noop(),
-    vendor: noInterface('vendor'),
   },
   fencing: {
     steps: [

@@ -1,11 +1,8 @@
 // The driver for machines whose power nobody but a person can switch (Ironic's manual-management): power is noted, not changed. Deployment is over
 // the network, as with any machine; a step that switches on asks for it on the timeline, and the agent is awaited.
 import { z } from 'zod'
-import { directDeploy } from '../deploy/direct.ts'
-import { iscsiDeploy } from '../deploy/iscsi.ts'
-import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import { type Context, defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
-import { noInterface, noop } from '../no-interface.ts'
+import { baseInterfaces } from './base.ts'
 
 const info = z.looseObject({
   kernel_append_params: z.string().optional().describe('More arguments for the kernel of the deploy ramdisk'),
@@ -66,18 +63,8 @@ export default defineDriver({
   info,
   secrets: [],
   interfaces: {
+    ...baseInterfaces<Info>({ setBootDevice }),
     power: { fake: power },
     management: { noop: management },
-    boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>('pxe') },
-    deploy: { direct: directDeploy<Info>({ setBootDevice }), iscsi: iscsiDeploy<Info>({ setBootDevice }) },
-    bios: noInterface('bios'),
-    console: noInterface('console'),
-    firmware: noInterface('firmware'),
-    inspect: noInterface('inspect'),
-    network: noop(),
-    raid: noInterface('raid'),
-    rescue: noInterface('rescue'),
-    storage: noop(),
-    vendor: noInterface('vendor'),
   },
 })

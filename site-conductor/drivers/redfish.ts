@@ -1,9 +1,7 @@
 // The driver for machines with a Redfish BMC: power, boot device and the rest of the machine by Redfish, deployment over the network.
-import { directDeploy } from '../deploy/direct.ts'
-import { iscsiDeploy } from '../deploy/iscsi.ts'
-import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import { defineDriver } from '../driver.ts'
-import { noInterface, noop } from '../no-interface.ts'
+import { noInterface } from '../no-interface.ts'
+import { baseInterfaces } from './base.ts'
 import { redfishBios } from './redfish/bios.ts'
 import { setBootDevice } from './redfish/boot-device.ts'
 import { openFence } from './redfish/fence.ts'
@@ -21,21 +19,13 @@ export default defineDriver({
   info: redfishInfo,
   secrets: ['redfish_password'],
   interfaces: {
+    ...baseInterfaces<RedfishInfo>({ setBootDevice, getPowerState }),
     power: { redfish: redfishPower },
     management: { redfish: redfishManagement },
-    boot: { ipxe: ramdiskBoot<RedfishInfo>(), pxe: ramdiskBoot<RedfishInfo>('pxe') },
-    deploy: {
-      direct: directDeploy<RedfishInfo>({ setBootDevice, getPowerState }),
-      iscsi: iscsiDeploy<RedfishInfo>({ setBootDevice, getPowerState }),
-    },
     bios: { redfish: redfishBios, ...noInterface('bios') },
-    console: noInterface('console'),
     firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
     inspect: { redfish: redfishInspect, ...noInterface('inspect') },
-    network: noop(),
     raid: { redfish: redfishRaid, ...noInterface('raid') },
-    rescue: noInterface('rescue'),
-    storage: noop(),
     vendor: { redfish: redfishVendor, ...noInterface('vendor') },
   },
   fencing: {
