@@ -17,6 +17,7 @@ const chap = { username: 'deploy', secret: 'a secret of some length' }
 const none: ContractCase = { good: {}, bad: [] }
 const cases: Record<string, ContractCase> = {
   'poll.get_hardware_info': none,
+  'inspection.collect': { good: { node: testNode, ports: [] }, bad: [{ node: 'x' }, { ports: 'x' }] },
   'deploy.get_deploy_steps': { good: { node: testNode, ports: [] }, bad: [{ node: 'x' }, { ports: 'x' }] },
   'clean.get_clean_steps': { good: { node: testNode, ports: [] }, bad: [{ node: 'x' }, { ports: 'x' }] },
   'deploy.execute_deploy_step': {

@@ -1,5 +1,6 @@
 // Every command of this agent. A new one is a file in commands/ and a line here; the contract suite runs on all of them.
 import type { Command } from './command.ts'
+import { collectInspection } from './commands/collect-inspection.ts'
 import { collectSystemLogs } from './commands/collect-system-logs.ts'
 import { executeCleanStep } from './commands/execute-clean-step.ts'
 import { executeDeployStep } from './commands/execute-deploy-step.ts'
@@ -19,6 +20,7 @@ import { sync } from './commands/sync.ts'
 
 export const commands: readonly Command[] = [
   getHardwareInfo,
+  collectInspection,
   getDeploySteps,
   executeDeployStep,
   getCleanSteps,

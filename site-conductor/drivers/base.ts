@@ -5,6 +5,7 @@ import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { agentInspect } from './agent/inspect.ts'
 
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
@@ -16,7 +17,7 @@ export function baseInterfaces<Info>(
     boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>('pxe') },
     deploy: { direct: directDeploy<Info>(options), iscsi: iscsiDeploy<Info>(options) },
     console: noInterface('console'),
-    inspect: noInterface('inspect'),
+    inspect: { agent: agentInspect<Info>(options), ...noInterface('inspect') },
     bios: noInterface('bios'),
     raid: noInterface('raid'),
     firmware: noInterface('firmware'),
