@@ -48,6 +48,16 @@ const cases: Record<string, ContractCase> = {
   'standby.power_off': none,
   'standby.run_image': none,
   'standby.sync': none,
+  'rescue.finalize_rescue': {
+    good: { rescue_password: '$6$salt$hash', hashed: true },
+    // Plain text, a second user, a command's own end of line.
+    bad: [
+      {},
+      { rescue_password: 'plain', hashed: false },
+      { rescue_password: '$6$s$h:0:\nroot::', hashed: true },
+      { rescue_password: '$6$s$h\n', hashed: true },
+    ],
+  },
   'log.collect_system_logs': none,
 }
 

@@ -4,6 +4,7 @@ import { collectInspection } from './commands/collect-inspection.ts'
 import { collectSystemLogs } from './commands/collect-system-logs.ts'
 import { executeCleanStep } from './commands/execute-clean-step.ts'
 import { executeDeployStep } from './commands/execute-deploy-step.ts'
+import { finalizeRescue } from './commands/finalize-rescue.ts'
 import { getCleanSteps } from './commands/get-clean-steps.ts'
 import { getDeploySteps } from './commands/get-deploy-steps.ts'
 import { getHardwareInfo } from './commands/get-hardware-info.ts'
@@ -35,5 +36,6 @@ export const commands: readonly Command[] = [
   powerOff,
   runImage,
   sync,
+  finalizeRescue,
   collectSystemLogs,
 ]

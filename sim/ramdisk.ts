@@ -44,9 +44,13 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
     sync: async () => {},
     powerOff: async () => options.powerOff(),
     reboot: async () => options.reboot(),
+    async leave() {
+      await agent.close()
+      log('ferrule-init: agent left')
+    },
     logs: async () => ({ 'agent.log': lines.join('\n') }),
   }
-  return await startAgent({
+  const agent = await startAgent({
     commandLine,
     machine,
     address,
@@ -56,6 +60,7 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
       log(`ferrule-agent: ${line}`)
     },
   })
+  return agent
 }
 
 /** Of the NIC that has no cable: another locally administered address. */

@@ -6,6 +6,7 @@ import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
 import { agentInspect } from './agent/inspect.ts'
+import { agentRescue } from './agent/rescue.ts'
 
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
@@ -21,7 +22,7 @@ export function baseInterfaces<Info>(
     bios: noInterface('bios'),
     raid: noInterface('raid'),
     firmware: noInterface('firmware'),
-    rescue: noInterface('rescue'),
+    rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
     network: noop(),
     storage: noop(),
     vendor: noInterface('vendor'),
