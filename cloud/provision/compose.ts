@@ -3,7 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { OfferedStep, Step } from '../../shared/protocol.ts'
 import { refuseLacking, wantedTraits } from '../instance-traits.ts'
-import { PLANS, planStep, type PlannedKind } from '../plans.ts'
+import { INSPECT_BY_AGENT, PLANS, planStep, type PlannedKind } from '../plans.ts'
 import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
 import { marks, select, type NodeRow } from '../schema/rows.ts'
 import type { ProvisionArgs } from '../site-hub/commands.ts'
@@ -56,6 +56,8 @@ async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: Provi
       const more = automatedSteps(offers(turn, node, 'verify') ?? [], 'verify')
       return { steps: [...PLANS.verify, ...aroundRamdisk(more, { disableRamdisk: true })] }
     }
+    case 'inspect':
+      return { steps: usedInterfaces(turn, node)['inspect'] === 'agent' ? INSPECT_BY_AGENT : PLANS.inspect }
     default:
       return { steps: PLANS[kind] }
   }

@@ -5,7 +5,7 @@ import { ROUTES } from '../../cloud/api/routes.ts'
 import { breaking } from '../../cloud/openapi/breaking.ts'
 import { describe, type Document } from '../../cloud/openapi/document.ts'
 import { FAULTS } from '../../shared/faults.ts'
-import { CORE_DEPLOY, PLANS, POWER_PLANS } from '../../cloud/plans.ts'
+import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, POWER_PLANS } from '../../cloud/plans.ts'
 import { RESERVED } from '../../cloud/step-selection.ts'
 import { STATE_NAMES, STATES, TRANSITIONS, VERBS, type State, type Verb } from '../../shared/states.ts'
 
@@ -100,6 +100,7 @@ function faults(): string {
 function plans(): string {
   const all = [
     ...Object.entries(PLANS),
+    ['inspect: agent', INSPECT_BY_AGENT] as const,
     ...Object.entries(POWER_PLANS).map(([target, { steps }]) => [`power: ${target}`, steps] as const),
   ]
   const parts = all.map(([kind, steps]) => {

@@ -60,14 +60,19 @@ export async function agentOf<Info>(
   }
 }
 
-/** Runs an asynchronous command to its end; one that an earlier run of this step began is picked up, running or done. */
-function performer<Info>(options: DirectDeployOptions<Info>) {
-  return async (context: StepContext<Info>, step: string, name: string, params: Record<string, unknown>) => {
+/** Runs an asynchronous command to its end and answers its result; one that an earlier run of this step began is picked up, running or done. */
+export function performer<Info>(options: DirectDeployOptions<Info>) {
+  return async (
+    context: StepContext<Info>,
+    step: string,
+    name: string,
+    params: Record<string, unknown>,
+  ): Promise<Record<string, unknown>> => {
     const agent = await agentOf(context, options)
     const heartbeats = agent.heartbeats.count()
     const command = await startCommand(agent, name, params, `${context.task.id} ${step}`)
     if (command.repeated) context.note(`${step}.resumed`, { command: command.id })
-    await waitForCommand(agent, command, progressNotes(context, step), heartbeats)
+    return await waitForCommand(agent, command, progressNotes(context, step), heartbeats)
   }
 }
 

@@ -26,6 +26,8 @@ const DeployContext = z.looseObject({
   reset_begun: z.boolean().default(false),
   /** All this is of an agent that an earlier task has left, and nobody has asked it since. */
   fast_track: z.boolean().default(false),
+  /** The agent may have been told to let a person in, and to answer nobody any more. */
+  rescue_begun: z.boolean().default(false),
 })
 export type DeployContext = z.output<typeof DeployContext>
 
@@ -44,6 +46,7 @@ export const RAMDISK_KEYS = [
   'agent_certificate',
   'fast_track',
   // A boot that is prepared anew is begun anew.
+  'rescue_begun',
   'reset_begun',
 ] as const
 

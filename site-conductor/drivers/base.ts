@@ -5,6 +5,8 @@ import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { agentInspect } from './agent/inspect.ts'
+import { agentRescue } from './agent/rescue.ts'
 
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
@@ -16,11 +18,11 @@ export function baseInterfaces<Info>(
     boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>('pxe') },
     deploy: { direct: directDeploy<Info>(options), iscsi: iscsiDeploy<Info>(options) },
     console: noInterface('console'),
-    inspect: noInterface('inspect'),
+    inspect: { agent: agentInspect<Info>(options), ...noInterface('inspect') },
     bios: noInterface('bios'),
     raid: noInterface('raid'),
     firmware: noInterface('firmware'),
-    rescue: noInterface('rescue'),
+    rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
     network: noop(),
     storage: noop(),
     vendor: noInterface('vendor'),

@@ -13,18 +13,20 @@ import { redfishVendor } from './redfish/media.ts'
 import { getPowerState, redfishPower } from './redfish/power.ts'
 import { redfishRaid } from './redfish/raid.ts'
 
+const base = baseInterfaces<RedfishInfo>({ setBootDevice, getPowerState })
+
 export default defineDriver({
   name: 'redfish',
   about: 'Machines with a Redfish BMC, deployed by an agent that is booted over the network',
   info: redfishInfo,
   secrets: ['redfish_password'],
   interfaces: {
-    ...baseInterfaces<RedfishInfo>({ setBootDevice, getPowerState }),
+    ...base,
     power: { redfish: redfishPower },
     management: { redfish: redfishManagement },
     bios: { redfish: redfishBios, ...noInterface('bios') },
     firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
-    inspect: { redfish: redfishInspect, ...noInterface('inspect') },
+    inspect: { redfish: redfishInspect, ...base.inspect },
     raid: { redfish: redfishRaid, ...noInterface('raid') },
     vendor: { redfish: redfishVendor, ...noInterface('vendor') },
   },
