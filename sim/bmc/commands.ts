@@ -130,6 +130,12 @@ function closeSession({ sessions, faults }: Machine, data: Uint8Array, session: 
   return { detail }
 }
 
+/** A BMC that starts anew knows no session any more. */
+function forgetSessions({ sessions }: Machine): Answer {
+  sessions.forgetAll()
+  return {}
+}
+
 function sessionInfo({ sessions }: Machine, data: Uint8Array, session: BmcSession | undefined): Answer {
   const active = sessions.active()
   const index = data[0] ?? 0
@@ -182,6 +188,8 @@ export const commands: ReadonlyMap<number, BmcCommand> = new Map(
       level: 2,
       run: () => ({ data: [0x20, 0x01, 0x01, 0x05, 0x02, 0x80, 0x57, 0x01, 0x00, 0x01, 0x00, 0, 0, 0, 0] }),
     },
+    0x0602: { name: 'Cold Reset', level: 4, mutation: true, run: forgetSessions },
+    0x0603: { name: 'Warm Reset', level: 4, mutation: true, run: forgetSessions },
     0x0604: { name: 'Get Self Test Results', level: 2, run: () => ({ data: [0x55, 0x00] }) },
     0x0608: { name: 'Get Device GUID', level: 2, run: ({ guid }) => ({ data: guid }) },
     0x0637: { name: 'Get System GUID', level: 0, run: ({ guid }) => ({ data: guid }) },

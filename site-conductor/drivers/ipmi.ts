@@ -1,10 +1,12 @@
 // The driver for machines with an IPMI 2.0 BMC: power and boot device by IPMI, deployment over the network.
 import { defineDriver } from '../driver.ts'
+import { noInterface } from '../no-interface.ts'
 import { baseInterfaces } from './base.ts'
 import { ipmiManagement, setBootDevice } from './ipmi/boot-device.ts'
 import { openFence } from './ipmi/fence.ts'
 import { ipmiInfo, type IpmiInfo } from './ipmi/info.ts'
 import { getPowerState, ipmiPower } from './ipmi/power.ts'
+import { ipmiVendor } from './ipmi/vendor.ts'
 
 export default defineDriver({
   name: 'ipmi',
@@ -15,6 +17,7 @@ export default defineDriver({
     ...baseInterfaces<IpmiInfo>({ setBootDevice, getPowerState }),
     power: { ipmitool: ipmiPower },
     management: { ipmitool: ipmiManagement },
+    vendor: { ipmitool: ipmiVendor, ...noInterface('vendor') },
   },
   fencing: {
     steps: [
@@ -23,6 +26,8 @@ export default defineDriver({
       'power.soft_power_off',
       'power.reset',
       'management.set_boot_device',
+      'vendor.send_raw',
+      'vendor.bmc_reset',
       'deploy.prepare_instance_boot',
     ],
     open: openFence,
