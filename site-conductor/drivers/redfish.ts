@@ -3,7 +3,7 @@ import { defineDriver } from '../driver.ts'
 import { noInterface } from '../no-interface.ts'
 import { baseInterfaces } from './base.ts'
 import { redfishBios } from './redfish/bios.ts'
-import { setBootDevice } from './redfish/boot-device.ts'
+import { noopManagement, setBootDeviceBy } from './noop-management.ts'
 import { openFence } from './redfish/fence.ts'
 import { redfishFirmware } from './redfish/firmware.ts'
 import { redfishInfo, type RedfishInfo } from './redfish/info.ts'
@@ -13,15 +13,17 @@ import { redfishVendor } from './redfish/media.ts'
 import { getPowerState, redfishPower } from './redfish/power.ts'
 import { redfishRaid } from './redfish/raid.ts'
 
+const management = { redfish: redfishManagement, ...noopManagement<RedfishInfo>() }
+
 export default defineDriver({
   name: 'redfish',
   about: 'Machines with a Redfish BMC, deployed by an agent that is booted over the network',
   info: redfishInfo,
   secrets: ['redfish_password'],
   interfaces: {
-    ...baseInterfaces<RedfishInfo>({ setBootDevice, getPowerState }),
+    ...baseInterfaces<RedfishInfo>({ setBootDevice: setBootDeviceBy(management), getPowerState }),
     power: { redfish: redfishPower },
-    management: { redfish: redfishManagement },
+    management,
     bios: { redfish: redfishBios, ...noInterface('bios') },
     firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
     inspect: { redfish: redfishInspect, ...noInterface('inspect') },
