@@ -3,7 +3,7 @@ import { defineDriver } from '../driver.ts'
 import { noInterface } from '../no-interface.ts'
 import { baseInterfaces } from './base.ts'
 import { redfishBios } from './redfish/bios.ts'
-import { setBootDevice } from './redfish/boot-device.ts'
+import { noopManagement, setBootDeviceBy } from './noop-management.ts'
 import { openFence } from './redfish/fence.ts'
 import { redfishFirmware } from './redfish/firmware.ts'
 import { redfishInfo, type RedfishInfo } from './redfish/info.ts'
@@ -13,7 +13,8 @@ import { redfishVendor } from './redfish/media.ts'
 import { getPowerState, redfishPower } from './redfish/power.ts'
 import { redfishRaid } from './redfish/raid.ts'
 
-const base = baseInterfaces<RedfishInfo>({ setBootDevice, getPowerState })
+const management = { redfish: redfishManagement, ...noopManagement<RedfishInfo>() }
+const base = baseInterfaces<RedfishInfo>({ setBootDevice: setBootDeviceBy(management), getPowerState })
 
 export default defineDriver({
   name: 'redfish',
@@ -23,7 +24,7 @@ export default defineDriver({
   interfaces: {
     ...base,
     power: { redfish: redfishPower },
-    management: { redfish: redfishManagement },
+    management,
     bios: { redfish: redfishBios, ...noInterface('bios') },
     firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
     inspect: { redfish: redfishInspect, ...base.inspect },
