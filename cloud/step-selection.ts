@@ -2,6 +2,7 @@
 // facts in, steps out. 1. Of two sources that name the same step, the earlier wins: the request, then templates, then the driver.
 // 2. The highest priority comes first; 0 switches a step off. 3. A list that a person wrote keeps its order.
 import { FaultError } from '../shared/faults.ts'
+import { AGENT_CORE, type CoreStep } from '../shared/core-steps.ts'
 import type { OfferedStep, Step } from '../shared/protocol.ts'
 import { BOOT_RAMDISK, CHOSEN_MS, CORE_DEPLOY, END_RAMDISK, planStep } from './plans.ts'
 
@@ -67,13 +68,17 @@ export function refuseDenied(steps: readonly AskedStep[]): void {
   if (denied) throw invalid(`The step ${keyOf(denied)} is not allowed through the API.`)
 }
 
-/** A deployment: core steps, the driver's, those of templates and of the request. Throws for a list that cannot be carried out. */
+/** A deployment: the core steps of the deploy interface, the driver's, those of templates and of the request. Throws for a list that cannot be carried out. */
 export function deploySteps(
   offered: readonly OfferedStep[],
   asked: readonly AskedStep[],
   templates: readonly AskedStep[] = [],
+  has: readonly CoreStep[] = AGENT_CORE,
 ): ChosenStep[] {
-  const core = CORE_DEPLOY.map(({ is, ...step }) => ({ ...step, interface: 'deploy', args: {}, core: is }))
+  const core = has.map((name) => {
+    const { is, ...step } = CORE_DEPLOY[name]
+    return { ...step, interface: 'deploy', args: {}, core: is }
+  })
   const chosen = new Map<string, ChosenStep>(core.map((each) => [keyOf(each), each]))
   for (const offer of offered) {
     const key = keyOf(offer)
@@ -119,14 +124,17 @@ export function manualSteps(offered: readonly OfferedStep[], asked: readonly Ask
 /** Why these steps cannot be carried out by a driver that told what it offers; undefined when they can. */
 export function impossible(
   all: readonly ChosenStep[],
-  options: { driver: string; disableRamdisk?: boolean | undefined },
+  options: { driver: string; disableRamdisk?: boolean | undefined; hasAgent?: boolean },
 ): string | undefined {
   const steps = all.filter(({ children }) => children === undefined)
   const unknown = steps.filter((step) => !step.offer && !step.core && !RESERVED.has(step.step))
   if (unknown.length > 0)
     return `driver ${options.driver} does not have the steps ${unknown.map(keyOf).join(', ')} with the node's interfaces`
-  const inBand = options.disableRamdisk ? steps.filter(needsRamdisk) : []
-  if (inBand.length > 0) return `${inBand.map(keyOf).join(', ')} cannot be done without a ramdisk, and it is disabled`
+  const inBand = steps.filter(needsRamdisk)
+  if (options.disableRamdisk && inBand.length > 0)
+    return `${inBand.map(keyOf).join(', ')} cannot be done without a ramdisk, and it is disabled`
+  if (options.hasAgent === false && inBand.length > 0)
+    return `${inBand.map(keyOf).join(', ')} cannot be done: no agent is booted with the node's deploy interface`
   for (const { offer, args } of steps) {
     if (!offer) continue
     try {
@@ -172,10 +180,14 @@ export function needsRamdisk({ offer, step, core, children }: ChosenStep): boole
 
 /** A deployment's list as a task's. */
 export function deployPlan(steps: readonly ChosenStep[]): Step[] {
-  const place = (step: string) => steps.findIndex((each) => each.core && each.step === step)
-  const [from, to] = [place('deploy'), place('tear_down_agent')]
-  const isInRamdisk = (i: number) => from !== -1 && i > from && (to === -1 || i < to)
-  return bounded(steps.flatMap((step, i) => planOf(step, isInRamdisk(i))))
+  return bounded(steps.flatMap((step, i) => planOf(step, isInRamdisk(steps, i))))
+}
+
+/** Is the agent there: behind the core step that awaits it, and before the one that ends it? */
+function isInRamdisk(steps: readonly ChosenStep[], i: number): boolean {
+  const place = (part: string) => steps.findIndex(({ core }) => core?.some(({ step }) => step === part))
+  const [from, to] = [place('wait_agent'), place('tear_down_agent')]
+  return from !== -1 && i > from && (to === -1 || i < to)
 }
 
 /** Boots the ramdisk around steps that need it, and ends it, unless its agent is left for what comes next. */

@@ -252,8 +252,11 @@ class Computer implements Chassis {
   async #afterScript(end: ScriptEnd, address: string, power: AbortSignal): Promise<'done' | 'next'> {
     if (end.kind === 'poweroff') this.#switchOff('iPXE')
     else if (end.kind === 'reboot') this.#restart()
-    else if (end.kind === 'boot') await this.#runRamdisk(end.commandLine, address, power)
-    else {
+    else if (end.kind === 'boot' && isAgents(end.commandLine)) await this.#runRamdisk(end.commandLine, address, power)
+    else if (end.kind === 'boot') {
+      this.#note('os up', `FERRULE-NETWORK-UP kernel=${end.kernel.url} ${end.commandLine}`)
+      this.#print(`the kernel of an operator runs: ${end.commandLine}`)
+    } else {
       this.#print(end.kind === 'failed' ? `iPXE: ${end.why}` : 'iPXE: leaves the network')
       return 'next'
     }
@@ -279,6 +282,11 @@ class Computer implements Chassis {
     if (!power.aborted) await new Promise<void>((gone) => power.addEventListener('abort', () => gone(), { once: true }))
     await agent.close()
   }
+}
+
+/** Of the deploy ramdisk; any other kernel is an instance. */
+function isAgents(commandLine: string): boolean {
+  return commandLine.includes('ipa-api-url=')
 }
 
 class PowerCut extends Error {

@@ -2,6 +2,7 @@
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
 import { type DirectDeployOptions, directDeploy } from '../deploy/direct.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
+import { ramdiskDeploy } from '../deploy/ramdisk.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
@@ -14,7 +15,11 @@ export function baseInterfaces<Info>(
 ): Record<BaseKind, Record<string, Implementation<Info>>> {
   return {
     boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>('pxe') },
-    deploy: { direct: directDeploy<Info>(options), iscsi: iscsiDeploy<Info>(options) },
+    deploy: {
+      direct: directDeploy<Info>(options),
+      iscsi: iscsiDeploy<Info>(options),
+      ramdisk: ramdiskDeploy<Info>(options),
+    },
     console: noInterface('console'),
     inspect: noInterface('inspect'),
     bios: noInterface('bios'),
