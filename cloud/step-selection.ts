@@ -124,13 +124,17 @@ export function manualSteps(offered: readonly OfferedStep[], asked: readonly Ask
 /** Why these steps cannot be carried out by a driver that told what it offers; undefined when they can. */
 export function impossible(
   all: readonly ChosenStep[],
-  options: { driver: string; disableRamdisk?: boolean | undefined; hasAgent?: boolean },
+  options: { driver: string; disableRamdisk?: boolean | undefined; hasAgent?: boolean; agentSteps?: boolean },
 ): string | undefined {
   const steps = all.filter(({ children }) => children === undefined)
-  const unknown = steps.filter((step) => !step.offer && !step.core && !RESERVED.has(step.step))
+  const mayBeAgents = (step: ChosenStep) => options.agentSteps === true && step.interface === 'deploy'
+  const unknown = steps.filter(isUnknown).filter((step) => !mayBeAgents(step))
   if (unknown.length > 0)
     return `driver ${options.driver} does not have the steps ${unknown.map(keyOf).join(', ')} with the node's interfaces`
   const inBand = steps.filter(needsRamdisk)
+  const alone = all.filter((step, i) => isUnknown(step) && mayBeAgents(step) && !isInRamdisk(all, i))
+  if (alone.length > 0)
+    return `${alone.map(keyOf).join(', ')} needs an agent, which is there between deploy.deploy and deploy.tear_down_agent only`
   if (options.disableRamdisk && inBand.length > 0)
     return `${inBand.map(keyOf).join(', ')} cannot be done without a ramdisk, and it is disabled`
   if (options.hasAgent === false && inBand.length > 0)
@@ -144,6 +148,11 @@ export function impossible(
     }
   }
   return undefined
+}
+
+/** No driver has said that it has it. */
+function isUnknown({ offer, core, step, children }: ChosenStep): boolean {
+  return !offer && !core && !children && !RESERVED.has(step)
 }
 
 /** Why a child cannot do the step; undefined when it can. `offered`: what its own driver has. */
@@ -180,7 +189,16 @@ export function needsRamdisk({ offer, step, core, children }: ChosenStep): boole
 
 /** A deployment's list as a task's. */
 export function deployPlan(steps: readonly ChosenStep[]): Step[] {
-  return bounded(steps.flatMap((step, i) => planOf(step, isInRamdisk(steps, i))))
+  const agents = steps.filter((step) => step.interface === 'deploy' && isUnknown(step)).map(({ step }) => step)
+  const plan = steps.flatMap((step, i) => planOf(step, isInRamdisk(steps, i)))
+  return bounded(agents.length === 0 ? plan : plan.map((step) => (isAwaiting(step) ? asking(step, agents) : step)))
+}
+
+const isAwaiting = ({ interface: iface, step }: Step) => iface === 'deploy' && step === 'wait_agent'
+
+/** The agent is asked for steps that only it can know, before anything is done by it. */
+function asking(step: Step, agents: readonly string[]): Step {
+  return { ...step, args: { ...step.args, steps: [...new Set(agents)] } }
 }
 
 /** Is the agent there: behind the core step that awaits it, and before the one that ends it? */

@@ -4,6 +4,7 @@
 // 2. The transitions are the judge: what the power did, and what was booted, with times.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Command } from '../agent/command.ts'
 import type { BlockDevice } from '../agent/disk/block-devices.ts'
 import { noBoot, type Chassis, type ChassisBoot, type PowerAction } from './bmc/chassis.ts'
 import { type RunningRedfish, startRedfishBmc } from './bmc/redfish/start.ts'
@@ -30,6 +31,8 @@ export interface MachineOptions {
   cable: 'plugged' | 'pulled'
   /** With it, the machine has a Redfish BMC beside the other: key and certificate (PEM). */
   readonly redfish?: { readonly key: string; readonly cert: string } | undefined
+  /** What its ramdisk has beside the agent's own commands. */
+  readonly agentCommands?: readonly Command[] | undefined
   onConsole?(line: string): void
 }
 
@@ -274,6 +277,7 @@ class Computer implements Chassis {
       disk: this.#disk,
       address,
       commandLine,
+      moreCommands: this.#options.agentCommands,
       power,
       log: (line) => this.#print(line),
       powerOff: () => this.#switchOff('ramdisk'),

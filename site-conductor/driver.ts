@@ -81,6 +81,8 @@ export interface VendorMethod {
 export interface Deployment {
   /** Which of the core steps of a deployment it has, by the names that cloud/plans.ts gives them. */
   readonly core: readonly CoreStep[]
+  /** The agent may have more steps than its driver knows: a list may have any step of the interface deploy, and the agent is asked when it is there. */
+  readonly agentSteps?: boolean
   /** Instances that `autodetect` gives to it: instance_info has something in all fields of `has`, and nothing in those of `lacks`. */
   readonly takes?: readonly { readonly has: readonly string[]; readonly lacks?: readonly string[] }[]
   /** It is none itself: the first of these that takes the instance is used, or else the last. */
@@ -89,6 +91,8 @@ export interface Deployment {
 
 export interface Implementation<Info = Record<string, unknown>> {
   readonly steps?: Record<string, (context: StepContext<Info>) => Promise<StepResult | void>>
+  /** Does a step that is not in `steps`: one of the agent's. */
+  readonly agentStep?: (context: StepContext<Info>, step: string) => Promise<StepResult | void>
   readonly methods?: Record<
     string,
     (context: Context<Info>, args: Readonly<Record<string, unknown>>) => Promise<unknown>

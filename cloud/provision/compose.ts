@@ -67,9 +67,13 @@ async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promi
   refuseUnknownInterfaces(turn, node)
   const offered = offers(turn, node, 'deploy')
   const core = coreOf(turn, node)
+  const { agentSteps = false } = deploymentOf(turn, node)
   const chosen = deploySteps(offered ?? [], args.steps ?? [], await templateSteps(turn, node), core)
   keepOn(node, chosen)
-  return composed(node, deployPlan(chosen), chosen, offered, { hasAgent: core.includes('boot_agent') })
+  return composed(node, deployPlan(chosen), chosen, offered, {
+    hasAgent: core.includes('boot_agent'),
+    agentSteps,
+  })
 }
 
 /** Of the deploy interface. Throws where a conductor is newer than this and has core steps that nothing is known of. */
@@ -130,7 +134,7 @@ function composed(
   steps: readonly Step[],
   chosen: readonly ChosenStep[],
   offered: readonly OfferedStep[] | undefined,
-  limits: { readonly disableRamdisk?: boolean; readonly hasAgent?: boolean },
+  limits: { readonly disableRamdisk?: boolean; readonly hasAgent?: boolean; readonly agentSteps?: boolean },
 ): Composed {
   return { steps, problem: offered && impossible(chosen, { driver: node.driver, ...limits }) }
 }

@@ -62,7 +62,7 @@ export async function agentOf<Info>(
 }
 
 /** Runs an asynchronous command to its end; one that an earlier run of this step began is picked up, running or done. */
-function performer<Info>(options: DirectDeployOptions<Info>) {
+export function performer<Info>(options: DirectDeployOptions<Info>) {
   return async (context: StepContext<Info>, step: string, name: string, params: Record<string, unknown>) => {
     const agent = await agentOf(context, options)
     const heartbeats = agent.heartbeats.count()

@@ -1,5 +1,6 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
+import { customAgentDeploy } from '../deploy/custom-agent.ts'
 import { type DirectDeployOptions, directDeploy } from '../deploy/direct.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskDeploy } from '../deploy/ramdisk.ts'
@@ -19,6 +20,7 @@ export function baseInterfaces<Info>(
       direct: directDeploy<Info>(options),
       iscsi: iscsiDeploy<Info>(options),
       ramdisk: ramdiskDeploy<Info>(options),
+      'custom-agent': customAgentDeploy<Info>(options),
     },
     console: noInterface('console'),
     inspect: noInterface('inspect'),
