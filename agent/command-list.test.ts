@@ -3,7 +3,7 @@ import { agentNodeSchema } from '../shared/agent-protocol.ts'
 import type { ContractCase } from './command-contract.ts'
 import { describeCommand } from './command-contract.ts'
 import { commands } from './command-list.ts'
-import { listSteps } from './step-list.ts'
+import { listSteps, stepsWith } from './step-list.ts'
 import { testNode } from './testing.ts'
 
 const image_info = { id: 'i', urls: ['http://127.0.0.1:1/i'], disk_format: 'raw', checksum: 'a'.repeat(64) }
@@ -68,12 +68,14 @@ it('every command has a case above, and no name is there twice', () => {
 })
 
 it('steps are listed as Ironic lists them, and say which arguments they want', () => {
-  const listed = listSteps('deploy')['FerruleHardwareManager']!
+  const listed = listSteps('deploy', stepsWith([]))['FerruleHardwareManager']!
   expect(listed.map(({ step, interface: where, priority }) => [step, where, priority])).toEqual([
     ['write_image', 'deploy', 0],
     ['write_configdrive', 'deploy', 0],
   ])
   expect(listed[0]!.argsinfo).toMatchObject({ image_info: { required: true }, configdrive: { required: false } })
-  expect(listSteps('clean')['FerruleHardwareManager']).toMatchObject([{ step: 'erase_devices_metadata', priority: 99 }])
+  expect(listSteps('clean', stepsWith([]))['FerruleHardwareManager']).toMatchObject([
+    { step: 'erase_devices_metadata', priority: 99 },
+  ])
   expect(agentNodeSchema.parse(testNode)).toEqual(testNode)
 })

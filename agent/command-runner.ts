@@ -7,6 +7,7 @@ import { agentNodeSchema, commandRequestSchema } from '../shared/agent-protocol.
 import type { Command, CommandContext, CommandOutcome } from './command.ts'
 import { AgentFault, toAgentError } from './fault.ts'
 import type { Machine } from './machine.ts'
+import { stepsWith } from './step-list.ts'
 
 const MAX_RESULTS = 200
 /** Time for an answer to leave before the machine goes away under it. */
@@ -60,6 +61,7 @@ function rateMeter(mono: () => number): (bytes: number) => number {
 export function createCommandRunner(options: RunnerOptions): CommandRunner {
   const { machine, config, log } = options
   const byName = new Map(options.commands.map((command) => [command.name, command]))
+  const steps = stepsWith(options.commands)
   const entries: Entry[] = []
   let highestEpoch = 0
   let node = options.node
@@ -81,6 +83,7 @@ export function createCommandRunner(options: RunnerOptions): CommandRunner {
       machine,
       node,
       config,
+      steps,
       boot: options.boot ?? {},
       log,
       progress(step, bytes, total) {

@@ -11,6 +11,8 @@ export interface CommandContext {
   /** The node as the conductor last showed it: by the lookup, or in the command's own parameters. */
   readonly node: AgentNode
   readonly config: AgentConfig
+  /** All that this ramdisk has. */
+  readonly steps: readonly Step[]
   /** What the boot loader said about image sources; see kernel-parameters.ts. */
   readonly boot: Pick<KernelParameters, 'imageStallMs' | 'imageTries'>
   log(message: string): void
@@ -29,6 +31,8 @@ export interface Command {
   /** sync: the answer to the POST is the result. async: the answer is RUNNING unless the caller waits. */
   readonly kind: 'sync' | 'async'
   readonly params: z.ZodType
+  /** It is a step as well, called as its name says behind the dot: lists of steps may have it, with its parameters as arguments. */
+  readonly step?: Pick<Step, 'phase' | 'priority'> | undefined
   /** A text becomes `{result: "<command>: <text>"}`. `params` went through the schema. */
   run(context: CommandContext, params: unknown): Promise<CommandOutcome>
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { describeCommand } from './command-contract.ts'
 import { loadExecutable, loadExecutables } from './executables.ts'
-import { fakeContext, fakeMachine, temporaryFolder } from './testing.ts'
+import { executeParams, executeStep, listSteps, stepsWith } from './step-list.ts'
+import { fakeContext, fakeMachine, temporaryFolder, testNode } from './testing.ts'
 
 /** A command in JavaScript, as a vendor might write one in any language. */
 const script = `#!${process.execPath}
@@ -41,6 +42,36 @@ describe('an executable in the command folder', () => {
     expect(context.lines[0]).toContain('flashing slot 2')
     await expect(flash.run(context, { slot: 9 })).rejects.toThrow('slot is empty')
     await expect(flash.run(context, { slot: 8 })).rejects.toThrow('JSON object')
+  })
+
+  it('that says so is a step as well, and takes no other’s place', async () => {
+    await using folder = await temporaryFolder()
+    const as = async (name: string, describes: object) => {
+      const path = join(folder.path, name)
+      const described = script.replace(
+        "name: 'vendor.flash'",
+        `name: 'deploy.${name}', step: ${JSON.stringify(describes)}`,
+      )
+      await writeFile(path, described)
+      await chmod(path, 0o755)
+    }
+    await as('flash_disk', { phase: 'deploy' })
+    await as('write_image', { phase: 'deploy', priority: 5 })
+    const steps = stepsWith(await loadExecutables(folder.path, () => {}))
+    expect(listSteps('deploy', steps)['FerruleHardwareManager']).toContainEqual(
+      expect.objectContaining({
+        step: 'flash_disk',
+        priority: 0,
+        argsinfo: {
+          slot: { description: 'slot', required: true },
+          hang: { description: 'hang', required: false },
+        },
+      }),
+    )
+    expect(steps.filter(({ step }) => step === 'write_image')).toHaveLength(1)
+    const params = executeParams.parse({ step: { step: 'flash_disk', args: { slot: 3 } }, node: testNode, ports: [] })
+    const context = fakeContext(fakeMachine(), { steps })
+    expect(await executeStep('deploy', context, params)).toMatchObject({ deploy_result: { flashed: 3 } })
   })
 
   it('that is broken is logged and left out', async () => {

@@ -2,20 +2,29 @@
 import * as z from 'zod'
 import type { ListedStep } from '../shared/agent-protocol.ts'
 import { stepParamsSchema } from '../shared/agent-protocol.ts'
-import type { CommandContext, CommandOutcome, Step } from './command.ts'
+import type { Command, CommandContext, CommandOutcome, Step } from './command.ts'
 import { AgentFault } from './fault.ts'
 import { eraseDevicesMetadataStep } from './steps/erase-devices-metadata.ts'
 import { writeConfigDriveStep } from './steps/write-configdrive.ts'
 import { writeImageStep } from './steps/write-image.ts'
 
-export const steps: readonly Step[] = [writeImageStep, writeConfigDriveStep, eraseDevicesMetadataStep]
+const steps: readonly Step[] = [writeImageStep, writeConfigDriveStep, eraseDevicesMetadataStep]
+
+/** Those of the ramdisk, and commands that are steps as well. One of the same name is the ramdisk's. */
+export function stepsWith(commands: readonly Command[]): readonly Step[] {
+  const more = commands.flatMap(({ name, about, params, step, run }): Step[] =>
+    step ? [{ ...step, step: name.split('.')[1]!, about, args: params, run }] : [],
+  )
+  const isKnown = ({ phase, step }: Step) => steps.some((own) => own.phase === phase && own.step === step)
+  return [...steps, ...more.filter((each) => !isKnown(each))]
+}
 
 /** Sent back by the conductor with each step; a difference means that it planned with another ramdisk. */
 export const MANAGER = 'FerruleHardwareManager'
 export const MANAGER_VERSION = { ferrule_hardware_manager: '1' }
 
-export function listSteps(phase: Step['phase']): { [manager: string]: ListedStep[] } {
-  const listed = steps
+export function listSteps(phase: Step['phase'], all: readonly Step[]): { [manager: string]: ListedStep[] } {
+  const listed = all
     .filter((step) => step.phase === phase)
     .map((step) => ({
       step: step.step,
@@ -62,7 +71,7 @@ export async function executeStep(
   params: z.output<typeof executeParams>,
 ): Promise<CommandOutcome> {
   checkVersion(phase === 'clean' ? params.clean_version : params.deploy_version)
-  const step = steps.find((candidate) => candidate.phase === phase && candidate.step === params.step.step)
+  const step = context.steps.find((candidate) => candidate.phase === phase && candidate.step === params.step.step)
   if (!step) throw new AgentFault('InvalidCommandParamsError', `there is no ${phase} step ${params.step.step}`)
   const args = step.args.safeParse(params.step.args ?? {})
   if (!args.success)

@@ -10,6 +10,7 @@ import type { CommandContext } from './command.ts'
 import type { BlockDevice } from './disk/block-devices.ts'
 import { openBlockTarget } from './disk/block-target.ts'
 import type { Machine } from './machine.ts'
+import { stepsWith } from './step-list.ts'
 
 export const MIB = 1024 * 1024
 export const GIB = 1024 * MIB
@@ -119,6 +120,7 @@ export function fakeContext(
     machine,
     node: testNode,
     config: { heartbeat_timeout: 300 },
+    steps: stepsWith([]),
     boot: {},
     log: (line) => void lines.push(line),
     progress: () => {},

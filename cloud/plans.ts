@@ -1,6 +1,7 @@
 // The steps of each kind of task, as data. The cloud says what, the conductor knows how: a driver implements each
 // (interface, step), fake-hardware instantly, a real one on hardware. Names are Ironic's where it has them.
 // 1. At most one change of power per step, so that resuming at a step repeats none. 2. A cycle is off, then on, never `cycle`.
+import { AGENT_CORE, type CoreStep } from '../shared/core-steps.ts'
 import type { Step } from '../shared/protocol.ts'
 
 export type TaskKind =
@@ -46,17 +47,22 @@ export const END_RAMDISK: readonly Step[] = [
   step('boot.clean_up_ramdisk'),
 ]
 
+/** Has the machine boot its instance over the network, at this start and at each that follows (ADR 7), and starts it. */
+export const START_FROM_NETWORK: readonly Step[] = [
+  step('boot.prepare_instance'),
+  step('management.set_boot_device', { args: { boot_device: 'pxe', persistent: true } }),
+  step('power.power_on'),
+]
+
 /**
- * Ironic's core steps of a deployment with its priorities, and the steps that each is here (docs/adr/0005). Other steps find their place between
- * them by their own priority.
+ * The core steps of a deployment, by the names with which a deploy interface says that it has them: Ironic's step and priority, and the steps that
+ * each is here (docs/adr/0005). Other steps find their place between them by their own priority.
  */
-export const CORE_DEPLOY: readonly {
-  readonly step: string
-  readonly priority: number
-  readonly is: readonly Step[]
-}[] = [
-  { step: 'deploy', priority: 100, is: BOOT_RAMDISK },
-  {
+export const CORE_DEPLOY: Readonly<
+  Record<CoreStep, { readonly step: string; readonly priority: number; readonly is: readonly Step[] }>
+> = {
+  boot_agent: { step: 'deploy', priority: 100, is: BOOT_RAMDISK },
+  write_image: {
     step: 'write_image',
     priority: 80,
     is: [
@@ -64,12 +70,13 @@ export const CORE_DEPLOY: readonly {
       step('deploy.write_configdrive', { timeoutMs: 10 * minute }),
     ],
   },
-  { step: 'prepare_instance_boot', priority: 60, is: [step('deploy.prepare_instance_boot')] },
-  { step: 'tear_down_agent', priority: 40, is: END_RAMDISK },
-  { step: 'boot_instance', priority: 20, is: [step('power.power_on')] },
-]
+  prepare_instance_boot: { step: 'prepare_instance_boot', priority: 60, is: [step('deploy.prepare_instance_boot')] },
+  tear_down_agent: { step: 'tear_down_agent', priority: 40, is: END_RAMDISK },
+  boot_instance: { step: 'boot_instance', priority: 20, is: [step('power.power_on')] },
+  boot_from_network: { step: 'deploy', priority: 100, is: [step('power.power_off'), ...START_FROM_NETWORK] },
+}
 
-const deploy: readonly Step[] = CORE_DEPLOY.flatMap(({ is }) => is)
+const deploy: readonly Step[] = AGENT_CORE.flatMap((name) => CORE_DEPLOY[name].is)
 
 /** Inspection by the ramdisk's agent; any other way of inspecting is `PLANS.inspect`, without a boot. */
 export const INSPECT_BY_AGENT: readonly Step[] = [
@@ -100,7 +107,7 @@ export const UNDONE: ReadonlySet<string> = new Set<TaskKind>([
 /** Time for a step that somebody chose; it works on disks, firmware or the like. */
 export const CHOSEN_MS = 60 * minute
 
-/** `deploy`, `clean` and `verify`: without steps that were chosen for the node. */
+/** `deploy`, `clean` and `verify`: without steps that were chosen for the node; `deploy`: by an agent that writes an image. */
 export const PLANS: Record<PlannedKind, readonly Step[]> = {
   verify: [step('power.verify')],
   deploy,

@@ -90,6 +90,34 @@ describe('a deployment', () => {
     expect(impossible(steps, { driver: 'fake-hardware' })).toMatch(/does not have the steps deploy.dance/)
   })
 
+  it('has the core steps that the deploy interface has', () => {
+    const has = ['boot_agent', 'prepare_instance_boot', 'tear_down_agent', 'boot_instance'] as const
+    expect(names(deploySteps([], [], [], has))).toEqual(CORE.filter((step) => step !== 'deploy.write_image'))
+    expect(names(deployPlan(deploySteps([], [], [], ['boot_from_network'])))).toEqual([
+      ...['power.power_off', 'boot.prepare_instance', 'management.set_boot_device', 'power.power_on'],
+    ])
+    expect(deployPlan(deploySteps([], [], [], []))).toEqual([])
+  })
+
+  describe('by an agent that may have more steps than its driver knows', () => {
+    const told = { driver: 'ipmi', hasAgent: true, agentSteps: true }
+    const has = ['boot_agent', 'tear_down_agent'] as const
+
+    it('takes a step that nobody knows, and the agent is asked for it before anything is done', () => {
+      const steps = deploySteps([offer('deploy.known', 90)], [ask('deploy.dance', 85)], [], has)
+      expect(impossible(steps, told)).toBeUndefined()
+      const plan = deployPlan(steps)
+      expect(plan.find(({ step }) => step === 'wait_agent')!.args).toEqual({ steps: ['dance'] })
+      expect(plan.find(({ step }) => step === 'dance')).toMatchObject({ waits: true, abortable: false, priority: 85 })
+    })
+
+    it('refuses one of another interface, and one before or after the agent is there', () => {
+      expect(impossible(deploySteps([], [ask('raid.dance', 85)], [], has), told)).toMatch(/does not have .*raid.dance/)
+      for (const priority of [120, 30])
+        expect(impossible(deploySteps([], [ask('deploy.dance', priority)], [], has), told)).toMatch(/needs an agent/)
+    })
+  })
+
   it('boots the ramdisk again where it restarts the machine amid its work, and only there', () => {
     const inside = deployPlan(deploySteps([], [ask('deploy.reboot', 90)]))
     expect(names(inside).filter((name) => name === 'deploy.wait_agent')).toHaveLength(2)

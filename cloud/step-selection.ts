@@ -2,6 +2,7 @@
 // facts in, steps out. 1. Of two sources that name the same step, the earlier wins: the request, then templates, then the driver.
 // 2. The highest priority comes first; 0 switches a step off. 3. A list that a person wrote keeps its order.
 import { FaultError } from '../shared/faults.ts'
+import { AGENT_CORE, type CoreStep } from '../shared/core-steps.ts'
 import type { OfferedStep, Step } from '../shared/protocol.ts'
 import { BOOT_RAMDISK, CHOSEN_MS, CORE_DEPLOY, END_RAMDISK, planStep } from './plans.ts'
 
@@ -67,13 +68,17 @@ export function refuseDenied(steps: readonly AskedStep[]): void {
   if (denied) throw invalid(`The step ${keyOf(denied)} is not allowed through the API.`)
 }
 
-/** A deployment: core steps, the driver's, those of templates and of the request. Throws for a list that cannot be carried out. */
+/** A deployment: the core steps of the deploy interface, the driver's, those of templates and of the request. Throws for a list that cannot be carried out. */
 export function deploySteps(
   offered: readonly OfferedStep[],
   asked: readonly AskedStep[],
   templates: readonly AskedStep[] = [],
+  has: readonly CoreStep[] = AGENT_CORE,
 ): ChosenStep[] {
-  const core = CORE_DEPLOY.map(({ is, ...step }) => ({ ...step, interface: 'deploy', args: {}, core: is }))
+  const core = has.map((name) => {
+    const { is, ...step } = CORE_DEPLOY[name]
+    return { ...step, interface: 'deploy', args: {}, core: is }
+  })
   const chosen = new Map<string, ChosenStep>(core.map((each) => [keyOf(each), each]))
   for (const offer of offered) {
     const key = keyOf(offer)
@@ -119,14 +124,21 @@ export function manualSteps(offered: readonly OfferedStep[], asked: readonly Ask
 /** Why these steps cannot be carried out by a driver that told what it offers; undefined when they can. */
 export function impossible(
   all: readonly ChosenStep[],
-  options: { driver: string; disableRamdisk?: boolean | undefined },
+  options: { driver: string; disableRamdisk?: boolean | undefined; hasAgent?: boolean; agentSteps?: boolean },
 ): string | undefined {
   const steps = all.filter(({ children }) => children === undefined)
-  const unknown = steps.filter((step) => !step.offer && !step.core && !RESERVED.has(step.step))
+  const mayBeAgents = (step: ChosenStep) => options.agentSteps === true && step.interface === 'deploy'
+  const unknown = steps.filter(isUnknown).filter((step) => !mayBeAgents(step))
   if (unknown.length > 0)
     return `driver ${options.driver} does not have the steps ${unknown.map(keyOf).join(', ')} with the node's interfaces`
-  const inBand = options.disableRamdisk ? steps.filter(needsRamdisk) : []
-  if (inBand.length > 0) return `${inBand.map(keyOf).join(', ')} cannot be done without a ramdisk, and it is disabled`
+  const inBand = steps.filter(needsRamdisk)
+  const alone = all.filter((step, i) => isUnknown(step) && mayBeAgents(step) && !isInRamdisk(all, i))
+  if (alone.length > 0)
+    return `${alone.map(keyOf).join(', ')} needs an agent, which is there between deploy.deploy and deploy.tear_down_agent only`
+  if (options.disableRamdisk && inBand.length > 0)
+    return `${inBand.map(keyOf).join(', ')} cannot be done without a ramdisk, and it is disabled`
+  if (options.hasAgent === false && inBand.length > 0)
+    return `${inBand.map(keyOf).join(', ')} cannot be done: no agent is booted with the node's deploy interface`
   for (const { offer, args } of steps) {
     if (!offer) continue
     try {
@@ -136,6 +148,11 @@ export function impossible(
     }
   }
   return undefined
+}
+
+/** No driver has said that it has it. */
+function isUnknown({ offer, core, step, children }: ChosenStep): boolean {
+  return !offer && !core && !children && !RESERVED.has(step)
 }
 
 /** Why a child cannot do the step; undefined when it can. `offered`: what its own driver has. */
@@ -172,10 +189,23 @@ export function needsRamdisk({ offer, step, core, children }: ChosenStep): boole
 
 /** A deployment's list as a task's. */
 export function deployPlan(steps: readonly ChosenStep[]): Step[] {
-  const place = (step: string) => steps.findIndex((each) => each.core && each.step === step)
-  const [from, to] = [place('deploy'), place('tear_down_agent')]
-  const isInRamdisk = (i: number) => from !== -1 && i > from && (to === -1 || i < to)
-  return bounded(steps.flatMap((step, i) => planOf(step, isInRamdisk(i))))
+  const agents = steps.filter((step) => step.interface === 'deploy' && isUnknown(step)).map(({ step }) => step)
+  const plan = steps.flatMap((step, i) => planOf(step, isInRamdisk(steps, i)))
+  return bounded(agents.length === 0 ? plan : plan.map((step) => (isAwaiting(step) ? asking(step, agents) : step)))
+}
+
+const isAwaiting = ({ interface: iface, step }: Step) => iface === 'deploy' && step === 'wait_agent'
+
+/** The agent is asked for steps that only it can know, before anything is done by it. */
+function asking(step: Step, agents: readonly string[]): Step {
+  return { ...step, args: { ...step.args, steps: [...new Set(agents)] } }
+}
+
+/** Is the agent there: behind the core step that awaits it, and before the one that ends it? */
+function isInRamdisk(steps: readonly ChosenStep[], i: number): boolean {
+  const place = (part: string) => steps.findIndex(({ core }) => core?.some(({ step }) => step === part))
+  const [from, to] = [place('wait_agent'), place('tear_down_agent')]
+  return from !== -1 && i > from && (to === -1 || i < to)
 }
 
 /** Boots the ramdisk around steps that need it, and ends it, unless its agent is left for what comes next. */

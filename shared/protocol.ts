@@ -51,6 +51,19 @@ export const OfferedStep = z.object({
 })
 export type OfferedStep = z.infer<typeof OfferedStep>
 
+/** What a deploy interface makes of a deployment. */
+export const DeploymentFacts = z.object({
+  /** Core steps that it has, by the names of core-steps.ts; one that is not known there cannot be planned with. */
+  core: z.array(z.string().max(40)).max(40),
+  /** A list may have any other step of the interface deploy as well: the agent may have it, and is asked when it is there. */
+  agentSteps: z.boolean().optional(),
+  /** Instances that an interface which chooses gives to it: these fields of instance_info hold something, and those nothing. */
+  takes: z.array(z.object({ has: z.array(z.string()), lacks: z.array(z.string()).optional() })).optional(),
+  /** It only chooses: the first of these that takes the instance, else the last. */
+  chooses: z.array(z.string().max(60)).min(1).optional(),
+})
+export type DeploymentFacts = z.infer<typeof DeploymentFacts>
+
 /** A node as its conductor knows it. Secret values in driverInfo are sealed to the site. */
 export const Grant = z.object({
   node: id,
@@ -73,6 +86,8 @@ export const Grant = z.object({
     .nullable(),
   /** Does the conductor watch its power? Not in maintenance and not while nobody manages the node. */
   powerSync: z.boolean(),
+  /** Fields of instance_info that say what its machine boots over the network, for as long as the instance is there; absent where it boots its disk. */
+  instanceBoot: z.record(z.string(), z.string()).optional(),
   /** It is in maintenance for its power could not be kept in sync: to be looked at less often, and to be told when its BMC answers. */
   powerFault: z.boolean().optional(),
 })
@@ -87,6 +102,8 @@ export const DriverFacts = z.object({
   properties: z.record(z.string(), z.string()),
   /** Fields of driver_info that are sealed before they are stored. */
   secrets: z.array(z.string()),
+  /** By the names of deploy interfaces. Of one that is missing here, a deployment has the core steps in which an agent writes an image. */
+  deployments: z.record(z.string(), DeploymentFacts).optional(),
   /** Steps to choose from. Missing: the conductor is older than this, and its tasks are the plans as they are. */
   steps: z.partialRecord(z.enum(STEP_KINDS), z.array(OfferedStep)).optional(),
 })

@@ -4,6 +4,7 @@
 // 2. The transitions are the judge: what the power did, and what was booted, with times.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Command } from '../agent/command.ts'
 import type { BlockDevice } from '../agent/disk/block-devices.ts'
 import { noBoot, type Chassis, type ChassisBoot, type PowerAction } from './bmc/chassis.ts'
 import { type RunningRedfish, startRedfishBmc } from './bmc/redfish/start.ts'
@@ -30,6 +31,8 @@ export interface MachineOptions {
   cable: 'plugged' | 'pulled'
   /** With it, the machine has a Redfish BMC beside the other: key and certificate (PEM). */
   readonly redfish?: { readonly key: string; readonly cert: string } | undefined
+  /** What its ramdisk has beside the agent's own commands. */
+  readonly agentCommands?: readonly Command[] | undefined
   onConsole?(line: string): void
 }
 
@@ -252,8 +255,11 @@ class Computer implements Chassis {
   async #afterScript(end: ScriptEnd, address: string, power: AbortSignal): Promise<'done' | 'next'> {
     if (end.kind === 'poweroff') this.#switchOff('iPXE')
     else if (end.kind === 'reboot') this.#restart()
-    else if (end.kind === 'boot') await this.#runRamdisk(end.commandLine, address, power)
-    else {
+    else if (end.kind === 'boot' && isAgents(end.commandLine)) await this.#runRamdisk(end.commandLine, address, power)
+    else if (end.kind === 'boot') {
+      this.#note('os up', `FERRULE-NETWORK-UP kernel=${end.kernel.url} ${end.commandLine}`)
+      this.#print(`the kernel of an operator runs: ${end.commandLine}`)
+    } else {
       this.#print(end.kind === 'failed' ? `iPXE: ${end.why}` : 'iPXE: leaves the network')
       return 'next'
     }
@@ -271,6 +277,7 @@ class Computer implements Chassis {
       disk: this.#disk,
       address,
       commandLine,
+      moreCommands: this.#options.agentCommands,
       power,
       log: (line) => this.#print(line),
       powerOff: () => this.#switchOff('ramdisk'),
@@ -279,6 +286,11 @@ class Computer implements Chassis {
     if (!power.aborted) await new Promise<void>((gone) => power.addEventListener('abort', () => gone(), { once: true }))
     await agent.close()
   }
+}
+
+/** Of the deploy ramdisk; any other kernel is an instance. */
+function isAgents(commandLine: string): boolean {
+  return commandLine.includes('ipa-api-url=')
 }
 
 class PowerCut extends Error {

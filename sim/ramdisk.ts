@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlockDevice } from '../agent/disk/block-devices.ts'
+import type { Command } from '../agent/command.ts'
 import type { Machine } from '../agent/machine.ts'
 import { startAgent, type Agent } from '../agent/start.ts'
 import { openWhilePowered } from './disk.ts'
@@ -21,6 +22,8 @@ export interface RamdiskOptions {
   readonly power: AbortSignal
   powerOff(): void
   reboot(): void
+  /** Of the ramdisk, beside its agent's own. */
+  readonly moreCommands?: readonly Command[] | undefined
 }
 
 /** Resolves when the agent has looked itself up and serves. */
@@ -52,6 +55,7 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
   }
   const agent = await startAgent({
     commandLine,
+    moreCommands: options.moreCommands ?? [],
     machine,
     address,
     signal: power,

@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join as joined } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command } from '../agent/command.ts'
 import { admit, receive, requestSiteKey } from '../site-conductor/admit.ts'
 import type { Dialer } from '../site-conductor/dialer.ts'
 import { folder } from '../site-conductor/disk.ts'
@@ -41,6 +42,8 @@ export interface SimSiteOptions {
   readonly driver?: 'ipmi' | 'redfish'
   /** Default: one that anybody can guess. */
   readonly bmcPassword?: string
+  /** What the machines' ramdisk has beside the agent's own commands. */
+  readonly agentCommands?: readonly Command[]
   onLog?(line: string): void
   onConsole?(machine: string, line: string): void
   /** Every frame between hub and conductor; of a conductor inside this process only. */
@@ -167,6 +170,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
         relayAddress: network.relay,
         cable: 'plugged',
         redfish: redfish?.tls,
+        agentCommands: options.agentCommands,
         onConsole: (line) => options.onConsole?.(name, line),
       })
       started.push(machine)

@@ -98,7 +98,7 @@ export class Calls {
       (opened) => [opened, undefined] as const,
       (error: unknown) => [{}, toFault(error).message] as const,
     )
-    const context: Context = { ...this.#around(hold, signal), driverInfo }
+    const context: Context = { ...this.#around(driver, hold, signal), driverInfo }
     for (const kind of new Set([...Object.keys(driver.interfaces), ...Object.keys(hold.grant.interfaces)])) {
       const asked = instance?.[`${kind}_interface`]
       if (typeof asked === 'string' && driver.interfaces[kind as InterfaceKind]?.[asked] === undefined) {
@@ -131,12 +131,12 @@ export class Calls {
 
   async #context(driver: Driver, hold: Hold, signal: AbortSignal): Promise<Context> {
     return {
-      ...this.#around(hold, signal),
+      ...this.#around(driver, hold, signal),
       driverInfo: await openDriverInfo(driver, hold.grant, this.#options.site),
     }
   }
 
-  #around(hold: Hold, signal: AbortSignal): Omit<Context, 'driverInfo'> {
+  #around(driver: Driver, hold: Hold, signal: AbortSignal): Omit<Context, 'driverInfo'> {
     const { env, log, grants, site, note } = this.#options
     const node: Grant = hold.grant
     return {
@@ -147,6 +147,7 @@ export class Calls {
       env,
       log: log.with({ node: node.node, epoch: node.epoch }),
       site,
+      other: (kind) => implementationOf(driver, node, kind),
     }
   }
 }

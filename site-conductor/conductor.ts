@@ -5,12 +5,11 @@ import { uuidv7 } from '../shared/ids.ts'
 import { bytesInFrame, type ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
 import { goesOnByItself, inWords, type StageEvent } from './boot/timeline.ts'
-import type { Resident } from './boot/services.ts'
+import type { Resident } from './boot/residents.ts'
 import { blobs } from './blobs.ts'
 import { ImageCache } from './deploy/image-cache.ts'
 import { Turns } from './deploy/turns.ts'
 import { Calls } from './calls.ts'
-import { bootAddress } from './boot/ticket.ts'
 import type { Config } from './config.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
 import { type Disk, folder, lend } from './disk.ts'
@@ -30,6 +29,7 @@ import type { Log } from './log.ts'
 import { Notes } from './notes.ts'
 import { PAGE_BYTES, pages } from './pages.ts'
 import { PowerPoll } from './periodic.ts'
+import { residentAt } from './resident.ts'
 import { Tasks } from './tasks.ts'
 import { VERSION } from './version.ts'
 import { resources, sealing, type Site } from './site.ts'
@@ -148,13 +148,8 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     if (goesOnByItself(event)) agents.scriptFetched(node).catch(() => {})
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
-  /** A granted node that nothing is done with: its firmware is told to boot from the disk. While a task runs, only its steps say what boots. */
   function residentOf(mac: string): Resident | undefined {
-    for (const { grant } of grants.all()) {
-      if (!grant.ports.some(({ address }) => address.toLowerCase() === mac) || tasks.isPending(grant.node)) continue
-      return { node: grant.node, address: grant.address && bootAddress(grant.address) }
-    }
-    return undefined
+    return residentAt(mac, { grants, tasks, log })
   }
   const calls = new Calls({ ...shared, note: (node, stage, body) => notes.add({ node, stage, body }) })
   const link: Link = new Link({

@@ -3,6 +3,7 @@
 // packet of a mutation. 3. Secrets of driver_info are open in a StepContext only, and never leave it.
 import type { z } from 'zod'
 import type { Env } from '../shared/env.ts'
+import type { CoreStep } from '../shared/core-steps.ts'
 import { type DriverFacts, type Grant, type OfferedStep, STEP_KINDS } from '../shared/protocol.ts'
 import type { Log } from './log.ts'
 import type { Site } from './site.ts'
@@ -21,6 +22,8 @@ export interface Context<Info = Record<string, unknown>> {
   readonly env: Env
   readonly log: Log
   readonly site: Site
+  /** The implementation of another interface that the node uses. */
+  other(kind: InterfaceKind): Implementation | undefined
 }
 
 export interface StepContext<Info = Record<string, unknown>> extends Context<Info> {
@@ -74,18 +77,36 @@ export interface VendorMethod {
   readonly validate?: (args: Readonly<Record<string, unknown>>) => void
 }
 
+/** What a deploy interface makes of a deployment; the cloud makes its plans from it (docs/adr/0005). */
+export interface Deployment {
+  /** Which of the core steps of a deployment it has, by the names that cloud/plans.ts gives them. */
+  readonly core: readonly CoreStep[]
+  /** The agent may have more steps than its driver knows: a list may have any step of the interface deploy, and the agent is asked when it is there. */
+  readonly agentSteps?: boolean
+  /** Instances that `autodetect` gives to it: instance_info has something in all fields of `has`, and nothing in those of `lacks`. */
+  readonly takes?: readonly { readonly has: readonly string[]; readonly lacks?: readonly string[] }[]
+  /** It is none itself: the first of these that takes the instance is used, or else the last. */
+  readonly chooses?: readonly string[]
+}
+
 export interface Implementation<Info = Record<string, unknown>> {
   readonly steps?: Record<string, (context: StepContext<Info>) => Promise<StepResult | void>>
+  /** Does a step that is not in `steps`: one of the agent's. */
+  readonly agentStep?: (context: StepContext<Info>, step: string) => Promise<StepResult | void>
   readonly methods?: Record<
     string,
     (context: Context<Info>, args: Readonly<Record<string, unknown>>) => Promise<unknown>
   >
   /** By the names of `steps`. */
   readonly offers?: Readonly<Record<string, Offer>>
+  /** Of the interface deploy only. */
+  readonly deployment?: Deployment
   /** Of the interface vendor only. */
   readonly vendor?: Readonly<Record<string, VendorMethod>>
   /** Throws a FaultError that says what is missing. Talks to nobody. `instanceInfo`: of the instance that is to be there, where one is asked about. */
   readonly validate?: (context: Context<Info>, instanceInfo?: Readonly<Record<string, unknown>>) => Promise<void> | void
+  /** Of the interface boot only: throws a FaultError where the instance is to be booted by it, at every start of the machine, and cannot be. */
+  readonly validateInstance?: (context: Context<Info>, instanceInfo: Readonly<Record<string, unknown>>) => void
   /**
    * Called when a task goes on that another conductor, or an earlier run of this one, began: rebuild from task.context. Answers earlier
    * steps where the task cannot go on from here but has to go back, to the first of them that it has.
@@ -173,6 +194,11 @@ export function driverFacts(driver: Driver, priorities: Priorities = new Map()):
     ),
     properties: Object.fromEntries(fields.map(([name, schema]) => [name, schema.description ?? ''])),
     secrets: [...driver.secrets],
+    deployments: Object.fromEntries(
+      Object.entries(driver.interfaces.deploy ?? {}).flatMap(([name, { deployment }]) =>
+        deployment ? [[name, structuredClone(deployment) as NonNullable<DriverFacts['deployments']>[string]]] : [],
+      ),
+    ),
     ...(Object.keys(steps).length > 0 && { steps }),
   }
 }

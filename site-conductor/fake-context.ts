@@ -4,7 +4,7 @@ import { FaultError } from '../shared/faults.ts'
 import type { Grant } from '../shared/protocol.ts'
 import { newSiteKey } from '../shared/sealing.ts'
 import { Agents } from './agents.ts'
-import type { Driver, StepContext } from './driver.ts'
+import { type Driver, implementationOf, type StepContext } from './driver.ts'
 import { openDriverInfo } from './driver-info.ts'
 import { silent } from './log.ts'
 import { resources, sealing, type Site, type SiteBoot } from './site.ts'
@@ -66,6 +66,7 @@ export async function fakeContext(driver: Driver, options: FakeContextOptions): 
     env: systemEnv,
     log: silent,
     site,
+    other: (kind) => implementationOf(driver, node, kind),
     task: { id: 't', kind: 'test', epoch: 1, context: kept },
     args,
     kept,

@@ -210,7 +210,11 @@ export class Run {
       await this.#report('started', fence?.facts && { facts: fence.facts })
       if (step.waits) await this.#report('waiting')
       const implementation = implementationOf(this.#driver, this.authority.hold.grant, step.interface)
-      const act = implementation?.steps?.[step.step] ?? reservedSteps[step.step]
+      const { agentStep } = implementation ?? {}
+      const act =
+        implementation?.steps?.[step.step] ??
+        reservedSteps[step.step] ??
+        (agentStep && ((context: StepContext) => agentStep(context, step.step)))
       if (act === undefined)
         throw new FaultError('driver.unsupported', `driver ${this.#driver.name} has no step ${nameOf(step)}`)
       const work = async (signal: AbortSignal, again: () => void) =>

@@ -2,13 +2,15 @@
 import { FaultError } from '../shared/faults.ts'
 import { open, seal, type SealedFor } from '../shared/sealing.ts'
 import type { Agents } from './agents.ts'
-import type { BootTicket } from './boot/ticket.ts'
+import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
 import type { Turns } from './deploy/turns.ts'
 
 /** Lets a node boot: BootServices of site-conductor/boot. */
 export interface BootDoor {
   admit(ticket: BootTicket): void
+  /** A machine that boots what its instance is. */
+  admitInstance(ticket: Omit<BootTicket, 'token' | 'ramdisk'> & { instance: InstanceBoot }): void
   /** Unknown nodes are fine. */
   withdraw(node: string): void
 }

@@ -1,7 +1,7 @@
 // What a step of a running task gets (driver.ts): the node as it is granted now, its secrets opened, the task's context as it is at any moment.
 import type { Step } from '../shared/protocol.ts'
 import type { Authority } from './authority.ts'
-import type { Driver, Fence, StepContext } from './driver.ts'
+import { type Driver, type Fence, implementationOf, type StepContext } from './driver.ts'
 import { openDriverInfo } from './driver-info.ts'
 import type { Task } from './journal.ts'
 import type { Log } from './log.ts'
@@ -35,6 +35,7 @@ export async function stepContext(
     env,
     log,
     site,
+    other: (kind) => implementationOf(driver, node, kind),
     task: {
       id: task.id,
       kind: task.kind,

@@ -181,6 +181,13 @@ export class Tasks {
     return [...this.#runs.values()].some(({ task }) => task.node === node)
   }
 
+  /** Does a task run that has, or had, the machine boot the deploy ramdisk? */
+  bootsRamdisk(node: string): boolean {
+    const boots = ({ steps }: Task) =>
+      steps.some(({ interface: iface, step }) => iface === 'boot' && step === 'prepare_ramdisk')
+    return [...this.#runs.values()].some(({ task }) => task.node === node && boots(task))
+  }
+
   /** What runs here now, and how long it may after a lapse. */
   running(): { id: string; node: string; kind: string; tenureLeftMs: number }[] {
     return [...this.#runs.values()].map(({ task, authority }) => {

@@ -9,5 +9,8 @@ export const getCleanSteps = defineCommand({
   about: 'Lists the clean steps of this ramdisk with their arguments.',
   kind: 'sync',
   params: z.object({ node: agentNodeSchema.optional(), ports: z.array(agentPortSchema).max(256).optional() }),
-  run: async () => ({ clean_steps: listSteps('clean'), hardware_manager_version: MANAGER_VERSION }),
+  run: async (context) => ({
+    clean_steps: listSteps('clean', context.steps),
+    hardware_manager_version: MANAGER_VERSION,
+  }),
 })

@@ -9,5 +9,8 @@ export const getDeploySteps = defineCommand({
   about: 'Lists the deploy steps of this ramdisk with their arguments.',
   kind: 'sync',
   params: z.object({ node: agentNodeSchema.optional(), ports: z.array(agentPortSchema).max(256).optional() }),
-  run: async () => ({ deploy_steps: listSteps('deploy'), hardware_manager_version: MANAGER_VERSION }),
+  run: async (context) => ({
+    deploy_steps: listSteps('deploy', context.steps),
+    hardware_manager_version: MANAGER_VERSION,
+  }),
 })

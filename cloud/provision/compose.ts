@@ -3,7 +3,8 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { OfferedStep, Step } from '../../shared/protocol.ts'
 import { refuseLacking, wantedTraits } from '../instance-traits.ts'
-import { INSPECT_BY_AGENT, PLANS, planStep, type PlannedKind } from '../plans.ts'
+import type { CoreStep } from '../../shared/core-steps.ts'
+import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, planStep, type PlannedKind } from '../plans.ts'
 import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
 import { marks, select, type NodeRow } from '../schema/rows.ts'
 import type { ProvisionArgs } from '../site-hub/commands.ts'
@@ -22,6 +23,7 @@ import {
 
 import { withChildren } from './children.ts'
 import { isFastTracked, takenOver, type TakenOver } from './fast-track.ts'
+import { deploymentOf, forInstance } from './network-instance.ts'
 import { keepOn, offers, stepsFor } from './offers.ts'
 import { refuseUnknownInterfaces, usedInterfaces } from './used-interfaces.ts'
 
@@ -37,7 +39,7 @@ export interface Composed {
 
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
-  const steps = stepsFor(node, composed.steps)
+  const steps = stepsFor(node, forInstance(turn, node, kind, composed.steps))
   return { ...composed, steps, taken: await takenOver(turn, node, kind, steps) }
 }
 
@@ -66,9 +68,26 @@ async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: Provi
 async function deployment(turn: Turn, node: NodeRow, args: ProvisionArgs): Promise<Composed> {
   refuseUnknownInterfaces(turn, node)
   const offered = offers(turn, node, 'deploy')
-  const chosen = deploySteps(offered ?? [], args.steps ?? [], await templateSteps(turn, node))
+  const core = coreOf(turn, node)
+  const { agentSteps = false } = deploymentOf(turn, node)
+  const chosen = deploySteps(offered ?? [], args.steps ?? [], await templateSteps(turn, node), core)
   keepOn(node, chosen)
-  return composed(node, deployPlan(chosen), chosen, offered)
+  return composed(node, deployPlan(chosen), chosen, offered, {
+    hasAgent: core.includes('boot_agent'),
+    agentSteps,
+  })
+}
+
+/** Of the deploy interface. Throws where a conductor is newer than this and has core steps that nothing is known of. */
+function coreOf(turn: Turn, node: NodeRow): readonly CoreStep[] {
+  const { core } = deploymentOf(turn, node)
+  const unknown = core.filter((name) => !Object.hasOwn(CORE_DEPLOY, name))
+  if (unknown.length > 0)
+    throw new FaultError(
+      'driver.unsupported',
+      `The deploy interface of node ${node.uuid} needs ${unknown.join(', ')}, which this cloud does not know yet.`,
+    )
+  return core as CoreStep[]
 }
 
 /** Ironic's automated cleaning: the node's runbook, else what the driver does between tenants, unless the node is not to be cleaned by itself. */
@@ -107,7 +126,7 @@ async function listed(turn: Turn, node: NodeRow, kind: 'clean' | 'service', args
     aroundRamdisk(chosen, { disableRamdisk: disabled, leaveAgent }),
     chosen,
     offered,
-    disabled,
+    { disableRamdisk: disabled },
   )
   return { steps, problem: problem ?? family.problem }
 }
@@ -117,9 +136,9 @@ function composed(
   steps: readonly Step[],
   chosen: readonly ChosenStep[],
   offered: readonly OfferedStep[] | undefined,
-  disableRamdisk?: boolean,
+  limits: { readonly disableRamdisk?: boolean; readonly hasAgent?: boolean; readonly agentSteps?: boolean },
 ): Composed {
-  return { steps, problem: offered && impossible(chosen, { driver: node.driver, disableRamdisk }) }
+  return { steps, problem: offered && impossible(chosen, { driver: node.driver, ...limits }) }
 }
 
 /** Steps of the deploy templates that the instance's traits name (Ironic: a template is called like a trait). */

@@ -4,6 +4,7 @@ import { next, STATES, targetOf, type Actor, type State, type Trigger } from '..
 import type { NodeRow } from '../schema/rows.ts'
 import type { Caller } from '../site-hub/commands.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { instanceBoot } from './network-instance.ts'
 import { isPowerWatched } from './power-watch.ts'
 import { usedInterfaces } from './used-interfaces.ts'
 
@@ -19,8 +20,9 @@ export function move(
   const to = next(from, trigger, actor)
   if (!to) throw new FaultError('internal', `no transition from ${from} by ${trigger} (${actor})`)
   const target = changes.target_provision_state ?? aim(node, to, actor)
-  // Whether its power is watched, and by which interfaces it is driven, is part of the grant.
-  const granted = (row: NodeRow) => JSON.stringify([isPowerWatched(row), usedInterfaces(turn, row)])
+  // Whether its power is watched, by which interfaces it is driven, and what it boots over the network, is part of the grant.
+  const granted = (row: NodeRow) =>
+    JSON.stringify([isPowerWatched(row), usedInterfaces(turn, row), instanceBoot(turn, row)])
   const isRegranted = granted(node) !== granted({ ...node, ...changes, provision_state: to })
   if (isRegranted) turn.regrant.add(node.uuid)
   turn.updateNode(node.uuid, {

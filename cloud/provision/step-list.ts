@@ -128,11 +128,11 @@ export async function continueList(turn: Turn, uuid: string, caller: Caller): Pr
   )
 }
 
-/** Has the part of the list before the stop at which the node is booted the ramdisk? */
+/** Has the part of the list before the stop at which the node is booted the machine? */
 export function hasBootedBefore(node: NodeRow, kind: ListKind): boolean {
   return listOf(node, kind)
     .slice(0, shownIndex(node, kind) ?? 0)
-    .some((step) => nameOf(step) === 'boot.prepare_ramdisk')
+    .some((step) => nameOf(step).startsWith('boot.prepare_'))
 }
 
 const isHold = ({ step }: ListStep) => step === 'hold'

@@ -12,6 +12,7 @@ import { failureOf, placeOf } from './children.ts'
 import { contextOf } from './context.ts'
 import { faultOf, inMaintenance, stepFault, tellMaintenance, undoFault, undoOf } from './maintenance.ts'
 import { move } from './move.ts'
+import { forInstance } from './network-instance.ts'
 import { stepsFor } from './offers.ts'
 import { callerOf, openTask } from './open-task.ts'
 import { endPowerTask } from './power.ts'
@@ -161,14 +162,15 @@ function failed(turn: Turn, node: NodeRow, error: string, why: Fault, fault?: st
 export async function undo(turn: Turn, task: TaskRow): Promise<void> {
   const others = (turn.state.tasks.get(task.node) ?? []).filter((other) => other !== task)
   const steps = task.steps as { interface: string; step: string }[]
-  const boots = steps.findIndex(({ interface: iface, step }) => iface === 'boot' && step === 'prepare_ramdisk')
+  const boots = steps.findIndex(({ interface: iface, step }) => iface === 'boot' && step.startsWith('prepare_'))
   if (!UNDONE.has(task.kind) || boots === -1 || task.done_steps < boots || others.length > 0) return
   openUndo(turn, await turn.node(task.node), task, callerOf(task))
 }
 
 /** Ends what booted the machine for `work`. One that must stay on goes on with what it runs, and starts from its disk the next time. */
 export function openUndo(turn: Turn, node: NodeRow, work: Pick<TaskRow, 'kind' | 'cancel'>, caller: Caller): void {
-  openTask(turn, node, 'undo', stepsFor(node, PLANS.undo), undoOf(work), caller)
+  const steps = stepsFor(node, forInstance(turn, node, 'undo', PLANS.undo, work.kind))
+  openTask(turn, node, 'undo', steps, undoOf(work), caller)
 }
 
 /** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */

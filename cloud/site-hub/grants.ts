@@ -2,6 +2,7 @@
 // make one larger is refused. 2. One that is larger all the same (a row from before, what a conductor found out) is withheld.
 import { FaultError } from '../../shared/faults.ts'
 import { bytesInFrame, MAX_FRAME_BYTES, type Grant, type ToConductor } from '../../shared/protocol.ts'
+import { instanceBoot } from '../provision/network-instance.ts'
 import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
 import { usedInterfaces } from '../provision/used-interfaces.ts'
 import { ports } from '../schema/organisation.ts'
@@ -96,6 +97,7 @@ export async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Gr
 function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
   const pool = turn.state.site.pool as { cidr: string; router?: string; dns?: string[] } | null
   const index = turn.state.nodes.get(node.uuid)
+  const instance = instanceBoot(turn, node)
   return {
     node: node.uuid,
     epoch: index ? epochOf(turn.state, index) : 0,
@@ -116,6 +118,7 @@ function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
             ...(pool.dns ? { dns: pool.dns } : {}),
           },
     powerSync: isPowerWatched(node),
+    ...(instance && { instanceBoot: instance }),
     ...(node.fault === POWER_FAILURE ? { powerFault: true } : {}),
   }
 }

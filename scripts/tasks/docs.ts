@@ -110,17 +110,27 @@ function plans(): string {
     )
     return `## ${kind}\n\n| # | Step | |\n|---|---|---|\n${rows.join('\n')}\n`
   })
-  const core = CORE_DEPLOY.map(
-    ({ step, priority, is }) => `| \`deploy.${step}\` | ${priority} | ${is.map((each) => each.step).join(', ')} |`,
+  const core = Object.entries(CORE_DEPLOY).map(
+    ([name, { step, priority, is }]) =>
+      `| \`${name}\` | \`deploy.${step}\` | ${priority} | ${is.map((each) => each.step).join(', ')} |`,
+  )
+  const deployments = [fakeHardware, ipmi, redfish, manualManagement].flatMap(({ name, interfaces }) =>
+    Object.entries(interfaces.deploy ?? {}).map(
+      ([of, { deployment }]) => `| ${name} | ${of} | ${deployment?.core.join(', ') || 'none'} |`,
+    ),
   )
   const intro = [
     'The steps of each kind of task. Cleaning, deployments, service and verification have more of them, or others: see [steps.md](steps.md).',
     '',
-    "A deployment has Ironic's core steps, each as smaller ones (docs/adr/0005); other steps find their place by their priority:",
+    "A deployment has those of Ironic's core steps that its deploy interface says it has, each as smaller ones (docs/adr/0005); other steps find their place by their priority:",
     '',
-    '| Core step | Priority | Is |',
-    '|---|---|---|',
+    '| Core step | For Ironic | Priority | Is |',
+    '|---|---|---|---|',
     ...core,
+    '',
+    '| Driver | Deploy interface | Core steps |',
+    '|---|---|---|',
+    ...deployments,
   ].join('\n')
   return `# Plans\n\n${GENERATED}\n${intro}\n\n${parts.join('\n')}`
 }

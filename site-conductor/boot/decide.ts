@@ -1,7 +1,7 @@
 // What a booting machine is told: a pure function of its ticket, its firmware and the site's set-up. It is asked for every
 // packet, as often as firmware likes, and keeps nothing.
 //
-//   firmware   with a ramdisk to boot                   told to boot from disk
+//   firmware   with a ramdisk or an instance to boot    told to boot from disk
 //   ipxe       URL of the script                        URL of the script (which leaves the network)
 //   pxe        loader by TFTP                           address only
 //   http       URL of the loader                        address only
@@ -35,7 +35,7 @@ export function decide(ticket: BootTicket, client: ClientKind, site: BootSite): 
 function bootFileFor(ticket: BootTicket, client: ClientKind, site: BootSite): DhcpAnswer['bootFile'] {
   const { loader: family = 'ipxe' } = ticket
   if (client.kind === 'ipxe' && family === 'ipxe') return { url: `${site.origin}/${ticket.token}/${SCRIPT_NAME}` }
-  if (ticket.ramdisk === undefined || client.kind === 'other') return undefined
+  if ((ticket.ramdisk ?? ticket.instance) === undefined || client.kind === 'other') return undefined
   const loader = loaderFor(client, family)
   if (loader === undefined || !site.loaders.has(loader)) return undefined
   if (client.kind === 'http') return family === 'ipxe' ? { url: `${site.origin}/${ticket.token}/${loader}` } : undefined

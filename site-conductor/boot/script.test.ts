@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkKernelArguments } from './kernel-arguments.ts'
-import { localBootScript, ramdiskScript } from './script.ts'
+import { instanceScript, localBootScript, ramdiskScript } from './script.ts'
 
 const urls = { kernel: 'http://10.0.0.1:8088/token/kernel', ramdisk: 'http://10.0.0.1:8088/token/ramdisk' }
 
@@ -27,6 +27,21 @@ describe('iPXE script', () => {
     const labels = new Set([...script.matchAll(/^:(\w+)$/gm)].map(([, label]) => label))
     const targets = [...script.matchAll(/goto (\w+)/g)].map(([, label]) => label)
     expect(targets.filter((label) => !labels.has(label))).toEqual([])
+  })
+
+  it('of an instance tries for ever, from where its operator has it, with its arguments and nothing of ours', () => {
+    const instance = {
+      kernel: 'http://10.9.9.9/vmlinuz?x=%20',
+      ramdisk: 'http://10.9.9.9/initrd',
+      kernelArguments: 'a=1',
+    }
+    const script = instanceScript(instance)
+    expect(script).toContain(`kernel --name kernel ${instance.kernel} a=1 initrd=ramdisk || goto failed\n`)
+    expect(script.trimEnd().split('\n').slice(-4)).toEqual([
+      ...[':failed', 'echo Ferrule: that failed, next attempt in 10 s', 'sleep 10', 'goto again'],
+    ])
+    expect(() => instanceScript({ ...instance, kernelArguments: 'a;shell' })).toThrow('semicolon')
+    expect(() => instanceScript({ ...instance, ramdisk: 'tftp://x/y' })).toThrow('not a plain http URL')
   })
 
   it('of a machine with nothing to deploy goes to the disk on BIOS and back to the firmware on UEFI', () => {

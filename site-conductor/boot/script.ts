@@ -1,6 +1,7 @@
 // What a network loader is told for one boot: iPXE's script, GRUB's and PXELINUX's configuration. Made from a checked ticket and URLs of our own, so nothing in it needs escaping; it checks
 // the arguments again all the same, because here a slip would run commands in firmware.
 import { checkKernelArguments } from './kernel-arguments.ts'
+import { checkInstanceUrl, type InstanceBoot } from './ticket.ts'
 
 const ATTEMPTS = 10
 
@@ -33,6 +34,32 @@ export function ramdiskScript(urls: { kernel: string; ramdisk: string }, kernelA
     'echo Ferrule: giving up, this machine switches off in 30 s',
     'sleep 30',
     'poweroff || reboot',
+  ])
+}
+
+/** Seconds between two attempts to load an instance. */
+const INSTANCE_PAUSE_S = 10
+
+/**
+ * Loads what an instance is, from where its operator has it, and starts it. That may be away for longer (a site that gets its power back), and
+ * the machine has nothing else to do: it tries for ever.
+ */
+export function instanceScript({ kernel, ramdisk, kernelArguments }: InstanceBoot): string {
+  checkKernelArguments(kernelArguments)
+  for (const url of [kernel, ramdisk]) checkInstanceUrl(url)
+  const commandLine = [kernelArguments.trim(), 'initrd=ramdisk'].filter((part) => part !== '').join(' ')
+  return lines([
+    '#!ipxe',
+    ':again',
+    'imgfree',
+    "echo Ferrule: loading this machine's instance",
+    `kernel --name kernel ${kernel} ${commandLine} || goto failed`,
+    `initrd --name ramdisk ${ramdisk} || goto failed`,
+    'boot || goto failed',
+    ':failed',
+    `echo Ferrule: that failed, next attempt in ${INSTANCE_PAUSE_S} s`,
+    `sleep ${INSTANCE_PAUSE_S}`,
+    'goto again',
   ])
 }
 

@@ -13,6 +13,7 @@ import { decodePacket } from '../dhcp/packet.ts'
 import { clientMessage } from '../dhcp/testdata/requests.ts'
 import { download } from '../tftp/peer/client.ts'
 import type { LoaderFiles } from './loaders.ts'
+import type { Resident } from './residents.ts'
 import type { BootServicesOptions } from './services.ts'
 import { goesOnByItself, type StageEvent } from './timeline.ts'
 import type { Wants } from '../dhcp/testdata/requests.ts'
@@ -153,12 +154,77 @@ describe('boot services', () => {
   })
 
   it('do not answer the operating system of a machine that lives here', async () => {
-    const asked: string[] = []
-    const resident = (mac: string) => (asked.push(mac), undefined)
-    const { send } = await rig('reservations', { resident })
-    send({})
-    send({ architecture: 7 })
-    await expect.poll(() => asked).toEqual([MAC])
+    const address = { ip: '127.0.0.8', prefixLength: 24 }
+    const { send, discover } = await rig('reservations', { resident: () => ({ node: 'node-1', address }) })
+    send({ packet: { transactionId: 1 } })
+    expect((await discover({ architecture: 7, packet: { transactionId: 2 } })).packet.transactionId).toBe(2)
+  })
+
+  describe('and a machine whose instance is a kernel and a ramdisk of an operator', () => {
+    const instance = {
+      kernel: 'http://10.9.9.9/vmlinuz',
+      ramdisk: 'http://10.9.9.9/initrd?v=1',
+      kernelArguments: 'a=1',
+    }
+    const address = { ip: '127.0.0.8', prefixLength: 24 }
+    const lives: Resident = { node: 'node-1', address, instance, isOnlyCard: true }
+
+    it('boot it at every start, by its loader and its script, until it does not live here any more', async () => {
+      let resident: Resident | undefined = lives
+      const { discover, tftp, stages } = await rig('reservations', { resident: () => resident })
+      const { bootFile: loader = '' } = await discover({ architecture: 7 })
+      expect((await download(tftp, loader)).content.toString()).toBe('UEFI loader')
+      const { bootFile: byHttp = '' } = await discover({ architecture: 16, vendor: 'HTTPClient' })
+      expect(await (await fetch(byHttp)).text()).toBe('UEFI loader')
+      const { bootFile: script = '' } = await discover({ architecture: 7, ipxe: true })
+      const text = await (await fetch(script)).text()
+      expect(text).toContain(`kernel --name kernel ${instance.kernel} a=1 initrd=ramdisk || goto failed`)
+      await expect
+        .poll(() => stages.at(-1))
+        .toMatchObject({ node: 'node-1', stage: 'ipxe-script', outcome: 'complete' })
+      resident = undefined
+      expect([(await fetch(script)).status, (await download(tftp, loader)).error]).toEqual([404, '1 file not found'])
+      resident = { node: 'node-1', address }
+      expect((await discover({ architecture: 7 })).packet.bootFile).toBe('')
+    })
+
+    it('let what a task has told it be right when the task has ended', async () => {
+      let resident: Resident | undefined
+      const { services, discover } = await rig('reservations', { resident: () => resident })
+      services.admitInstance({ node: 'node-1', macs: [MAC], address, instance })
+      const { bootFile: script = '' } = await discover({ architecture: 7, ipxe: true })
+      const text = await (await fetch(script)).text()
+      resident = lives
+      services.withdraw('node-1')
+      expect(await (await fetch(script)).text()).toBe(text)
+      expect((await discover({ architecture: 7, ipxe: true })).bootFile).toBe(script)
+      resident = undefined
+      expect((await fetch(script)).status).toBe(404)
+    })
+
+    it('give its address to the operating system, where that can ask by one card only', async () => {
+      let resident = lives
+      const { send, discover } = await rig('reservations', { resident: () => resident })
+      expect((await discover({ packet: { transactionId: 1 } })).packet).toMatchObject({
+        yiaddr: address.ip,
+        bootFile: '',
+      })
+      resident = { ...lives, isOnlyCard: false }
+      send({ packet: { transactionId: 2 } })
+      expect((await discover({ architecture: 7, packet: { transactionId: 3 } })).packet.transactionId).toBe(3)
+    })
+
+    it('refuse what would run commands in firmware', async () => {
+      const { services } = await rig()
+      for (const [change, why] of [
+        [{ kernel: 'http://10.9.9.9/${mac}' }, 'not a plain http URL'],
+        [{ ramdisk: 'http://10.9.9.9/a b' }, 'not a plain http URL'],
+        [{ kernelArguments: 'a && shell' }, 'command separator'],
+      ] as const)
+        expect(() =>
+          services.admitInstance({ node: 'n', macs: [MAC], address, instance: { ...instance, ...change } }),
+        ).toThrow(why)
+    })
   })
 
   it('send a machine without a ramdisk to its disk', async () => {

@@ -1,12 +1,15 @@
 // Everything a machine meets between power-on and its ramdisk: DHCP (or proxyDHCP), TFTP and HTTP behind one door.
-// 1. Only machines with an admitted ticket are answered, and those that live here: their firmware is sent to its disk. `withdraw` ends a ticket at once.
+// 1. Only machines with an admitted ticket are answered, and those that live here: their firmware is sent to its disk, or to what their instance is.
+//    `withdraw` ends a ticket at once.
 // 2. A file leaves this host only under a path that holds a boot's token, or one made by serveFile.
 // 3. The servers hold no state of a boot: a conductor that takes a node over admits its ticket and goes on.
 // A router advertiser (which saves iPXE about 13 s where IPv6 is silent) would be started in start(), off by default.
 import { randomBytes } from 'node:crypto'
 import { SCRIPT_NAME, decide } from './decide.ts'
+import { httpFiles } from './http-files.ts'
 import { readLoaders } from './loaders.ts'
-import { localBootScript, ramdiskScript } from './script.ts'
+import { LOCAL, Residents } from './residents.ts'
+import { localBootScript } from './script.ts'
 import { TicketError, checkTicket } from './ticket.ts'
 import { tftpFile } from './tftp-files.ts'
 import { Timeline } from './timeline.ts'
@@ -15,12 +18,14 @@ import { HttpBootServer } from '../http-boot/server.ts'
 import { TftpServer } from '../tftp/server.ts'
 import type { BootSite } from './decide.ts'
 import type { LoaderFiles, LoaderName } from './loaders.ts'
-import type { BootTicket } from './ticket.ts'
+import type { Resident } from './residents.ts'
+import type { BootTicket, InstanceBoot } from './ticket.ts'
 import type { Reached, Stage, StageEvent, TimelineClock } from './timeline.ts'
 import type { ClientKind } from '../dhcp/client-kind.ts'
 import type { DhcpAnswer } from '../dhcp/reply.ts'
 import type { DhcpEvent } from '../dhcp/server.ts'
 import type { DhcpRequest } from '../dhcp/request.ts'
+import type { Content } from '../http-boot/content.ts'
 import type { TftpContent } from '../tftp/window.ts'
 
 export interface BootLog {
@@ -33,19 +38,10 @@ export interface BootServicesOptions {
   log?: BootLog
   /** A machine without a ticket asked to boot over the network. Admitting one here answers its next try. */
   onStranger?: (stranger: { mac: string; uuid?: string; client: ClientKind }) => void
-  /** Whose machine this is, when it has no ticket and is to boot from its disk however its firmware is set up. */
+  /** Whose machine this is, when it has no ticket and boots its disk or its instance however its firmware is set up. */
   resident?: (mac: string) => Resident | undefined
   clock?: TimelineClock
 }
-
-export interface Resident {
-  node: string
-  /** Null where another DHCP server gives addresses. */
-  address: NonNullable<BootTicket['address']> | null
-}
-
-/** Where every resident's iPXE finds its script: nothing in it is secret. */
-const RESIDENTS = 'local'
 
 export interface BootConfig {
   /** This host's address on the provisioning network. */
@@ -81,6 +77,7 @@ export class BootServices {
   readonly #options: BootServicesOptions
   readonly #log: BootLog
   readonly #timeline: Timeline
+  readonly #residents: Residents
   readonly #byNode = new Map<string, BootTicket>()
   readonly #byMac = new Map<string, BootTicket>()
   readonly #byToken = new Map<string, BootTicket>()
@@ -92,6 +89,7 @@ export class BootServices {
     this.#options = options
     this.#log = options.log ?? silentLog
     this.#timeline = new Timeline(options.onStage, options.clock ?? systemClock)
+    this.#residents = new Residents((mac) => options.resident?.(mac))
   }
 
   /** The ports in use. Throws before start(). */
@@ -109,20 +107,21 @@ export class BootServices {
       address,
       ...(ports.http !== undefined && { port: ports.http }),
       onProgress: (transfer) => {
-        const known = this.#stages.get(transfer.path)
+        const known = this.#stageOf(transfer.path)
         if (known) this.#timeline.http(known.node, known.stage, transfer)
       },
       onHead: (path) => {
-        const known = this.#stages.get(path)
+        const known = this.#stageOf(path)
         if (known) this.#timeline.came(known.node)
       },
+      find: (path) => this.#residentFile(path)?.content,
     })
     const tftp = new TftpServer({
       address,
       ...(ports.tftp !== undefined && { port: ports.tftp }),
       open: (file) => this.#openFile(file),
       onEnd: (stats) => {
-        const ticket = this.#byToken.get(parseTftpPath(stats.file).token)
+        const ticket = this.#ticketUnder(parseTftpPath(stats.file).token)
         if (ticket) this.#timeline.tftp(ticket.node, stats)
       },
       onRefused: ({ client, why, detail }) => this.#log.debug('tftp request refused', { ...client, why, detail }),
@@ -145,7 +144,7 @@ export class BootServices {
       const site = { mode, address, origin: http.origin, loaders: new Set(loaders.keys()) }
       this.#running = { site, dhcp, tftp, http, loaders }
       const script = Buffer.from(localBootScript())
-      http.publish(`/${RESIDENTS}/${SCRIPT_NAME}`, { kind: 'bytes', bytes: script, contentType: 'text/plain' })
+      http.publish(`/${LOCAL}/${SCRIPT_NAME}`, { kind: 'bytes', bytes: script, contentType: 'text/plain' })
       for (const ticket of this.#byNode.values()) this.#publish(ticket)
       // Last, so that whoever gets an answer finds the other two.
       await dhcp.start()
@@ -184,6 +183,14 @@ export class BootServices {
     if (this.#running) this.#publish(checked)
   }
 
+  /**
+   * Likewise, a machine whose instance boots over the network. When the ticket is withdrawn and the node is a resident with the same instance,
+   * what the machine has been told goes on to be right.
+   */
+  admitInstance(ticket: Omit<BootTicket, 'token' | 'ramdisk'> & { instance: InstanceBoot }): void {
+    this.admit({ ...ticket, token: this.#residents.tokenOf(ticket.node) })
+  }
+
   /** Nobody boots this node any more: its machine gets no answers, its paths are gone. Unknown nodes are fine. */
   withdraw(node: string): void {
     const ticket = this.#byNode.get(node)
@@ -215,33 +222,47 @@ export class BootServices {
   }
 
   #decide(request: DhcpRequest): DhcpAnswer | null {
-    const ticket = this.#byMac.get(request.mac)
     if (!this.#running) return null
-    if (ticket) return decide(ticket, request.client, this.#running.site)
     const { mac, uuid, client } = request
-    const resident = this.#residentOf(request)
-    if (resident) {
-      const { node, address } = resident
-      const local = { node, macs: [mac], token: RESIDENTS, ...(address && { address }) }
-      return decide(local, client, this.#running.site)
+    const ticket = this.#byMac.get(mac) ?? this.#residentOf(request)
+    if (ticket) {
+      if (ticket.instance) this.#residents.told(ticket.node, mac)
+      return decide(ticket, client, this.#running.site)
     }
     if (client.kind !== 'other') this.#options.onStranger?.({ mac, client, ...(uuid !== undefined && { uuid }) })
     return null
   }
 
-  /** Firmware only: an operating system's own DHCP, perhaps on several cards at once, is not our business. */
-  #residentOf({ mac, client }: DhcpRequest): Resident | undefined {
-    return client.kind === 'other' ? undefined : this.#options.resident?.(mac)
+  #residentOf({ mac, client }: DhcpRequest): BootTicket | undefined {
+    return this.#residents.ticketOf(mac, client.kind === 'other')
+  }
+
+  #ticketUnder(token: string): BootTicket | undefined {
+    return this.#byToken.get(token) ?? this.#residents.ticketUnder(token)
+  }
+
+  /** '/token/name' of a resident that boots its instance. */
+  #residentFile(path: string): { node: string; stage: Stage; content: Content } | undefined {
+    const [, token = '', name = ''] = path.split('/')
+    const ticket = this.#residents.ticketUnder(token)
+    if (!ticket || !this.#running) return undefined
+    const { site, loaders } = this.#running
+    const file = httpFiles(ticket, `${site.origin}/${token}`, loaders).get(name)
+    return file && { node: ticket.node, ...file }
+  }
+
+  #stageOf(path: string): { node: string; stage: Stage } | undefined {
+    return this.#stages.get(path) ?? this.#residentFile(path)
   }
 
   #onDhcp(event: DhcpEvent): void {
     switch (event.kind) {
       case 'sent': {
         const { request, reply, answer } = event
-        const ticket = this.#byMac.get(request.mac)
+        const ticket = this.#byMac.get(request.mac) ?? this.#residentOf(request)
         const { type } = reply
-        if (!ticket) {
-          const node = this.#residentOf(request)?.node
+        if (ticket?.token === LOCAL || !ticket) {
+          const node = ticket?.node
           // Firmware without iPXE takes no offer that names no file, so that nothing follows it.
           const isLast = type === 'ack' || answer.bootFile === undefined || answer.address === undefined
           const detail = 'boots over the network without need, and is sent to its disk'
@@ -272,7 +293,7 @@ export class BootServices {
   /** Only below the token of a boot in progress. */
   async #openFile(file: string): Promise<TftpContent | null> {
     const { token, name } = parseTftpPath(file)
-    const ticket = this.#byToken.get(token)
+    const ticket = this.#ticketUnder(token)
     if (!ticket || !this.#running) return null
     const content = await tftpFile(ticket, name, this.#running.loaders)
     if (content !== null) this.#timeline.came(ticket.node)
@@ -282,21 +303,10 @@ export class BootServices {
   #publish(ticket: BootTicket): void {
     const { http, site, loaders } = this.#started()
     const base = `/${ticket.token}`
-    const add = (name: string, stage: Stage, content: Parameters<HttpBootServer['publish']>[1]): void => {
+    for (const [name, { stage, content }] of httpFiles(ticket, `${site.origin}${base}`, loaders)) {
       http.publish(`${base}/${name}`, content)
       this.#stages.set(`${base}/${name}`, { node: ticket.node, stage })
     }
-    const { ramdisk } = ticket
-    const urls = { kernel: `${site.origin}${base}/kernel`, ramdisk: `${site.origin}${base}/ramdisk` }
-    const script = ramdisk ? ramdiskScript(urls, ramdisk.kernelArguments) : localBootScript()
-    add(SCRIPT_NAME, 'ipxe-script', { kind: 'bytes', bytes: Buffer.from(script), contentType: 'text/plain' })
-    if (!ramdisk) return
-    const binary = 'application/octet-stream'
-    add('kernel', 'kernel', { kind: 'file', path: ramdisk.kernel, contentType: binary })
-    add('ramdisk', 'ramdisk', { kind: 'file', path: ramdisk.initrd, contentType: binary })
-    // UEFI tells by the media type that this is a program (UEFI 2.10 §24.7.5).
-    for (const [name, bytes] of loaders)
-      add(name, 'http-loader', { kind: 'bytes', bytes, contentType: 'application/efi' })
   }
 
   #started(): Running {

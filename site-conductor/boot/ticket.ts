@@ -5,6 +5,13 @@ import { checkKernelArguments } from './kernel-arguments.ts'
 import type { LoaderFamily } from './loaders.ts'
 import { ipv4Number, macBytes, macText, netmask } from '../dhcp/address.ts'
 
+/** A kernel and a ramdisk of an operator: plain http URLs that the machine fetches itself, and the kernel's command line. */
+export interface InstanceBoot {
+  kernel: string
+  ramdisk: string
+  kernelArguments: string
+}
+
 export interface BootTicket {
   node: string
   /** Hardware addresses of the node's ports, any notation. */
@@ -13,6 +20,8 @@ export interface BootTicket {
   address?: { ip: string; prefixLength: number; router?: string; dns?: string[] }
   /** Absolute paths of files, and the kernel's command line. Absent: the machine is told to boot from its own disk. */
   ramdisk?: { kernel: string; initrd: string; kernelArguments: string }
+  /** Instead of it: what the machine's instance is. */
+  instance?: InstanceBoot
   /** What boots the ramdisk; default ipxe. */
   loader?: LoaderFamily
   /** Unguessable part of this boot's paths: 22 or more characters of A-Z a-z 0-9 _ -, never used twice. */
@@ -42,7 +51,7 @@ export function checkTicket(ticket: BootTicket): BootTicket {
     throw new TicketError('token: 22 to 64 characters of A-Z a-z 0-9 _ -')
   if (ticket.macs.length === 0) throw new TicketError('macs: at least one')
   const macs = ticket.macs.map((mac) => checked('macs', () => macText(macBytes(mac))))
-  const { address, ramdisk } = ticket
+  const { address, ramdisk, instance } = ticket
   if (address !== undefined) {
     checked('address', () => {
       netmask(address.prefixLength)
@@ -56,7 +65,17 @@ export function checkTicket(ticket: BootTicket): BootTicket {
       if (!path.startsWith('/')) throw new TicketError(`ramdisk: not an absolute path: ${JSON.stringify(path)}`)
     }
   }
+  if (instance !== undefined) {
+    checked('instance.kernelArguments', () => checkKernelArguments(instance.kernelArguments))
+    for (const url of [instance.kernel, instance.ramdisk]) checked('instance', () => checkInstanceUrl(url))
+  }
   return { ...ticket, macs }
+}
+
+/** What may stand in a script of iPXE as it is, and what iPXE can fetch without certificates. Throws an Error. */
+export function checkInstanceUrl(url: string): void {
+  if (/^http:\/\/[A-Za-z0-9.:/_~%?=&+,@-]+$/.test(url) && URL.canParse(url)) return
+  throw new Error(`not a plain http URL: ${JSON.stringify(url)}`)
 }
 
 function checked<T>(field: string, check: () => T): T {

@@ -124,6 +124,7 @@ function services(): Services {
         site: {
           door: {
             admit: (ticket) => void tickets.set(ticket.node, ticket),
+            admitInstance: () => {},
             withdraw: (name) => void tickets.delete(name),
           },
           ramdisk: { kernel: '/kernel', initrd: '/initrd' },

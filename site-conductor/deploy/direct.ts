@@ -1,5 +1,6 @@
 // The deploy interface "direct": the agent in the ramdisk fetches the image itself and writes it to the root disk.
 import type { CommandProgress } from '../../shared/agent-protocol.ts'
+import { AGENT_CORE } from '../../shared/core-steps.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
 import { type AgentConnection, openAgentConnections } from '../agent-connection.ts'
@@ -100,6 +101,7 @@ export function nodeParams({ node, ...context }: StepContext<unknown>): Record<s
 export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
   const perform = performer(options)
   return {
+    deployment: { core: AGENT_CORE, takes: [{ has: ['image_source'] }] },
     validate({ node }, instanceInfo) {
       if (instanceInfo !== undefined) imageInfoOf(node.node, instanceInfo)
     },

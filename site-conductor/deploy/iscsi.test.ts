@@ -13,7 +13,7 @@ const deploy = (interfaces: Record<string, string> = {}) => implementationOf(ipm
 test('a node has the deploy interface that it names, else direct', () => {
   expect(deploy({ deploy: 'iscsi' })).not.toBe(deploy())
   expect(deploy({ deploy: 'direct' })).toBe(deploy())
-  expect(deploy({ deploy: 'ramdisk' })).toBeUndefined()
+  expect(deploy({ deploy: 'anaconda' })).toBeUndefined()
 })
 
 test('both have every deploy step of every plan', () => {

@@ -64,3 +64,31 @@ test('that the script was fetched is on record once', async () => {
   await ramdiskBoot().steps!['clean_up_ramdisk']!(context as never)
   await context.close()
 })
+
+test('an instance that a task has let in is let in again by whoever goes on with the task, and by a boot of the ramdisk no more', async () => {
+  const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
+  const letIn: unknown[] = []
+  const door = {
+    admit: () => {},
+    admitInstance: ({ instance }: { instance: unknown }) => void letIn.push(instance),
+    withdraw: () => {},
+  }
+  const boot = { door, ramdisk: { kernel: '/k', initrd: '/i' }, kernelArguments: '', agentApiUrl: HERE, caSha256: '' }
+  const instance_info = { kernel: 'http://a/k', ramdisk: 'http://a/i', configdrive: '******' }
+  const context = await fakeContext(fake, {
+    node: fakeGrant('n', { ports }),
+    context: { instance_info },
+    boot: boot as never,
+  })
+  const { steps, resume } = ramdiskBoot()
+  const done = await steps!['prepare_instance']!(context as never)
+  await context.keep(done!.context!)
+  expect(context.notes.map(({ stage }) => stage)).toEqual(['configdrive.ignored'])
+  await resume!(context as never)
+  const instance = { kernel: 'http://a/k', ramdisk: 'http://a/i', kernelArguments: 'root=/dev/ram0 text' }
+  expect(letIn).toEqual([instance, instance])
+  await steps!['prepare_ramdisk']!(context as never)
+  await resume!(context as never)
+  expect(letIn).toHaveLength(2)
+  await context.close()
+})

@@ -1,10 +1,12 @@
-// The boot interfaces "ipxe" and "pxe" (GRUB or PXELINUX by TFTP): lets a node boot the deploy ramdisk over the network, once, with a token of its own for this boot.
+// The boot interfaces "ipxe" and "pxe" (GRUB or PXELINUX by TFTP): lets a node boot the deploy ramdisk over the network, once, with a token of its own
+// for this boot. "ipxe" also boots instances over the network.
 import { FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
 import type { LoaderFamily } from '../boot/loaders.ts'
 import { bootAddress } from '../boot/ticket.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
+import { instanceBootOf } from './instance-boot.ts'
 import { BOOT_AGAIN, deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
 
 const BOOT_TOKEN_BYTES = 18
@@ -86,6 +88,21 @@ async function letIn(
   }
 }
 
+/** Opens the door for what the node's instance is. Doing it twice changes nothing. */
+function letInstanceIn(context: StepContext<unknown>): void {
+  const { node, site, driverInfo } = context as StepContext
+  const boot = bootOf(site)
+  if (node.address === null && boot.givesAddresses)
+    throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
+  const instance = instanceBootOf(deployContext(context).instance_info, driverInfo)
+  boot.door.admitInstance({
+    node: node.node,
+    macs: macsOf(context as StepContext),
+    instance,
+    ...(node.address !== null && { address: bootAddress(node.address) }),
+  })
+}
+
 function letOut(node: string, site: Site): void {
   site.boot?.door.withdraw(node)
   site.agents.forget(node)
@@ -93,11 +110,27 @@ function letOut(node: string, site: Site): void {
 
 export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation<Info> {
   return {
+    // GRUB and PXELINUX take everything by TFTP, from here; an instance is where its operator has it.
+    ...(loader === 'ipxe' && {
+      validateInstance: (context, instanceInfo) =>
+        void instanceBootOf(instanceInfo, context.driverInfo as Record<string, unknown>),
+    }),
     validate(context) {
       bootOf(context.site)
       macsOf(context)
     },
     steps: {
+      ...(loader === 'ipxe' && {
+        async prepare_instance(context) {
+          letOut(context.node.node, context.site)
+          letInstanceIn(context)
+          if (deployContext(context).instance_info['configdrive'] !== undefined)
+            context.note('configdrive.ignored', {
+              why: 'nothing of an instance that is booted over the network would read it',
+            })
+          return { context: { instance_admitted: true } }
+        },
+      }),
       async prepare_ramdisk(context) {
         const { node, site, env } = context
         const boot = toBase64Url(env.random(BOOT_TOKEN_BYTES))
@@ -122,6 +155,7 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
     },
     async resume(context) {
       const known = deployContext(context)
+      if (known.instance_admitted) return letInstanceIn(context)
       const { boot_token: boot, agent_token: agent, agent_url: url, agent_api: api } = known
       if (boot === undefined || agent === undefined) return
       if (url === undefined && api !== undefined && api !== bootOf(context.site).agentApiUrl) {

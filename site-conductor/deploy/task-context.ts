@@ -22,6 +22,8 @@ const DeployContext = z.looseObject({
   agent_version: z.string().default('unknown'),
   /** PEM of the agent's own certificate. */
   agent_certificate: z.string().optional(),
+  /** The machine is let in to boot its instance. */
+  instance_admitted: z.boolean().default(false),
   /** A reset of the machine may have been sent, and how that went is not known. */
   reset_begun: z.boolean().default(false),
   /** All this is of an agent that an earlier task has left, and nobody has asked it since. */
@@ -45,6 +47,7 @@ export const RAMDISK_KEYS = [
   'agent_version',
   'agent_certificate',
   'fast_track',
+  'instance_admitted',
   // A boot that is prepared anew is begun anew.
   'rescue_begun',
   'reset_begun',

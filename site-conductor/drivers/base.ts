@@ -1,7 +1,9 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
+import { customAgentDeploy } from '../deploy/custom-agent.ts'
 import { type DirectDeployOptions, directDeploy } from '../deploy/direct.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
+import { ramdiskDeploy } from '../deploy/ramdisk.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
@@ -16,7 +18,12 @@ export function baseInterfaces<Info>(
 ): Record<BaseKind, Record<string, Implementation<Info>>> {
   return {
     boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>('pxe') },
-    deploy: { direct: directDeploy<Info>(options), iscsi: iscsiDeploy<Info>(options) },
+    deploy: {
+      direct: directDeploy<Info>(options),
+      iscsi: iscsiDeploy<Info>(options),
+      ramdisk: ramdiskDeploy<Info>(options),
+      'custom-agent': customAgentDeploy<Info>(options),
+    },
     console: noInterface('console'),
     inspect: { agent: agentInspect<Info>(options), ...noInterface('inspect') },
     bios: noInterface('bios'),

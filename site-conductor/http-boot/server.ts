@@ -30,6 +30,8 @@ export interface HttpBootOptions {
   onProgress?: (transfer: HttpTransfer) => void
   /** Each HEAD that found its route: firmware asks for the size before it loads. */
   onHead?: (path: string, client: string) => void
+  /** What is at a path that nobody published: looked up for each request. */
+  find?: (path: string) => Content | undefined
   maximumConnections?: number
   /** A connection on which nothing moves for this long is closed. */
   idleTimeoutMs?: number
@@ -48,6 +50,7 @@ export class HttpBootServer {
       port: 8088,
       onProgress: () => {},
       onHead: () => {},
+      find: () => undefined,
       maximumConnections: 4096,
       idleTimeoutMs: 60_000,
       nowMs: () => performance.now(),
@@ -106,7 +109,7 @@ export class HttpBootServer {
       plain(response, 405, 'only GET and HEAD')
       return
     }
-    const route = this.#routes.get(path)
+    const route = this.#routes.get(path) ?? this.#options.find(path)
     if (route === undefined) {
       plain(response, 404, 'not found')
       return

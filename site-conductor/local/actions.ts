@@ -215,6 +215,7 @@ export class LocalActions {
       env,
       log: log.with({ node: node.node }),
       site,
+      other: (kind) => implementationOf(driver, node, kind),
       task: { id: 'local', kind: 'local', epoch: node.epoch, context: {} },
       args: {},
       limitFromNow: () => {},

@@ -147,6 +147,10 @@ export const boot: Implementation<Info> = {
   steps: {
     prepare_ramdisk: step('boot.prepare_ramdisk', () => {}),
     clean_up_ramdisk: step('boot.clean_up_ramdisk', () => {}),
+    prepare_instance: step('boot.prepare_instance', (machine, { task }) => {
+      const { kernel } = (task.context['instance_info'] ?? {}) as { kernel?: string }
+      machine.log.push(`instance ${kernel ?? refuse('instance_info has no kernel')}`)
+    }),
     clean_up_instance: step('boot.clean_up_instance', () => {}),
   },
 }

@@ -1,0 +1,79 @@
+// Instances that their machine boots over the network at every start (deploy interface `ramdisk`), instead of from its disk. 1. What it boots is part of its
+// node's grant, for as long as the instance is there: whoever has the grant answers the machine. 2. Where work puts a machine back to what it was
+// doing, that is its network boot, not its disk.
+import type { DeploymentFacts, Step } from '../../shared/protocol.ts'
+import { AGENT_CORE, type CoreStep } from '../../shared/core-steps.ts'
+import type { State } from '../../shared/states.ts'
+import { planStep, START_FROM_NETWORK } from '../plans.ts'
+import type { NodeRow } from '../schema/rows.ts'
+import { liveDrivers } from '../site-hub/state.ts'
+import type { Turn } from '../site-hub/turn.ts'
+import { usedInterfaces } from './used-interfaces.ts'
+
+/** States in which an instance is there, or about to be. One that failed to come, or is going, is not booted. */
+const IS_THERE: ReadonlySet<string> = new Set<State>([
+  'deploying', 'wait call-back', 'deploy hold', 'active', 'rescuing', 'rescue wait', 'rescue', 'rescue failed', 'unrescuing', 'unrescue failed',
+  'servicing', 'service wait', 'service hold', 'service failed',
+]) // prettier-ignore
+
+/** What says what such a machine boots. */
+const FIELDS = ['kernel', 'ramdisk', 'ramdisk_kernel_arguments', 'boot_iso'] as const
+
+/** Longer than any that could be booted. */
+const LONGEST = 2048
+
+/** What the deploy interface that the node uses makes of a deployment. */
+export function deploymentOf(turn: Turn, node: NodeRow): DeploymentFacts {
+  const used = usedInterfaces(turn, node)['deploy'] ?? ''
+  return liveDrivers(turn.state).get(node.driver)?.deployments?.[used] ?? { core: [...AGENT_CORE] }
+}
+
+/** The fields for the node's grant; undefined: it boots its disk. */
+export function instanceBoot(turn: Turn, node: NodeRow): Record<string, string> | undefined {
+  if (!IS_THERE.has(node.provision_state) || !bootsFromNetwork(turn, node)) return undefined
+  const info = node.instance_info as Record<string, unknown>
+  const texts = FIELDS.map((field): [string, unknown] => [field, info[field]]).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1].length <= LONGEST,
+  )
+  return Object.fromEntries(texts)
+}
+
+/** The steps of work of that kind, for what the node's instance boots from. `undone`: of an `undo`, the kind of work that is undone. */
+export function forInstance(
+  turn: Turn,
+  node: NodeRow,
+  kind: string,
+  steps: readonly Step[],
+  undone?: string,
+): readonly Step[] {
+  if (!bootsFromNetwork(turn, node)) return steps
+  switch (kind) {
+    case 'tear-down':
+      return [...steps, TO_DISK]
+    case 'unrescue':
+      return toNetwork(steps)
+    case 'service':
+      return steps.some(isOfRamdisk) ? [...steps.slice(0, -1), ...START_FROM_NETWORK] : steps
+    case 'undo':
+      if (undone === 'rescue' || undone === 'service') return toNetwork(steps)
+      return undone === 'deploy' || undone === 'rebuild' ? [planStep('boot.clean_up_instance'), ...steps] : steps
+    default:
+      return steps
+  }
+}
+
+const TO_DISK = planStep('management.set_boot_device', { args: { boot_device: 'disk', persistent: true } })
+const isOfRamdisk = ({ interface: iface, step }: Step) => iface === 'boot' && step === 'prepare_ramdisk'
+
+function bootsFromNetwork(turn: Turn, node: NodeRow): boolean {
+  const core: readonly string[] = deploymentOf(turn, node).core
+  return core.includes('boot_from_network' satisfies CoreStep)
+}
+
+/** Instead of its disk the machine is set to its network boot. */
+function toNetwork(steps: readonly Step[]): Step[] {
+  const [prepare, setDevice] = START_FROM_NETWORK
+  return steps.flatMap((step) =>
+    `${step.interface}.${step.step}` === 'management.set_boot_device' ? [prepare!, setDevice!] : [step],
+  )
+}

@@ -1,0 +1,40 @@
+// The deploy interface "ramdisk": nothing is written. The machine boots a kernel and a ramdisk of its operator over the network, at every start and for
+// as long as the instance is there; no agent has a part in it. What is done between instances is done by an agent, as in "direct".
+import { FaultError } from '../../shared/faults.ts'
+import type { Implementation } from '../driver.ts'
+import { type DirectDeployOptions, directDeploy } from './direct.ts'
+
+/** `options`: of the agent that cleans. */
+export function ramdiskDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
+  const { offers, steps, resume } = directDeploy<Info>(options)
+  const { wait_agent, tear_down_agent, erase_devices_metadata } = steps!
+  return {
+    deployment: {
+      core: ['boot_from_network'],
+      takes: [
+        { has: ['boot_iso', 'ironic_ramdisk_deploy'] },
+        { has: ['kernel', 'ramdisk', 'ironic_ramdisk_deploy'] },
+        { has: ['boot_iso'], lacks: ['image_source'] },
+        { has: ['kernel', 'ramdisk'], lacks: ['image_source'] },
+      ],
+    },
+    /** What it boots from is the business of the boot interface, as is whether the instance can be booted so. */
+    validate(context, instanceInfo) {
+      const boot = context.other('boot')
+      if (boot?.steps?.['prepare_instance'] === undefined)
+        throw new FaultError(
+          'driver.unsupported',
+          `boot interface ${context.node.interfaces['boot']} cannot boot an instance over the network`,
+          { hint: 'choose another boot interface, such as ipxe, or another deploy interface' },
+        )
+      if (instanceInfo !== undefined) boot.validateInstance?.(context as never, instanceInfo)
+    },
+    offers: offers!,
+    resume: resume!,
+    steps: {
+      wait_agent: wait_agent!,
+      tear_down_agent: tear_down_agent!,
+      erase_devices_metadata: erase_devices_metadata!,
+    },
+  }
+}
