@@ -23,7 +23,8 @@ const KEPT_DAYS = 7
 const SEARCH_BYTES = 1024 * 1024
 /** What the configuration uses, and what it takes to find it. */
 const MODULES = ['normal', 'linux', 'iso9660', 'search', 'search_fs_file', 'search_fs_uuid', 'echo', 'sleep', 'reboot']
-const PACKAGES = 'apt-get install grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools'
+export const ISO_PROGRAMS = ['grub-mkrescue', 'xorriso', 'mformat'] as const
+export const ISO_PACKAGES = 'apt-get install grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools'
 
 /** What a boot's volume has instead of the room. Throws an Error for arguments that may not stand there. */
 export function bootPatch({ configAtByte }: BootIso, kernelArguments: string): Patch {
@@ -122,7 +123,7 @@ async function makeRescueDisk(folder: string, args: readonly string[]): Promise<
     const why = stderr.trim().split('\n').slice(-3).join('; ') || message
     throw new FaultError('driver.unsupported', `this conductor cannot make a volume that boots: ${why}`, {
       cause,
-      hint: `on the conductor: ${PACKAGES}`,
+      hint: `on the conductor: ${ISO_PACKAGES}`,
     })
   }
 }

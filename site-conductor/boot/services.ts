@@ -5,9 +5,10 @@
 // A router advertiser (which saves iPXE about 13 s where IPv6 is silent) would be started in start(), off by default.
 import { randomBytes } from 'node:crypto'
 import { SCRIPT_NAME, decide } from './decide.ts'
+import { httpFiles } from './http-files.ts'
 import { readLoaders } from './loaders.ts'
-import { localBootScript, ramdiskScript } from './script.ts'
-import { TicketError, checkTicket } from './ticket.ts'
+import { localBootScript } from './script.ts'
+import { TicketError, checkTicket, mediumPath } from './ticket.ts'
 import { tftpFile } from './tftp-files.ts'
 import { Timeline } from './timeline.ts'
 import { DhcpServer } from '../dhcp/server.ts'
@@ -52,6 +53,8 @@ export interface BootConfig {
   address: string
   /** Defaults 67, 4011, 69, 8088; 0 chooses a free port. dhcpClient and dhcpRelay (68, 67) are for tests. */
   ports?: { dhcp?: number; proxyDhcp?: number; tftp?: number; http?: number; dhcpClient?: number; dhcpRelay?: number }
+  /** Where files are served over HTTP; default `address`. */
+  httpListen?: string
   /** `reservations`: we give the addresses in the tickets. `proxy`: another server does, we add what to boot. */
   mode: 'reservations' | 'proxy'
   loaders: LoaderFiles
@@ -100,6 +103,11 @@ export class BootServices {
     return { dhcp: dhcp.ports.server, proxyDhcp: dhcp.ports.proxy, tftp: tftp.port, http: http.port }
   }
 
+  /** Of what is served over HTTP: 'http://10.0.0.1:8088'. Throws before start(). */
+  get origin(): string {
+    return this.#started().site.origin
+  }
+
   /** Reads the loaders and opens all ports; rejects, with nothing left open, when one cannot be had. */
   async start(config: BootConfig): Promise<void> {
     if (this.#running) throw new Error('already started')
@@ -107,10 +115,12 @@ export class BootServices {
     const loaders = await readLoaders(config.loaders)
     const http = new HttpBootServer({
       address,
+      ...(config.httpListen !== undefined && { listen: config.httpListen }),
       ...(ports.http !== undefined && { port: ports.http }),
       onProgress: (transfer) => {
         const known = this.#stages.get(transfer.path)
-        if (known) this.#timeline.http(known.node, known.stage, transfer)
+        if (known?.stage === 'medium') this.#timeline.medium(known.node, transfer)
+        else if (known) this.#timeline.http(known.node, known.stage, transfer)
       },
       onHead: (path) => {
         const known = this.#stages.get(path)
@@ -193,6 +203,7 @@ export class BootServices {
     for (const mac of ticket.macs) this.#byMac.delete(mac)
     this.#running?.http.withdraw(`/${ticket.token}`)
     for (const path of this.#stages.keys()) if (path.startsWith(`/${ticket.token}/`)) this.#stages.delete(path)
+    this.#timeline.mediumGone(mediumPath(ticket.token))
     this.#timeline.forget(node)
   }
 
@@ -281,22 +292,10 @@ export class BootServices {
 
   #publish(ticket: BootTicket): void {
     const { http, site, loaders } = this.#started()
-    const base = `/${ticket.token}`
-    const add = (name: string, stage: Stage, content: Parameters<HttpBootServer['publish']>[1]): void => {
-      http.publish(`${base}/${name}`, content)
-      this.#stages.set(`${base}/${name}`, { node: ticket.node, stage })
+    for (const { path, stage, content } of httpFiles(ticket, site.origin, loaders)) {
+      http.publish(path, content)
+      this.#stages.set(path, { node: ticket.node, stage })
     }
-    const { ramdisk } = ticket
-    const urls = { kernel: `${site.origin}${base}/kernel`, ramdisk: `${site.origin}${base}/ramdisk` }
-    const script = ramdisk ? ramdiskScript(urls, ramdisk.kernelArguments) : localBootScript()
-    add(SCRIPT_NAME, 'ipxe-script', { kind: 'bytes', bytes: Buffer.from(script), contentType: 'text/plain' })
-    if (!ramdisk) return
-    const binary = 'application/octet-stream'
-    add('kernel', 'kernel', { kind: 'file', path: ramdisk.kernel, contentType: binary })
-    add('ramdisk', 'ramdisk', { kind: 'file', path: ramdisk.initrd, contentType: binary })
-    // UEFI tells by the media type that this is a program (UEFI 2.10 §24.7.5).
-    for (const [name, bytes] of loaders)
-      add(name, 'http-loader', { kind: 'bytes', bytes, contentType: 'application/efi' })
   }
 
   #started(): Running {

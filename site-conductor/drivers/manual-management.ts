@@ -1,6 +1,7 @@
 // The driver for machines whose power nobody but a person can switch (Ironic's manual-management): power is noted, not changed. Deployment is over
 // the network, as with any machine; a step that switches on asks for it on the timeline, and the agent is awaited.
 import { z } from 'zod'
+import { plannedBootDevice } from '../deploy/boot-device.ts'
 import { type Context, defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
 import { baseInterfaces } from './base.ts'
 
@@ -54,7 +55,7 @@ async function setBootDevice(context: Context<Info>, args: Readonly<Record<strin
 }
 
 const management: Implementation<Info> = {
-  steps: { set_boot_device: (context) => setBootDevice(context, context.args) },
+  steps: { set_boot_device: (context) => setBootDevice(context, plannedBootDevice(context)) },
 }
 
 export default defineDriver({

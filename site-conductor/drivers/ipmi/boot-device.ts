@@ -1,6 +1,7 @@
 // Boot device by IPMI: boot option 3 (do not forget), boot option 5 (what to boot), then read back. IPMI 2.0 §28.12, Table 28-14.
 import { FaultError } from '../../../shared/faults.ts'
 import { bootModeOf } from '../../../shared/capabilities.ts'
+import { plannedBootDevice } from '../../deploy/boot-device.ts'
 import type { Implementation } from '../../driver.ts'
 import { getBootFlags, setBootFlags, setBootFlagTimeoutDisabled } from '../../ipmi/commands/boot-options.ts'
 import { IpmiError } from '../../ipmi/errors.ts'
@@ -64,7 +65,7 @@ async function getBootDevice(
 
 export const ipmiManagement: Implementation<IpmiInfo> = {
   steps: {
-    set_boot_device: (context) => setBootDevice(context, context.args),
+    set_boot_device: (context) => setBootDevice(context, plannedBootDevice(context)),
   },
   methods: {
     get_boot_device: getBootDevice,
