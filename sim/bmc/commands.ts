@@ -102,7 +102,7 @@ function getBootOption(machine: Machine, data: Uint8Array): Answer {
     5: () => {
       forgetStaleFlags(machine)
       const { valid, persistent, efi, device } = chassis.boot()
-      return [(valid ? 0x80 : 0) | (persistent ? 0x40 : 0) | (efi ? 0x20 : 0), device << 2, 0, 0, 0]
+      return [(valid ? 0x80 : 0) | (persistent ? 0x40 : 0) | (efi ? 0x20 : 0), (device & 0x0f) << 2, 0, 0, 0]
     },
   }
   const value = values[selector]

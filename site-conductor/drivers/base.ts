@@ -1,5 +1,6 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
+import { networkWay } from '../deploy/boot-way.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
 import { type DirectDeployOptions, directDeploy } from '../deploy/direct.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
@@ -17,7 +18,7 @@ export function baseInterfaces<Info>(
   options: DirectDeployOptions<Info>,
 ): Record<BaseKind, Record<string, Implementation<Info>>> {
   return {
-    boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>('pxe') },
+    boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>(networkWay('pxe')) },
     deploy: {
       direct: directDeploy<Info>(options),
       iscsi: iscsiDeploy<Info>(options),

@@ -1,6 +1,7 @@
 // Ironic's management interface `noop`: nobody tells the machine what to boot. Its firmware is set, once and by hand, to try the network first and
 // then its disk. What else management can do is not there.
 import { FaultError } from '../../shared/faults.ts'
+import { plannedBootDevice } from '../deploy/boot-device.ts'
 import type { Context, Implementation } from '../driver.ts'
 
 type Args = Readonly<Record<string, unknown>>
@@ -21,7 +22,7 @@ export function noopManagement<Info>(tell: (context: Context<Info>, device: unkn
   return {
     noop: {
       validate() {},
-      steps: { set_boot_device: (context) => setBootDevice(context, context.args) },
+      steps: { set_boot_device: (context) => setBootDevice(context, { ...plannedBootDevice(context) }) },
       methods: {
         set_boot_device: setBootDevice,
         get_boot_device: async () => ({ boot_device: 'pxe', persistent: true }),

@@ -1,4 +1,5 @@
 // Management by IPMI: what the machine boots from, who made it, and the interrupt. IPMI changes neither boot mode nor secure boot.
+import { plannedBootDevice } from '../../deploy/boot-device.ts'
 import type { Implementation } from '../../driver.ts'
 import { getBootFlags } from '../../ipmi/commands/boot-options.ts'
 import { getDeviceId } from '../../ipmi/commands/device-id.ts'
@@ -15,7 +16,7 @@ async function detectVendor(context: IpmiContext): Promise<string | null> {
 
 export const ipmiManagement: Implementation<IpmiInfo> = {
   steps: {
-    set_boot_device: (context) => setBootDevice(context, context.args),
+    set_boot_device: (context) => setBootDevice(context, plannedBootDevice(context)),
   },
   methods: {
     get_boot_device: getBootDevice,
