@@ -2,25 +2,34 @@
 import * as z from 'zod'
 import type { ListedStep } from '../shared/agent-protocol.ts'
 import { stepParamsSchema } from '../shared/agent-protocol.ts'
-import type { CommandContext, CommandOutcome, Step } from './command.ts'
+import type { CommandContext, CommandOutcome, Phase, Step } from './command.ts'
 import { AgentFault } from './fault.ts'
 import { eraseDevicesMetadataStep } from './steps/erase-devices-metadata.ts'
+import { eraseDevicesExpressStep, eraseDevicesStep } from './steps/erase-devices.ts'
+import { erasePstoreStep } from './steps/erase-pstore.ts'
 import { writeConfigDriveStep } from './steps/write-configdrive.ts'
 import { writeImageStep } from './steps/write-image.ts'
 
-export const steps: readonly Step[] = [writeImageStep, writeConfigDriveStep, eraseDevicesMetadataStep]
+export const steps: readonly Step[] = [
+  writeImageStep,
+  writeConfigDriveStep,
+  eraseDevicesMetadataStep,
+  eraseDevicesStep,
+  eraseDevicesExpressStep,
+  erasePstoreStep,
+]
 
 /** Sent back by the conductor with each step; a difference means that it planned with another ramdisk. */
 export const MANAGER = 'FerruleHardwareManager'
 export const MANAGER_VERSION = { ferrule_hardware_manager: '1' }
 
-export function listSteps(phase: Step['phase']): { [manager: string]: ListedStep[] } {
+export function listSteps(phase: Phase): { [manager: string]: ListedStep[] } {
   const listed = steps
-    .filter((step) => step.phase === phase)
+    .filter((step) => step.priorities[phase] !== undefined)
     .map((step) => ({
       step: step.step,
-      interface: 'deploy',
-      priority: step.priority,
+      interface: step.interface,
+      priority: step.priorities[phase]!,
       reboot_requested: false,
       abortable: true,
       argsinfo: argsInfo(step.args),
@@ -40,7 +49,7 @@ function argsInfo(args: z.ZodType): NonNullable<ListedStep['argsinfo']> {
   )
 }
 
-/** Thrown when clean_version or deploy_version is of another ramdisk; becomes the status CLEAN_VERSION_MISMATCH. */
+/** Thrown when the version in the order is of another ramdisk; becomes the status CLEAN_VERSION_MISMATCH. */
 function checkVersion(version: Record<string, unknown> | null | undefined): void {
   if (!version) return
   const ours = Object.entries(MANAGER_VERSION)
@@ -57,12 +66,14 @@ export const executeParams = stepParamsSchema
 
 /** Runs the step that the conductor sent, with its arguments checked against the step's own schema. */
 export async function executeStep(
-  phase: Step['phase'],
+  phase: Phase,
   context: CommandContext,
   params: z.output<typeof executeParams>,
 ): Promise<CommandOutcome> {
-  checkVersion(phase === 'clean' ? params.clean_version : params.deploy_version)
-  const step = steps.find((candidate) => candidate.phase === phase && candidate.step === params.step.step)
+  checkVersion(params[`${phase}_version`])
+  const step = steps.find(
+    (candidate) => candidate.priorities[phase] !== undefined && candidate.step === params.step.step,
+  )
   if (!step) throw new AgentFault('InvalidCommandParamsError', `there is no ${phase} step ${params.step.step}`)
   const args = step.args.safeParse(params.step.args ?? {})
   if (!args.success)

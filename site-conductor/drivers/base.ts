@@ -1,6 +1,7 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
-import { type DirectDeployOptions, directDeploy } from '../deploy/direct.ts'
+import { directDeploy } from '../deploy/direct.ts'
+import type { AgentOptions } from '../deploy/perform.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
@@ -12,7 +13,7 @@ type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
 /** `options`: how the driver sets what the machine boots, and knows whether it has power. */
 export function baseInterfaces<Info>(
-  options: DirectDeployOptions<Info>,
+  options: AgentOptions<Info>,
 ): Record<BaseKind, Record<string, Implementation<Info>>> {
   return {
     boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>('pxe') },

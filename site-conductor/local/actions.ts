@@ -215,7 +215,7 @@ export class LocalActions {
       env,
       log: log.with({ node: node.node }),
       site,
-      task: { id: 'local', kind: 'local', epoch: node.epoch, context: {} },
+      task: { id: 'local', kind: 'local', at: 0, epoch: node.epoch, context: {} },
       args: {},
       limitFromNow: () => {},
       keep: async () => {},
