@@ -2,10 +2,11 @@
 // as long as the instance is there; no agent has a part in it. What is done between instances is done by an agent, as in "direct".
 import { FaultError } from '../../shared/faults.ts'
 import type { Implementation } from '../driver.ts'
-import { type DirectDeployOptions, directDeploy } from './direct.ts'
+import { directDeploy } from './direct.ts'
+import type { AgentOptions } from './perform.ts'
 
 /** `options`: of the agent that cleans. */
-export function ramdiskDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
+export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const { offers, steps, resume } = directDeploy<Info>(options)
   const { wait_agent, tear_down_agent, erase_devices_metadata } = steps!
   return {

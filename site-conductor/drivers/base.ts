@@ -2,7 +2,8 @@
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
 import { networkWay } from '../deploy/boot-way.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
-import { type DirectDeployOptions, directDeploy } from '../deploy/direct.ts'
+import { directDeploy } from '../deploy/direct.ts'
+import type { AgentOptions } from '../deploy/perform.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskDeploy } from '../deploy/ramdisk.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
@@ -15,7 +16,7 @@ type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
 /** `options`: how the driver sets what the machine boots, and knows whether it has power. */
 export function baseInterfaces<Info>(
-  options: DirectDeployOptions<Info>,
+  options: AgentOptions<Info>,
 ): Record<BaseKind, Record<string, Implementation<Info>>> {
   return {
     boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>(networkWay('pxe')) },
