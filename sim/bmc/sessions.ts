@@ -34,6 +34,8 @@ export interface BmcSession {
   sent: number
   highest: number
   seen: Set<number>
+  /** Sends a payload to where the console's last packet came from. */
+  push?: (payloadType: number, payload: Uint8Array) => void
 }
 
 /** Half-open sessions are given up after this (the specification leaves the time to the BMC). */

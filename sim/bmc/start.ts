@@ -50,8 +50,10 @@ export async function startBmc(options: StartOptions = {}): Promise<RunningBmc> 
   let closed = false
   socket.on('message', (request, from) => {
     network.pass(request, (arrived) => {
-      const answer = server.receive(arrived)
-      if (answer) network.pass(answer, (sent) => closed || socket.send(sent, from.port, from.address, () => {}))
+      const send = (packet: Uint8Array) =>
+        network.pass(packet, (sent) => closed || socket.send(sent, from.port, from.address, () => {}))
+      const answer = server.receive(arrived, send)
+      if (answer) send(answer)
     })
   })
   await new Promise<void>((resolve, reject) => {

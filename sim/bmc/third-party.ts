@@ -67,7 +67,9 @@ export async function startIpmiSim(): Promise<ForeignBmc> {
   const control = `chassis_control "${join(folder, 'chassis')}"`
   await file('lan.conf', ['name "interop"', 'set_working_mc 0x20', ...lan, control, ...users, ''].join('\n'))
   const device = 'mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02'
-  await file('bmc.emu', ['mc_setbmc 0x20', device, 'mc_enable 0x20', ''].join('\n'))
+  // Another controller on its bus, another product.
+  const behind = 'mc_add 0x30 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf03'
+  await file('bmc.emu', ['mc_setbmc 0x20', device, 'mc_enable 0x20', behind, 'mc_enable 0x30', ''].join('\n'))
   await file('power', '0')
   await file('chassis', powerScript(join(folder, 'power')), 0o755)
   const args = ['-c', join(folder, 'lan.conf'), '-f', join(folder, 'bmc.emu'), '-s', folder, '-n']
