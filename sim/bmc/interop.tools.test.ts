@@ -109,6 +109,17 @@ test.each(['inside', 'after'] as const)('ipmitool: controllers behind it, their 
   expect((await ipmitool([], '-b', '0', '-t', '0x86', 'power', 'status')).code).not.toBe(0)
 })
 
+test('ipmitool: the console, both ways', async () => {
+  const script = fileURLToPath(new URL('testdata/ipmitool-console.py', import.meta.url))
+  const { serial } = bmc
+  const lines = Array.from({ length: 30 }, (_, i) => `line ${i}\r\n`).join('')
+  serial.onTyped = () => serial.typed.includes('root') && serial.say(`${lines}done.`)
+  const { code, text } = await run('/usr/bin/python3', [script, String(bmc.port), 'root', 'done.'])
+  expect({ code, typed: serial.typed }).toMatchObject({ code: 0, typed: expect.stringMatching(/^root/) })
+  expect(text.replaceAll('\r', '')).toContain(lines.replaceAll('\r', ''))
+  expect(serial.isActive).toBe(false)
+})
+
 test("pyghmi's client: power, persistent EFI boot, wrong password", async () => {
   const script = fileURLToPath(new URL('testdata/pyghmi-client.py', import.meta.url))
   const found = await run('/usr/bin/python3', [script, String(bmc.port), 'secret'])

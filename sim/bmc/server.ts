@@ -10,6 +10,8 @@ import { controllersOf, isSendMessage, sendMessageCommand, type Behind, type Con
 import { commands, type Answer, type BmcCommand, type Machine } from './commands.ts'
 import type { Chassis } from './chassis.ts'
 import { CommandLog } from './log.ts'
+import type { SetTimer } from './network.ts'
+import { Sol } from './sol.ts'
 import { createLogin } from './login.ts'
 import { SessionTable, type BmcSession, type User } from './sessions.ts'
 
@@ -48,6 +50,8 @@ export interface FirmwareFaults {
 interface World {
   now(): number
   random(length: number): Uint8Array
+  /** For what a console has to be told again; default: never. */
+  setTimer?: SetTimer
 }
 
 type Push = (datagram: Uint8Array) => void
@@ -61,6 +65,7 @@ export interface BmcServer {
   sessions: SessionTable
   faults: FirmwareFaults
   users: User[]
+  sol: Sol
 }
 
 export const defaultUsers: User[] = [
@@ -75,7 +80,8 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
   const offered = options.suites ?? [3, 17]
   const guid = options.guid ?? Uint8Array.from(world.random(16))
   const newId = () => Buffer.from(world.random(4)).readUInt32LE()
-  const sessions = new SessionTable(world.now, newId, sessionLimit, sessionIdleMs)
+  const sol = new Sol(world.setTimer ?? (() => () => {}))
+  const sessions = new SessionTable(world.now, newId, sessionLimit, sessionIdleMs, (gone) => sol.closed(gone))
   const log = new CommandLog(logReads)
   const faults: FirmwareFaults = {
     busy: 0,
@@ -94,6 +100,7 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
     kgSet: kg !== undefined,
     suiteRecords: suiteRecords(offered),
     boot: { inProgress: 0, clearing: 0, acknowledge: [0, 0], setAtMs: undefined },
+    sol,
     switchedOn: () => void log.offToOn++,
     now: world.now,
   }
@@ -158,13 +165,17 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
       return undefined
     }
     const message = wrapper20.unseal20(wrapper, frame, session.keys)
-    if (!sessions.accept(session, frame.sequence) || frame.payloadType !== wrapper20.payloadType.ipmi) return undefined
+    if (!sessions.accept(session, frame.sequence)) return undefined
     session.push = (type, payload) => {
       const sealed = seal(session, type, payload)
       if (sealed) push(sealed)
     }
-    const request = decodeRequest(message)
     if (faults.hangAfter <= 0) return undefined
+    // One that was overtaken is old.
+    if (frame.payloadType === wrapper20.payloadType.sol && frame.sequence === session.highest)
+      sol.receive(message, session)
+    if (frame.payloadType !== wrapper20.payloadType.ipmi) return undefined
+    const request = decodeRequest(message)
     faults.hangAfter--
     let response: Buffer | undefined
     if (faults.busy > 0) {
@@ -214,6 +225,7 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
     sessions,
     faults,
     users,
+    sol,
   }
 }
 

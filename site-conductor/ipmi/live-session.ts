@@ -8,13 +8,14 @@ import type { SuiteId } from './codec/suites.ts'
 import { closeSessionCommand } from './commands/close-session.ts'
 import type { Privilege } from './commands/session-privilege.ts'
 import { completionKind, completionText, isBusy } from './completion.ts'
+import type { SolCarrier } from './console-line.ts'
 import type { Env } from './env.ts'
 import { IpmiError } from './errors.ts'
 import type { Login } from './options.ts'
 import type { Command, Requester, RequestOptions } from './request.ts'
 import type { SealedChannel } from './sealed-channel.ts'
 
-export interface Session extends Requester {
+export interface Session extends Requester, SolCarrier {
   /** The BMC's id of this session: what another needs to close it. */
   readonly id: number
   readonly privilege: Privilege
@@ -55,6 +56,7 @@ export class LiveSession implements Session {
   readonly privilege: Privilege
   readonly cipherSuite: SuiteId
   stragglers = false
+  onSol: SolCarrier['onSol']
   readonly #env: Env
   readonly #login: Login
   readonly #sealed: SealedChannel
@@ -74,7 +76,10 @@ export class LiveSession implements Session {
     this.#login = login
     this.#sealed = sealed
     this.#release = release
-    sealed.listen((response) => this.#receive(response))
+    sealed.listen(
+      (response) => this.#receive(response),
+      (payload) => this.onSol?.(payload),
+    )
   }
 
   get alive(): boolean {
@@ -84,6 +89,10 @@ export class LiveSession implements Session {
   request(command: Command, options: RequestOptions = {}): Promise<Uint8Array> {
     if (this.#ended) return Promise.reject(new IpmiError(this.#ended.kind, this.#ended.message))
     return this.#ask(command, options)
+  }
+
+  sendSol(payload: Uint8Array): void {
+    if (!this.#ended) this.#sealed.send(this.#sealed.sealSol(payload))
   }
 
   #ask(command: Command, options: RequestOptions): Promise<Uint8Array> {
