@@ -1,5 +1,6 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
+import { autodetectDeploy } from '../deploy/autodetect.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
 import { type DirectDeployOptions, directDeploy } from '../deploy/direct.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
@@ -14,10 +15,12 @@ type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 export function baseInterfaces<Info>(
   options: DirectDeployOptions<Info>,
 ): Record<BaseKind, Record<string, Implementation<Info>>> {
+  const direct = directDeploy<Info>(options)
   return {
     boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>('pxe') },
     deploy: {
-      direct: directDeploy<Info>(options),
+      autodetect: autodetectDeploy(['ramdisk', 'direct'], direct),
+      direct,
       iscsi: iscsiDeploy<Info>(options),
       ramdisk: ramdiskDeploy<Info>(options),
       'custom-agent': customAgentDeploy<Info>(options),

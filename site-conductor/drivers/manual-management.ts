@@ -2,6 +2,7 @@
 // the network, as with any machine; a step that switches on asks for it on the timeline, and the agent is awaited.
 import { z } from 'zod'
 import { type Context, defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
+import { noopDeploy } from '../deploy/noop.ts'
 import { baseInterfaces } from './base.ts'
 
 const info = z.looseObject({
@@ -57,13 +58,16 @@ const management: Implementation<Info> = {
   steps: { set_boot_device: (context) => setBootDevice(context, context.args) },
 }
 
+const base = baseInterfaces<Info>({ setBootDevice })
+
 export default defineDriver({
   name: 'manual-management',
   about: 'Machines whose power a person switches, deployed by an agent that is booted over the network',
   info,
   secrets: [],
   interfaces: {
-    ...baseInterfaces<Info>({ setBootDevice }),
+    ...base,
+    deploy: { ...base.deploy, ...noopDeploy<Info>() },
     power: { fake: power },
     management: { noop: management },
   },
