@@ -7,6 +7,7 @@ import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskDeploy } from '../deploy/ramdisk.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
+import { flat } from '../network/flat.ts'
 import { noInterface, noop } from '../no-interface.ts'
 
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
@@ -31,7 +32,7 @@ export function baseInterfaces<Info>(
     raid: noInterface('raid'),
     firmware: noInterface('firmware'),
     rescue: noInterface('rescue'),
-    network: noop(),
+    network: { ...noop<Info>(), ...flat<Info>() },
     storage: noop(),
     vendor: noInterface('vendor'),
   }
