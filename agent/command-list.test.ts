@@ -17,6 +17,7 @@ const chap = { username: 'deploy', secret: 'a secret of some length' }
 const none: ContractCase = { good: {}, bad: [] }
 const cases: Record<string, ContractCase> = {
   'poll.get_hardware_info': none,
+  'inspection.collect': { good: { node: testNode, ports: [] }, bad: [{ node: 'x' }, { ports: 'x' }] },
   'deploy.get_deploy_steps': { good: { node: testNode, ports: [] }, bad: [{ node: 'x' }, { ports: 'x' }] },
   'clean.get_clean_steps': { good: { node: testNode, ports: [] }, bad: [{ node: 'x' }, { ports: 'x' }] },
   'deploy.execute_deploy_step': {
@@ -47,6 +48,16 @@ const cases: Record<string, ContractCase> = {
   'standby.power_off': none,
   'standby.run_image': none,
   'standby.sync': none,
+  'rescue.finalize_rescue': {
+    good: { rescue_password: '$6$salt$hash', hashed: true },
+    // Plain text, a second user, a command's own end of line.
+    bad: [
+      {},
+      { rescue_password: 'plain', hashed: false },
+      { rescue_password: '$6$s$h:0:\nroot::', hashed: true },
+      { rescue_password: '$6$s$h\n', hashed: true },
+    ],
+  },
   'log.collect_system_logs': none,
 }
 

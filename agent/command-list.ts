@@ -1,8 +1,10 @@
 // Every command of this agent. A new one is a file in commands/ and a line here; the contract suite runs on all of them.
 import type { Command } from './command.ts'
+import { collectInspection } from './commands/collect-inspection.ts'
 import { collectSystemLogs } from './commands/collect-system-logs.ts'
 import { executeCleanStep } from './commands/execute-clean-step.ts'
 import { executeDeployStep } from './commands/execute-deploy-step.ts'
+import { finalizeRescue } from './commands/finalize-rescue.ts'
 import { getCleanSteps } from './commands/get-clean-steps.ts'
 import { getDeploySteps } from './commands/get-deploy-steps.ts'
 import { getHardwareInfo } from './commands/get-hardware-info.ts'
@@ -19,6 +21,7 @@ import { sync } from './commands/sync.ts'
 
 export const commands: readonly Command[] = [
   getHardwareInfo,
+  collectInspection,
   getDeploySteps,
   executeDeployStep,
   getCleanSteps,
@@ -33,5 +36,6 @@ export const commands: readonly Command[] = [
   powerOff,
   runImage,
   sync,
+  finalizeRescue,
   collectSystemLogs,
 ]

@@ -11,6 +11,9 @@ import { AgentFault } from './fault.ts'
 import { IscsiTarget } from './disk/iscsi-target.ts'
 import { runTool } from './tool.ts'
 
+/** Tells init that the ramdisk is a person's now. */
+const EXIT_LEFT = 4
+
 export interface Machine {
   /** Where /sys, /proc and /dev are found; `/` on a real machine. */
   readonly root: string
@@ -32,6 +35,8 @@ export interface Machine {
   sync(): Promise<void>
   powerOff(): Promise<void>
   reboot(): Promise<void>
+  /** Ends the agent and leaves the ramdisk, which stays up, to whoever logs in. */
+  leave(): Promise<void>
   /** The agent's own recent lines and the kernel's, for log.collect_system_logs. */
   logs(): Promise<Record<string, string>>
 }
@@ -81,6 +86,7 @@ export function realMachine(recentLog: () => string): Machine {
     sync: async () => void (await runTool('sync', [])),
     powerOff: () => stop('poweroff', 'o'),
     reboot: () => stop('reboot', 'b'),
+    leave: async () => process.exit(EXIT_LEFT),
     async logs() {
       const dmesg = await runTool('dmesg', [], { maxBytes: 512 * 1024 })
       // The kernel prints its command line, which may hold a token.

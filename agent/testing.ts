@@ -74,7 +74,7 @@ export async function fileDisk(
 export const diskBytes = (disk: BlockDevice): Promise<Buffer> => readFile(disk.path)
 
 export interface FakeMachine extends Machine {
-  /** What was done that cannot be undone: 'sync', 'powerOff', 'reboot'. */
+  /** What was done that cannot be undone: 'sync', 'powerOff', 'reboot', 'leave'. */
   did: string[]
 }
 
@@ -96,6 +96,7 @@ export function fakeMachine(disks: BlockDevice[] = [], facts: Partial<Machine> =
     sync: note('sync'),
     powerOff: note('powerOff'),
     reboot: note('reboot'),
+    leave: note('leave'),
     logs: async () => ({ 'agent.log': 'a line\n' }),
     did,
     ...facts,

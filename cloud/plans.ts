@@ -78,6 +78,13 @@ export const CORE_DEPLOY: Readonly<
 
 const deploy: readonly Step[] = AGENT_CORE.flatMap((name) => CORE_DEPLOY[name].is)
 
+/** Inspection by the ramdisk's agent; any other way of inspecting is `PLANS.inspect`, without a boot. */
+export const INSPECT_BY_AGENT: readonly Step[] = [
+  ...BOOT_RAMDISK,
+  step('inspect.inspect_hardware', { waits: true, timeoutMs: 30 * minute }),
+  ...END_RAMDISK,
+]
+
 /**
  * After a task that boots the ramdisk and did not end well: a machine must not go on booting over the network, nor show its disk to
  * whoever comes next. What needs nobody's answer comes first, and the power before what a BMC may refuse.

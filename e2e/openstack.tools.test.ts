@@ -138,6 +138,101 @@ it('versions are negotiated, and what is refused is told in words', { timeout: 3
   await succeed(['node delete n2'])
 })
 
+it(
+  'every other resource is made, changed, shown and deleted by the openstack client',
+  { timeout: 300_000 },
+  async () => {
+    const json = '-f json'
+    const out = await succeed([
+      `node create --driver fake-hardware --name n3 --no-automated-clean ${json}`,
+      'node set n3 --automated-clean --retired --retired-reason old --owner me --lessee you --instance-info a=b',
+      'node unset n3 --automated-clean --retired --lessee --instance-info a',
+      `node show n3 --fields automated_clean retired lessee owner instance_info uuid ${json}`,
+      'node add trait n3 CUSTOM_A HW_CPU_X86_AVX',
+      'node remove trait n3 CUSTOM_A',
+      `node trait list n3 ${json}`,
+      `chassis create --description rack ${json}`,
+      `deploy template create CUSTOM_T --steps [{"interface":"bios","step":"s","args":{},"priority":10}] ${json}`,
+      'deploy template set CUSTOM_T --extra a=1',
+      'deploy template unset CUSTOM_T --extra a',
+      `deploy template show CUSTOM_T ${json}`,
+      'deploy template delete CUSTOM_T',
+    ])
+    const parsed = (of: string[], i: number) => JSON.parse(of[i]!)
+    const { uuid: node, ...shown } = parsed(out, 3)
+    expect(shown).toEqual({ automated_clean: null, retired: false, lessee: null, owner: 'me', instance_info: {} })
+    expect(parsed(out, 6)).toEqual([{ Traits: 'HW_CPU_X86_AVX' }])
+    expect(parsed(out, 11)).toMatchObject({ name: 'CUSTOM_T', extra: {} })
+    const chassis = parsed(out, 7).uuid
+
+    const made = await succeed([
+      `port group create --node ${node} --name bond --mode 802.3ad --unsupport-standalone-ports ${json}`,
+      `port create --node ${node} --pxe-enabled False --physical-network p1 --local-link-connection port_id=Ethernet1 --local-link-connection switch_id=52:54:00:00:00:99 52:54:00:00:00:0a ${json}`,
+      `volume connector create --node ${node} --type iqn --connector-id iqn.2026-01.test:a ${json}`,
+      `volume target create --node ${node} --type iscsi --boot-index 0 --volume-id v ${json}`,
+    ])
+    expect(parsed(made, 0)).toMatchObject({ mode: '802.3ad', standalone_ports_supported: false })
+    expect(parsed(made, 1)).toMatchObject({ pxe_enabled: false, physical_network: 'p1' })
+    const [group, port, connector, target] = made.map((text) => JSON.parse(text).uuid as string)
+    const changed = await succeed([
+      'port group set bond --support-standalone-ports --property a=b --extra c=d',
+      'port group unset bond --property a --extra c',
+      `port group show bond ${json}`,
+      `port set ${port} --pxe-enabled --extra a=1 --port-group ${group}`,
+      `port unset ${port} --extra a --port-group`,
+      `port show ${port} ${json}`,
+    ])
+    await succeed(['node power off n3'])
+    await power('power off', 'n3')
+    const later = await succeed([
+      `volume connector set ${connector} --extra a=1`,
+      `volume target set ${target} --extra a=1 --property b=2`,
+      `volume target unset ${target} --property b`,
+      `volume target show ${target} ${json}`,
+      `chassis set ${chassis} --description moved --extra a=1`,
+      `chassis unset ${chassis} --extra a`,
+      `node set n3 --chassis-uuid ${chassis}`,
+      `node list --chassis ${chassis} ${json}`,
+      'node unset n3 --chassis-uuid',
+      `node vif attach n3 ${chassis}`,
+      `node vif list n3 ${json}`,
+      `node vif detach n3 ${chassis}`,
+      `node history list n3 --long ${json}`,
+      `node console show n3 ${json}`,
+      'node console enable n3',
+    ])
+    expect(parsed(changed, 2)).toMatchObject({ standalone_ports_supported: true, properties: {}, extra: {} })
+    expect(parsed(changed, 5)).toMatchObject({ pxe_enabled: true, portgroup_uuid: null, extra: {} })
+    expect(parsed(later, 3)).toMatchObject({ extra: { a: 1 }, properties: {} })
+    expect(parsed(later, 7)).toMatchObject([{ UUID: node }])
+    expect(parsed(later, 10)).toEqual([{ ID: chassis }])
+    await settled('n3')
+    await succeed(['node console disable n3'])
+    await settled('n3')
+
+    await succeed(['node manage n3 --wait 30', 'node provide n3 --wait 30', 'node set n3 --resource-class gold'])
+    const allocated = await succeed([
+      `allocation create --resource-class gold --name a1 --trait HW_CPU_X86_AVX --wait 30 ${json}`,
+      'allocation set a1 --extra a=1',
+      `allocation show a1 ${json}`,
+      `allocation list --node n3 ${json}`,
+      `node show n3 --fields instance_uuid allocation_uuid ${json}`,
+      'allocation delete a1',
+    ])
+    const { uuid: allocation } = parsed(allocated, 0)
+    expect(parsed(allocated, 2)).toMatchObject({ node_uuid: node, state: 'active', extra: { a: 1 } })
+    expect(parsed(allocated, 4)).toEqual({ instance_uuid: allocation, allocation_uuid: allocation })
+    await succeed([
+      `volume target delete ${target}`,
+      `volume connector delete ${connector}`,
+      `port delete ${port}`,
+      'port group delete bond',
+      'node delete n3',
+      `chassis delete ${chassis}`,
+    ])
+  },
+)
+
 it('a machine behind a Redfish BMC is operated by the openstack client', { timeout: 300_000 }, async () => {
   const bmc = await startRedfishBmc()
   try {
@@ -196,10 +291,10 @@ async function settled(name: string): Promise<void> {
   await expect.poll(reservation, { timeout: 10_000 }).toBeNull()
 }
 
-async function power(wanted: string): Promise<void> {
+async function power(wanted: string, name = 'n1'): Promise<void> {
   let seen = ''
   for (let i = 0; i < 200; i++) {
-    const node = (await (await fetch(`${url}/v1/nodes/n1`, { headers: { 'X-OpenStack-Ironic-API-Version': 'latest' } })).json()) as { power_state: string; target_power_state: string | null } // prettier-ignore
+    const node = (await (await fetch(`${url}/v1/nodes/${name}`, { headers: { 'X-OpenStack-Ironic-API-Version': 'latest' } })).json()) as { power_state: string; target_power_state: string | null } // prettier-ignore
     seen = JSON.stringify([node.power_state, node.target_power_state])
     if (node.power_state === wanted && node.target_power_state === null) return
     await new Promise((done) => setTimeout(done, 50))

@@ -37,6 +37,7 @@ test.concurrent('what the driver can do is shown, and every interface of a node 
     'redfish_password',
     'redfish_verify_ca',
     'redfish_auth_type',
+    'external_http_url',
   ])
   await api.patchNode(node, { instance_info: story.site.instanceInfo() })
   const valid = (await api.call('GET', `/nodes/${node}/validate`)) as Record<string, { result: boolean }>

@@ -19,5 +19,20 @@ export const systemEnv: Env = {
     const timer = setTimeout(run, Math.max(0, delayMs))
     return () => clearTimeout(timer)
   },
-  random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  random,
+}
+
+/** Most calls want sixteen bytes: a call of the system for each costs more than all else about a UUID. */
+const pool = new Uint8Array(4096)
+let used = pool.length
+
+function random(length: number): Uint8Array<ArrayBuffer> {
+  if (length > 64) return crypto.getRandomValues(new Uint8Array(length))
+  if (used + length > pool.length) {
+    crypto.getRandomValues(pool)
+    used = 0
+  }
+  const bytes = pool.slice(used, used + length)
+  pool.fill(0, used, (used += length)) // what may become a secret stays nowhere else
+  return bytes
 }

@@ -1,6 +1,8 @@
 // Identifiers and bearer tokens: UUIDv7 (RFC 9562 §5.7) for rows, and tokens with a checksum so that a typing error is told from a wrong token.
 import type { Env } from './env.ts'
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 /** A UUIDv7: 48 bits of `env.now()`, then random. Sorts by time of making. */
 export function uuidv7(env: Pick<Env, 'now' | 'random'>): string {
   const bytes = env.random(16)
@@ -8,8 +10,8 @@ export function uuidv7(env: Pick<Env, 'now' | 'random'>): string {
   for (let i = 0; i < 6; i++) bytes[i] = Math.floor(ms / 2 ** (8 * (5 - i))) & 0xff
   bytes[6] = (bytes[6]! & 0x0f) | 0x70
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const digits = hex(bytes)
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-${digits.slice(12, 16)}-${digits.slice(16, 20)}-${digits.slice(20)}`
 }
 
 export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -43,7 +45,9 @@ export async function hashToken(token: string): Promise<string> {
 }
 
 export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('')
+  let text = ''
+  for (const byte of bytes) text += HEX[byte]!
+  return text
 }
 
 function checksum(text: string): string {

@@ -9,10 +9,12 @@ import type { BlockDevice } from '../agent/disk/block-devices.ts'
 import { noBoot, type Chassis, type ChassisBoot, type PowerAction } from './bmc/chassis.ts'
 import { type RunningRedfish, startRedfishBmc } from './bmc/redfish/start.ts'
 import { startBmc, type RunningBmc } from './bmc/start.ts'
-import { askForLease } from './dhcp-client.ts'
+import { askForLease, type Lease } from './dhcp-client.ts'
 import { lookAtDisk, makeDisk } from './disk.ts'
 import { fetchBytes } from './fetch.ts'
+import { runGrub } from './grub.ts'
 import { runScript, type ScriptEnd } from './ipxe.ts'
+import { readIsoFile } from './iso9660.ts'
 import { startRamdisk } from './ramdisk.ts'
 
 export interface MachineOptions {
@@ -39,7 +41,15 @@ export interface MachineOptions {
 export interface Transition {
   /** Milliseconds since 1970. */
   readonly at: number
-  readonly kind: 'power on' | 'power off' | 'network boot' | 'ramdisk' | 'disk boot' | 'os up' | 'nothing to boot'
+  readonly kind:
+    | 'power on'
+    | 'power off'
+    | 'network boot'
+    | 'medium boot'
+    | 'ramdisk'
+    | 'disk boot'
+    | 'os up'
+    | 'nothing to boot'
   readonly detail: string
 }
 
@@ -61,6 +71,8 @@ export interface SimMachine {
 
 export const BMC_USER = 'admin'
 const PXE = 1
+const CD = 5
+const BMC_ADDRESS = '127.0.0.1'
 const DHCP_TRIES = 6
 const DHCP_PAUSE_MS = 250
 const MAX_SCRIPT_BYTES = 64 * 1024
@@ -85,6 +97,7 @@ export async function startMachine(options: MachineOptions): Promise<SimMachine>
       sessionLimit: 16,
       facts: { uuid, macs: [mac], serialNumber: name },
     }))
+  computer.medium = () => redfish?.machine.media.find(({ mediaTypes }) => mediaTypes.includes('CD'))?.image ?? null
   return {
     options,
     bmc,
@@ -105,6 +118,8 @@ class Computer implements Chassis {
   readonly transitions: Transition[] = []
   readonly lines: string[] = []
   bootBytes = 0
+  /** URL of what is in its drive: the BMC reads it, the machine sees a CD. */
+  medium: () => string | null = () => null
   #starts = 0
   readonly #options: MachineOptions
   readonly #disk: BlockDevice
@@ -185,15 +200,16 @@ class Computer implements Chassis {
     this.#power = power
     const before = this.#activity
     this.#activity = before
-      .then(() => this.#run(valid && device === PXE, power.signal))
+      .then(() => this.#run(valid ? device : 0, power.signal))
       .catch((error: unknown) => {
         if (!power.signal.aborted) this.#print(`stopped: ${String(error)}`)
       })
   }
 
-  async #run(network: boolean, power: AbortSignal): Promise<void> {
+  async #run(device: number, power: AbortSignal): Promise<void> {
     power.throwIfAborted()
-    if (network && (await this.#networkBoot(power)) === 'done') return
+    if (device === PXE && (await this.#networkBoot(power)) === 'done') return
+    if (device === CD && (await this.#mediumBoot(power)) === 'done') return
     const found = await lookAtDisk(this.#disk.path)
     power.throwIfAborted()
     if (found === undefined) {
@@ -211,21 +227,13 @@ class Computer implements Chassis {
 
   /** `next`: nothing came of it, the firmware goes on with the disk. */
   async #networkBoot(power: AbortSignal): Promise<'done' | 'next'> {
-    const { mac, uuid, dhcpServers, relayAddress } = this.#options
+    const { mac } = this.#options
     this.#note('network boot')
     if (this.#options.cable === 'pulled') {
       this.#print('iPXE: link down')
       return 'next'
     }
-    const lease = await askForLease({
-      mac,
-      uuid,
-      servers: dhcpServers,
-      relayAddress,
-      tries: DHCP_TRIES,
-      pauseMs: DHCP_PAUSE_MS,
-      signal: power,
-    })
+    const lease = await this.#lease(power)
     this.#print(
       lease === undefined
         ? 'iPXE: no DHCP offer'
@@ -244,6 +252,37 @@ class Computer implements Chassis {
       signal: power,
     })
     return await this.#afterScript(end, lease.ip, power)
+  }
+
+  /** What its BMC reads over HTTP is a CD to the firmware; the ramdisk then finds its address itself. */
+  async #mediumBoot(power: AbortSignal): Promise<'done' | 'next'> {
+    this.#note('medium boot')
+    const url = this.medium()
+    if (url === null) {
+      this.#print('no medium in the drive')
+      return 'next'
+    }
+    const volume = await fetchBytes(url, { address: BMC_ADDRESS, signal: power }).catch((error: Error) => {
+      power.throwIfAborted()
+      this.#print(`the drive cannot be read: ${error.message}`)
+    })
+    const config = volume && readIsoFile(volume, 'boot/grub/grub.cfg')
+    const boot = config && runGrub(config.toString(), (text) => this.#print(text))
+    if (boot === undefined) return 'next'
+    for (const path of [boot.kernel, boot.ramdisk])
+      if (readIsoFile(volume!, path.slice(1)) === undefined) throw new Error(`GRUB: file ${path} not found`)
+    const lease = this.#options.cable === 'pulled' ? undefined : await this.#lease(power)
+    if (lease === undefined) {
+      this.#print('udhcpc: no lease')
+      return 'done'
+    }
+    await this.#runRamdisk(boot.commandLine, lease.ip, power)
+    return 'done'
+  }
+
+  #lease(signal: AbortSignal): Promise<Lease | undefined> {
+    const { mac, uuid, dhcpServers: servers, relayAddress } = this.#options
+    return askForLease({ mac, uuid, servers, relayAddress, tries: DHCP_TRIES, pauseMs: DHCP_PAUSE_MS, signal })
   }
 
   async #fetch(url: string, address: string, power: AbortSignal, maxBytes?: number): Promise<Buffer> {

@@ -47,9 +47,13 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
     sync: async () => {},
     powerOff: async () => options.powerOff(),
     reboot: async () => options.reboot(),
+    async leave() {
+      await agent.close()
+      log('ferrule-init: agent left')
+    },
     logs: async () => ({ 'agent.log': lines.join('\n') }),
   }
-  return await startAgent({
+  const agent = await startAgent({
     commandLine,
     moreCommands: options.moreCommands ?? [],
     machine,
@@ -60,6 +64,12 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
       log(`ferrule-agent: ${line}`)
     },
   })
+  return agent
+}
+
+/** Of the NIC that has no cable: another locally administered address. */
+function secondMac(mac: string): string {
+  return `56${mac.slice(2)}`
 }
 
 async function makeRoot(root: string, { mac, uuid, commandLine }: RamdiskOptions): Promise<void> {
@@ -67,6 +77,13 @@ async function makeRoot(root: string, { mac, uuid, commandLine }: RamdiskOptions
     'sys/class/net/eth0/address': mac,
     'sys/class/net/eth0/carrier': '1',
     'sys/class/net/eth0/device/vendor': '0x1af4',
+    'sys/class/net/eth1/address': secondMac(mac),
+    'sys/class/net/eth1/carrier': '0',
+    'sys/class/net/eth1/device/vendor': '0x1af4',
+    'sys/bus/pci/devices/0000:00:03.0/vendor': '0x1af4',
+    'sys/bus/pci/devices/0000:00:03.0/device': '0x1000',
+    'sys/bus/pci/devices/0000:00:03.0/class': '0x020000',
+    'sys/bus/pci/devices/0000:00:03.0/revision': '0x00',
     'sys/class/dmi/id/product_serial': uuid,
     'sys/class/dmi/id/sys_vendor': 'Ferrule',
     'sys/firmware/efi/fw_platform_size': '64',

@@ -50,3 +50,11 @@ test('priorities of steps are told to the cloud instead of the driver’s own; n
   expect([priority('erase_devices_metadata'), priority('erase_devices'), priority('burnin_cpu')]).toEqual([0, 10, 0])
   expect(() => resolveConfig({ flags: { stepPriorities: 'erase=1' } })).toThrow('must be like clean.deploy')
 })
+
+test('where BMCs reach this conductor is told by network, and nonsense is refused', () => {
+  const { config } = resolveConfig({ flags: { externalHttpUrls: '10.2.0.0/16=http://10.2.0.5:8088,https://proxy' } })
+  expect(config.externalHttpUrls).toEqual(['10.2.0.0/16=http://10.2.0.5:8088', 'https://proxy'])
+  expect(() => resolveConfig({ flags: { externalHttpUrls: '10.2.0.0=http://a' } })).toThrow(
+    'externalHttpUrls: "10.2.0.0" is not a network such as 10.2.0.0/16',
+  )
+})

@@ -1,6 +1,7 @@
 // The conductor's configuration: one schema, parsed once. A flag wins over the environment, that over the file, that over the default.
 // Key `dataDir` is flag --data-dir, environment FERRULE_CONDUCTOR_DATA_DIR and "dataDir" in the JSON file. Unknown keys are errors.
 import { z } from 'zod'
+import { externalUrlError } from './boot/external-url.ts'
 
 export const DEFAULT_FILE = '/etc/ferrule/conductor.json'
 const ENVIRONMENT_PREFIX = 'FERRULE_CONDUCTOR_'
@@ -28,6 +29,9 @@ export const Config = z.strictObject({
   bootMode:      z.enum(['reservations', 'proxy']).default('reservations').describe('reservations: give nodes their addresses; proxy: another DHCP server does, this one adds what to boot'),
   agentApiPort:  port.default(6384).describe('Port of the agent API (https, certificate of the site CA)'),
   httpBootPort:  port.default(8088).describe('Port that kernels, ramdisks and loaders are served on'),
+  httpBootListen: z.string().optional().describe('Address that they are served at, where that is not `address` alone: 0.0.0.0 or :: for all of this host'),
+  externalHttpUrls: list.pipe(z.array(z.string().superRefine((text, { addIssue }) => { const message = externalUrlError(text); if (message !== undefined) addIssue({ code: 'custom', message }) })))
+                 .default([]).describe('Where BMCs reach httpBootPort, where that is not `address`, by their network: 10.2.0.0/16=http://10.2.0.5:8088; without a network for all others'),
   dhcpPort:      port.default(67).describe('DHCP port; another one is for tests'),
   proxyDhcpPort: port.default(4011).describe('Proxy DHCP port; another one is for tests'),
   tftpPort:      port.default(69).describe('TFTP port; another one is for tests'),

@@ -1,7 +1,10 @@
 // `ferrule-conductor doctor`: looks for what keeps a conductor from working. Each finding says what to do. Changes nothing.
+import { execFile } from 'node:child_process'
 import { access, constants, readFile, stat } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import { FaultError } from '../shared/faults.ts'
 import { MAX_CLOCK_SKEW_MS } from '../shared/upgrade.ts'
+import { ISO_PACKAGES, ISO_PROGRAMS } from './boot/boot-iso.ts'
 import { grubPrefix } from './boot/grub-prefix.ts'
 import type { Config } from './config.ts'
 import { runQemuImg } from './deploy/qemu-img.ts'
@@ -29,6 +32,7 @@ export async function examine(config: Config, out: (text: string) => void): Prom
     await drivers(config),
     ...(await boot(config)),
     await iscsi(),
+    await virtualMedia(),
   ]
   for (const { what, wrong, isOptional } of findings)
     out(wrong === undefined ? `ok     ${what}` : `${isOptional ? 'note  ' : 'WRONG '} ${what}: ${wrong}`)
@@ -86,6 +90,18 @@ async function iscsi(): Promise<Finding> {
     const error = await asked.catch((reason: unknown) => reason)
     if (!(error instanceof FaultError) || error.fault.code !== 'driver.unsupported') return undefined
     return `${error.fault.message}; ${error.fault.hint ?? ''}`
+  })
+  return { ...found, isOptional: true }
+}
+
+async function virtualMedia(): Promise<Finding> {
+  const found = await check('boot interface redfish-virtual-media', async () => {
+    const started = await Promise.allSettled(ISO_PROGRAMS.map((name) => promisify(execFile)(name, ['--version'])))
+    const missing = ISO_PROGRAMS.filter((_, index) => {
+      const end = started[index]!
+      return end.status === 'rejected' && (end.reason as NodeJS.ErrnoException).code === 'ENOENT'
+    })
+    return missing.length === 0 ? undefined : `${missing.join(', ')} not found: ${ISO_PACKAGES}`
   })
   return { ...found, isOptional: true }
 }

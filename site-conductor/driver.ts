@@ -101,6 +101,8 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly offers?: Readonly<Record<string, Offer>>
   /** Of the interface deploy only. */
   readonly deployment?: Deployment
+  /** Those of its steps that change something at the machine's side door, beside what the driver lists in `fencing.steps` for all implementations. */
+  readonly fenced?: readonly string[]
   /** Of the interface vendor only. */
   readonly vendor?: Readonly<Record<string, VendorMethod>>
   /** Throws a FaultError that says what is missing. Talks to nobody. `instanceInfo`: of the instance that is to be there, where one is asked about. */

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PLANS } from '../cloud/plans.ts'
 import type { Step } from '../shared/protocol.ts'
+import fakeHardware from './drivers/fake-hardware.ts'
 import { fakeMachine } from './drivers/fake/machine.ts'
 import { fakeGrant, type FakeHub } from './fake-hub.ts'
 import { type FakeSite, fakeSite } from './fake-site.ts'
@@ -37,6 +38,24 @@ test('each step that changes the machine has a session of its own, open before t
   expect(open).toEqual(named.map(() => true))
   expect(new Set(sessions().filter((session) => session !== undefined)).size).toBe(named.length)
   expect(fakeMachine(node).sessions.size).toBe(0)
+})
+
+test('an implementation says which of its steps are fenced, beside those of the driver', async () => {
+  const boot = fakeHardware.interfaces.boot!['fake']!
+  const fenced = { ...boot, fenced: ['prepare_ramdisk'] }
+  const driver = { ...fakeHardware, interfaces: { ...fakeHardware.interfaces, boot: { fake: boot, fenced } } }
+  const other = `${node}-other`
+  hub.grants.set(other, fakeGrant(other, { interfaces: { boot: 'fenced' } }))
+  await site.start({ drivers: new Map([[driver.name, driver]]) })
+  await hub.next('hello')
+  const steps: Step[] = ['prepare_ramdisk', 'clean_up_ramdisk'].map((step) => ({ interface: 'boot', step, args: {} }))
+  hub.give({ id: 't', node, steps })
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(sessions()).toEqual([undefined, undefined])
+
+  hub.give({ id: 'u', node: other, steps })
+  await hub.until(() => hub.all('result').length === 2)
+  expect(sessions().slice(2)).toEqual([expect.any(String), undefined])
 })
 
 test('whoever acted before is shut out before the hub is asked', async () => {

@@ -157,7 +157,8 @@ export class Run {
 
   async #openFence(step: Step): Promise<Fence | undefined> {
     const { fencing } = this.#driver
-    if (!fencing?.steps.includes(nameOf(step))) return undefined
+    const more = implementationOf(this.#driver, this.authority.hold.grant, step.interface)?.fenced
+    if (fencing === undefined || !(fencing.steps.includes(nameOf(step)) || more?.includes(step.step))) return undefined
     const limit = { ms: FENCE_TIMEOUT_MS, what: `opening a BMC session for ${nameOf(step)}` }
     const fence = await this.#act(limit, this.authority.signal, async (signal) =>
       fencing.open(await this.#contextOf(step, signal), this.#predecessor),

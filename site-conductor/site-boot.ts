@@ -1,8 +1,11 @@
 // Everything that booting machines and their agents meet at this host: the boot services and the agent API, started as one.
 import { access } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
+import { join } from 'node:path'
 import { startAgentApi } from './agent-api.ts'
 import type { Agents } from './agents.ts'
+import { BootIsos } from './boot/boot-iso.ts'
+import { externalUrl } from './boot/external-url.ts'
 import type { Resident } from './boot/residents.ts'
 import { BootServices } from './boot/services.ts'
 import type { StageEvent } from './boot/timeline.ts'
@@ -53,6 +56,7 @@ export async function startSiteBoot(
   try {
     await door.start({
       address,
+      ...(config.httpBootListen !== undefined && { httpListen: config.httpBootListen }),
       mode: config.bootMode,
       ports: {
         dhcp: config.dhcpPort,
@@ -78,6 +82,8 @@ export async function startSiteBoot(
       door,
       givesAddresses: config.bootMode === 'reservations',
       ramdisk: { kernel: config.deployKernel, initrd: config.deployRamdisk },
+      isos: new BootIsos(join(config.dataDir, 'boot-isos')),
+      httpUrlFor: (bmcHost) => externalUrl(config.externalHttpUrls, bmcHost) ?? door.origin,
       kernelArguments: config.kernelArguments,
       agentApiUrl: `https://${host}:${api.port}`,
       caSha256: certificateDigest(stored.ca.certificate),

@@ -2,6 +2,7 @@
 import { FaultError } from '../shared/faults.ts'
 import { open, seal, type SealedFor } from '../shared/sealing.ts'
 import type { Agents } from './agents.ts'
+import type { BootIsos } from './boot/boot-iso.ts'
 import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
 import type { Turns } from './deploy/turns.ts'
@@ -22,6 +23,10 @@ export interface SiteBoot {
   readonly givesAddresses?: boolean
   /** Absolute paths of the deploy ramdisk's kernel and initrd. */
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
+  /** Volumes that boot a ramdisk from a drive. */
+  readonly isos: Pick<BootIsos, 'get'>
+  /** Where a BMC at this address, or of this name, finds what is served over HTTP; without a slash at its end. */
+  httpUrlFor(bmcHost: string): string
   /** More arguments for its kernel, such as console=ttyS0. */
   readonly kernelArguments: string
   readonly agentApiUrl: string

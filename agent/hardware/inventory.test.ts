@@ -6,6 +6,8 @@ import { listBlockDevices, splitWwid } from '../disk/block-devices.ts'
 import { parseKernelParameters } from '../kernel-parameters.ts'
 import { temporaryFolder } from '../testing.ts'
 import { readInventory } from './inventory.ts'
+import { readNumaTopology } from './numa-topology.ts'
+import { listPciDevices } from './pci-devices.ts'
 import { tarEnd, tarFile } from './tar.ts'
 
 const vpd80 = Buffer.concat([Buffer.from([0, 0x80, 0, 12]), Buffer.from('  WD-ABC1234')])
@@ -34,6 +36,14 @@ const tree: Record<string, string | Buffer> = {
   'sys/devices/pci0000:00/0000:01:00.0/net/eth0/speed': '25000',
   'sys/devices/pci0000:00/0000:01:00.0/vendor': '0x15b3',
   'sys/devices/virtual/net/lo/address': '00:00:00:00:00:00',
+  'sys/devices/pci0000:00/0000:01:00.0/device': '0x1017',
+  'sys/devices/pci0000:00/0000:01:00.0/class': '0x020000',
+  'sys/devices/pci0000:00/0000:01:00.0/revision': '0x1a',
+  'sys/devices/pci0000:00/0000:01:00.0/numa_node': '1',
+  'sys/devices/system/node/node0/meminfo': 'Node 0 MemTotal:       8000000 kB\nNode 0 MemFree: 1 kB',
+  'sys/devices/system/node/node0/cpu0/topology/core_id': '0',
+  'sys/devices/system/node/node0/cpu1/topology/core_id': '1',
+  'sys/devices/system/node/node0/cpu10/topology/core_id': '0',
   'sys/class/dmi/id/sys_vendor': 'ACME',
   'sys/class/dmi/id/bios_version': '1.2',
   'sys/firmware/efi/fw_platform_size': '64',
@@ -51,6 +61,7 @@ const links: Record<string, string> = {
   'sys/devices/pci0000:00/0000:00:1d.0/0000:3b:00.0/nvme/nvme0/nvme0n1/device': '../../nvme0',
   'sys/devices/pci0000:00/0000:01:00.0/net/eth0/device': '../../../0000:01:00.0',
   'sys/class/net/eth0': '../../devices/pci0000:00/0000:01:00.0/net/eth0',
+  'sys/bus/pci/devices/0000:01:00.0': '../../../devices/pci0000:00/0000:01:00.0',
   'sys/class/net/lo': '../../devices/virtual/net/lo',
 }
 
@@ -66,6 +77,21 @@ async function plant(root: string) {
 }
 
 describe('inventory', () => {
+  it('has PCI devices and NUMA topology as Ironic’s collectors have them', async () => {
+    await using folder = await temporaryFolder()
+    await plant(folder.path)
+    const device = { vendor_id: '15b3', product_id: '1017', class: '020000', revision: '1a' }
+    expect(await listPciDevices(folder.path)).toEqual([{ bus: '0000:01:00.0', ...device }])
+    expect(await readNumaTopology(folder.path)).toEqual({
+      ram: [{ numa_node: 0, size_kb: 8_000_000 }],
+      cpus: [
+        { cpu: 0, numa_node: 0, thread_siblings: [0, 10] },
+        { cpu: 1, numa_node: 0, thread_siblings: [1] },
+      ],
+      nics: [{ name: 'eth0', numa_node: 1 }],
+    })
+  })
+
   it('is what /sys and /proc say, in the words of Ironic', async () => {
     await using folder = await temporaryFolder()
     await plant(folder.path)

@@ -18,14 +18,22 @@ export const packages = (
   'libc6 libgcc-s1 libstdc++6 libatomic1 libtinfo6 zlib1g liblzma5 libzstd1 libssl3 libblkid1 libmount1 libsmartcols1 ' +
   'libudev1 libuuid1 libselinux1 libpcre2-8-0 busybox-static kmod util-linux ' +
   // The iSCSI target, and the libraries that it is linked with (RDMA and systemd among them, which it does without).
-  'tgt libaio1 libibverbs1 librdmacm1 libnl-3-200 libnl-route-3-200 libsystemd0 libcap2 libgcrypt20 libgpg-error0 liblz4-1'
+  'tgt libaio1 libibverbs1 librdmacm1 libnl-3-200 libnl-route-3-200 libsystemd0 libcap2 libgcrypt20 libgpg-error0 liblz4-1 ' +
+  // What erases ATA and NVMe disks by themselves, and software RAID.
+  'hdparm nvme-cli libnvme1 libjson-c5 libdbus-1-3 mdadm ' +
+  // The SSH server of a rescue.
+  'dropbear-bin libcrypt1 libtomcrypt1 libtommath1 libgmp10'
 ).split(' ')
 /** Programs of those packages that go in, beside busybox's applets. */
 export const programs = [
   'bin/kmod',
   'sbin/blkdiscard',
   'sbin/blockdev',
+  'sbin/hdparm',
+  'sbin/mdadm',
   'usr/bin/partx',
+  'usr/sbin/nvme',
+  'usr/sbin/dropbear',
   'usr/sbin/tgtd',
   'usr/sbin/tgtadm',
 ]

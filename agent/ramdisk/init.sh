@@ -38,12 +38,26 @@ for nic in ${chosen:-$(ls /sys/class/net)}; do
   udhcpc -i "$nic" -f -t 5 -T 1 -A 2 -s /usr/share/ferrule/udhcpc.sh > /dev/null 2>&1 &
 done
 
-# Exit code 3: the agent must stay silent (its token belongs to another). Otherwise it is started again.
+# A person has the machine from now on: SSH and the consoles ask for the user rescue.
+rescue() {
+  mkdir -p /dev/pts /etc/dropbear
+  mount -t devpts devpts /dev/pts
+  /usr/sbin/dropbear -E -R
+  for tty in $(cat /sys/class/tty/console/active); do
+    [ "$tty" = tty0 ] && tty=tty1
+    while :; do setsid getty -L 115200 "$tty" vt100; sleep 1; done &
+  done
+  say "rescue: user rescue by SSH and on the consoles"
+  wait
+}
+
+# Exit code 3: the agent must stay silent (its token belongs to another). 4: it is not needed any more. Otherwise it is started again.
 while :; do
   say "agent starts"
   /opt/ferrule/node /opt/ferrule/start.cjs
   code=$?
   say "agent ended with $code"
   [ $code = 3 ] && while :; do sleep 3600; done
+  [ $code = 4 ] && rescue
   sleep 10
 done

@@ -14,6 +14,8 @@ const wanted = [
   'drivers/hid/hid-generic',
   'drivers/hid/usbhid/usbhid',
   'drivers/hv/',
+  'drivers/md/md-mod',
+  'drivers/md/raid',
   'drivers/message/fusion/',
   'drivers/mmc/',
   'drivers/net/bonding/',

@@ -11,6 +11,7 @@ import { testNode } from '../testing.ts'
 export const HOST = '10.0.2.2'
 const AGENT_PORT = 9999
 export const ISCSI_PORT = 3260
+export const SSH_PORT = 22
 const UP_WITHIN_MS = 180_000
 
 interface Facts {
@@ -43,7 +44,7 @@ async function specification(): Promise<SavedMachineSpec> {
     bootHash: hash,
     memoryMiB: 1024,
     mac: '52:54:00:12:34:56',
-    forward: [AGENT_PORT, ISCSI_PORT],
+    forward: [AGENT_PORT, ISCSI_PORT, SSH_PORT],
   }
 }
 

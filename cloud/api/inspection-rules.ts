@@ -1,5 +1,8 @@
 // Inspection rules (1.96): what is done with a node when what its inspection found meets conditions.
 import { z } from 'zod'
+import { ACTIONS } from '../inspection-rules/actions.ts'
+import { OPERATORS } from '../inspection-rules/conditions.ts'
+import { complaint, type Signature } from '../inspection-rules/signature.ts'
 import { inspectionRules } from '../schema/organisation-resources.ts'
 import { isoTime } from '../schema/rows.ts'
 import { fieldsOf, json, sortOf } from '../store/json-sql.ts'
@@ -12,41 +15,38 @@ import { ofOrganisation } from './writers.ts'
 const SINCE = 96
 const { column, flag, common } = fieldsOf('i')
 
-/** A `!` in front turns a condition round. */
-const CONDITIONS = [
-  'eq',
-  'lt',
-  'gt',
-  'is-empty',
-  'in-net',
-  'matches',
-  'contains',
-  'one-of',
-  'is-none',
-  'is-true',
-  'is-false',
-]
-const ACTIONS = [
-  'fail', 'log', 'set-attribute', 'extend-attribute', 'del-attribute', 'set-capability', 'unset-capability', 'add-trait', 'remove-trait',
-  'set-plugin-data', 'extend-plugin-data', 'unset-plugin-data', 'set-port-attribute', 'extend-port-attribute', 'del-port-attribute',
-  
-] as const // prettier-ignore
-
-const Args = z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())])
 const Loop = z.union([z.array(z.unknown()), z.record(z.string(), z.unknown())])
-const Condition = z.strictObject({
-  op: z
-    .string()
-    .refine(
-      (op) => CONDITIONS.includes(op.replace(/^! ?/, '')),
-      `possible are ${CONDITIONS.join(', ')}, with ! in front`,
-    )
-    .meta({ pattern: `^(! ?)?(${CONDITIONS.join('|')})$` }),
-  args: Args.optional(),
-  loop: Loop.optional(),
+
+/** Arguments by name or as a list, as the signature has them. */
+function argsOf(signature: Signature) {
+  const { needs, may = [] } = signature
+  const all = [...needs, ...may]
+  const properties = Object.fromEntries(all.map((name) => [name, {}]))
+  const named = { type: 'object', properties, required: needs, additionalProperties: false }
+  const listed = { type: 'array', minItems: needs.length, maxItems: all.length }
+  return z
+    .union([z.record(z.string(), z.unknown()), z.array(z.unknown())], { error: () => complaint(signature, {}) })
+    .superRefine((args, context) => {
+      const message = complaint(signature, args)
+      if (message !== undefined) context.addIssue({ code: 'custom', message })
+    })
+    .meta({ anyOf: [named, listed] })
+}
+
+/** One shape for each operation of the table. */
+function operations(table: Readonly<Record<string, Signature>>, spelt: (op: string) => readonly string[], more = {}) {
+  const shapes = Object.entries(table).map(([op, signature]) =>
+    z.strictObject({ op: z.enum(spelt(op)), args: argsOf(signature), loop: Loop.optional(), ...more }),
+  )
+  const possible = Object.keys(table).flatMap((op) => spelt(op))
+  return z.discriminatedUnion('op', shapes as [(typeof shapes)[0]], { error: `possible are ${possible.join(', ')}` })
+}
+
+/** A `!` in front turns it round. */
+const Condition = operations(OPERATORS, (op) => [op, `!${op}`, `! ${op}`], {
   multiple: z.enum(['any', 'all', 'first', 'last']).optional(),
 })
-const Action = z.strictObject({ op: z.enum(ACTIONS), args: Args.optional(), loop: Loop.optional() })
+const Action = operations(ACTIONS, (op) => [op])
 
 /** A sensitive rule is never shown in full. */
 const unlessSensitive = (name: string) => ({

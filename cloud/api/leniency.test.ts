@@ -33,12 +33,29 @@ it.each([
 })
 
 it('null for a flag or the group of a node is what it has without', async () => {
-  const body = { driver: 'fake-hardware', retired: null, conductor_group: null }
+  const body = { driver: 'fake-hardware', retired: null, disable_power_off: null, conductor_group: null }
   const made = await site.api('POST', '/v1/nodes', body)
-  expect([made.status, made.body]).toEqual([201, expect.objectContaining({ retired: false })])
+  expect([made.status, made.body]).toEqual([201, expect.objectContaining({ retired: false, disable_power_off: false })])
   const patch = ['retired', 'protected'].map((name) => ({ op: 'add', path: `/${name}`, value: null }))
   const patched = await site.api('PATCH', `/v1/nodes/${made.body.uuid}`, patch)
   expect([patched.status, patched.body]).toEqual([200, expect.objectContaining({ retired: false, protected: false })])
+})
+
+it.each<[string, Record<string, string>]>([
+  ['nodes', { automated_clean: 'False', maintenance: 'yes', retired: 'True', disable_power_off: 'on', console_enabled: 'n' }], // prettier-ignore
+  ['ports', { pxe_enabled: 'False', is_smartnic: 'f', available_for_dynamic_portgroup: '0' }],
+  ['portgroups', { standalone_ports_supported: 'False' }],
+])('a flag of %s may be its text, as the openstack client says it', async (path, texts) => {
+  const node = await newNode(site)
+  const flags = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, /^(True|yes|on)$/.test(text)]))
+  const made = await site.api('POST', `/v1/${path}`, { ...sample(path, node), ...texts })
+  expect([made.status, made.body]).toEqual([201, expect.objectContaining(flags)])
+  const [name] = Object.keys(texts) as [string]
+  const one = `/v1/${path}/${made.body.uuid}`
+  const patched = await site.api('PATCH', one, [{ op: 'add', path: `/${name}`, value: 'True' }])
+  expect([patched.status, patched.body[name]]).toEqual([200, true])
+  const none = await site.api('PATCH', one, [{ op: 'add', path: `/${name}`, value: 'maybe' }])
+  expect([none.status, none.body.detail]).toEqual([400, `${name}: expected a boolean`])
 })
 
 it('null for the UUID of what is made is none', async () => {

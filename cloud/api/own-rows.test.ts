@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
 import { fresh } from '../hosts/test-conductor.ts'
+import { ACTIONS } from '../inspection-rules/actions.ts'
 import { freshTrait, newNode, sample } from './testdata/samples.ts'
 
 let site: TestSite
@@ -160,9 +161,45 @@ describe('inspection rules', () => {
     ['an unknown condition', { conditions: [{ op: 'like', args: {} }] }],
     ['a priority out of range', { priority: 10000 }],
     ['another phase', { phase: 'late' }],
-    ['a condition with an unknown key', { conditions: [{ op: 'eq', why: 1 }] }],
+    ['a condition with an unknown key', { conditions: [{ op: 'eq', args: [[]], why: 1 }] }],
   ])('with %s are refused', async (_what, more) => {
     expect(await status('POST', '/v1/inspection_rules', { ...sample('inspection_rules', ''), ...more })).toBe(400)
+  })
+
+  const doing = (op: string, args?: unknown) => ({ actions: [{ op, args }] })
+  const on = (op: string, args?: unknown) => ({ conditions: [{ op, args }] })
+  it.each<[string, object, string]>([
+    ['a pattern that is none', on('matches', { value: '{node.driver}', regex: 'red(fish' }), 'conditions.0.args: red(fish is no regular expression: missing closing ): `red(fish`'], // prettier-ignore
+    ['a pattern that looks back', on('!contains', ['{node.driver}', '(a)\\1']), 'conditions.0.args: (a)\\1 is no regular expression: invalid escape sequence: `\\1`'], // prettier-ignore
+    ['a pattern that is no text', on('matches', ['x', null]), 'conditions.0.args: regex must be a text'],
+    ['too long a pattern', on('contains', ['x', 'a'.repeat(1025)]), `conditions.0.args: ${'a'.repeat(100)} is no regular expression: it is longer than 1024 characters`], // prettier-ignore
+    ['a condition without arguments', on('in-net'), 'conditions.0.args: needs address, subnet'],
+    ['a condition without one', on('matches', { value: 1 }), 'conditions.0.args: needs regex'],
+    ['a condition with too many', on('is-true', [1, 2]), 'conditions.0.args: takes only value'],
+    ['a condition with another', on('eq', { values: [], value: 1 }), 'conditions.0.args: does not know value; possible are values, force_strings'], // prettier-ignore
+    ['nothing to compare', on('lt', { values: '{item}' }), 'conditions.0.args: values must be a list'],
+    ['an action without arguments', doing('fail'), 'actions.0.args: needs msg'],
+    ['an action without one', doing('set-port-attribute', ['{item}', '/extra/a']), 'actions.0.args: needs value'],
+    ['no action of that name', doing('del-port'), `actions.0.op: possible are ${Object.keys(ACTIONS).join(', ')}`],
+    ['an action with another', doing('set-attribute', { path: '/name', value: 'n', unique: true }), 'actions.0.args: does not know unique; possible are path, value'], // prettier-ignore
+    ['arguments that are a text', doing('add-trait', 'CUSTOM_A'), 'actions.0.args: needs name'],
+    ['a level that is none', doing('log', { msg: 'x', level: 'loud' }), 'actions.0.args: level is one of debug, info, warning, error, critical'], // prettier-ignore
+  ])('with %s are refused, by name', async (_what, more, detail) => {
+    const { status: said, body } = await site.api('POST', '/v1/inspection_rules', {
+      ...sample('inspection_rules', ''),
+      ...more,
+    })
+    expect([said, body.detail]).toEqual([400, detail])
+  })
+
+  it('are not changed into such, either', async () => {
+    const { uuid } = await make('inspection_rules', on('matches', { value: '{node.driver}', regex: 'red.*' }))
+    const changed = await patch(`/v1/inspection_rules/${uuid}`, 'conditions/0/args/regex', '(?=a)')
+    expect([changed.status, changed.body.detail]).toEqual([400, expect.stringContaining('(?=a) is no regular')])
+  })
+
+  it('take a pattern that is only known when its fields are', async () => {
+    await make('inspection_rules', on('matches', { value: '{node.driver}', regex: '({item}' }))
   })
 
   it('that are sensitive hide what they do, for good', async () => {

@@ -35,7 +35,7 @@ describe('JSON patch', () => {
       '"/provision_state" cannot be changed',
     ],
     ['a key below a text', [{ op: 'add', path: '/name/x', value: 'y' }], 'has no keys'],
-    ['a wrong type', [{ op: 'replace', path: '/maintenance', value: 'yes' }], 'maintenance: '],
+    ['a wrong type', [{ op: 'replace', path: '/maintenance', value: 'maybe' }], 'maintenance: '],
     ['a dictionary made a text', [{ op: 'replace', path: '/extra', value: 'x' }], 'extra: '],
     ['a reserved name', [{ op: 'replace', path: '/name', value: 'detail' }], 'reserved'],
   ])('%s is refused', (_what, operations, message) => {

@@ -5,6 +5,7 @@ import { cached, objectSql, shownArgs, visible, type Field } from '../store/json
 import type { Answer, Call, JsonSchema } from './call.ts'
 import { need } from './microversion.ts'
 import { orderOf, pageSql, type Condition, type Ordered } from './order.ts'
+import { TRUTH_PATTERN, TRUTHS } from './shapes.ts'
 
 export const MAX_LIMIT = 1000
 
@@ -20,18 +21,14 @@ export function readQuery(search: string, allowed: readonly string[]): Map<strin
 }
 
 export function boolean(text: string, name: string): boolean {
-  if (/^(true|yes|on|t|y|1)$/i.test(text)) return true
-  if (/^(false|no|off|f|n|0)$/i.test(text)) return false
+  const word = text.toLowerCase()
+  if (TRUTHS.truthy.includes(word)) return true
+  if (TRUTHS.falsy.includes(word)) return false
   throw invalid(`Invalid value for ${name}: a boolean is needed`)
 }
 
-const anyCase = (word: string) => word.replaceAll(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)
-
 /** JSON Schema of what `boolean` reads. */
-export const BOOLEAN: JsonSchema = {
-  type: 'string',
-  pattern: `^(${['true', 'yes', 'on', 't', 'y', '1', 'false', 'no', 'off', 'f', 'n', '0'].map(anyCase).join('|')})$`,
-}
+export const BOOLEAN: JsonSchema = { type: 'string', pattern: TRUTH_PATTERN }
 /** And of what `limitOf` reads. */
 export const LIMIT: JsonSchema = { type: 'integer', minimum: 1, maximum: 999_999_999 }
 /** The marker of a log whose entries have numbers. */

@@ -8,11 +8,17 @@ export const Uuid = z.guid().transform((text) => text.toLowerCase())
 export const Dict = z.record(z.string(), z.unknown())
 /** An object of an attribute: null is an empty one, as Ironic takes it. */
 export const DictOrNull = Dict.nullable().transform((value) => value ?? {})
-/** A flag of an attribute: null is false, as Ironic takes it. */
-export const FlagOrNull = z
-  .boolean()
-  .nullable()
-  .transform((value) => value ?? false)
+/** What Ironic takes for a boolean in a text, in any case. */
+export const TRUTHS = { truthy: ['true', 'yes', 'on', 't', 'y', '1'], falsy: ['false', 'no', 'off', 'f', 'n', '0'] }
+const anyCase = (word: string) => word.replaceAll(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)
+export const TRUTH_PATTERN = `^(${[...TRUTHS.truthy, ...TRUTHS.falsy].map(anyCase).join('|')})$`
+
+/** A flag of an attribute, or its text: the openstack client sends True. */
+export const Flag = z
+  .union([z.boolean(), z.stringbool(TRUTHS)], { error: 'expected a boolean' })
+  .meta({ anyOf: undefined, type: ['boolean', 'string'], pattern: TRUTH_PATTERN })
+/** Null is false, as Ironic takes it. */
+export const FlagOrNull = Flag.nullable().transform((value) => value ?? false)
 
 /** A text of at most `max` characters: code points, as JSON Schema counts them (Validation §6.3.1), not units of UTF-16. */
 export const chars = (max: number, min?: 1, error = 'a text is needed') =>

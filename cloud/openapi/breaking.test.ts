@@ -26,7 +26,7 @@ suite('a change of the API breaks clients', () => {
     ['a body field that is needed', (d) => body(d).required.push('owner'), 'body: owner is required'],
     ['a shorter text', (d) => (body(d).properties.driver.maxLength = 10), 'driver: maxLength is less'],
     ['a value that is gone', (d) => power(d).enum.pop(), 'target: enum: "soft rebooting" is gone'],
-    ['a type that is gone', (d) => (body(d).properties.automated_clean.type = ['boolean']), '"null" is gone'],
+    ['a type that is gone', (d) => (flag(d).type = ['boolean']), '"null" is gone'],
     ['a query argument that is gone', (d) => (list(d).parameters = list(d).parameters.slice(1)), 'query limit is gone'],
     ['a query argument that is needed', (d) => (list(d).parameters[0].required = true), 'query limit is required'],
     [
@@ -64,6 +64,8 @@ suite('a change of the API breaks clients', () => {
     ['a longer text', (d) => (body(d).properties.driver.maxLength = 1000)],
     ['a least length of none', (d) => (list(d).parameters[0].schema.minLength = 0)],
     ['one more choice', (d) => (body(d).properties.driver = { anyOf: [body(d).properties.driver, { type: 'null' }] })],
+    ['a type that is a choice of its own now', (d) => Object.assign(flag(d), { type: undefined, anyOf: [{ type: 'boolean' }, { type: 'null' }] })], // prettier-ignore
+    ['a text beside what was none', (d) => Object.assign(flag(d), { type: ['boolean', 'null', 'string'], pattern: '^1$' })], // prettier-ignore
     ['a new query argument', (d) => list(d).parameters.push({ name: 'x', in: 'query', required: false, schema: {} })],
   ])('%s does not', (_what, change) => {
     const after = now()
@@ -74,7 +76,10 @@ suite('a change of the API breaks clients', () => {
 
 const body = (d: Loose) => d.paths['/v1/nodes'].post.requestBody.content['application/json'].schema
 const list = (d: Loose) => d.paths['/v1/nodes'].get
-const power = (d: Loose) =>
-  d.paths['/v1/nodes/{ident}/states/power'].put.requestBody.content['application/json'].schema.properties.target
+const verbs = (d: Loose, what: string) =>
+  d.paths[`/v1/nodes/{ident}/states/${what}`].put.requestBody.content['application/json'].schema.properties
+const power = (d: Loose) => verbs(d, 'power').target
+/** A boolean, or null. */
+const flag = (d: Loose) => verbs(d, 'provision').disable_ramdisk
 const items = (d: Loose) =>
   d.paths['/v1/nodes/{ident}'].patch.requestBody.content['application/json'].schema.items.anyOf

@@ -58,7 +58,9 @@ function ofRequest(where: string, old: JsonSchema, now: JsonSchema): string[] {
     if (number(now, key, Infinity) < number(old, key, Infinity)) found.push(`${where}: ${key} is less`)
   for (const [key, none] of Object.entries(HIGHER))
     if (number(now, key, none) > number(old, key, none)) found.push(`${where}: ${key} is more`)
-  for (const key of ['pattern', 'format', 'const'])
+  // What is said of texts alone limits nothing where there was no text.
+  const wasText = old['type'] === undefined || [old['type']].flat().includes('string')
+  for (const key of wasText ? ['pattern', 'format', 'const'] : ['const'])
     if (now[key] !== undefined && now[key] !== old[key]) found.push(`${where}: ${key} is another`)
   for (const key of ['type', 'enum']) found.push(...fewer(`${where}: ${key}`, old[key], now[key]))
   const required = (schema: JsonSchema) => (schema['required'] ?? []) as string[]
@@ -80,10 +82,18 @@ function ofRequest(where: string, old: JsonSchema, now: JsonSchema): string[] {
 function ofChoices(where: string, old: JsonSchema, key: string, now: JsonSchema): string[] {
   const [was, is] = [old[key], now[key]] as (JsonSchema[] | undefined)[]
   if (!is) return []
-  return (was ?? [old]).flatMap((choice, i) => {
-    const best = is.map((each) => ofRequest(was ? `${where}|${i}` : where, choice, each))
-    return best.some((each) => each.length === 0) ? [] : best.toSorted((a, b) => a.length - b.length)[0]!
-  })
+  return (was ?? [old]).flatMap((choice, i) =>
+    typeByType(choice).flatMap((one) => {
+      const best = is.map((each) => ofRequest(was ? `${where}|${i}` : where, one, each))
+      return best.some((each) => each.length === 0) ? [] : best.toSorted((a, b) => a.length - b.length)[0]!
+    }),
+  )
+}
+
+/** Each of its types may have become a choice of its own. */
+function typeByType(schema: JsonSchema): JsonSchema[] {
+  const { type } = schema
+  return Array.isArray(type) ? type.map((each: unknown) => ({ ...schema, type: each })) : [schema]
 }
 
 /** A value of a set (or the one value) that is not among them any more. Without the set everything is possible. */

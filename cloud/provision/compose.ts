@@ -4,7 +4,7 @@ import { FaultError } from '../../shared/faults.ts'
 import type { OfferedStep, Step } from '../../shared/protocol.ts'
 import { refuseLacking, wantedTraits } from '../instance-traits.ts'
 import type { CoreStep } from '../../shared/core-steps.ts'
-import { CORE_DEPLOY, PLANS, planStep, type PlannedKind } from '../plans.ts'
+import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, planStep, type PlannedKind } from '../plans.ts'
 import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
 import { marks, select, type NodeRow } from '../schema/rows.ts'
 import type { ProvisionArgs } from '../site-hub/commands.ts'
@@ -68,6 +68,8 @@ async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: Provi
     case 'tear-down':
       // A deployment that did nothing to the machine leaves nothing to take away.
       return { steps: deploymentOf(turn, node).core.length === 0 ? [] : PLANS[kind] }
+    case 'inspect':
+      return { steps: usedInterfaces(turn, node)['inspect'] === 'agent' ? INSPECT_BY_AGENT : PLANS.inspect }
     default:
       return { steps: PLANS[kind] }
   }

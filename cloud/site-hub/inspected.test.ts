@@ -94,3 +94,25 @@ test('an inspection that found no inventory has nothing for rules', async () => 
   await inspect({ properties: { cpus: 8 } })
   expect(await state()).toBe('manageable')
 })
+
+test('NICs that were found become ports; an address that another node has is a line on the timeline', async () => {
+  const port = (node: string, address: string) =>
+    one.bench.command('row.create', { table: 'port', row: { node, address } } as never)
+  const other = await one.bench.newNode({ name: 'n2' })
+  await port(one.node, '52:54:00:00:00:01')
+  await port(other, '52:54:00:00:00:02')
+  const ports = ['01', '02', '03'].map((last) => ({ address: `52:54:00:00:00:${last}`, pxe_enabled: last === '01' }))
+  await inspect({ inventory, plugin_data: {}, properties: {}, ports })
+  expect(await state()).toBe('manageable')
+  const rows = await one.bench.sql.all('SELECT address, pxe_enabled FROM ports WHERE node = ? ORDER BY address', [
+    one.node,
+  ])
+  expect(rows.map((row) => [...row])).toEqual([
+    ['52:54:00:00:00:01', 1],
+    ['52:54:00:00:00:03', 0],
+  ])
+  const notes = await one.bench.sql.all("SELECT body FROM notes WHERE stage = 'inspection port'")
+  expect(notes.map(([body]) => JSON.parse(String(body)) as unknown)).toEqual([
+    { address: '52:54:00:00:00:02', why: expect.stringContaining('already exists') as unknown },
+  ])
+})

@@ -3,9 +3,9 @@
 // document that was stored is as it was found.
 import { z } from 'zod'
 import { fault, Fault, FaultError } from '../../shared/faults.ts'
+import type { Found } from '../inspection-rules/actions.ts'
+import { applyRules, type Rule } from '../inspection-rules/rules.ts'
 import { callerOf } from '../provision/open-task.ts'
-import type { Found } from '../provision/rules/actions.ts'
-import { applyRules, type Rule } from '../provision/rules/rules.ts'
 import type { SiteRef } from '../ports.ts'
 import { Name, Trait } from '../schema/names.ts'
 import { inspectionRules } from '../schema/organisation-resources.ts'

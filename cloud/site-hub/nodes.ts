@@ -136,6 +136,7 @@ export async function changeNode(
   const moves = index.driver !== driver.name || index.labels !== labels
   index.driver = driver.name
   index.labels = labels
+  if (moves) turn.state.loads = null
   turn.event(
     'node.updated',
     { node: node.uuid, body: { fields: command.patch.map((operation) => operation.path.split('/')[1]) } },

@@ -9,6 +9,7 @@ import { update } from '../schema/rows.ts'
 import { isMember } from '../membership.ts'
 import type { Peer } from '../ports.ts'
 import { grantsMessage, grantsOf, pagesOf, tooLarge } from './grants.ts'
+import { Loads } from './loads.ts'
 import {
   activeTask,
   epochOf,
@@ -55,7 +56,7 @@ function send(turn: Turn, node: NodeIndex, wanted: string | null): boolean {
     // Once asked for, a release comes: then its owner gets it again.
     const target = node.dropping ? node.owner : null
     const isNews = target !== node.target
-    node.target = target
+    setTarget(turn, node, target)
     return isNews
   }
   if (!from || from.leaseUntil === 0 || takesBack(turn, from, node)) {
@@ -63,7 +64,7 @@ function send(turn: Turn, node: NodeIndex, wanted: string | null): boolean {
     return true
   }
   const isNews = node.target !== wanted
-  node.target = wanted
+  setTarget(turn, node, wanted)
   askForRelease(turn, node)
   return isNews
 }
@@ -81,39 +82,18 @@ export function becameIdle(turn: Turn, uuid: string): void {
 }
 
 /**
- * Gives a new node to the least loaded conductor that may have it; the ring's laws still hold after it. With weights that can take more
- * than one move.
+ * Gives a new node, which nobody has yet, to the least loaded conductor that may have it; the ring's laws still hold after it. With weights
+ * that can take more than one move.
  */
 export async function place(turn: Turn, node: NodeIndex): Promise<void> {
   const eligible = membersOf(turn.state).filter((member) => obstacle(node, member) === null)
   if (eligible.length === 0) return
-  const { held, total } = loads(turn.state, node)
-  const best = placeOne(node.id, eligible, held, total)
+  const loads = (turn.state.loads ??= Loads.of(turn.state.nodes.values()))
+  const best = placeOne(node.id, eligible, loads.alikeTo(node), loads.total)
   if (best === undefined) return rebalance(turn)
   give(turn, node, best)
-}
-
-/**
- * Nodes of each conductor without `node`: all of them, and those that are like it. This goes over every node of the site for each new one,
- * so a node costs one look-up, and none where the one before has the same owner.
- */
-function loads(state: HubState, node: NodeIndex): { held: Map<string, number>; total: Map<string, number> } {
-  const counts = new Map<string, { held: number; total: number }>()
-  let last: string | null = null
-  let count = { held: 0, total: 0 }
-  for (const other of state.nodes.values()) {
-    const owner = other.target ?? other.owner
-    if (owner === null || other === node) continue
-    if (owner !== last) {
-      last = owner
-      count = counts.get(owner) ?? { held: 0, total: 0 }
-      counts.set(owner, count)
-    }
-    count.total++
-    if (other.driver === node.driver && other.labels === node.labels && other.withheld === null) count.held++
-  }
-  const of = (what: 'held' | 'total') => new Map([...counts].map(([owner, each]) => [owner, each[what]]))
-  return { held: of('held'), total: of('total') }
+  loads.add(node)
+  turn.state.loads = loads
 }
 
 /** Tells conductors what they got in this turn. */
@@ -203,9 +183,16 @@ function give(turn: Turn, node: NodeIndex, to: string): void {
   turn.gained.set(to, gained.add(node.id))
 }
 
+function setTarget(turn: Turn, node: NodeIndex, target: string | null): void {
+  if (target === node.target) return
+  node.target = target
+  turn.state.loads = null
+}
+
 function setOwner(turn: Turn, node: NodeIndex, owner: string | null): void {
   node.owner = owner
-  node.target = null
+  setTarget(turn, node, null)
+  turn.state.loads = null
   node.dropping = false
   if (owner !== null) node.moved = nextNumber(turn.state)
   turn.state.promises.delete(node.id) // it was given back, or nobody can act by it
@@ -244,6 +231,7 @@ function withhold(turn: Turn, node: NodeIndex, why: string, isFree: boolean): vo
   if (isFree) setOwner(turn, node, null)
   if (node.withheld !== null) return
   node.withheld = why
+  turn.state.loads = null
   turn.write(update(nodes, 'uuid', node.id, { withheld: why }))
   turn.event('node.withheld', { node: node.id, body: { why } })
 }
@@ -253,6 +241,7 @@ async function release(turn: Turn, node: NodeIndex): Promise<void> {
   const [spec] = await grantsOf(turn, [node.id])
   if (tooLarge(spec!) !== null) return
   node.withheld = null
+  turn.state.loads = null
   turn.write(update(nodes, 'uuid', node.id, { withheld: null }))
   await rebalance(turn)
 }

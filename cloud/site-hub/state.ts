@@ -4,6 +4,7 @@ import { conductors, sites, tasks } from '../schema/organisation.ts'
 import { select, type ConductorRow, type SiteRow, type TaskRow } from '../schema/rows.ts'
 import type { Peer, Sql, Statement } from '../ports.ts'
 import type { DriverFacts, FromConductor } from '../../shared/protocol.ts'
+import type { Loads } from './loads.ts'
 import type { Turn } from './turn.ts'
 import { labelText } from '../../shared/ring.ts'
 import { LABELS_FIELD } from '../../shared/ring-labels.ts'
@@ -44,6 +45,8 @@ export interface HubState {
   readonly tasks: Map<string, TaskRow[]>
   /** Node → until when its owner may act by the tenure of a task that has ended (ms, wall clock). */
   readonly promises: Map<string, number>
+  /** Null: to be counted. */
+  loads: Loads | null
 }
 
 /** What a socket's attachment keeps over hibernation. */
@@ -70,6 +73,7 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
     nodes: new Map(),
     tasks: new Map(),
     promises: new Map(),
+    loads: null,
   }
 
   for (const row of await select(sql, conductors, 'site = ?', [siteId])) {

@@ -19,6 +19,7 @@ import type { Peer, SiteRef } from '../ports.ts'
 import type { TaskRow } from '../schema/rows.ts'
 import { merged, takeFacts } from './facts.ts'
 import { carryOutRules, refusedByRule } from './inspected.ts'
+import { takePorts } from './found-ports.ts'
 import { becameIdle } from './ownership.ts'
 import { activeTask, epochOf, findTask, isHeld, sessionOf, type ConductorState } from './state.ts'
 import { hasStep, mayFailAt, mayFinish, refuseHistory, refuseStep } from './step-bounds.ts'
@@ -144,7 +145,10 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent, site: SiteRef):
   if (event.kind === 'started' && isListed(task.kind) && !task.cancel)
     turn.updateNode(task.node, showing(await turn.node(task.node), task.kind, step, event.step))
   if (event.facts) await takeFacts(turn, task.node, event.facts)
-  if (event.facts && task.kind === 'inspect') await carryOutRules(turn, task, event.facts, site)
+  if (event.facts && task.kind === 'inspect') {
+    await takePorts(turn, task, event.facts, site)
+    await carryOutRules(turn, task, event.facts, site)
+  }
 }
 
 /** A step that begins again, behind those that are done, takes the task back to it: what followed has to be done once more. */

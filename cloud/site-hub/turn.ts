@@ -128,6 +128,7 @@ export class Turn {
     this.#rows.set(uuid, null)
     this.#nodeChanges.delete(uuid)
     this.state.nodes.delete(uuid)
+    this.state.loads = null
     this.state.promises.delete(uuid)
   }
 

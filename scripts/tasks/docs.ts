@@ -6,7 +6,7 @@ import { breaking } from '../../cloud/openapi/breaking.ts'
 import { describe, type Document } from '../../cloud/openapi/document.ts'
 import { FAULTS } from '../../shared/faults.ts'
 import { AGENT_CORE } from '../../shared/core-steps.ts'
-import { CORE_DEPLOY, PLANS, POWER_PLANS } from '../../cloud/plans.ts'
+import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, POWER_PLANS } from '../../cloud/plans.ts'
 import { RESERVED } from '../../cloud/step-selection.ts'
 import { STATE_NAMES, STATES, TRANSITIONS, VERBS, type State, type Verb } from '../../shared/states.ts'
 
@@ -101,6 +101,7 @@ function faults(): string {
 function plans(): string {
   const all = [
     ...Object.entries(PLANS),
+    ['inspect: agent', INSPECT_BY_AGENT] as const,
     ...Object.entries(POWER_PLANS).map(([target, { steps }]) => [`power: ${target}`, steps] as const),
   ]
   const parts = all.map(([kind, steps]) => {

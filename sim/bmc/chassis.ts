@@ -7,9 +7,12 @@ export interface ChassisBoot {
   valid: boolean
   persistent: boolean
   efi: boolean
-  /** 0 no override, 1 PXE, 2 disk, 3 safe, 4 diagnostics, 5 CD, 6 BIOS set-up. */
+  /** 0 no override, 1 PXE, 2 disk, 3 safe, 4 diagnostics, 5 CD, 6 BIOS set-up; HTTP_DEVICE. */
   device: number
 }
+
+/** UEFI's HTTP boot, which IPMI has no number for. */
+export const HTTP_DEVICE = 16
 
 export interface Chassis {
   power(): 'on' | 'off'

@@ -1,5 +1,6 @@
 // The commands that the simulated BMC knows, with the privilege level of each (IPMI 2.0 Appendix G).
 import { noBoot, type Chassis, type PowerAction } from './chassis.ts'
+import type { FirmwareFaults } from './server.ts'
 import type { BmcSession, SessionTable } from './sessions.ts'
 
 /** What a command sees of the BMC. */
@@ -7,7 +8,7 @@ export interface Machine {
   chassis: Chassis
   guid: Uint8Array
   sessions: SessionTable
-  faults: { readonly closing: 'works' | 'refused' | 'asker' | 'pretended' | 'confused' }
+  faults: Pick<FirmwareFaults, 'closing' | 'manufacturer'>
   namedUsers: boolean
   kgSet: boolean
   /** Records of Get Channel Cipher Suites (Table 22-19). */
@@ -101,7 +102,7 @@ function getBootOption(machine: Machine, data: Uint8Array): Answer {
     5: () => {
       forgetStaleFlags(machine)
       const { valid, persistent, efi, device } = chassis.boot()
-      return [(valid ? 0x80 : 0) | (persistent ? 0x40 : 0) | (efi ? 0x20 : 0), device << 2, 0, 0, 0]
+      return [(valid ? 0x80 : 0) | (persistent ? 0x40 : 0) | (efi ? 0x20 : 0), (device & 0x0f) << 2, 0, 0, 0]
     },
   }
   const value = values[selector]
@@ -128,6 +129,12 @@ function closeSession({ sessions, faults }: Machine, data: Uint8Array, session: 
   if (other !== session && faults.closing === 'confused') return { code: 0xc3, detail }
   if (other === session || faults.closing !== 'pretended') sessions.close(faults.closing === 'asker' ? session : other)
   return { detail }
+}
+
+/** A BMC that starts anew knows no session any more. */
+function forgetSessions({ sessions }: Machine): Answer {
+  sessions.forgetAll()
+  return {}
 }
 
 function sessionInfo({ sessions }: Machine, data: Uint8Array, session: BmcSession | undefined): Answer {
@@ -180,8 +187,12 @@ export const commands: ReadonlyMap<number, BmcCommand> = new Map(
     0x0601: {
       name: 'Get Device ID',
       level: 2,
-      run: () => ({ data: [0x20, 0x01, 0x01, 0x05, 0x02, 0x80, 0x57, 0x01, 0x00, 0x01, 0x00, 0, 0, 0, 0] }),
+      run: ({ faults }) => ({
+        data: [0x20, 0x01, 0x01, 0x05, 0x02, 0x80, ...faults.manufacturer, 0x01, 0x00, 0, 0, 0, 0],
+      }),
     },
+    0x0602: { name: 'Cold Reset', level: 4, mutation: true, run: forgetSessions },
+    0x0603: { name: 'Warm Reset', level: 4, mutation: true, run: forgetSessions },
     0x0604: { name: 'Get Self Test Results', level: 2, run: () => ({ data: [0x55, 0x00] }) },
     0x0608: { name: 'Get Device GUID', level: 2, run: ({ guid }) => ({ data: guid }) },
     0x0637: { name: 'Get System GUID', level: 0, run: ({ guid }) => ({ data: guid }) },

@@ -43,6 +43,8 @@ export interface FirmwareFaults {
   hangAfter: number
   /** What Close Session with another session's id does: closes it, is refused, closes the one that asks, only says so (as pyghmi's does), or times out over it. */
   closing: 'works' | 'refused' | 'asker' | 'pretended' | 'confused'
+  /** Who made it (IANA enterprise number), least significant byte first. */
+  manufacturer: readonly number[]
 }
 
 interface World {
@@ -75,7 +77,13 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
   const newId = () => Buffer.from(world.random(4)).readUInt32LE()
   const sessions = new SessionTable(world.now, newId, sessionLimit, sessionIdleMs)
   const log = new CommandLog(logReads)
-  const faults: FirmwareFaults = { busy: 0, loseAnswers: 0, hangAfter: Infinity, closing: 'works' }
+  const faults: FirmwareFaults = {
+    busy: 0,
+    loseAnswers: 0,
+    hangAfter: Infinity,
+    closing: 'works',
+    manufacturer: [0x57, 0x01, 0x00],
+  }
   const machine: Machine = {
     chassis,
     guid,

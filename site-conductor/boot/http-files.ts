@@ -1,41 +1,55 @@
-// What a boot finds below its token by HTTP: the script, the loaders, and the deploy ramdisk where that is what it boots.
+// What a boot finds below its token by HTTP: iPXE's script, kernel, ramdisk and loaders, or a volume for a drive.
 import type { Content } from '../http-boot/content.ts'
-import type { LoaderName } from './loaders.ts'
 import { SCRIPT_NAME } from './decide.ts'
+import type { LoaderName } from './loaders.ts'
 import { instanceScript, localBootScript, ramdiskScript } from './script.ts'
-import type { BootTicket } from './ticket.ts'
+import { type BootTicket, mediumPath } from './ticket.ts'
 import type { Stage } from './timeline.ts'
 
 export interface HttpFile {
+  readonly path: string
+  /** As which its downloads go to the timeline. */
   readonly stage: Stage
   readonly content: Content
 }
 
-/** By name. `base`: the URL of the token. */
+const BINARY = 'application/octet-stream'
+/** UEFI tells by the media type what this is (UEFI 2.10 §24.7.5). */
+const EFI_PROGRAM = 'application/efi'
+const EFI_VOLUME = 'application/vnd.efi-iso'
+
+/** `origin`: of the HTTP server. */
 export function httpFiles(
-  { ramdisk, instance }: BootTicket,
-  base: string,
+  ticket: BootTicket,
+  origin: string,
   loaders: ReadonlyMap<LoaderName, Uint8Array>,
-): ReadonlyMap<string, HttpFile> {
-  const files = new Map<string, HttpFile>()
-  const script = ramdisk
-    ? ramdiskScript({ kernel: `${base}/kernel`, ramdisk: `${base}/ramdisk` }, ramdisk.kernelArguments)
-    : instance
-      ? instanceScript(instance)
-      : localBootScript()
-  const bytes = Buffer.from(script)
-  files.set(SCRIPT_NAME, { stage: 'ipxe-script', content: { kind: 'bytes', bytes, contentType: 'text/plain' } })
-  if (ramdisk) {
-    const contentType = 'application/octet-stream'
-    files.set('kernel', { stage: 'kernel', content: { kind: 'file', path: ramdisk.kernel, contentType } })
-    files.set('ramdisk', { stage: 'ramdisk', content: { kind: 'file', path: ramdisk.initrd, contentType } })
-  }
-  if (!ramdisk && !instance) return files
-  // UEFI tells by the media type that this is a program (UEFI 2.10 §24.7.5).
-  for (const [name, loader] of loaders)
-    files.set(name, {
-      stage: 'http-loader',
-      content: { kind: 'bytes', bytes: loader, contentType: 'application/efi' },
+): HttpFile[] {
+  const { token, ramdisk, instance, medium } = ticket
+  const file = (name: string, stage: Stage, content: Content): HttpFile => ({
+    path: `/${token}/${name}`,
+    stage,
+    content,
+  })
+  const script = Buffer.from(scriptOf(ticket, `${origin}/${token}`))
+  const files = [file(SCRIPT_NAME, 'ipxe-script', { kind: 'bytes', bytes: script, contentType: 'text/plain' })]
+  if (medium)
+    files.push({
+      path: mediumPath(token),
+      stage: 'medium',
+      content: { kind: 'file', ...medium, contentType: EFI_VOLUME },
     })
+  if (ramdisk)
+    files.push(
+      file('kernel', 'kernel', { kind: 'file', path: ramdisk.kernel, contentType: BINARY }),
+      file('ramdisk', 'ramdisk', { kind: 'file', path: ramdisk.initrd, contentType: BINARY }),
+    )
+  if (ramdisk || instance)
+    for (const [name, bytes] of loaders)
+      files.push(file(name, 'http-loader', { kind: 'bytes', bytes, contentType: EFI_PROGRAM }))
   return files
+}
+
+function scriptOf({ ramdisk, instance }: BootTicket, base: string): string {
+  if (ramdisk) return ramdiskScript({ kernel: `${base}/kernel`, ramdisk: `${base}/ramdisk` }, ramdisk.kernelArguments)
+  return instance ? instanceScript(instance) : localBootScript()
 }

@@ -83,10 +83,11 @@ export function localBootScript(): string {
 export function grubConfig(
   files: { kernel: string; ramdisk: string },
   kernelArguments: string,
-  bootif: string,
+  bootif?: string,
 ): string {
   checkKernelArguments(kernelArguments)
-  const all = [...kernelArguments.split(' ').filter((part) => part !== ''), `BOOTIF=${bootif}`]
+  const given = kernelArguments.split(' ').filter((part) => part !== '')
+  const all = bootif === undefined ? given : [...given, `BOOTIF=${bootif}`]
   return lines([
     'echo "Ferrule: loading the deploy ramdisk"',
     `linux ${files.kernel} ${all.map((part) => `'${part}'`).join(' ')}`,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { BootServices } from './services.ts'
-import { TicketError } from './ticket.ts'
+import { mediumPath, TicketError } from './ticket.ts'
 import { MAC, localTicket, ticket } from './testdata/tickets.ts'
 import { getOption } from '../dhcp/options/option.ts'
 import { bootFileName } from '../dhcp/options/texts.ts'
@@ -69,6 +69,25 @@ async function rig(
 }
 
 describe('boot services', () => {
+  it('serve a volume for a drive, and send firmware that tries the network to its disk', async () => {
+    const { services, discover, origin, folder, stages } = await rig()
+    writeFileSync(join(folder, 'iso'), 'a volume with ________ in it')
+    const medium = { path: join(folder, 'iso'), patch: { atByte: 14, bytes: Buffer.from('this one') } }
+    const { ramdisk: _, ...rest } = ticket()
+    services.admit({ ...rest, medium })
+    expect(services.origin).toBe(origin)
+    const answer = await fetch(`${origin}${mediumPath(rest.token)}`)
+    expect(await answer.text()).toBe('a volume with this one in it')
+    expect(answer.headers.get('content-type')).toBe('application/vnd.efi-iso')
+    expect(stages).toMatchObject([{ node: 'node-1', stage: 'medium', bytes: 0 }])
+
+    expect((await discover({ architecture: 7 })).bootFile, 'an address, and nothing to load').toBeUndefined()
+    const { bootFile = '' } = await discover({ architecture: 7, ipxe: true })
+    expect(await (await fetch(bootFile)).text()).toContain('nothing to deploy, booting from disk')
+    services.withdraw('node-1')
+    expect((await fetch(`${origin}${mediumPath(rest.token)}`)).status).toBe(404)
+  })
+
   it('take a UEFI machine from its first packet to its ramdisk', async () => {
     const { services, ramdisk, discover, tftp, stages } = await rig()
     services.admit(ticket({ ramdisk }))

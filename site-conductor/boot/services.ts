@@ -10,7 +10,7 @@ import { httpFiles } from './http-files.ts'
 import { readLoaders } from './loaders.ts'
 import { LOCAL, Residents } from './residents.ts'
 import { localBootScript } from './script.ts'
-import { TicketError, checkTicket } from './ticket.ts'
+import { TicketError, checkTicket, mediumPath } from './ticket.ts'
 import { tftpFile } from './tftp-files.ts'
 import { Timeline } from './timeline.ts'
 import { DhcpServer } from '../dhcp/server.ts'
@@ -48,6 +48,8 @@ export interface BootConfig {
   address: string
   /** Defaults 67, 4011, 69, 8088; 0 chooses a free port. dhcpClient and dhcpRelay (68, 67) are for tests. */
   ports?: { dhcp?: number; proxyDhcp?: number; tftp?: number; http?: number; dhcpClient?: number; dhcpRelay?: number }
+  /** Where files are served over HTTP; default `address`. */
+  httpListen?: string
   /** `reservations`: we give the addresses in the tickets. `proxy`: another server does, we add what to boot. */
   mode: 'reservations' | 'proxy'
   loaders: LoaderFiles
@@ -98,6 +100,11 @@ export class BootServices {
     return { dhcp: dhcp.ports.server, proxyDhcp: dhcp.ports.proxy, tftp: tftp.port, http: http.port }
   }
 
+  /** Of what is served over HTTP: 'http://10.0.0.1:8088'. Throws before start(). */
+  get origin(): string {
+    return this.#started().site.origin
+  }
+
   /** Reads the loaders and opens all ports; rejects, with nothing left open, when one cannot be had. */
   async start(config: BootConfig): Promise<void> {
     if (this.#running) throw new Error('already started')
@@ -105,10 +112,12 @@ export class BootServices {
     const loaders = await readLoaders(config.loaders)
     const http = new HttpBootServer({
       address,
+      ...(config.httpListen !== undefined && { listen: config.httpListen }),
       ...(ports.http !== undefined && { port: ports.http }),
       onProgress: (transfer) => {
         const known = this.#stageOf(transfer.path)
-        if (known) this.#timeline.http(known.node, known.stage, transfer)
+        if (known?.stage === 'medium') this.#timeline.medium(known.node, transfer)
+        else if (known) this.#timeline.http(known.node, known.stage, transfer)
       },
       onHead: (path) => {
         const known = this.#stageOf(path)
@@ -200,6 +209,7 @@ export class BootServices {
     for (const mac of ticket.macs) this.#byMac.delete(mac)
     this.#running?.http.withdraw(`/${ticket.token}`)
     for (const path of this.#stages.keys()) if (path.startsWith(`/${ticket.token}/`)) this.#stages.delete(path)
+    this.#timeline.mediumGone(mediumPath(ticket.token))
     this.#timeline.forget(node)
   }
 
@@ -243,11 +253,10 @@ export class BootServices {
 
   /** '/token/name' of a resident that boots its instance. */
   #residentFile(path: string): { node: string; stage: Stage; content: Content } | undefined {
-    const [, token = '', name = ''] = path.split('/')
-    const ticket = this.#residents.ticketUnder(token)
+    const ticket = this.#residents.ticketUnder(path.split('/')[1] ?? '')
     if (!ticket || !this.#running) return undefined
     const { site, loaders } = this.#running
-    const file = httpFiles(ticket, `${site.origin}/${token}`, loaders).get(name)
+    const file = httpFiles(ticket, site.origin, loaders).find((each) => each.path === path)
     return file && { node: ticket.node, ...file }
   }
 
@@ -302,10 +311,9 @@ export class BootServices {
 
   #publish(ticket: BootTicket): void {
     const { http, site, loaders } = this.#started()
-    const base = `/${ticket.token}`
-    for (const [name, { stage, content }] of httpFiles(ticket, `${site.origin}${base}`, loaders)) {
-      http.publish(`${base}/${name}`, content)
-      this.#stages.set(`${base}/${name}`, { node: ticket.node, stage })
+    for (const { path, stage, content } of httpFiles(ticket, site.origin, loaders)) {
+      http.publish(path, content)
+      this.#stages.set(path, { node: ticket.node, stage })
     }
   }
 

@@ -3,6 +3,7 @@
 import type { Grant } from '../../shared/protocol.ts'
 import { checkKernelArguments } from './kernel-arguments.ts'
 import type { LoaderFamily } from './loaders.ts'
+import type { Patch } from '../http-boot/content.ts'
 import { ipv4Number, macBytes, macText, netmask } from '../dhcp/address.ts'
 
 /** A kernel and a ramdisk of an operator: plain http URLs that the machine fetches itself, and the kernel's command line. */
@@ -22,10 +23,17 @@ export interface BootTicket {
   ramdisk?: { kernel: string; initrd: string; kernelArguments: string }
   /** Instead of it: what the machine's instance is. */
   instance?: InstanceBoot
+  /** A volume, and what it has of this boot, that the machine boots from a drive: the network tells it nothing but its address. Not with `ramdisk`. */
+  medium?: { path: string; patch: Patch }
   /** What boots the ramdisk; default ipxe. */
   loader?: LoaderFamily
   /** Unguessable part of this boot's paths: 22 or more characters of A-Z a-z 0-9 _ -, never used twice. */
   token: string
+}
+
+/** Where the HTTP server has the volume of a boot. */
+export function mediumPath(token: string): string {
+  return `/${token}/boot.iso`
 }
 
 /** The address of a grant, as tickets have it. */
@@ -69,6 +77,8 @@ export function checkTicket(ticket: BootTicket): BootTicket {
     checked('instance.kernelArguments', () => checkKernelArguments(instance.kernelArguments))
     for (const url of [instance.kernel, instance.ramdisk]) checked('instance', () => checkInstanceUrl(url))
   }
+  if (ticket.medium !== undefined && !ticket.medium.path.startsWith('/'))
+    throw new TicketError(`medium: not an absolute path: ${JSON.stringify(ticket.medium.path)}`)
   return { ...ticket, macs }
 }
 

@@ -142,4 +142,22 @@ describe('boot timeline', () => {
     expect(events.map(({ warning }) => warning)).toEqual([undefined, true, true])
     expect(events[0]?.detail).toBe('8 User.[2J aborted')
   })
+
+  it('sums up what is read of a volume, in however many pieces, and tells a failure at once', () => {
+    const { timeline, events, pass } = rig()
+    const piece = { ...transfer, path: '/token/boot.iso', totalBytes: 65_536 }
+    for (let count = 0; count < 100; count++) {
+      timeline.medium('n', piece)
+      timeline.medium('n', { ...piece, sentBytes: 65_536, outcome: count % 2 === 0 ? 'complete' : 'aborted' })
+      pass(30)
+    }
+    expect(events.map(({ stage, bytes, totalBytes, outcome }) => [stage, bytes, totalBytes, outcome])).toEqual(
+      [0, 34, 68].map((pieces) => ['medium', pieces * 65_536, undefined, undefined]),
+    )
+    timeline.medium('n', { ...piece, sentBytes: 1, outcome: 'failed', detail: 'the file became shorter' })
+    expect(events.at(-1)).toMatchObject({ warning: true, outcome: 'failed', detail: 'the file became shorter' })
+    timeline.mediumGone('/token/boot.iso')
+    timeline.medium('n', piece)
+    expect(events.at(-1)).toMatchObject({ bytes: 0 })
+  })
 })

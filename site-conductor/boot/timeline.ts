@@ -14,6 +14,7 @@ export type Stage =
   | 'ipxe-script'
   | 'kernel'
   | 'ramdisk'
+  | 'medium'
   | 'image'
   | 'stalled'
 
@@ -65,6 +66,8 @@ export class Timeline {
   /** Nodes that were offered something to boot and have not come for it. */
   readonly #watched = new Map<string, Watch>()
   readonly #lastProgressMs = new Map<string, number>()
+  /** Of volumes, by path: what was read in answers that have ended. */
+  readonly #readBytes = new Map<string, number>()
 
   constructor(onStage: (event: StageEvent) => void, clock: TimelineClock) {
     this.#onStage = onStage
@@ -120,6 +123,28 @@ export class Timeline {
       ...(outcome === 'failed' && { warning: true }),
       ...(transfer.detail !== undefined && { detail: transfer.detail }),
     })
+  }
+
+  /** Of a volume, pieces are read as its reader likes, several at once: how much in all is told at most once a second, and its end by nobody. */
+  medium(node: string, { path, sentBytes, outcome, detail }: HttpTransfer): void {
+    const read = this.#readBytes.get(path) ?? 0
+    if (outcome !== undefined) this.#readBytes.set(path, read + sentBytes)
+    const nowMs = this.#clock.nowMs()
+    const isFailed = outcome === 'failed'
+    if (!isFailed && nowMs - (this.#lastProgressMs.get(path) ?? -Infinity) < PROGRESS_SPACING_MS) return
+    this.#lastProgressMs.set(path, nowMs)
+    this.tell({
+      node,
+      stage: 'medium',
+      bytes: read + sentBytes,
+      ...(isFailed && { outcome, warning: true, ...(detail !== undefined && { detail }) }),
+    })
+  }
+
+  /** The volume is served no more. */
+  mediumGone(path: string): void {
+    this.#readBytes.delete(path)
+    this.#lastProgressMs.delete(path)
   }
 
   /** The machine has asked for a file: whatever was waited for has happened. */

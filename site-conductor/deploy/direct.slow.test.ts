@@ -128,6 +128,8 @@ function services(): Services {
             withdraw: (name) => void tickets.delete(name),
           },
           ramdisk: { kernel: '/kernel', initrd: '/initrd' },
+          isos: { get: async () => ({ path: '/boot.iso', configAtByte: 0 }) },
+          httpUrlFor: () => 'http://127.0.0.1',
           kernelArguments: 'console=ttyS0',
           agentApiUrl: `https://127.0.0.1:${api.port}`,
           caSha256: certificateDigest(ca.certificate),

@@ -7,6 +7,7 @@ import { type AgentConnection, openAgentConnections } from '../agent-connection.
 import { bootModeOf } from '../../shared/capabilities.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
 import { bounded } from '../timing.ts'
+import { forced } from './boot-device.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
 import { noCall } from './no-call.ts'
@@ -21,7 +22,7 @@ const AGENT_TIMEOUT_MS = 25 * 60_000
 const POWER_SPACING_MS = 10_000
 
 export interface DirectDeployOptions<Info> {
-  readonly setBootDevice: (context: Context<Info>, args: { boot_device: 'disk'; persistent: true }) => Promise<void>
+  readonly setBootDevice: (context: Context<Info>, args: { boot_device: 'disk'; persistent: boolean }) => Promise<void>
   /** Tells a machine that lost its power from an agent that is slow. */
   readonly getPowerState?: (context: Context<Info>) => Promise<unknown>
 }
@@ -61,14 +62,19 @@ export async function agentOf<Info>(
   }
 }
 
-/** Runs an asynchronous command to its end; one that an earlier run of this step began is picked up, running or done. */
+/** Runs an asynchronous command to its end and answers its result; one that an earlier run of this step began is picked up, running or done. */
 export function performer<Info>(options: DirectDeployOptions<Info>) {
-  return async (context: StepContext<Info>, step: string, name: string, params: Record<string, unknown>) => {
+  return async (
+    context: StepContext<Info>,
+    step: string,
+    name: string,
+    params: Record<string, unknown>,
+  ): Promise<Record<string, unknown>> => {
     const agent = await agentOf(context, options)
     const heartbeats = agent.heartbeats.count()
     const command = await startCommand(agent, name, params, `${context.task.id} ${step}`)
     if (command.repeated) context.note(`${step}.resumed`, { command: command.id })
-    await waitForCommand(agent, command, progressNotes(context, step), heartbeats)
+    return await waitForCommand(agent, command, progressNotes(context, step), heartbeats)
   }
 }
 
@@ -152,7 +158,7 @@ export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implemen
             root_uuid: null,
             target_boot_mode,
           })
-        await options.setBootDevice(context, { boot_device: 'disk', persistent: true })
+        await options.setBootDevice(context, forced(context, { boot_device: 'disk', persistent: true }))
       },
       async erase_devices_metadata(context) {
         const step = { interface: 'deploy', step: 'erase_devices_metadata', args: {} }

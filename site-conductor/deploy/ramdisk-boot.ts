@@ -1,11 +1,11 @@
-// The boot interfaces "ipxe" and "pxe" (GRUB or PXELINUX by TFTP): lets a node boot the deploy ramdisk over the network, once, with a token of its own
-// for this boot. "ipxe" also boots instances over the network.
+// What every boot interface does, whatever way the ramdisk takes (boot-way.ts): lets a node boot it once, with a token of its own. Some also boot
+// instances over the network.
 import { FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
-import type { LoaderFamily } from '../boot/loaders.ts'
-import { bootAddress } from '../boot/ticket.ts'
-import type { Implementation, StepContext } from '../driver.ts'
+import { bootAddress, mediumPath } from '../boot/ticket.ts'
+import type { Context, Implementation, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
+import { type BootWay, networkWay } from './boot-way.ts'
 import { instanceBootOf } from './instance-boot.ts'
 import { BOOT_AGAIN, deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
 
@@ -20,7 +20,7 @@ function bootOf(site: Site): SiteBoot {
   })
 }
 
-function macsOf({ node }: Pick<StepContext, 'node'>): string[] {
+function macsOf({ node }: Pick<Context, 'node'>): string[] {
   const enabled = node.ports.filter((port) => port.pxeEnabled)
   const macs = (enabled.length > 0 ? enabled : node.ports).map((port) => port.address.toLowerCase())
   if (macs.length > 0) return macs
@@ -33,26 +33,23 @@ function macsOf({ node }: Pick<StepContext, 'node'>): string[] {
   )
 }
 
-/** Opens the door for the node and expects its agent. Doing it twice for the same boot changes nothing. */
-async function letIn(
-  context: StepContext<unknown>,
-  tokens: { boot: string; agent: string },
-  loader: LoaderFamily,
-): Promise<void> {
-  const { node, site, keep, note, driverInfo } = context as StepContext
-  const boot = bootOf(site)
-  if (node.address === null && boot.givesAddresses)
-    throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
+interface Tokens {
+  readonly boot: string
+  readonly agent: string
+}
+
+/** Expects the node's agent. Doing it twice for the same boot changes nothing. */
+function expectAgent(context: StepContext<unknown>, macs: readonly string[], token: string, isCarried: boolean): void {
+  const { node, site, keep, note } = context
   const { instance_info: instanceInfo, agent_token_shown: shown, ...known } = deployContext(context)
   const { agent_url: url, agent_certificate: certificate, agent_version: version } = known
-  const macs = macsOf(context as StepContext)
   site.agents.expect({
     node: node.node,
     macs,
-    token: tokens.agent,
+    token,
     properties: node.properties,
     instanceInfo: withoutSecrets(instanceInfo),
-    shown,
+    shown: shown || isCarried,
     async onShown() {
       note('agent.lookup')
       await keep({ agent_token_shown: true })
@@ -66,24 +63,40 @@ async function letIn(
     },
     call: url !== undefined && certificate !== undefined ? { url, certificate, version } : undefined,
   })
-  const more = driverInfo['kernel_append_params']
-  const kernelArguments = [
+}
+
+function kernelArgumentsOf(context: StepContext<unknown>, boot: SiteBoot, ofWay: string): string {
+  const more = (context as StepContext).driverInfo['kernel_append_params']
+  return [
     `ipa-api-url=${boot.agentApiUrl}`,
     `ferrule.ca=sha256:${boot.caSha256}`,
-    `ferrule.node=${node.node}`,
+    `ferrule.node=${context.node.node}`,
+    ofWay,
     boot.kernelArguments,
     typeof more === 'string' ? more : '',
-  ].filter(Boolean)
+  ]
+    .filter(Boolean)
+    .join(' ')
+}
+
+/** Opens the door for the node and expects its agent. Doing it twice for the same boot changes nothing. */
+async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: BootWay<Info>): Promise<void> {
+  const { node, site } = context
+  const boot = bootOf(site)
+  if (node.address === null && boot.givesAddresses)
+    throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
+  const macs = macsOf(context)
+  // What a machine has from a volume, it has: only its address is still asked for.
+  const isLoaded = way.carriesToken && deployContext(context).agent_url !== undefined
+  const ofWay = [way.kernelArguments(tokens.agent), way.atBmc && macs.length === 1 ? `BOOTIF=${macs[0]}` : '']
+  const line = kernelArgumentsOf(context, boot, ofWay.filter(Boolean).join(' '))
+  expectAgent(context, macs, tokens.agent, way.carriesToken)
   try {
-    boot.door.admit({
-      node: node.node,
-      macs,
-      token: tokens.boot,
-      loader,
-      ramdisk: { ...boot.ramdisk, kernelArguments: kernelArguments.join(' ') },
-      ...(node.address !== null && { address: bootAddress(node.address) }),
-    })
+    const carried = isLoaded ? {} : await way.carry(boot.ramdisk, line, (files) => boot.isos.get(files))
+    const address = node.address === null ? {} : { address: bootAddress(node.address) }
+    boot.door.admit({ node: node.node, macs, token: tokens.boot, ...carried, ...address })
   } catch (cause) {
+    if (cause instanceof FaultError) throw cause
     throw new FaultError('driver.invalid_info', `the node cannot be booted: ${(cause as Error).message}`, { cause })
   }
 }
@@ -108,19 +121,47 @@ function letOut(node: string, site: Site): void {
   site.agents.forget(node)
 }
 
-export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation<Info> {
+/** A BMC that refuses keeps nothing from going on: the volume is served no more, and the next boot takes it out first. */
+async function detach<Info>(context: StepContext<Info>, { atBmc }: BootWay<Info>): Promise<void> {
+  try {
+    await atBmc?.detach(context)
+  } catch (error) {
+    if (
+      !(error instanceof FaultError) ||
+      !['bmc.refused', 'bmc.privilege', 'driver.unsupported'].includes(error.fault.code)
+    )
+      throw error
+    context.note('boot.medium_stays', { why: error.fault.message })
+  }
+}
+
+/** Why the boot of an agent that has not called has to begin anew at this conductor; undefined: it goes on. */
+function whyAgain<Info>(context: StepContext<Info>, { carriesToken }: BootWay<Info>): string | undefined {
+  const { agent_api: api, agent_token_shown: shown, boot_script_fetched: fetched } = deployContext(context)
+  // Files come from there, and the agent calls there: nobody here would ever hear of it.
+  if (api !== undefined && api !== bootOf(context.site).agentApiUrl)
+    return 'another conductor has taken over before the agent called'
+  if (carriesToken) return 'whether the BMC could go on reading the volume is not known'
+  // Firmware that nobody answered gives the network up at once, and starts the disk. A token that is on record as shown is shown to nobody
+  // again, and an agent that has it calls within a moment. Either way the machine might be waited for in vain.
+  if (shown) return 'whether the agent has got its token is not known'
+  return fetched ? undefined : 'the machine might have found no conductor'
+}
+
+export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Implementation<Info> {
   return {
-    // GRUB and PXELINUX take everything by TFTP, from here; an instance is where its operator has it.
-    ...(loader === 'ipxe' && {
+    ...(way.bootsInstances && {
       validateInstance: (context, instanceInfo) =>
         void instanceBootOf(instanceInfo, context.driverInfo as Record<string, unknown>),
     }),
+    ...(way.atBmc && { fenced: ['prepare_ramdisk', 'clean_up_ramdisk'] }),
     validate(context) {
       bootOf(context.site)
       macsOf(context)
+      way.validate?.(context)
     },
     steps: {
-      ...(loader === 'ipxe' && {
+      ...(way.bootsInstances && {
         async prepare_instance(context) {
           letOut(context.node.node, context.site)
           letInstanceIn(context)
@@ -139,14 +180,17 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
           boot_token: await site.seal(node.node, 'task.boot_token', boot),
           agent_token: await site.seal(node.node, 'task.agent_token', agent),
           agent_api: bootOf(site).agentApiUrl,
+          ramdisk_device: way.device,
         }
         // On record before anybody can see them: a successor must know the tokens that the machine may have got.
         await context.keep({ ...Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])), ...sealed })
         letOut(node.node, site)
-        await letIn(context, { boot, agent }, loader)
+        await letIn(context, { boot, agent }, way)
+        await way.atBmc?.attach(context, mediumPath(boot))
       },
-      async clean_up_ramdisk({ node, site }) {
-        letOut(node.node, site)
+      async clean_up_ramdisk(context) {
+        letOut(context.node.node, context.site)
+        await detach(context, way)
         return { context: Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])) }
       },
       async clean_up_instance({ node, site }) {
@@ -156,27 +200,18 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
     async resume(context) {
       const known = deployContext(context)
       if (known.instance_admitted) return letInstanceIn(context)
-      const { boot_token: boot, agent_token: agent, agent_url: url, agent_api: api } = known
+      const { boot_token: boot, agent_token: agent, agent_url: url, agent_api: before } = known
       if (boot === undefined || agent === undefined) return
-      if (url === undefined && api !== undefined && api !== bootOf(context.site).agentApiUrl) {
-        // Another conductor let this machine boot: files come from there, and its agent calls there. Nobody here would ever hear of it.
-        context.note('boot.again', { why: 'another conductor has taken over before the agent called', before: api })
-        return BOOT_AGAIN
-      }
-      // Firmware that nobody answered gives the network up at once, and starts the disk. A token that is on record as shown is shown to nobody
-      // again, and an agent that has it calls within a moment. Either way the machine might be waited for in vain.
-      const why = known.agent_token_shown
-        ? 'whether the agent has got its token is not known'
-        : 'the machine might have found no conductor'
-      if (url === undefined && (known.agent_token_shown || !known.boot_script_fetched)) {
-        context.note('boot.again', { why, before: api })
+      const why = url === undefined ? whyAgain(context, way) : undefined
+      if (why !== undefined) {
+        context.note('boot.again', { why, before })
         return BOOT_AGAIN
       }
       const tokens = {
         boot: await openSecret(context, 'task.boot_token', boot),
         agent: await openSecret(context, 'task.agent_token', agent),
       }
-      await letIn(context, tokens, loader)
+      await letIn(context, tokens, way)
     },
     release: letOut,
   }

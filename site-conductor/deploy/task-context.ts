@@ -16,6 +16,8 @@ const DeployContext = z.looseObject({
   agent_token_shown: z.boolean().default(false),
   /** Where the machine was told that its agent shall call. */
   agent_api: z.string().optional(),
+  /** What loads the ramdisk: management.set_boot_device of a plan means this by `pxe`. */
+  ramdisk_device: z.string().optional(),
   /** Its boot script has been fetched: from there on the machine tries again by itself. */
   boot_script_fetched: z.boolean().default(false),
   agent_url: z.string().optional(),
@@ -28,6 +30,8 @@ const DeployContext = z.looseObject({
   reset_begun: z.boolean().default(false),
   /** All this is of an agent that an earlier task has left, and nobody has asked it since. */
   fast_track: z.boolean().default(false),
+  /** The agent may have been told to let a person in, and to answer nobody any more. */
+  rescue_begun: z.boolean().default(false),
 })
 export type DeployContext = z.output<typeof DeployContext>
 
@@ -40,6 +44,7 @@ export const RAMDISK_KEYS = [
   'agent_token',
   'agent_token_shown',
   'agent_api',
+  'ramdisk_device',
   'boot_script_fetched',
   'agent_url',
   'agent_version',
@@ -47,6 +52,7 @@ export const RAMDISK_KEYS = [
   'fast_track',
   'instance_admitted',
   // A boot that is prepared anew is begun anew.
+  'rescue_begun',
   'reset_begun',
 ] as const
 

@@ -1,6 +1,7 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
 import { autodetectDeploy } from '../deploy/autodetect.ts'
+import { networkWay } from '../deploy/boot-way.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
 import { type DirectDeployOptions, directDeploy } from '../deploy/direct.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
@@ -9,6 +10,8 @@ import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { agentInspect } from './agent/inspect.ts'
+import { agentRescue } from './agent/rescue.ts'
 
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
@@ -18,7 +21,7 @@ export function baseInterfaces<Info>(
 ): Record<BaseKind, Record<string, Implementation<Info>>> {
   const direct = directDeploy<Info>(options)
   return {
-    boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>('pxe') },
+    boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>(networkWay('pxe')) },
     deploy: {
       autodetect: autodetectDeploy(['ramdisk', 'direct'], direct),
       direct,
@@ -27,11 +30,11 @@ export function baseInterfaces<Info>(
       'custom-agent': customAgentDeploy<Info>(options),
     },
     console: noInterface('console'),
-    inspect: noInterface('inspect'),
+    inspect: { agent: agentInspect<Info>(options), ...noInterface('inspect') },
     bios: noInterface('bios'),
     raid: noInterface('raid'),
     firmware: noInterface('firmware'),
-    rescue: noInterface('rescue'),
+    rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
     network: { ...noop<Info>(), ...flat<Info>() },
     storage: noop(),
     vendor: noInterface('vendor'),

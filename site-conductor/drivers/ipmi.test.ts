@@ -60,8 +60,19 @@ const verify = async (info: Record<string, unknown>) =>
 
 test('verify tells the power state, and how a successor shuts this conductor out', async () => {
   await expect(power.steps!['verify']!(await context())).resolves.toEqual({
-    facts: { power_state: 'power off', driver_internal_info: { fence: 'session' } },
+    facts: {
+      power_state: 'power off',
+      properties: { vendor: 'intel corporation' },
+      driver_internal_info: { fence: 'session' },
+    },
   })
+})
+
+test('a vendor that somebody has set stays', async () => {
+  const info = { ipmi_priv_level: 'OPERATOR' }
+  const told = await power.steps!['verify']!(await context(info, { properties: { vendor: 'ours' } }))
+  expect(told).toMatchObject({ facts: { power_state: 'power off' } })
+  expect(told).not.toHaveProperty('facts.properties')
 })
 
 test.each([
@@ -95,18 +106,29 @@ test.each([
   ['disk', true, {}, { device: 2, persistent: true, efi: true }],
   ['disk', true, { capabilities: 'boot_mode:bios' }, { device: 2, persistent: true, efi: false }],
   ['cdrom', false, { capabilities: { boot_mode: 'uefi' } }, { device: 5, persistent: false, efi: true }],
+  ['disk', true, { vendor: 'Supermicro' }, { device: 9, persistent: true, efi: true }],
+  ['disk', true, { vendor: 'Supermicro', capabilities: 'boot_mode:bios' }, { device: 2, persistent: true, efi: false }],
 ])(
   'boot device %s (persistent %s, %o) is what the BMC has afterwards',
   async (device, persistent, properties, expected) => {
     const args = { boot_device: device, persistent }
     await management.steps!['set_boot_device']!(await context({}, { args, properties }))
     expect(bmc.chassis.boot()).toMatchObject({ valid: true, ...expected })
-    expect(await management.methods!['get_boot_device']!(await context(), {})).toEqual({
+    expect(await management.methods!['get_boot_device']!(await context({}, { properties }), {})).toEqual({
       boot_device: device,
       persistent,
     })
   },
 )
+
+test.each([
+  [[0x57, 0x01, 0x00], 'intel corporation'],
+  [[0x7c, 0x2a, 0x00], 'supermicro'],
+  [[0xff, 0xff, 0x00], null],
+])('a BMC of manufacturer %j is one of %s', async (manufacturer, vendor) => {
+  bmc.firmware.manufacturer = manufacturer
+  expect(await management.methods!['detect_vendor']!(await context(), {})).toBe(vendor)
+})
 
 test('the BMC is told not to forget the boot device before it is told the device', async () => {
   await management.steps!['set_boot_device']!(await context({}, { args: { boot_device: 'pxe', persistent: false } }))

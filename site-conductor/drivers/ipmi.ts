@@ -1,10 +1,15 @@
 // The driver for machines with an IPMI 2.0 BMC: power and boot device by IPMI, deployment over the network.
 import { defineDriver } from '../driver.ts'
+import { noInterface } from '../no-interface.ts'
 import { baseInterfaces } from './base.ts'
-import { ipmiManagement, setBootDevice } from './ipmi/boot-device.ts'
+import { ipmiManagement } from './ipmi/management.ts'
 import { openFence } from './ipmi/fence.ts'
 import { ipmiInfo, type IpmiInfo } from './ipmi/info.ts'
 import { getPowerState, ipmiPower } from './ipmi/power.ts'
+import { ipmiVendor } from './ipmi/vendor.ts'
+import { noopManagement, setBootDeviceBy } from './noop-management.ts'
+
+const management = { ipmitool: ipmiManagement, ...noopManagement<IpmiInfo>() }
 
 export default defineDriver({
   name: 'ipmi',
@@ -12,9 +17,10 @@ export default defineDriver({
   info: ipmiInfo,
   secrets: ['ipmi_password', 'ipmi_hex_kg_key'],
   interfaces: {
-    ...baseInterfaces<IpmiInfo>({ setBootDevice, getPowerState }),
+    ...baseInterfaces<IpmiInfo>({ setBootDevice: setBootDeviceBy(management), getPowerState }),
     power: { ipmitool: ipmiPower },
-    management: { ipmitool: ipmiManagement },
+    management,
+    vendor: { ipmitool: ipmiVendor, ...noInterface('vendor') },
   },
   fencing: {
     steps: [
@@ -23,6 +29,8 @@ export default defineDriver({
       'power.soft_power_off',
       'power.reset',
       'management.set_boot_device',
+      'vendor.send_raw',
+      'vendor.bmc_reset',
       'deploy.prepare_instance_boot',
     ],
     open: openFence,

@@ -1,9 +1,10 @@
 // The driver for machines whose power nobody but a person can switch (Ironic's manual-management): power is noted, not changed. Deployment is over
 // the network, as with any machine; a step that switches on asks for it on the timeline, and the agent is awaited.
 import { z } from 'zod'
-import { type Context, defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
 import { noopDeploy } from '../deploy/noop.ts'
+import { defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
 import { baseInterfaces } from './base.ts'
+import { noopManagement, setBootDeviceBy } from './noop-management.ts'
 
 const info = z.looseObject({
   kernel_append_params: z.string().optional().describe('More arguments for the kernel of the deploy ramdisk'),
@@ -49,16 +50,9 @@ const power: Implementation<Info> = {
 }
 
 /** Whoever switches the machine on sees to it that it boots from there, too. */
-async function setBootDevice(context: Context<Info>, args: Readonly<Record<string, unknown>>): Promise<void> {
-  context.before()
-  context.note('boot_device.by_hand', { wanted: args['boot_device'] })
-}
+const { noop } = noopManagement<Info>((context, wanted) => context.note('boot_device.by_hand', { wanted }))
 
-const management: Implementation<Info> = {
-  steps: { set_boot_device: (context) => setBootDevice(context, context.args) },
-}
-
-const base = baseInterfaces<Info>({ setBootDevice })
+const base = baseInterfaces<Info>({ setBootDevice: setBootDeviceBy({ noop }) })
 
 export default defineDriver({
   name: 'manual-management',
@@ -69,6 +63,6 @@ export default defineDriver({
     ...base,
     deploy: { ...base.deploy, ...noopDeploy<Info>() },
     power: { fake: power },
-    management: { noop: management },
+    management: { noop, fake: noop },
   },
 })

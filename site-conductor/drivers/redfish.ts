@@ -1,9 +1,9 @@
-// The driver for machines with a Redfish BMC: power, boot device and the rest of the machine by Redfish, deployment over the network.
+// The driver for machines with a Redfish BMC: power, boot device and the rest of the machine by Redfish, deployment by an agent.
 import { defineDriver } from '../driver.ts'
 import { noInterface } from '../no-interface.ts'
 import { baseInterfaces } from './base.ts'
 import { redfishBios } from './redfish/bios.ts'
-import { setBootDevice } from './redfish/boot-device.ts'
+import { noopManagement, setBootDeviceBy } from './noop-management.ts'
 import { openFence } from './redfish/fence.ts'
 import { redfishFirmware } from './redfish/firmware.ts'
 import { redfishInfo, type RedfishInfo } from './redfish/info.ts'
@@ -12,19 +12,24 @@ import { redfishManagement } from './redfish/management.ts'
 import { redfishVendor } from './redfish/media.ts'
 import { getPowerState, redfishPower } from './redfish/power.ts'
 import { redfishRaid } from './redfish/raid.ts'
+import { redfishVirtualMedia } from './redfish/volume-boot.ts'
+
+const management = { redfish: redfishManagement, ...noopManagement<RedfishInfo>() }
+const base = baseInterfaces<RedfishInfo>({ setBootDevice: setBootDeviceBy(management), getPowerState })
 
 export default defineDriver({
   name: 'redfish',
-  about: 'Machines with a Redfish BMC, deployed by an agent that is booted over the network',
+  about: 'Machines with a Redfish BMC, deployed by an agent that is booted over the network or from virtual media',
   info: redfishInfo,
   secrets: ['redfish_password'],
   interfaces: {
-    ...baseInterfaces<RedfishInfo>({ setBootDevice, getPowerState }),
+    ...base,
+    boot: { ...base.boot, 'redfish-virtual-media': redfishVirtualMedia },
     power: { redfish: redfishPower },
-    management: { redfish: redfishManagement },
+    management,
     bios: { redfish: redfishBios, ...noInterface('bios') },
     firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
-    inspect: { redfish: redfishInspect, ...noInterface('inspect') },
+    inspect: { redfish: redfishInspect, ...base.inspect },
     raid: { redfish: redfishRaid, ...noInterface('raid') },
     vendor: { redfish: redfishVendor, ...noInterface('vendor') },
   },

@@ -8,14 +8,20 @@ import type { FileHandle } from 'node:fs/promises'
 export type Content =
   | { kind: 'bytes'; bytes: Uint8Array; contentType: string }
   /** `path` is absolute and chosen by the caller, never by a client. */
-  | { kind: 'file'; path: string; contentType: string }
+  | { kind: 'file'; path: string; contentType: string; patch?: Patch }
+
+/** Bytes that are served instead of what the file has there: one file, many boots. */
+export interface Patch {
+  readonly atByte: number
+  readonly bytes: Uint8Array
+}
 
 export interface OpenContent {
   sizeBytes: number
   /** Strong (RFC 9110 §8.8.3): differs whenever the bytes may differ. */
   etag: string
   contentType: string
-  source: { kind: 'bytes'; bytes: Uint8Array } | { kind: 'file'; handle: FileHandle }
+  source: { kind: 'bytes'; bytes: Uint8Array } | { kind: 'file'; handle: FileHandle; patch?: Patch }
   close(): Promise<void>
 }
 
@@ -24,7 +30,7 @@ export async function openContent(content: Content): Promise<OpenContent> {
   const { contentType } = content
   if (content.kind === 'bytes') {
     const { bytes } = content
-    const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
+    const etag = `"${digestOf(bytes)}"`
     return { sizeBytes: bytes.length, etag, contentType, source: { kind: 'bytes', bytes }, close: async () => {} }
   }
   // O_NONBLOCK: a FIFO in the file's place would hang the open otherwise.
@@ -32,16 +38,22 @@ export async function openContent(content: Content): Promise<OpenContent> {
   try {
     const status = await handle.stat({ bigint: true })
     if (!status.isFile()) throw new Error('not a regular file')
-    const etag = `"${[status.ino, status.size, status.mtimeNs].map((part) => part.toString(36)).join('-')}"`
+    const { patch } = content
+    const version = [status.ino, status.size, status.mtimeNs].map((part) => part.toString(36))
+    const etag = `"${[...version, ...(patch ? [digestOf(patch.bytes)] : [])].join('-')}"`
     return {
       sizeBytes: Number(status.size),
       etag,
       contentType,
-      source: { kind: 'file', handle },
+      source: { kind: 'file', handle, ...(patch && { patch }) },
       close: () => handle.close(),
     }
   } catch (error) {
     await handle.close()
     throw error
   }
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
 }

@@ -2,7 +2,7 @@
 // Memory per transfer is two chunks whatever the size: one being read, one being written.
 import type { ServerResponse } from 'node:http'
 import type { FileHandle } from 'node:fs/promises'
-import type { OpenContent } from './content.ts'
+import type { OpenContent, Patch } from './content.ts'
 
 /** Large enough that reads and writes do not dominate; more gains nothing. */
 const LARGEST_CHUNK_BYTES = 512 * 1024
@@ -36,12 +36,12 @@ export async function sendContent(
     onSent(lengthBytes)
     return
   }
-  await sendFile(response, source.handle, start, lengthBytes, chunkBytes, onSent)
+  await sendFile(response, source, start, lengthBytes, chunkBytes, onSent)
 }
 
 async function sendFile(
   response: ServerResponse,
-  handle: FileHandle,
+  { handle, patch }: { handle: FileHandle; patch?: Patch },
   start: number,
   lengthBytes: number,
   chunkBytes: number,
@@ -55,6 +55,7 @@ async function sendFile(
   let reading = readFully(handle, buffers[0], at, end)
   while (at < end) {
     const chunk = await reading
+    if (patch) putInto(chunk, at, patch)
     at += chunk.length
     turn = 1 - turn
     // The other buffer was written to the end in the round before.
@@ -66,6 +67,13 @@ async function sendFile(
     await write(response, chunk)
     onSent(chunk.length)
   }
+}
+
+/** `chunk`: of a file, from byte `at` on. */
+function putInto(chunk: Uint8Array, at: number, { atByte, bytes }: Patch): void {
+  const from = Math.max(at, atByte)
+  const to = Math.min(at + chunk.length, atByte + bytes.length)
+  if (from < to) chunk.set(bytes.subarray(from - atByte, to - atByte), from - at)
 }
 
 async function readFully(handle: FileHandle, buffer: Buffer, at: number, end: number): Promise<Buffer> {

@@ -73,6 +73,30 @@ describe('HTTP boot server', () => {
     expect(whole.headers.etag).toMatch(/^"[^"]+"$/)
   })
 
+  it('serves a file with some of its bytes replaced, in whatever pieces it is read, under a tag of its own', async () => {
+    const { server, path, image } = await rig()
+    const bytes = Buffer.from('of this boot alone')
+    const patch = { atByte: 700_001, bytes }
+    server.publish('/t0ken/boot.iso', { kind: 'file', path, contentType: 'application/octet-stream', patch })
+    const wanted = Buffer.from(image)
+    wanted.set(bytes, patch.atByte)
+    const whole = await ask(server, '/t0ken/boot.iso')
+    expect(whole.body.equals(wanted)).toBe(true)
+    const pieces: Buffer[] = []
+    const cuts = [0, 700_000, 700_003, 700_010, 700_040, image.length]
+    for (const [index, from] of cuts.slice(0, -1).entries()) {
+      const headers = { Range: `bytes=${from}-${cuts[index + 1]! - 1}` }
+      pieces.push((await ask(server, '/t0ken/boot.iso', { headers })).body)
+    }
+    expect(Buffer.concat(pieces).equals(wanted)).toBe(true)
+    const other = { atByte: patch.atByte, bytes: Buffer.from('of another boot!!!') }
+    server.publish('/0ther/boot.iso', { kind: 'file', path, contentType: 'application/octet-stream', patch: other })
+    const tags = [whole, await ask(server, '/t0ken/image'), await ask(server, '/0ther/boot.iso')].map(
+      ({ headers }) => headers.etag,
+    )
+    expect(new Set(tags).size).toBe(3)
+  })
+
   it('answers HEAD like GET without the body, as UEFI HTTP boot asks first', async () => {
     const { server, heads, progress } = await rig()
     const head = await ask(server, '/t0ken/image', { method: 'HEAD', headers: { 'User-Agent': 'UefiHttpBoot/1.0' } })

@@ -25,6 +25,8 @@ export interface HttpTransfer {
 
 export interface HttpBootOptions {
   address: string
+  /** Where it listens; default `address`. */
+  listen?: string
   /** Default 8088; 0 chooses a free one. */
   port?: number
   onProgress?: (transfer: HttpTransfer) => void
@@ -47,6 +49,7 @@ export class HttpBootServer {
 
   constructor(options: HttpBootOptions) {
     this.#options = {
+      listen: options.address,
       port: 8088,
       onProgress: () => {},
       onHead: () => {},
@@ -74,7 +77,7 @@ export class HttpBootServer {
   }
 
   async start(): Promise<void> {
-    this.#server.listen(this.#options.port, this.#options.address)
+    this.#server.listen(this.#options.port, this.#options.listen)
     await once(this.#server, 'listening')
     this.#port = (this.#server.address() as AddressInfo).port
   }

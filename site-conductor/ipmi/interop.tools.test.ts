@@ -1,11 +1,12 @@
 // The client against two BMCs that others wrote: OpenIPMI's ipmi_sim and pyghmi's server. Both know cipher suite 3 only.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, startIpmiSim, startPyghmiBmc, type ForeignBmc } from '../../sim/bmc/third-party.ts'
+import { eventually, need, run, startIpmiSim, startPyghmiBmc, type ForeignBmc } from '../../sim/bmc/third-party.ts'
 import * as boot from './commands/boot-options.ts'
 import { controlChassis } from './commands/chassis-control.ts'
 import { getChassisStatus } from './commands/chassis-status.ts'
 import { closeSessionById } from './commands/close-session.ts'
 import { getDeviceId } from './commands/device-id.ts'
+import { rawRequestOf, sendRaw } from './commands/raw.ts'
 import { getSessionInfo } from './commands/session-info.ts'
 import type { SessionOptions } from './options.ts'
 import { openPool } from './pool.ts'
@@ -60,6 +61,17 @@ describe('ipmi_sim', () => {
       expect(await getDeviceId(session)).toMatchObject({ firmware: '9.08', ipmiVersion: '2.0', product: 0xf02 })
       expect(await getSessionInfo(session)).toMatchObject({ active: 1, session: { userId: 2, privilege: 4 } })
     })
+  })
+
+  test('raw bytes have the answer that ipmitool gets', async () => {
+    need('/usr/bin/ipmitool')
+    const login = ['-I', 'lanplus', '-C', '3', '-H', '127.0.0.1', '-p', String(bmc.port), '-U', 'admin', '-P', 'secret']
+    for (const bytes of ['0x06 0x01', '0x06 0x42 0x01', '0x00 0x01']) {
+      const { text } = await run('/usr/bin/ipmitool', [...login, 'raw', ...bytes.split(' ')])
+      const request = rawRequestOf(Uint8Array.from(bytes.split(' '), Number))
+      const answer = await within(bmc, (session) => sendRaw(session, request))
+      expect(Buffer.from(answer).toString('hex')).toBe(text.replaceAll(/\s/g, ''))
+    }
   })
 
   test('who may not is told so', async () => {

@@ -2,14 +2,13 @@
 import { z } from 'zod'
 import { NETWORK_DATA } from '../../../shared/network-data.ts'
 import type { Attribute, Attributes } from '../resource.ts'
-import { chars, Dict, DictOrNull, FlagOrNull, Name, NodeIdent, text, Uuid } from '../shapes.ts'
+import { chars, Dict, DictOrNull, Flag, FlagOrNull, Name, NodeIdent, text, Uuid } from '../shapes.ts'
 import { INTERFACES } from './fields.ts'
 
 const attribute = (since: number, schema: z.ZodType): Attribute => ({ since, schema })
 const dict = (since: number): Attribute => ({ since, schema: DictOrNull, keys: true })
 const created = (since: number, schema: z.ZodType): Attribute => ({ since, schema, only: 'create' })
 const patched = (since: number, schema: z.ZodType): Attribute => ({ since, schema, only: 'patch' })
-const switched = z.boolean()
 /** The hub looks at the whole of it, since a patch may change a part. */
 const NetworkData = Dict.refine((value) => Object.keys(value).length > 0, {
   path: ['links'],
@@ -23,7 +22,7 @@ const NetworkData = Dict.refine((value) => Object.keys(value).length > 0, {
 const interfaces = Object.entries(INTERFACES).map(([name, since]) => [`${name}_interface`, attribute(since, text(255))])
 
 export const NODE_ATTRIBUTES: Attributes = {
-  automated_clean: attribute(47, switched.nullable()),
+  automated_clean: attribute(47, Flag.nullable()),
   chassis_uuid: attribute(1, Uuid.nullable()),
   // Names the site.
   conductor_group: attribute(
@@ -36,7 +35,7 @@ export const NODE_ATTRIBUTES: Attributes = {
       .transform((name) => (name ?? '').toLowerCase()),
   ),
   description: attribute(51, text(4096)),
-  disable_power_off: attribute(95, switched),
+  disable_power_off: attribute(95, FlagOrNull),
   driver: {
     since: 1,
     schema: chars(255, 1, 'the driver of the node is needed'),
@@ -48,7 +47,7 @@ export const NODE_ATTRIBUTES: Attributes = {
   instance_name: attribute(104, chars(255, 1).nullable()),
   instance_uuid: attribute(1, Uuid.nullable()),
   lessee: attribute(65, text(255)),
-  maintenance: attribute(1, switched),
+  maintenance: attribute(1, Flag),
   name: attribute(5, Name.nullable()),
   network_data: { since: 66, schema: NetworkData, keys: true },
   owner: attribute(50, text(255)),
@@ -63,6 +62,6 @@ export const NODE_ATTRIBUTES: Attributes = {
   protected_reason: patched(48, text(4096)),
   uuid: created(1, Uuid),
   boot_mode: created(75, z.enum(['uefi', 'bios']).nullable()),
-  secure_boot: created(75, switched.nullable()),
-  console_enabled: created(1, switched),
+  secure_boot: created(75, Flag.nullable()),
+  console_enabled: created(1, Flag),
 }

@@ -112,6 +112,26 @@ describe('what happened to a node', () => {
     ])
   })
 
+  it('a long event is cut in the short list, and nowhere else', async () => {
+    const sql = site.host.cloud.ports.store.organisation(site.enrolled.organisation)
+    const node = (await site.api('POST', '/v1/nodes', { driver: 'fake-hardware' })).body.uuid
+    const text = 'x'.repeat(300)
+    await sql.batch([
+      {
+        sql: "INSERT INTO events (at, site, node, type, body) SELECT created_at, site, uuid, 'node.provision_state', ? FROM nodes WHERE uuid = ?",
+        args: [JSON.stringify({ from: 'verifying', to: 'enroll', last_error: text }), node],
+      },
+    ])
+    const path = `/v1/nodes/${node}/history`
+    const last = async (more: string) => (await site.api('GET', `${path}${more}`)).body.history.at(-1)
+    const short = await last('')
+    expect(short.event).toBe(`${'x'.repeat(251)}...`)
+    for (const more of ['?detail=true', '/detail', '/detail?limit=2'])
+      expect(await last(more)).toMatchObject({ event: text, event_type: 'verify' })
+    expect((await site.api('GET', `${path}/${short.uuid}`)).body.event).toBe(text)
+    expect((await site.api('GET', `${path}/detail?limit=1`)).body.next).toContain(`${path}/detail?`)
+  })
+
   it('history says the project, the state in which it happened, and for how long the node had been in it', async () => {
     const { store } = site.host.cloud.ports
     const sql = store.organisation(site.enrolled.organisation)

@@ -2,7 +2,8 @@
 import { FaultError } from '../../../shared/faults.ts'
 import { shownArgs, sortOf, links, type Field } from '../../store/json-sql.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
-import { expression, invalid, limitOf, list, PAGE, readQuery, type ListKind } from '../query.ts'
+import type { Condition } from '../order.ts'
+import { boolean, expression, invalid, limitOf, list, listQuery, PAGE, readQuery, type ListKind } from '../query.ts'
 import { findNode } from './find.ts'
 
 // An entry's id is the letter of its table and the row's number: a page goes on after it.
@@ -88,7 +89,7 @@ const HISTORY: ListKind = {
     field('uuid', 78, HISTORY_UUID),
     field('created_at', 78, 'e.at'),
     field('severity', 78, `iif(${FAILED} IS NULL, 'INFO', 'ERROR')`),
-    field('event', 78, `substr(${TEXT}, 1, 255)`),
+    field('event', 78, TEXT),
     field('event_type', 78, TYPE),
     field('conductor', 78, CONDUCTOR),
     field('user', 78, 'e.actor'),
@@ -106,10 +107,31 @@ const HISTORY: ListKind = {
   filters: {},
 }
 
+/** As it is listed without detail: texts are cut. */
+const SHORT_HISTORY: ListKind = {
+  ...HISTORY,
+  fields: HISTORY.fields.map((each) =>
+    each.name === 'event'
+      ? { ...each, sql: `iif(length(${TEXT}) > 255, substr(${TEXT}, 1, 251) || '...', ${TEXT})` }
+      : each,
+  ),
+}
+
 async function history(call: Call): Promise<Answer> {
+  const detail = readQuery(call.search, Object.keys(listQuery(HISTORY))).get('detail')
+  const isDetailed = detail !== undefined && boolean(detail, 'detail')
+  return list(isDetailed ? HISTORY : SHORT_HISTORY, call, await ofNode(call, 'history'))
+}
+
+/** Where ironicclient looks for them. */
+async function detailedHistory(call: Call): Promise<Answer> {
+  return list(HISTORY, call, { ...(await ofNode(call, 'history/detail')), detail: true })
+}
+
+async function ofNode(call: Call, below: string): Promise<{ fixed: Condition; path: string }> {
   const ident = call.params['ident']!
   const { uuid } = await findNode(call, ident)
-  return list(HISTORY, call, { fixed: { sql: 'e.node = @', args: [uuid] }, path: `/v1/nodes/${ident}/history` })
+  return { fixed: { sql: 'e.node = @', args: [uuid] }, path: `/v1/nodes/${ident}/${below}` }
 }
 
 async function historyEntry(call: Call): Promise<Answer> {
@@ -143,6 +165,14 @@ export const logRoutes: readonly Route[] = [
     about: "Ironic's view of what happened to a node",
     list: HISTORY,
     run: history,
+  },
+  {
+    method: 'GET',
+    path: '/v1/nodes/:ident/history/detail',
+    since: 78,
+    about: 'The same with all its fields',
+    list: HISTORY,
+    run: detailedHistory,
   },
   {
     method: 'GET',

@@ -5,12 +5,13 @@ import { FaultError } from '../../../shared/faults.ts'
 import { check, readBody } from '../body.ts'
 import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
 import { invalid, names, readQuery } from '../query.ts'
+import { Flag } from '../shapes.ts'
 import { ask } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
 
 const BootModeBody = z.strictObject({ target: z.enum(['uefi', 'bios']) })
-const SecureBootBody = z.strictObject({ target: z.boolean() })
-const ConsoleBody = z.strictObject({ enabled: z.boolean() })
+const SecureBootBody = z.strictObject({ target: Flag })
+const ConsoleBody = z.strictObject({ enabled: Flag })
 const Empty = z.strictObject({})
 const IndicatorBody = z.strictObject({ state: z.enum(['off', 'on', 'blinking', 'unknown']) })
 const DEVICE_TYPES = ['cdrom', 'floppy', 'disk'] as const

@@ -7,7 +7,7 @@ import { need } from '../microversion.ts'
 import { IDENT, invalid, readQuery } from '../query.ts'
 import { ask } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
-import { chars } from '../shapes.ts'
+import { chars, Flag } from '../shapes.ts'
 import { refuseInvalid, verdicts } from './validation.ts'
 
 const PowerBody = z.strictObject({
@@ -17,7 +17,7 @@ const PowerBody = z.strictObject({
 const MaintenanceBody = z.strictObject({ reason: chars(4096).nullable().optional() })
 const BootDeviceBody = z.strictObject({
   boot_device: chars(64, 1),
-  persistent: z.boolean().default(false),
+  persistent: Flag.default(false),
 })
 
 async function setPower(call: Call): Promise<Answer> {

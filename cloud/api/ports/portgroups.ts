@@ -1,11 +1,11 @@
 // Portgroups: ports of a node that are one bond.
-import { z } from 'zod'
+import type { z } from 'zod'
 import { fieldsOf, sortOf, type Field } from '../../store/json-sql.ts'
 import type { Route } from '../call.ts'
 import { findNode } from '../nodes/find.ts'
 import { oneOf } from '../query.ts'
 import { listsWithin, routesOf, type Attribute, type Resource } from '../resource.ts'
-import { chars, DictOrNull, Mac, Name, text, Uuid } from '../shapes.ts'
+import { chars, DictOrNull, Flag, Mac, Name, text, Uuid } from '../shapes.ts'
 import { ofNodes } from '../writers.ts'
 import { address, ofNode } from './filters.ts'
 
@@ -62,7 +62,7 @@ export const PORTGROUPS: Resource = {
     name: attribute(SINCE, Name.nullable()),
     physical_network: attribute(102, chars(64, 1).nullable()),
     properties: { since: 26, schema: DictOrNull, keys: true },
-    standalone_ports_supported: attribute(SINCE, z.boolean()),
+    standalone_ports_supported: attribute(SINCE, Flag),
     uuid: { since: SINCE, schema: Uuid, only: 'create' },
   },
   writer: ofNodes('portgroup'),

@@ -1,12 +1,12 @@
 // Ports: a node's network interfaces.
-import { z } from 'zod'
+import type { z } from 'zod'
 import { fieldsOf, sortOf, type Field } from '../../store/json-sql.ts'
 import type { Call, Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { findNode } from '../nodes/find.ts'
 import { contains, IDENT, invalid, oneOf } from '../query.ts'
 import { findRow, listsWithin, routesOf, type Attribute, type Body, type Resource } from '../resource.ts'
-import { chars, DictOrNull, Mac, Name, NodeIdent, text, Uuid } from '../shapes.ts'
+import { chars, DictOrNull, Flag, Mac, Name, NodeIdent, text, Uuid } from '../shapes.ts'
 import { ofNodes } from '../writers.ts'
 import { address, ofNode, ofNodeUuid } from './filters.ts'
 import { PORTGROUPS } from './portgroups.ts'
@@ -72,16 +72,16 @@ export const PORTS: Resource = {
     address: { since: 1, schema: Mac, required: true },
     node_uuid: { since: 1, schema: Uuid, needed: true },
     node_ident: { since: 94, schema: NodeIdent, only: 'create' },
-    available_for_dynamic_portgroup: attribute(111, z.boolean()),
+    available_for_dynamic_portgroup: attribute(111, Flag),
     category: attribute(101, text(80)),
     description: attribute(97, text(255)),
     extra: { since: 1, schema: DictOrNull, keys: true },
-    is_smartnic: attribute(53, z.boolean()),
+    is_smartnic: attribute(53, Flag),
     local_link_connection: { since: 19, schema: DictOrNull, keys: true },
     name: attribute(88, Name.nullable()),
     physical_network: attribute(34, chars(64, 1).nullable()),
     portgroup_uuid: attribute(24, Uuid.nullable()),
-    pxe_enabled: attribute(19, z.boolean()),
+    pxe_enabled: attribute(19, Flag),
     vendor: attribute(100, text(255)),
     uuid: { since: 1, schema: Uuid, only: 'create' },
   },

@@ -34,10 +34,10 @@ describe('files', () => {
     database.close()
   })
 
-  it('an organisation cannot name a file of its choice', () => {
-    const store = new FileStore(join(folder, 'store'))
+  it('an organisation cannot name a file of its choice', async () => {
+    const store = new FileStore(join(folder, 'store'), () => {})
     expect(() => store.organisation('../../etc/passwd')).toThrow('UUID')
-    store.close()
+    await store.close()
   })
 
   it('blobs are kept, replaced, absent, and cannot leave their folder', async () => {

@@ -4,7 +4,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'libsql'
-import type { Row, Sql, SqlValue, Statement, Store } from '../../ports.ts'
+import type { Ports, Row, Sql, SqlValue, Statement, Store } from '../../ports.ts'
+import { Checkpoints } from './checkpoints.ts'
 
 const MAX_PREPARED = 500
 const BUSY_TIMEOUT_MS = 5000
@@ -12,21 +13,29 @@ const BUSY_TIMEOUT_MS = 5000
 const MMAP_BYTES = 256 * 1024 * 1024
 
 interface Prepared {
+  /** Does it answer rows? The library asks SQLite each time. */
   readonly reader: boolean
   raw(): this
   all(args: readonly SqlValue[]): unknown[]
   run(args: readonly SqlValue[]): unknown
 }
 
+/** What is kept of a statement. */
+type Runs = (args: readonly SqlValue[]) => Row[]
+
 export class FileDatabase implements Sql {
   #db: Database.Database
-  #prepared = new Map<string, Prepared>()
+  #prepared = new Map<string, Runs>()
+  #checkpoints: Checkpoints | undefined
 
-  constructor(path: string) {
+  /** `checkpoints`: of the same file, for one with many writes. Otherwise SQLite makes them in the middle of commits. */
+  constructor(path: string, checkpoints?: Checkpoints) {
     this.#db = new Database(path, { timeout: BUSY_TIMEOUT_MS })
     this.#db.exec('PRAGMA journal_mode = WAL')
     this.#db.exec('PRAGMA synchronous = FULL')
     this.#db.exec(`PRAGMA mmap_size = ${MMAP_BYTES}`)
+    this.#checkpoints = checkpoints
+    if (checkpoints) this.#db.exec('PRAGMA wal_autocheckpoint = 0')
   }
 
   // oxlint-disable-next-line typescript/require-await -- a throw becomes a rejection, as the port says
@@ -40,6 +49,7 @@ export class FileDatabase implements Sql {
     try {
       const answers = statements.map((statement) => this.#run(statement))
       this.#db.exec('COMMIT')
+      this.#checkpoints?.committed()
       return answers
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
@@ -53,22 +63,25 @@ export class FileDatabase implements Sql {
   }
 
   #run({ sql, args }: Statement): Row[] {
-    const prepared = this.#prepare(sql)
-    if (prepared.reader) return prepared.all(args) as Row[]
-    prepared.run(args)
-    return []
+    return this.#prepare(sql)(args)
   }
 
-  #prepare(sql: string): Prepared {
-    let prepared = this.#prepared.get(sql)
-    if (!prepared) {
-      prepared = this.#db.prepare(sql) as unknown as Prepared
-      if (prepared.reader) prepared.raw()
-      // The oldest goes: the hot statements are few and come back at once.
-      if (this.#prepared.size >= MAX_PREPARED) this.#prepared.delete(this.#prepared.keys().next().value!)
-      this.#prepared.set(sql, prepared)
-    }
-    return prepared
+  #prepare(sql: string): Runs {
+    const known = this.#prepared.get(sql)
+    if (known) return known
+    const statement = this.#db.prepare(sql) as unknown as Prepared
+    const isReader = statement.reader
+    if (isReader) statement.raw()
+    const runs: Runs = isReader
+      ? (args) => statement.all(args) as Row[]
+      : (args) => {
+          statement.run(args)
+          return []
+        }
+    // The oldest goes: the hot statements are few and come back at once.
+    if (this.#prepared.size >= MAX_PREPARED) this.#prepared.delete(this.#prepared.keys().next().value!)
+    this.#prepared.set(sql, runs)
+    return runs
   }
 }
 
@@ -76,26 +89,35 @@ export class FileDatabase implements Sql {
 export class FileStore implements Store {
   readonly directory: FileDatabase
   #folder: string
-  #organisations = new Map<string, FileDatabase>()
+  #organisations = new Map<string, { database: FileDatabase; checkpoints: Checkpoints }>()
+  #log: Ports['log']
 
-  constructor(folder: string) {
+  constructor(folder: string, log: Ports['log']) {
+    this.#log = log
     this.#folder = join(folder, 'organisations')
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
     this.directory = new FileDatabase(join(folder, 'directory.db'))
   }
 
   organisation(id: string): FileDatabase {
-    let database = this.#organisations.get(id)
-    if (!database) {
-      if (!/^[0-9a-f-]{36}$/.test(id)) throw new Error('an organisation is named by its UUID')
-      database = new FileDatabase(join(this.#folder, `${id}.db`))
-      this.#organisations.set(id, database)
-    }
+    const known = this.#organisations.get(id)
+    if (known) return known.database
+    if (!/^[0-9a-f-]{36}$/.test(id)) throw new Error('an organisation is named by its UUID')
+    const path = join(this.#folder, `${id}.db`)
+    const checkpoints = new Checkpoints(path, BUSY_TIMEOUT_MS, (error) =>
+      this.#log('warn', 'database.checkpoint_failed', { organisation: id, error: String(error) }),
+    )
+    const database = new FileDatabase(path, checkpoints)
+    this.#organisations.set(id, { database, checkpoints })
     return database
   }
 
-  close(): void {
-    for (const database of this.#organisations.values()) database.close()
+  /** Resolves when everything is in the files themselves. */
+  async close(): Promise<void> {
+    for (const { database, checkpoints } of this.#organisations.values()) {
+      await checkpoints.close()
+      database.close()
+    }
     this.directory.close()
   }
 }

@@ -97,7 +97,7 @@ export class Hubs implements HubPort {
     const offer = this.#offers.get(request)
     if (!offer) return new Response(null, { status: 426, headers: { Upgrade: 'websocket' } })
     this.#sockets.handleUpgrade(offer.message, offer.socket, offer.head, (socket) => {
-      this.#attach(this.#site(site), socket, upgrade)
+      this.#attach(this.#site(site), socket, offer.socket, upgrade)
     })
     return new Response(null, { headers: { [UPGRADED]: 'yes' } })
   }
@@ -169,12 +169,15 @@ export class Hubs implements HubPort {
     return entry
   }
 
-  #attach({ hub, peers }: Site, socket: WebSocket, upgrade: UpgradeIdentity): void {
+  #attach({ hub, peers }: Site, socket: WebSocket, line: Duplex, upgrade: UpgradeIdentity): void {
     const { conductor } = upgrade
     const peer: Peer = {
       conductor,
       attachment: undefined,
-      send: (frame) => socket.send(frame),
+      send: (frame) => {
+        holdBack(line)
+        socket.send(frame)
+      },
       close: (code, reason) => socket.close(code, reason),
     }
     const failed = (error: unknown): void => {
@@ -208,4 +211,11 @@ export class Hubs implements HubPort {
     })
     hub.onOpen(peer, upgrade).catch(failed)
   }
+}
+
+/** What a turn has to say to a conductor leaves at once when the turn is over, not a system call a frame. */
+function holdBack(line: Duplex): void {
+  if (line.writableCorked > 0) return
+  line.cork()
+  queueMicrotask(() => line.uncork())
 }

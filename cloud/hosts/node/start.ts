@@ -47,7 +47,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     throw new Error(`without authentication the server listens on loopback only, not on ${host}`)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const log = options.log ?? (() => undefined)
-  const store = new FileStore(dataDir)
+  const store = new FileStore(dataDir, log)
   const token = await prepare(store, env, (set) => readMigrations(set))
   const blobs = new FolderBlobs(join(dataDir, 'blobs'))
   const hubs = new Hubs(store, blobs, env, log)
@@ -83,7 +83,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       await hubs.close()
       server.closeAllConnections()
       await closed
-      store.close()
+      await store.close()
     },
   }
 }

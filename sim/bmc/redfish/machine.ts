@@ -31,6 +31,8 @@ export interface Medium {
   readonly id: string
   readonly mediaTypes: readonly string[]
   image: string | null
+  /** So many looks until it shows what is in it. */
+  hiddenFor: number
 }
 
 const GIB = 1024 ** 3
@@ -52,6 +54,10 @@ export interface MachineFacts {
 export class RedfishMachine {
   readonly facts: MachineFacts
   readonly chassis: StartingChassis
+  /** What was asked for last: IPMI's numbers are fewer than Redfish's names. */
+  bootTarget = 'None'
+  /** Where UEFI's HTTP boot loads from; empty: where DHCP says. */
+  httpBootUri = ''
   secureBootEnable = false
   secureBootCurrent = false
   secureBootKeys: 'default' | 'none' | 'own' = 'own'
@@ -62,8 +68,8 @@ export class RedfishMachine {
     ['chassis', 'Off'],
   ])
   readonly media: Medium[] = [
-    { id: 'Cd', mediaTypes: ['CD', 'DVD'], image: null },
-    { id: 'Floppy', mediaTypes: ['Floppy', 'USBStick'], image: null },
+    { id: 'Cd', mediaTypes: ['CD', 'DVD'], image: null, hiddenFor: 0 },
+    { id: 'Floppy', mediaTypes: ['Floppy', 'USBStick'], image: null, hiddenFor: 0 },
   ]
   readonly drives: readonly Drive[] = Array.from({ length: 4 }, (_, i) => ({
     id: `Disk.${i}`,

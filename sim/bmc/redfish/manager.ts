@@ -4,70 +4,15 @@ import { collection, done, link, oneOf, only, Refusal, type Resource, text } fro
 import { SYSTEM } from './system.ts'
 import type { Tasks } from './tasks.ts'
 
-const MANAGER = '/redfish/v1/Managers/1'
+export const MANAGER = '/redfish/v1/Managers/1'
 const CHASSIS = '/redfish/v1/Chassis/1'
 const UPDATE = '/redfish/v1/UpdateService'
 const INVENTORY = `${UPDATE}/FirmwareInventory`
 
 const enabled = { State: 'Enabled', Health: 'OK' }
 
-export function mediaResources({ media }: RedfishMachine): Record<string, Resource> {
-  const place = `${MANAGER}/VirtualMedia`
-  return {
-    [place]: {
-      what: 'VirtualMediaCollection',
-      get: () =>
-        collection(
-          place,
-          'VirtualMedia',
-          media.map(({ id }) => `${place}/${id}`),
-        ),
-    },
-    ...Object.fromEntries(
-      media.flatMap((medium): [string, Resource][] => {
-        const path = `${place}/${medium.id}`
-        const [insert, eject] = [`${path}/Actions/VirtualMedia.InsertMedia`, `${path}/Actions/VirtualMedia.EjectMedia`]
-        const get = () => ({
-          '@odata.type': '#VirtualMedia.v1_3_0.VirtualMedia',
-          '@odata.id': path,
-          Id: medium.id,
-          Name: `Virtual ${medium.id}`,
-          MediaTypes: medium.mediaTypes,
-          Image: medium.image,
-          ImageName: medium.image?.split('/').at(-1) ?? null,
-          Inserted: medium.image !== null,
-          WriteProtected: true,
-          ConnectedVia: medium.image === null ? 'NotConnected' : 'URI',
-          Actions: { '#VirtualMedia.InsertMedia': { target: insert }, '#VirtualMedia.EjectMedia': { target: eject } },
-        })
-        const insertMedia: Resource = {
-          what: 'VirtualMedia.InsertMedia',
-          post(body) {
-            only(body, ['Image', 'Inserted', 'WriteProtected', 'UserName', 'Password', 'TransferMethod'])
-            if (medium.image !== null) throw new Refusal(409, 'ResourceInUse', 'there is a medium in it already')
-            medium.image = text(body, 'Image')
-            return { ...done, detail: `${medium.id} ${medium.image}` }
-          },
-        }
-        const ejectMedia: Resource = {
-          what: 'VirtualMedia.EjectMedia',
-          post() {
-            if (medium.image === null) throw new Refusal(409, 'ResourceMissing', 'there is no medium in it')
-            medium.image = null
-            return { ...done, detail: medium.id }
-          },
-        }
-        return [
-          [path, { what: 'VirtualMedia', get }],
-          [insert, insertMedia],
-          [eject, ejectMedia],
-        ]
-      }),
-    ),
-  }
-}
-
-export function managerResources(machine: RedfishMachine): Record<string, Resource> {
+/** `hasMedia`: virtual media are the manager's, not the system's. */
+export function managerResources(machine: RedfishMachine, hasMedia: boolean): Record<string, Resource> {
   return {
     '/redfish/v1/Managers': {
       what: 'Managers',
@@ -85,7 +30,7 @@ export function managerResources(machine: RedfishMachine): Record<string, Resour
         FirmwareVersion: machine.firmware.get('BMC'),
         Status: enabled,
         PowerState: 'On',
-        VirtualMedia: link(`${MANAGER}/VirtualMedia`),
+        ...(hasMedia && { VirtualMedia: link(`${MANAGER}/VirtualMedia`) }),
         Links: { ManagerForServers: [link(SYSTEM)], ManagerForChassis: [link(CHASSIS)] },
         Actions: {
           '#Manager.Reset': {
@@ -95,7 +40,6 @@ export function managerResources(machine: RedfishMachine): Record<string, Resour
         },
       }),
     },
-    ...mediaResources(machine),
   }
 }
 

@@ -6,14 +6,15 @@ import { biosResources } from './bios.ts'
 import { RedfishLog } from './log.ts'
 import type { RedfishMachine } from './machine.ts'
 import { chassisResources, managerResources, updateResources } from './manager.ts'
+import { type MediaQuirks, mediaResources, usualMedia } from './media.ts'
 import { type Body, done, errorBody, link, type Outcome, Refusal, type Resource } from './resource.ts'
 import { type RedfishSession, type RedfishUser, Sessions } from './sessions.ts'
 import { storageResources } from './storage.ts'
-import { systemResources } from './system.ts'
+import { BOOT_TARGETS, systemResources } from './system.ts'
 import { Tasks } from './tasks.ts'
 
 /** What this BMC's firmware does otherwise than one would wish. May be changed at any time. */
-export interface Quirks {
+export interface Quirks extends MediaQuirks {
   /** PATCH without the right If-Match is refused (428, 412). */
   needsEtag: boolean
   /** Answers that many requests with 503 and does nothing. */
@@ -30,6 +31,8 @@ export interface Quirks {
   knowsContinuous: boolean
   /** Refuses that many changes of the system, for the machine is in its self-test (HPE's iLO). */
   postChanges: number
+  /** Names of boot sources that it knows. */
+  targets: readonly string[]
   /** When volumes are made and deleted. */
   raidApplies: 'at once' | 'by a task' | 'at the next start'
   updatesFail: boolean
@@ -99,6 +102,8 @@ export class RedfishServer {
       raidApplies: 'at once',
       updatesFail: false,
       closing: 'works',
+      targets: BOOT_TARGETS,
+      ...usualMedia,
       ...quirks,
     }
   }
@@ -196,6 +201,8 @@ export class RedfishServer {
       machine,
       powerState: () => this.#powerState(),
       reset: (action: PowerAction) => this.#reset(action),
+      targets: () => quirks.targets,
+      hasMedia: () => quirks.mediaOf !== 'manager',
       knowsContinuous: () => quirks.knowsContinuous,
       inPost: () => quirks.postChanges-- > 0,
     }
@@ -207,7 +214,8 @@ export class RedfishServer {
         ...systemResources(system),
         ...biosResources(machine),
         ...storageResources({ machine, tasks: this.#tasks, applies: () => quirks.raidApplies }),
-        ...managerResources(machine),
+        ...managerResources(machine, quirks.mediaOf !== 'system'),
+        ...mediaResources(machine, quirks),
         ...chassisResources(machine),
         ...updateResources({ machine, tasks: this.#tasks, fails: () => quirks.updatesFail }),
         ...this.#tasks.resources(),

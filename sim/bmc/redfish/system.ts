@@ -1,12 +1,21 @@
 // The ComputerSystem of the simulated BMC, with its BIOS, secure boot and network cards (DSP2046).
-import type { PowerAction } from '../chassis.ts'
+import { HTTP_DEVICE, type PowerAction } from '../chassis.ts'
 import type { RedfishMachine } from './machine.ts'
 import { collection, done, link, oneOf, only, type Outcome, Refusal, type Resource } from './resource.ts'
 
 export const SYSTEM = '/redfish/v1/Systems/1'
 
 /** IPMI's number of each boot source (IPMI 2.0 Table 28-14). */
-const TARGETS: Readonly<Record<string, number>> = { None: 0, Pxe: 1, Hdd: 2, Cd: 5, BiosSetup: 6, UefiHttp: 1 }
+const TARGETS: Readonly<Record<string, number>> = {
+  None: 0,
+  Pxe: 1,
+  Hdd: 2,
+  Cd: 5,
+  UsbCd: 5,
+  BiosSetup: 6,
+  UefiHttp: HTTP_DEVICE,
+}
+export const BOOT_TARGETS = ['None', 'Pxe', 'Hdd', 'Cd', 'BiosSetup', 'UefiHttp']
 const RESETS: Readonly<Record<string, PowerAction>> = {
   On: 'on',
   ForceOff: 'off',
@@ -27,38 +36,47 @@ export interface SystemOptions {
   /** As the BMC shows it: On, Off, PoweringOn, PoweringOff. */
   readonly powerState: () => string
   readonly reset: (action: PowerAction) => Outcome
+  readonly targets: () => readonly string[]
+  /** Are virtual media the system's? */
+  readonly hasMedia: () => boolean
   /** False: an override lasts for one start, whatever is asked for. */
   readonly knowsContinuous: () => boolean
   /** Is the machine testing itself, and its BMC takes no settings? Asked with each. */
   readonly inPost: () => boolean
 }
 
-function bootOf({ efi, chassis }: RedfishMachine): Record<string, unknown> {
+function bootOf({ machine, targets }: SystemOptions): Record<string, unknown> {
+  const { efi, chassis, bootTarget, httpBootUri } = machine
   const { valid, persistent, device } = chassis.boot()
-  const target = valid ? (Object.entries(TARGETS).find(([, number]) => number === device)?.[0] ?? 'None') : 'None'
+  const names = [bootTarget, ...Object.keys(TARGETS)]
+  const target = valid ? (names.find((name) => TARGETS[name] === device) ?? 'None') : 'None'
   return {
     BootSourceOverrideTarget: target,
     BootSourceOverrideEnabled: target === 'None' ? 'Disabled' : persistent ? 'Continuous' : 'Once',
     BootSourceOverrideMode: efi ? 'UEFI' : 'Legacy',
-    'BootSourceOverrideTarget@Redfish.AllowableValues': Object.keys(TARGETS),
+    HttpBootUri: httpBootUri,
+    'BootSourceOverrideTarget@Redfish.AllowableValues': targets(),
     'BootSourceOverrideMode@Redfish.AllowableValues': ['UEFI', 'Legacy'],
   }
 }
 
-function setBoot({ machine, knowsContinuous }: SystemOptions, wanted: Record<string, unknown>): string {
+function setBoot(options: SystemOptions, wanted: Record<string, unknown>): string {
+  const { machine, knowsContinuous, targets } = options
   const { chassis } = machine
-  const names = ['BootSourceOverrideTarget', 'BootSourceOverrideEnabled', 'BootSourceOverrideMode']
+  const names = ['BootSourceOverrideTarget', 'BootSourceOverrideEnabled', 'BootSourceOverrideMode', 'HttpBootUri']
   only(wanted, names)
   // As Supermicro's do: a target alone is taken, and forgotten (https://storyboard.openstack.org/#!/story/2008547).
   if (machine.facts.manufacturer === 'Supermicro' && wanted[names[1]!] === undefined) return 'forgotten'
-  const now = bootOf(machine)
+  const now = bootOf(options)
   const next = { ...now, ...wanted }
-  const target = oneOf(next, names[0]!, Object.keys(TARGETS))
+  const target = oneOf(next, names[0]!, targets())
   const enabled = oneOf(next, names[1]!, ['Once', 'Continuous', 'Disabled'])
   const mode = oneOf(next, names[2]!, ['UEFI', 'Legacy'])
   if (enabled === 'Continuous' && !knowsContinuous())
     throw new Refusal(400, 'PropertyValueNotInList', 'Continuous is not a value of BootSourceOverrideEnabled')
   machine.efi = mode === 'UEFI'
+  machine.bootTarget = target
+  if (typeof next['HttpBootUri'] === 'string') machine.httpBootUri = next['HttpBootUri']
   const valid = enabled !== 'Disabled' && target !== 'None'
   chassis.setBoot({
     valid,
@@ -112,7 +130,8 @@ export function systemResources(options: SystemOptions): Record<string, Resource
         PowerState: powerState(),
         IndicatorLED: machine.indicators.get('system'),
         Status: { State: 'Enabled', Health: 'OK', HealthRollup: 'OK' },
-        Boot: bootOf(machine),
+        Boot: bootOf(options),
+        ...(options.hasMedia() && { VirtualMedia: link(`${SYSTEM}/VirtualMedia`) }),
         ProcessorSummary: { Count: 2, Model: 'Simulated CPU' },
         MemorySummary: { TotalSystemMemoryGiB: 64, Status: { State: 'Enabled', Health: 'OK' } },
         Bios: link(`${SYSTEM}/Bios`),

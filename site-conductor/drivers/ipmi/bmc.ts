@@ -6,7 +6,7 @@ import { openPool, type OwnSession, type Pool, type ReadOptions } from '../../ip
 import type { RequestOptions } from '../../ipmi/request.ts'
 import type { Session } from '../../ipmi/session.ts'
 import { BmcFence } from '../fence.ts'
-import { bmcOf, type IpmiInfo } from './info.ts'
+import { bmcOf, type IpmiInfo, levelOf } from './info.ts'
 
 export type IpmiContext = Context<IpmiInfo>
 
@@ -47,16 +47,18 @@ export async function read<Value>(
 
 /**
  * Changes something: alone among this BMC's mutations, each packet behind the last-moment check. In the step's own session; a person's call gets a
- * new one, which is closed afterwards.
+ * new one, which is closed afterwards. `highest`: as much as the user may, where nobody knows what is needed.
  */
 export async function mutate<Value>(
   context: IpmiContext,
   use: (session: Session, options: RequestOptions) => Promise<Value>,
+  level: 'operator' | 'highest' = 'operator',
 ): Promise<Value> {
   const { signal, before } = context
   const own = ownOf(context)
   const act = (session: Session) => use(session, { signal, before })
-  const options = { privilege: 'operator', fresh: !('task' in context), before, signal } as const
+  const privilege = level === 'highest' ? levelOf(context.driverInfo) : level
+  const options = { privilege, fresh: !('task' in context), before, signal }
   return await asFaults(context, (pool) =>
     own !== undefined ? own.mutate(act, signal) : pool.mutate(bmcOf(context.driverInfo), act, options),
   )

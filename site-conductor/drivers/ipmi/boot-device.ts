@@ -1,17 +1,17 @@
 // Boot device by IPMI: boot option 3 (do not forget), boot option 5 (what to boot), then read back. IPMI 2.0 §28.12, Table 28-14.
 import { FaultError } from '../../../shared/faults.ts'
 import { bootModeOf } from '../../../shared/capabilities.ts'
-import type { Implementation } from '../../driver.ts'
 import { getBootFlags, setBootFlags, setBootFlagTimeoutDisabled } from '../../ipmi/commands/boot-options.ts'
 import { IpmiError } from '../../ipmi/errors.ts'
 import type { RequestOptions } from '../../ipmi/request.ts'
 import type { Session } from '../../ipmi/session.ts'
 import { type IpmiContext, mutate, read } from './bmc.ts'
-import type { IpmiInfo } from './info.ts'
-import { injectNmi } from './nmi.ts'
 
 export const BOOT_DEVICES = ['pxe', 'disk', 'cdrom', 'bios', 'safe'] as const
 type Device = (typeof BOOT_DEVICES)[number]
+
+/** What Supermicro's firmware takes for its disk in UEFI mode; Ironic sends it the same (0x24). */
+const SUPERMICRO_UEFI_DISK = 9
 
 /** Boot option 3 is optional for a BMC (Table 28-14): one that does not have it has nothing to switch off. */
 const NO_SUCH_PARAMETER = 0x80
@@ -24,17 +24,14 @@ export async function setBootDevice(context: IpmiContext, args: Readonly<Record<
       `boot_device must be one of ${BOOT_DEVICES.join(', ')}, not ${String(args['boot_device'])}`,
     )
   }
-  const wanted = {
-    device,
-    persistent: args['persistent'] === true,
-    efi: bootModeOf(context.node.properties) === 'uefi',
-  }
+  const efi = bootModeOf(context.node.properties) === 'uefi'
+  const wanted = { device: codeOf(context, device, efi), persistent: args['persistent'] === true, efi }
   const found = await mutate(context, async (session, options) => {
     await keepFlags(session, options)
     await setBootFlags(session, wanted, options)
     return await getBootFlags(session, { signal: options.signal })
   })
-  if (found.device !== device) {
+  if (found.device !== wanted.device) {
     throw new FaultError(
       'bmc.refused',
       `the BMC was told to boot from ${device}, but says ${String(found.device)} when it is asked`,
@@ -45,6 +42,14 @@ export async function setBootDevice(context: IpmiContext, args: Readonly<Record<
   }
 }
 
+function isSupermicro({ node }: IpmiContext): boolean {
+  return String(node.properties['vendor']).toLowerCase() === 'supermicro'
+}
+
+function codeOf(context: IpmiContext, device: Device, efi: boolean): Device | typeof SUPERMICRO_UEFI_DISK {
+  return device === 'disk' && efi && isSupermicro(context) ? SUPERMICRO_UEFI_DISK : device
+}
+
 async function keepFlags(session: Session, options: RequestOptions): Promise<void> {
   try {
     await setBootFlagTimeoutDisabled(session, true, options)
@@ -53,28 +58,11 @@ async function keepFlags(session: Session, options: RequestOptions): Promise<voi
   }
 }
 
-async function getBootDevice(
+export async function getBootDevice(
   context: IpmiContext,
 ): Promise<{ boot_device: Device | null; persistent: boolean | null }> {
   const flags = await read(context, getBootFlags, 'operator')
-  const device = BOOT_DEVICES.find((each) => each === flags.device)
+  const device = BOOT_DEVICES.find((each) => codeOf(context, each, flags.efi) === flags.device)
   if (!flags.valid || device === undefined) return { boot_device: null, persistent: null }
   return { boot_device: device, persistent: flags.persistent }
-}
-
-export const ipmiManagement: Implementation<IpmiInfo> = {
-  steps: {
-    set_boot_device: (context) => setBootDevice(context, context.args),
-  },
-  methods: {
-    get_boot_device: getBootDevice,
-    set_boot_device: setBootDevice,
-    get_supported_boot_devices: async () => ({ supported_boot_devices: [...BOOT_DEVICES] }),
-    /** By the boot flags, where they are in force: IPMI knows of no other. */
-    get_boot_mode: async (context) => {
-      const flags = await read(context, getBootFlags, 'operator')
-      return flags.valid ? (flags.efi ? 'uefi' : 'bios') : null
-    },
-    inject_nmi: injectNmi,
-  },
 }

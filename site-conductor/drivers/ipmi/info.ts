@@ -28,3 +28,8 @@ export function bmcOf(info: IpmiInfo): Bmc {
     kg: info.ipmi_hex_kg_key === undefined ? undefined : Buffer.from(info.ipmi_hex_kg_key, 'hex'),
   }
 }
+
+/** What the user may do at most. */
+export function levelOf({ ipmi_priv_level: level }: IpmiInfo): 'administrator' | 'operator' {
+  return level === 'ADMINISTRATOR' ? 'administrator' : 'operator'
+}

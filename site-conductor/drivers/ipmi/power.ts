@@ -6,6 +6,7 @@ import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { type ChassisAction, controlChassis } from '../../ipmi/commands/chassis-control.ts'
 import { getChassisStatus } from '../../ipmi/commands/chassis-status.ts'
 import { getDeviceId } from '../../ipmi/commands/device-id.ts'
+import { manufacturerName } from '../../ipmi/manufacturers.ts'
 import { sleep } from '../../timing.ts'
 import { type IpmiContext, mutate, read } from './bmc.ts'
 import { resetOnce } from '../reset-once.ts'
@@ -75,13 +76,14 @@ async function reset(context: StepContext<IpmiInfo>): Promise<StepResult> {
 
 export const ipmiPower: Implementation<IpmiInfo> = {
   steps: {
-    /** Can we log in, may we act, and can a successor shut us out? Asks for a session of the privilege that a mutation needs. */
+    /** Can we log in, may we act, can a successor shut us out, and who made it? Asks for a session of the privilege that a mutation needs. */
     async verify(context) {
       const { manufacturer } = await read(context, getDeviceId, 'operator')
       const ability = await fenceAbility(context)
       context.note('bmc.verified', { manufacturer, ...ability })
       const power_state = `power ${await powerOf(context)}`
-      return { facts: { power_state, ...factsOf(ability) } }
+      const vendor = context.node.properties['vendor'] ? undefined : manufacturerName(manufacturer)
+      return { facts: { power_state, ...(vendor !== undefined && { properties: { vendor } }), ...factsOf(ability) } }
     },
     power_on: (context) => bring(context, 'on', 'on', SWITCH_TIMEOUT_MS),
     power_off: (context) => bring(context, 'off', 'off', SWITCH_TIMEOUT_MS),

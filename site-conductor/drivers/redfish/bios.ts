@@ -12,7 +12,7 @@ import {
   setBios,
 } from '../../redfish/settings.ts'
 import { mutate, read, type RedfishContext, systemOf } from './bmc.ts'
-import { fitting, ROOM } from './fitting.ts'
+import { fitting, ROOM } from '../fitting.ts'
 import type { RedfishInfo } from './info.ts'
 import { until } from './poll.ts'
 

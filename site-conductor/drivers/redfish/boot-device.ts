@@ -15,6 +15,8 @@ type Args = Readonly<Record<string, unknown>>
 /** Ironic's name → Redfish's. */
 export const BOOT_TARGETS = { pxe: 'Pxe', disk: 'Hdd', cdrom: 'Cd', bios: 'BiosSetup', uefihttp: 'UefiHttp' } as const
 type Device = keyof typeof BOOT_TARGETS
+/** A drive that its BMC plugs in by USB; where BMCs know it, their virtual media is one (Supermicro's boot nothing from `Cd` then). */
+const USB_CD = 'UsbCd'
 const MODES = { uefi: 'UEFI', bios: 'Legacy' } as const
 type Mode = keyof typeof MODES
 
@@ -30,14 +32,15 @@ export async function setBootDevice(context: RedfishContext, args: Args): Promis
     const known = Object.keys(BOOT_TARGETS).join(', ')
     throw new FaultError('request.invalid', `boot_device must be one of ${known}, not ${String(device)}`)
   }
-  const wanted = {
-    BootSourceOverrideTarget: BOOT_TARGETS[device as Device],
+  const how = {
     BootSourceOverrideEnabled: args['persistent'] === true ? 'Continuous' : 'Once',
     BootSourceOverrideMode: MODES[bootModeOf(context.node.properties)],
   }
-  const found = await mutate(context, async (session, options) => {
+  const { wanted, found } = await mutate(context, async (session, options) => {
+    const target = targetOf(device as Device, (await systemOf(context, session, options)).value)
+    const wanted = { BootSourceOverrideTarget: target, ...how }
     await override(context, session, wanted, options)
-    return (await systemOf(context, session, options)).value.Boot
+    return { wanted, found: (await systemOf(context, session, options)).value.Boot }
   })
   if (found?.BootSourceOverrideTarget !== wanted.BootSourceOverrideTarget) {
     throw new FaultError(
@@ -49,12 +52,20 @@ export async function setBootDevice(context: RedfishContext, args: Args): Promis
     context.note('boot_device.once', { wanted, found: found.BootSourceOverrideEnabled })
 }
 
+function targetOf(device: Device, { Boot: boot, Manufacturer: vendor }: ComputerSystem): string {
+  const target = BOOT_TARGETS[device]
+  const known = boot?.['BootSourceOverrideTarget@Redfish.AllowableValues'] ?? []
+  const isUsb =
+    device === 'cdrom' && known.includes(USB_CD) && (SUPERMICRO.test(vendor ?? '') || !known.includes(target))
+  return isUsb ? USB_CD : target
+}
+
 /** HPE's iLO refuses changes while the machine tests itself (Ironic has seen it, and asks six times); that takes minutes at most. */
 const DURING_POST = 'UnableToModifyDuringSystemPOST'
 const POST_TRIES = 12
 const POST_PAUSE_MS = 10_000
-/** Wants to be told whether it is for once with each target, also where that stays (https://storyboard.openstack.org/#!/story/2008547). Others refuse it then. */
-const NEEDS_ENABLED = /^supermicro/i
+/** Its BMCs want to be told whether it is for once with each target, also where that stays (https://storyboard.openstack.org/#!/story/2008547). Others refuse it then. */
+const SUPERMICRO = /^supermicro/i
 
 async function afterPost(context: RedfishContext, change: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
@@ -104,7 +115,7 @@ async function patchBoot(
     const { BootSourceOverrideTarget: target, BootSourceOverrideEnabled: enabled } = wanted
     const also = {
       ...(target !== undefined && { BootSourceOverrideTarget: target }),
-      ...(NEEDS_ENABLED.test(vendor ?? '') && enabled !== undefined && { BootSourceOverrideEnabled: enabled }),
+      ...(SUPERMICRO.test(vendor ?? '') && enabled !== undefined && { BootSourceOverrideEnabled: enabled }),
     }
     return { Boot: { ...also, ...Object.fromEntries(differing) } }
   }
@@ -116,7 +127,8 @@ export async function getBootDevice(
 ): Promise<{ boot_device: string | null; persistent: boolean | null }> {
   const { value } = await read(context, (session, options) => systemOf(context, session, options))
   const { BootSourceOverrideTarget: target, BootSourceOverrideEnabled: enabled } = value.Boot ?? {}
-  const device = Object.entries(BOOT_TARGETS).find(([, redfish]) => redfish === target)?.[0]
+  const device =
+    target === USB_CD ? 'cdrom' : Object.entries(BOOT_TARGETS).find(([, redfish]) => redfish === target)?.[0]
   if (device === undefined || (enabled !== 'Once' && enabled !== 'Continuous'))
     return { boot_device: null, persistent: null }
   return { boot_device: device, persistent: enabled === 'Continuous' }

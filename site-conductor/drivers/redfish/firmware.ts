@@ -4,7 +4,7 @@ import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { monitorOf, settle } from '../../redfish/tasks.ts'
 import { type Firmware, getFirmware, simpleUpdate } from '../../redfish/update.ts'
 import { mutate, read, type RedfishContext } from './bmc.ts'
-import { fitting, ROOM } from './fitting.ts'
+import { fitting, ROOM } from '../fitting.ts'
 import type { RedfishInfo } from './info.ts'
 import { until } from './poll.ts'
 

@@ -38,6 +38,8 @@ export const redfishInfo = z.looseObject({
   redfish_password:  z.string().max(1024).default('').describe('Password of the user'),
   redfish_verify_ca: verify.default(true).describe("true: the certificate is checked by the conductor's authorities; false: not at all; or the path of a file or folder, on the conductor, with authorities (PEM)"),
   redfish_auth_type: z.enum(AUTH_TYPES, `must be ${AUTH_TYPES.join(', ')}`).default('auto').describe('basic, session, or auto: session, and basic where the BMC has no sessions'),
+  external_http_url: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')).optional()
+                      .describe('Where this BMC reaches its conductor over HTTP, for virtual media; else what the conductor has for its network (externalHttpUrls), or for machines'),
 })
 export type RedfishInfo = z.output<typeof redfishInfo>
 

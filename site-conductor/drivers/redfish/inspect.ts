@@ -5,7 +5,7 @@ import { getNetworkCards, getProcessors, type Processor } from '../../redfish/in
 import { getControllers } from '../../redfish/storage.ts'
 import { getBootMode } from './boot-device.ts'
 import { read, systemOf } from './bmc.ts'
-import { fitting, ROOM } from './fitting.ts'
+import { fitting, ROOM } from '../fitting.ts'
 import type { RedfishInfo } from './info.ts'
 
 const GIB = 1024 ** 3

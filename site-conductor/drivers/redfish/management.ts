@@ -1,4 +1,5 @@
 // Management by Redfish: what the machine boots from and how, secure boot, lights, virtual media, sensors, and the interrupt.
+import { plannedBootDevice } from '../../deploy/boot-device.ts'
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { FaultError } from '../../../shared/faults.ts'
 import { getSecureBoot, resetSecureBootKeys, setSecureBoot } from '../../redfish/settings.ts'
@@ -46,7 +47,7 @@ export const redfishManagement: Implementation<RedfishInfo> = {
     clear_secure_boot_keys: { clean: 0, deploy: 0, ramdisk: false },
   },
   steps: {
-    set_boot_device: (context) => setBootDevice(context, context.args),
+    set_boot_device: (context) => setBootDevice(context, plannedBootDevice(context)),
     set_boot_mode: setBootMode,
     set_secure_boot: changeSecureBoot,
     reset_secure_boot_keys_to_default: resetKeys('ResetAllKeysToDefault'),

@@ -18,7 +18,7 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
 /** Of the vendor method. */
 const BOOT_DEVICES: Readonly<Record<string, string>> = { cd: 'CD', dvd: 'DVD', usb: 'USBStick', floppy: 'Floppy' }
 
-async function all(context: RedfishContext, session: Session, options: Reading): Promise<Medium[]> {
+export async function all(context: RedfishContext, session: Session, options: Reading): Promise<Medium[]> {
   return await getMedia(session, (await systemOf(context, session, options)).value, options)
 }
 
@@ -27,7 +27,8 @@ function deviceOf({ value }: Medium): string {
   return found?.[0] ?? value.Id
 }
 
-const mediumFor = (media: readonly Medium[], device: string) =>
+/** The drive for what is inserted as `device`. */
+export const mediumFor = (media: readonly Medium[], device: string) =>
   (KINDS[device] ?? [])
     .flatMap((kind) => media.filter(({ value }) => value.MediaTypes.includes(kind)))
     .toSorted((a, b) => Number(deviceOf(b) === device) - Number(deviceOf(a) === device))[0]

@@ -2,6 +2,7 @@
 import { act, namesOf, type Action, type Found } from './actions.ts'
 import { holds, type Condition } from './conditions.ts'
 import { RuleFailure } from './fields.ts'
+import { Patterns } from './patterns.ts'
 
 export interface Rule {
   readonly uuid: string
@@ -15,9 +16,10 @@ export interface Rule {
  * it did. Answers why the inspection fails, if it does; what was done until then stays.
  */
 export function applyRules(rules: readonly Rule[], found: Found): string | undefined {
+  const patterns = new Patterns()
   for (const rule of rules.toSorted((a, b) => b.priority - a.priority)) {
     try {
-      if (!rule.conditions.every((condition) => holds(condition, namesOf(found)))) continue
+      if (!rule.conditions.every((condition) => holds(condition, namesOf(found), patterns))) continue
       for (const action of rule.actions) act(action, found)
     } catch (error) {
       if (!(error instanceof RuleFailure)) throw error

@@ -1,7 +1,8 @@
 // The actions of inspection rules, each of which changes what was found in place.
-import { capabilitiesOf } from '../../../shared/capabilities.ts'
-import { argsOf, itemsOf, type Condition } from './conditions.ts'
-import { RuleFailure, textOf, type Values } from './fields.ts'
+import { capabilitiesOf } from '../../shared/capabilities.ts'
+import { itemsOf, type Condition } from './conditions.ts'
+import { namesField, RuleFailure, textOf, type Values } from './fields.ts'
+import { argsOf, type Signature } from './signature.ts'
 
 type Fields = Record<string, unknown>
 
@@ -21,74 +22,89 @@ export interface Found {
 
 export type Action = Omit<Condition, 'multiple'>
 
-interface Doer {
-  readonly args: readonly string[]
+interface Doer extends Signature {
   run(found: Found, args: Values): void
 }
 
-const onNode = (change: Change): Doer => ({
-  args: ['path', 'value', 'unique'],
-  run: ({ node }, args) => change(node, attributePath(node, args['path']), args),
+/** A change of what is at `path` below `root`, and what it takes beside the path. */
+interface Change {
+  readonly needs: readonly string[]
+  readonly may: readonly string[]
+  make(root: Fields, path: readonly string[], args: Values): void
+}
+const SET: Change = { needs: ['value'], may: [], make: set }
+const EXTEND: Change = { needs: ['value'], may: ['unique'], make: extend }
+const REMOVE: Change = { needs: [], may: [], make: remove }
+
+const onNode = ({ needs, may, make }: Change): Doer => ({
+  needs: ['path', ...needs],
+  may,
+  run: ({ node }, args) => make(node, attributePath(node, args['path']), args),
 })
-const onPort = (change: Change): Doer => ({
-  args: ['port_id', 'path', 'value', 'unique'],
+const onPort = ({ needs, may, make }: Change): Doer => ({
+  needs: ['port_id', 'path', ...needs],
+  may,
   run({ ports }, args) {
     const id = textOf(args['port_id']).toLowerCase()
     const port = ports.find(({ uuid, address }) => uuid === id || address === id)
     if (!port) throw new RuleFailure(`the node has no port ${id}`)
-    change(port, attributePath(port, args['path']), args)
+    make(port, attributePath(port, args['path']), args)
   },
 })
-const onPluginData = (change: Change): Doer => ({
-  args: ['path', 'value', 'unique'],
-  run: ({ pluginData }, args) => change(pluginData, pathOf(args['path']), args),
+const onPluginData = ({ needs, may, make }: Change): Doer => ({
+  needs: ['path', ...needs],
+  may,
+  run: ({ pluginData }, args) => make(pluginData, pathOf(args['path']), args),
 })
 
-export const DOERS: Readonly<Record<string, Doer>> = {
+const LEVELS = ['debug', 'info', 'warning', 'error', 'critical']
+const isLevel = (level: unknown) => LEVELS.includes(textOf(level).toLowerCase())
+
+export const ACTIONS: Readonly<Record<string, Doer>> = {
   fail: {
-    args: ['msg'],
+    needs: ['msg'],
     run(_found, { msg }) {
       throw new RuleFailure(textOf(msg))
     },
   },
   log: {
-    args: ['msg', 'level'],
+    needs: ['msg'],
+    may: ['level'],
+    refuse: ({ level = 'info' }) =>
+      isLevel(level) || namesField(textOf(level)) ? undefined : `level is one of ${LEVELS.join(', ')}`,
     run: ({ log }, { msg, level = 'info' }) => void log.push({ level: textOf(level), message: textOf(msg) }),
   },
-  'set-attribute': onNode(set),
-  'extend-attribute': onNode(extend),
-  'del-attribute': onNode(remove),
+  'set-attribute': onNode(SET),
+  'extend-attribute': onNode(EXTEND),
+  'del-attribute': onNode(REMOVE),
   'set-capability': {
-    args: ['name', 'value'],
+    needs: ['name', 'value'],
     run: ({ node }, { name, value }) => setCapabilities(node, { [textOf(name)]: textOf(value) }),
   },
-  'unset-capability': { args: ['name'], run: ({ node }, { name }) => setCapabilities(node, { [textOf(name)]: null }) },
-  'add-trait': { args: ['name'], run: ({ traits }, { name }) => void traits.add(textOf(name)) },
-  'remove-trait': { args: ['name'], run: ({ traits }, { name }) => void traits.delete(textOf(name)) },
-  'set-plugin-data': onPluginData(set),
-  'extend-plugin-data': onPluginData(extend),
-  'unset-plugin-data': onPluginData(remove),
-  'set-port-attribute': onPort(set),
-  'extend-port-attribute': onPort(extend),
-  'del-port-attribute': onPort(remove),
+  'unset-capability': { needs: ['name'], run: ({ node }, { name }) => setCapabilities(node, { [textOf(name)]: null }) },
+  'add-trait': { needs: ['name'], run: ({ traits }, { name }) => void traits.add(textOf(name)) },
+  'remove-trait': { needs: ['name'], run: ({ traits }, { name }) => void traits.delete(textOf(name)) },
+  'set-plugin-data': onPluginData(SET),
+  'extend-plugin-data': onPluginData(EXTEND),
+  'unset-plugin-data': onPluginData(REMOVE),
+  'set-port-attribute': onPort(SET),
+  'extend-port-attribute': onPort(EXTEND),
+  'del-port-attribute': onPort(REMOVE),
 }
 
 /** Throws RuleFailure. */
 export function act(action: Action, found: Found): void {
-  const doer = DOERS[action.op]
+  const doer = ACTIONS[action.op]
   if (!doer) throw new RuleFailure(`there is no action ${action.op}`)
   const items = itemsOf(action.loop, namesOf(found))
-  if (!items) return doer.run(found, argsOf(doer.args, action.args, namesOf(found)))
-  for (const item of items) doer.run(found, argsOf(doer.args, action.args, { ...namesOf(found), item }))
+  if (!items) return doer.run(found, argsOf(doer, action.args, namesOf(found)))
+  for (const item of items) doer.run(found, argsOf(doer, action.args, { ...namesOf(found), item }))
 }
 
 /** What replacement fields may name. */
 export function namesOf({ about, node, inventory, pluginData }: Found): Values {
   return { node: { ...about, ...node }, inventory, plugin_data: pluginData }
 }
-
-/** Changes what is at `path` below `root`. */
-type Change = (root: Fields, path: readonly string[], args: Values) => void
 
 function set(root: Fields, path: readonly string[], { value }: Values): void {
   parentOf(root, path)[path.at(-1)!] = value ?? null

@@ -16,6 +16,11 @@ export function filled(value: unknown, names: Values): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [filledText(key, names), filled(each, names)]))
 }
 
+/** May something be put into this text? */
+export function namesField(text: string): boolean {
+  return /\{(node\.|(inventory|plugin_data|item)\b)/.test(text)
+}
+
 /** As Python's str() would have it, apart from the inside of lists and objects. */
 export function textOf(value: unknown): string {
   if (value === null || value === undefined) return 'None'

@@ -1,36 +1,44 @@
-// The conditions of inspection rules: each operator with the names of its arguments, in the order in which a list gives them.
+// The conditions of inspection rules: each operator with what it takes.
+import { filled, namesField, RuleFailure, textOf, type Values } from './fields.ts'
+import { notPattern, type Patterns } from './patterns.ts'
+import { argsOf, type Arguments, type Signature } from './signature.ts'
 import { contains } from './subnet.ts'
-import { filled, RuleFailure, textOf, type Values } from './fields.ts'
 
 export interface Condition {
   /** A `!` in front turns it round. */
   readonly op: string
-  readonly args?: Values | readonly unknown[]
+  readonly args?: Arguments
   /** Once for each; an object is one item. */
   readonly loop?: Values | readonly unknown[]
   /** Which of a loop's results counts; any, when it is not said. */
   readonly multiple?: 'any' | 'all' | 'first' | 'last'
 }
 
-interface Operator {
-  readonly args: readonly string[]
-  holds(args: Values): boolean
+interface Operator extends Signature {
+  holds(args: Values, patterns: Patterns): boolean
 }
 
 const ofTwo = (compare: (a: unknown, b: unknown, asText: boolean) => boolean): Operator => ({
-  args: ['values', 'force_strings'],
-  holds({ values, force_strings: asText }) {
-    if (!Array.isArray(values)) throw new RuleFailure('values must be a list')
+  needs: ['values'],
+  may: ['force_strings'],
+  refuse: ({ values }) => (Array.isArray(values) ? undefined : 'values must be a list'),
+  holds({ values: all, force_strings: asText }) {
+    const values = all as readonly unknown[]
     return values.every((value, i) => i === 0 || compare(values[i - 1], value, asText === true))
   },
 })
 const ofOne = (holds: (value: unknown) => boolean): Operator => ({
-  args: ['value'],
+  needs: ['value'],
   holds: ({ value }) => holds(value),
 })
-const ofPattern = (around: (regex: string) => string): Operator => ({
-  args: ['value', 'regex'],
-  holds: ({ value, regex }) => pattern(textOf(regex), around).test(textOf(value)),
+const ofPattern = (how: 'matches' | 'contains'): Operator => ({
+  needs: ['value', 'regex'],
+  // A pattern with fields is only known when they are replaced.
+  refuse({ regex }) {
+    if (typeof regex !== 'string') return 'regex must be a text'
+    return namesField(regex) ? undefined : notPattern(regex)
+  },
+  holds: ({ value, regex }, patterns) => patterns[how](textOf(regex), textOf(value)),
 })
 
 export const OPERATORS: Readonly<Record<string, Operator>> = {
@@ -39,7 +47,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   gt: ofTwo((a, b, asText) => order(a, b, asText) > 0),
   'is-empty': ofOne((value) => ['', 'None', '[]', '{}'].includes(textOf(value))),
   'in-net': {
-    args: ['address', 'subnet'],
+    needs: ['address', 'subnet'],
     holds({ address, subnet }) {
       const inside = contains(textOf(subnet), textOf(address))
       if (inside === undefined)
@@ -47,10 +55,11 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
       return inside
     },
   },
-  matches: ofPattern((regex) => `^(?:${regex})$`),
-  contains: ofPattern((regex) => regex),
+  matches: ofPattern('matches'),
+  contains: ofPattern('contains'),
   'one-of': {
-    args: ['value', 'values'],
+    needs: ['value'],
+    may: ['values'],
     holds: ({ value, values }) => Array.isArray(values) && values.some((each) => isSame(value, each)),
   },
   'is-none': ofOne((value) => textOf(value) === 'None'),
@@ -58,25 +67,18 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   'is-false': ofOne((value) => (typeof value === 'number' ? value === 0 : /^(no|false|none)$/i.test(textOf(value)))),
 }
 
-export function holds(condition: Condition, names: Values): boolean {
+/** Throws RuleFailure. */
+export function holds(condition: Condition, names: Values, patterns: Patterns): boolean {
   const isTurned = condition.op.startsWith('!')
   const operator = OPERATORS[condition.op.replace(/^! ?/, '')]
   if (!operator) throw new RuleFailure(`there is no condition ${condition.op}`)
-  const one = (all: Values) => operator.holds(argsOf(operator.args, condition.args, all)) !== isTurned
+  const one = (all: Values) => operator.holds(argsOf(operator, condition.args, all), patterns) !== isTurned
   const items = itemsOf(condition.loop, names)
   if (!items) return one(names)
   const withItem = (item: unknown) => one({ ...names, item })
   if (condition.multiple === 'all') return items.every(withItem)
   // Ironic's `first` is the first that holds.
   return condition.multiple === 'last' ? items.slice(-1).some(withItem) : items.some(withItem)
-}
-
-/** Arguments by name, with their fields replaced. */
-export function argsOf(args: readonly string[], given: Condition['args'] = {}, names: Values): Values {
-  const named = Array.isArray(given)
-    ? Object.fromEntries(args.slice(0, given.length).map((name, i) => [name, (given as readonly unknown[])[i]]))
-    : given
-  return filled(named, names) as Values
 }
 
 /** What is done once for each; undefined: there is no loop. */
@@ -102,14 +104,4 @@ function order(a: unknown, b: unknown, asText: boolean): number {
 function numberOf(value: unknown): number | undefined {
   const text = textOf(value).trim()
   return text !== '' && Number.isFinite(Number(text)) ? Number(text) : undefined
-}
-
-/** A pattern as Python writes it, with its flags in front: (?i). */
-function pattern(regex: string, around: (regex: string) => string): RegExp {
-  const [, flags = '', rest = ''] = /^(?:\(\?([ims]+)\))?([^]*)$/.exec(regex) ?? []
-  try {
-    return new RegExp(around(rest), flags)
-  } catch {
-    throw new RuleFailure(`${regex} is no regular expression`)
-  }
 }

@@ -53,9 +53,36 @@ it.each<[string, Condition, boolean | string]>([
   ['matches the whole', { op: 'matches', args: { value: MAKER, regex: 'Dell.*' } }, true],
   ['matches not a part', { op: 'matches', args: { value: MAKER, regex: 'Dell' } }, false],
   ['contains, in any case', { op: 'contains', args: { value: MAKER, regex: '(?i)DELL' } }, true],
-  ['contains with a bad pattern', { op: 'contains', args: { value: MAKER, regex: '(' } }, 'inspection rule r1: ( is no regular expression'], // prettier-ignore
+  ['contains with a bad pattern', { op: 'contains', args: { value: MAKER, regex: '(' } }, 'inspection rule r1: ( is no regular expression: missing closing ): `(`'], // prettier-ignore
   ['one-of', { op: 'one-of', args: { value: COUNT, values: [4, 8] } }, true],
   ['one-of none', { op: 'one-of', args: { value: COUNT, values: [] } }, false],
+  [
+    'matches what takes a backtracking engine for ever',
+    { op: 'matches', args: ['a'.repeat(50_000) + '!', '(a+)+'] },
+    false,
+  ],
+  [
+    'contains what takes a backtracking engine for ever',
+    { op: 'contains', args: ['a'.repeat(50_000) + '!', '^(a|a)*$'] },
+    false,
+  ],
+  [
+    'a pattern that is too long',
+    { op: 'contains', args: ['a', 'a'.repeat(1025)] },
+    `inspection rule r1: ${'a'.repeat(100)} is no regular expression: it is longer than 1024 characters`,
+  ],
+  [
+    'more than patterns may look at',
+    { op: 'contains', args: ['{item}', '(a?){500}'], loop: Array(10).fill('b'.repeat(10_000)), multiple: 'all' },
+    'inspection rule r1: the regular expressions of all rules have too much to look at together',
+  ],
+  [
+    'a pattern with a field',
+    { op: 'matches', args: { value: MAKER, regex: '{inventory[system_vendor][manufacturer]}.?' } },
+    true,
+  ],
+  ['without its pattern', { op: 'matches', args: { value: MAKER } }, 'inspection rule r1: needs regex'],
+  ['one-of without a list', { op: 'one-of', args: { value: 1 } }, false],
   ['is-none', { op: 'is-none', args: { value: '{inventory[hostname]}' } }, true],
   ['is-true', { op: 'is-true', args: { value: '{plugin_data[auto_discovered]}' } }, true],
   ['is-true of zero', { op: 'is-true', args: { value: 0 } }, false],

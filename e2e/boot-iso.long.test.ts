@@ -1,0 +1,7 @@
+// The volume that a BMC shows to its machine, in UEFI firmware. (In a BIOS: boot-iso.lab.test.ts.)
+import { expect, test } from 'vitest'
+import { bootFromMedium, MAC } from './boot-iso.ts'
+
+test('a UEFI machine boots the deploy ramdisk from the volume, and its agent has the token that only the volume has', async () => {
+  expect(await bootFromMedium('uefi')).toEqual({ firmware: 'uefi', tokenFits: true, lookups: [[MAC]] })
+})

@@ -1,0 +1,28 @@
+// What GRUB makes of a configuration that loads a kernel: words in single quotes as they are, one command a line. Of the commands only those that
+// boot configurations use; an unknown one fails.
+
+export interface GrubBoot {
+  readonly kernel: string
+  readonly ramdisk: string
+  readonly commandLine: string
+}
+
+/** Throws an Error that says which line cannot be run; undefined when nothing is booted. */
+export function runGrub(config: string, echo: (text: string) => void): GrubBoot | undefined {
+  let kernel: { path: string; commandLine: string } | undefined
+  let ramdisk: string | undefined
+  for (const line of config.split('\n').filter((each) => each.trim() !== '')) {
+    const [command, ...words] = (line.match(/(?:'[^']*'|"[^"]*"|\S)+/g) ?? []).map((word) =>
+      word.replaceAll(/['"]/g, ''),
+    )
+    if (command === 'echo') echo(words.join(' '))
+    else if (command === 'linux') kernel = { path: words[0] ?? '', commandLine: words.slice(1).join(' ') }
+    else if (command === 'initrd') ramdisk = words[0]
+    else if (command === 'boot')
+      return kernel && ramdisk !== undefined
+        ? { kernel: kernel.path, commandLine: kernel.commandLine, ramdisk }
+        : undefined
+    else throw new Error(`can't find command \`${command}'`)
+  }
+  return undefined
+}

@@ -1,0 +1,46 @@
+// The boot interface "redfish-virtual-media": the deploy ramdisk on a volume that the BMC shows its machine as a CD, so that the machine needs no DHCP,
+// TFTP or network loader to load it.
+import { FaultError } from '../../../shared/faults.ts'
+import { volumeWay } from '../../deploy/boot-way.ts'
+import { ramdiskBoot } from '../../deploy/ramdisk-boot.ts'
+import { ejectMedium, insertMedium, isInserted } from '../../redfish/media.ts'
+import { mutate, read, type RedfishContext } from './bmc.ts'
+import { bmcOf, type RedfishInfo } from './info.ts'
+import { all, mediumFor } from './media.ts'
+import { until } from './poll.ts'
+
+/** A BMC may look at the image before it says that it has it. */
+const INSERTED_WITHIN_MS = 60_000
+
+/** Where the BMC finds what the conductor serves at `path`. */
+function urlAt({ driverInfo, site }: RedfishContext, path: string): string {
+  const { hostname } = new URL(bmcOf(driverInfo).endpoint.origin)
+  const base = driverInfo.external_http_url ?? site.boot?.httpUrlFor(hostname.replace(/^\[|\]$/g, ''))
+  return `${base}${path}`
+}
+
+async function attach(context: RedfishContext, path: string): Promise<void> {
+  const image = urlAt(context, path)
+  await mutate(context, async (session, options) => {
+    const drive = mediumFor(await all(context, session, options), 'cdrom')
+    if (drive === undefined)
+      throw new FaultError('driver.unsupported', 'the BMC has no virtual CD drive', {
+        hint: 'its firmware or licence may have none; set boot_interface to one that boots over the network',
+      })
+    await insertMedium(session, drive, image, options)
+  })
+  const look = async () => {
+    const drive = mediumFor(await read(context, (session, options) => all(context, session, options)), 'cdrom')
+    return drive !== undefined && isInserted(drive) ? true : undefined
+  }
+  await until(context, INSERTED_WITHIN_MS, look, () => 'the BMC was given a volume, but says that its drive is empty')
+}
+
+async function detach(context: RedfishContext): Promise<void> {
+  await mutate(context, async (session, options) => {
+    const drive = mediumFor(await all(context, session, options), 'cdrom')
+    if (drive !== undefined) await ejectMedium(session, drive, options)
+  })
+}
+
+export const redfishVirtualMedia = ramdiskBoot<RedfishInfo>(volumeWay({ device: 'cdrom', attach, detach }))
