@@ -12,10 +12,10 @@ function instanceOf({ site }: Story) {
   return { kernel: publish('vmlinuz'), ramdisk: publish('initrd'), ramdisk_kernel_arguments: 'role=storage quiet' }
 }
 
-/** The node with its instance, deployed; automated cleaning would boot an agent, and what it boots is not the question here. */
+/** The node with its instance, deployed, by the deploy interface that its own chooses for such an instance; automated cleaning would boot an agent, and what it boots is not the question here. */
 async function deployed(story: Story): Promise<void> {
   const { api, node, reach, until, machine } = story
-  await api.patchNode(node, { automated_clean: false, deploy_interface: 'ramdisk', instance_info: instanceOf(story) })
+  await api.patchNode(node, { automated_clean: false, instance_info: instanceOf(story) })
   await story.prepare()
   await api.provision(node, 'active')
   await reach('active')
@@ -40,6 +40,7 @@ test.for(['ipmi', 'redfish'] as const)(
     const { api, node, site, machine, reach, until } = story
     await deployed(story)
     expect(machine.transitions.map(({ kind }) => kind)).toEqual(['power on', 'network boot', 'os up'])
+    expect((await api.node(node))['deploy_interface']).toBe('ramdisk')
     const [up] = machine.transitions.slice(-1)
     expect(up?.detail).toContain(`kernel=${site.images.url}/vmlinuz root=/dev/ram0 text role=storage quiet`)
     const steps = (await api.timeline(node)).filter(({ type }) => type === 'step.finished').map(({ step }) => step)
@@ -54,7 +55,7 @@ test.for(['ipmi', 'redfish'] as const)(
     )
 
     await api.provision(node, 'deleted')
-    await reach('available')
+    expect((await reach('available'))['deploy_interface']).toBe('autodetect')
     const seen = machine.transitions.length
     await api.call('PUT', `/nodes/${node}/management/boot_device`, { boot_device: 'pxe', persistent: false })
     await api.call('PUT', `/nodes/${node}/states/power`, { target: 'power on' })

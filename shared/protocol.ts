@@ -57,6 +57,8 @@ export type OfferedStep = z.infer<typeof OfferedStep>
 export const DeploymentFacts = z.object({
   /** Core steps that it has, by the names of core-steps.ts; one that is not known there cannot be planned with. */
   core: z.array(z.string().max(40)).max(40),
+  /** False: it boots no agent, for nothing; whatever takes one cannot be done. */
+  agent: z.boolean().optional(),
   /** A list may have any other step of the interface deploy as well: the agent may have it, and is asked when it is there. */
   agentSteps: z.boolean().optional(),
   /** Instances that an interface which chooses gives to it: these fields of instance_info hold something, and those nothing. */

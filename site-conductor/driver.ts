@@ -4,7 +4,7 @@
 import type { z } from 'zod'
 import type { Env } from '../shared/env.ts'
 import type { CoreStep } from '../shared/core-steps.ts'
-import { type DriverFacts, type Grant, type OfferedStep, STEP_KINDS } from '../shared/protocol.ts'
+import { type DeploymentFacts, type DriverFacts, type Grant, type OfferedStep, STEP_KINDS } from '../shared/protocol.ts'
 import type { Log } from './log.ts'
 import type { Site } from './site.ts'
 
@@ -200,13 +200,19 @@ export function driverFacts(driver: Driver, priorities: Priorities = new Map()):
     ),
     properties: Object.fromEntries(fields.map(([name, schema]) => [name, schema.description ?? ''])),
     secrets: [...driver.secrets],
-    deployments: Object.fromEntries(
-      Object.entries(driver.interfaces.deploy ?? {}).flatMap(([name, { deployment }]) =>
-        deployment ? [[name, structuredClone(deployment) as NonNullable<DriverFacts['deployments']>[string]]] : [],
-      ),
-    ),
+    deployments: deploymentsOf(driver),
     ...(Object.keys(steps).length > 0 && { steps }),
   }
+}
+
+function deploymentsOf({ interfaces }: Driver): NonNullable<DriverFacts['deployments']> {
+  const found: NonNullable<DriverFacts['deployments']> = {}
+  for (const [name, { deployment, steps }] of Object.entries(interfaces.deploy ?? {})) {
+    if (deployment === undefined) continue
+    const told = structuredClone(deployment) as DeploymentFacts
+    found[name] = steps?.['wait_agent'] === undefined ? { ...told, agent: false } : told
+  }
+  return found
 }
 
 function offeredSteps(driver: Driver, priorities: Priorities): NonNullable<DriverFacts['steps']> {

@@ -40,7 +40,14 @@ export interface Composed {
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
   const steps = stepsFor(node, forInstance(turn, node, kind, composed.steps))
-  return { ...composed, steps, taken: await takenOver(turn, node, kind, steps) }
+  const problem = composed.problem ?? lacksAgent(turn, node, steps)
+  return { ...composed, steps, problem, taken: await takenOver(turn, node, kind, steps) }
+}
+
+/** Why an agent cannot do its part; undefined when it can, or has none. */
+function lacksAgent(turn: Turn, node: NodeRow, steps: readonly Step[]): string | undefined {
+  if (deploymentOf(turn, node).agent !== false || !steps.some(({ step }) => step === 'wait_agent')) return undefined
+  return "it takes an agent, and none is booted with the node's deploy interface"
 }
 
 async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs): Promise<Composed> {
@@ -58,6 +65,9 @@ async function composeFor(turn: Turn, node: NodeRow, kind: WorkKind, args: Provi
       const more = automatedSteps(offers(turn, node, 'verify') ?? [], 'verify')
       return { steps: [...PLANS.verify, ...aroundRamdisk(more, { disableRamdisk: true })] }
     }
+    case 'tear-down':
+      // A deployment that did nothing to the machine leaves nothing to take away.
+      return { steps: deploymentOf(turn, node).core.length === 0 ? [] : PLANS[kind] }
     case 'inspect':
       return { steps: usedInterfaces(turn, node)['inspect'] === 'agent' ? INSPECT_BY_AGENT : PLANS.inspect }
     default:

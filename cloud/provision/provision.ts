@@ -10,6 +10,7 @@ import { notDriven } from '../site-hub/outage.ts'
 import { activeTask, isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { compose, hasInterface, type WorkKind } from './compose.ts'
+import { withChosen } from './chosen-interface.ts'
 import { keepOn } from './offers.ts'
 import { cancel, move } from './move.ts'
 import { behindHold, continueList, hasBootedBefore, heldKind, isHeld, noSteps } from './step-list.ts'
@@ -56,13 +57,14 @@ export async function provision(
   const kind = WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
   if (verb === 'unhold') return unhold(turn, node, caller)
-  const given = withArguments(node, args)
+  const given = forWork(turn, withArguments(node, args), kind)
   const composed = kind && (await compose(turn, given, kind, args))
   if (node.task) cancel(turn, node)
   const target = verb === 'clean' ? { target_provision_state: 'manageable' } : {}
   const begins = verb === 'inspect' ? { inspection_started_at: turn.time, inspection_finished_at: null } : {}
-  const fresh = { last_error: null, last_fault: null, ...noSteps(node), ...begins, ...target }
-  const brought = given === node ? {} : { instance_info: given.instance_info, secrets: given.secrets }
+  const fresh = { last_error: null, last_fault: null, ...noSteps(given), ...begins, ...target }
+  const { instance_info, secrets, interfaces } = given
+  const brought = given === node ? {} : { instance_info, secrets, interfaces }
   move(turn, node, VERBS[verb], 'user', { ...fresh, ...brought }, caller)
   return kind && composed ? begin(turn, uuid, kind, composed, caller) : null
 }
@@ -73,7 +75,7 @@ export async function rehearse(turn: Turn, uuid: string, verb: Verb, args: Provi
   const to = permitted(turn, node, verb)
   const kind = verb === 'abort' || verb === 'unhold' ? undefined : WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
-  const given = withArguments(node, args)
+  const given = forWork(turn, withArguments(node, args), kind)
   const composed = kind && (await compose(turn, given, kind, args))
   const left = composed?.steps.slice(composed.taken?.doneSteps) ?? []
   const tasks: { kind: string; steps: readonly Step[] }[] = kind ? [{ kind, steps: left }] : []
@@ -112,6 +114,10 @@ async function unhold(turn: Turn, node: NodeRow, caller: Caller): Promise<string
   move(turn, node, 'unhold', 'user', { last_error: null, last_fault: null }, caller)
   const went = await continueList(turn, node.uuid, caller)
   return took(turn, node.uuid, heldKind(node), went, caller)
+}
+
+function forWork(turn: Turn, node: NodeRow, kind: WorkKind | undefined): NodeRow {
+  return kind === 'deploy' || kind === 'adopt' ? withChosen(turn, node) : node
 }
 
 /** The node with what the verb brings for the instance. Each is shown as ****** and kept sealed. */

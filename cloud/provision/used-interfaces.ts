@@ -1,5 +1,7 @@
-// The interfaces that a node uses: its own, unless its instance asks for others (Ironic's instance_info.<interface>_interface).
+// The interfaces that a node uses: its own, unless its instance asks for others (Ironic's instance_info.<interface>_interface). A deploy interface that
+// only chooses (`autodetect`) stands for the one that it chooses by the instance.
 import { FaultError } from '../../shared/faults.ts'
+import type { DeploymentFacts } from '../../shared/protocol.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { liveDrivers } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
@@ -8,11 +10,33 @@ type Names = Readonly<Record<string, string>>
 
 /** One that its driver does not have changes nothing: what reads the machine goes on, and a deployment is refused. */
 export function usedInterfaces(turn: Turn, node: NodeRow): Names {
-  const own = node.interfaces as Names
-  const asked = askedInterfaces(node)
-  if (asked.length === 0) return own
-  const known = asked.filter(([iface, name]) => hasInterface(turn, node, iface, name))
-  return { ...own, ...Object.fromEntries(known) }
+  const known = askedInterfaces(node).filter(([iface, name]) => hasInterface(turn, node, iface, name))
+  const used =
+    known.length === 0 ? (node.interfaces as Names) : { ...(node.interfaces as Names), ...Object.fromEntries(known) }
+  const { deploy } = used
+  if (deploy === undefined) return used
+  const chosen = chosenBy(turn, node, deploy)
+  return chosen === deploy ? used : { ...used, deploy: chosen }
+}
+
+/** What a deploy interface comes to for the instance that the node has: itself, unless it chooses; with no instance that one takes, the last. */
+export function chosenBy({ state }: Turn, { driver, instance_info: info }: NodeRow, deploy: string): string {
+  const { deployments = {}, interfaces } = liveDrivers(state).get(driver) ?? {}
+  const choices = deployments[deploy]?.chooses?.filter((name) => interfaces?.['deploy']?.includes(name)) ?? []
+  return choices.find((name) => takes(deployments[name], info as Fields)) ?? choices.at(-1) ?? deploy
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function takes(facts: DeploymentFacts | undefined, info: Fields): boolean {
+  return (facts?.takes ?? []).some(
+    ({ has, lacks = [] }) => has.every((name) => isGiven(info[name])) && !lacks.some((name) => isGiven(info[name])),
+  )
+}
+
+/** Flags are given as words, too. */
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '' && !/^(false|no|off|0)$/i.test(String(value))
 }
 
 /** Throws 400 where the instance asks for what the node's driver does not have. */

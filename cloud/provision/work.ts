@@ -9,6 +9,7 @@ import type { Turn } from '../site-hub/turn.ts'
 import { endAllocation } from '../site-hub/allocations.ts'
 import { compose, type Composed, type WorkKind } from './compose.ts'
 import { failureOf, placeOf } from './children.ts'
+import { restored } from './chosen-interface.ts'
 import { contextOf } from './context.ts'
 import { faultOf, inMaintenance, stepFault, tellMaintenance, undoFault, undoOf } from './maintenance.ts'
 import { move } from './move.ts'
@@ -138,6 +139,7 @@ export async function complete(turn: Turn, uuid: string, kind: string, caller: C
       instance_uuid: null,
       instance_name: null,
       ...noSteps(now),
+      interfaces: restored(now).interfaces,
       driver_internal_info: ofTheMachine(now.driver_internal_info as Record<string, unknown>),
     })
     await beginCleaning(turn, uuid, caller)

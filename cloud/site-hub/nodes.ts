@@ -20,6 +20,7 @@ import {
   refusePatch,
   refuseReferences,
 } from './node-rules.ts'
+import { withoutKept } from '../provision/chosen-interface.ts'
 import { notDriven } from './outage.ts'
 import { droppedBlob } from './retention.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
@@ -126,6 +127,8 @@ export async function changeNode(
     const isChanged = Object.entries(node.interfaces as object).some(([iface, name]) => interfaces[iface] !== name)
     if (isChanged) refuseInterfaces(node)
     changes.interfaces = interfaces
+    if (interfaces['deploy'] !== (node.interfaces as Record<string, string>)['deploy'])
+      Object.assign(changes, withoutKept(node))
   }
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })
   await refuseTooLarge(turn, node, { ...node, ...changes, ...sealed })

@@ -1,5 +1,5 @@
-// Networks of a node's instance (VIFs). The network interface is noop: which port or portgroup has which is kept in its internal_info, as
-// Ironic keeps it, and whoever wires switches reads it there.
+// Networks of a node's instance (VIFs), for the network interfaces noop and flat alike: which port or portgroup has which is kept in its internal_info,
+// as Ironic keeps it, and whoever wires switches reads it there.
 import { FaultError } from '../../shared/faults.ts'
 import { portgroups } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'

@@ -5,6 +5,7 @@ import { ROUTES } from '../../cloud/api/routes.ts'
 import { breaking } from '../../cloud/openapi/breaking.ts'
 import { describe, type Document } from '../../cloud/openapi/document.ts'
 import { FAULTS } from '../../shared/faults.ts'
+import { AGENT_CORE } from '../../shared/core-steps.ts'
 import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, POWER_PLANS } from '../../cloud/plans.ts'
 import { RESERVED } from '../../cloud/step-selection.ts'
 import { STATE_NAMES, STATES, TRANSITIONS, VERBS, type State, type Verb } from '../../shared/states.ts'
@@ -116,7 +117,10 @@ function plans(): string {
   )
   const deployments = [fakeHardware, ipmi, redfish, manualManagement].flatMap(({ name, interfaces }) =>
     Object.entries(interfaces.deploy ?? {}).map(
-      ([of, { deployment }]) => `| ${name} | ${of} | ${deployment?.core.join(', ') || 'none'} |`,
+      ([of, { deployment: { core = AGENT_CORE, chooses, agentSteps } = {} }]) => {
+        const has = chooses ? `those of the first of ${chooses.join(', ')} that takes the instance` : core.join(', ')
+        return `| ${name} | ${of} | ${has || 'none'}${agentSteps ? ", and any of the agent's" : ''} |`
+      },
     ),
   )
   const intro = [

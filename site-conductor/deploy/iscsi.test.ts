@@ -10,9 +10,11 @@ const grant = (interfaces: Record<string, string> = {}) =>
   fakeGrant('n', { driver: 'ipmi', interfaces, driverInfo: { ipmi_address: '192.0.2.1' } })
 const deploy = (interfaces: Record<string, string> = {}) => implementationOf(ipmi, grant(interfaces), 'deploy')
 
-test('a node has the deploy interface that it names, else direct', () => {
+test('a node has the deploy interface that it names, else the one that chooses, which by itself does as direct', () => {
   expect(deploy({ deploy: 'iscsi' })).not.toBe(deploy())
-  expect(deploy({ deploy: 'direct' })).toBe(deploy())
+  expect(deploy()).toBe(deploy({ deploy: 'autodetect' }))
+  expect(deploy()?.steps).toBe(deploy({ deploy: 'direct' })?.steps)
+  expect(deploy()?.deployment?.chooses).toEqual(['ramdisk', 'direct'])
   expect(deploy({ deploy: 'anaconda' })).toBeUndefined()
 })
 

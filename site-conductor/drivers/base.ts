@@ -1,5 +1,6 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
+import { autodetectDeploy } from '../deploy/autodetect.ts'
 import { networkWay } from '../deploy/boot-way.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
 import { directDeploy } from '../deploy/direct.ts'
@@ -8,6 +9,7 @@ import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskDeploy } from '../deploy/ramdisk.ts'
 import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
+import { flat } from '../network/flat.ts'
 import { noInterface, noop } from '../no-interface.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRescue } from './agent/rescue.ts'
@@ -18,10 +20,12 @@ type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 export function baseInterfaces<Info>(
   options: AgentOptions<Info>,
 ): Record<BaseKind, Record<string, Implementation<Info>>> {
+  const direct = directDeploy<Info>(options)
   return {
     boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>(networkWay('pxe')) },
     deploy: {
-      direct: directDeploy<Info>(options),
+      autodetect: autodetectDeploy(['ramdisk', 'direct'], direct),
+      direct,
       iscsi: iscsiDeploy<Info>(options),
       ramdisk: ramdiskDeploy<Info>(options),
       'custom-agent': customAgentDeploy<Info>(options),
@@ -32,7 +36,7 @@ export function baseInterfaces<Info>(
     raid: noInterface('raid'),
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
-    network: noop(),
+    network: { ...noop<Info>(), ...flat<Info>() },
     storage: noop(),
     vendor: noInterface('vendor'),
   }

@@ -1,6 +1,7 @@
 // The driver for machines whose power nobody but a person can switch (Ironic's manual-management): power is noted, not changed. Deployment is over
 // the network, as with any machine; a step that switches on asks for it on the timeline, and the agent is awaited.
 import { z } from 'zod'
+import { noopDeploy } from '../deploy/noop.ts'
 import { defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
 import { baseInterfaces } from './base.ts'
 import { noopManagement, setBootDeviceBy } from './noop-management.ts'
@@ -51,13 +52,16 @@ const power: Implementation<Info> = {
 /** Whoever switches the machine on sees to it that it boots from there, too. */
 const { noop } = noopManagement<Info>((context, wanted) => context.note('boot_device.by_hand', { wanted }))
 
+const base = baseInterfaces<Info>({ setBootDevice: setBootDeviceBy({ noop }) })
+
 export default defineDriver({
   name: 'manual-management',
   about: 'Machines whose power a person switches, deployed by an agent that is booted over the network',
   info,
   secrets: [],
   interfaces: {
-    ...baseInterfaces<Info>({ setBootDevice: setBootDeviceBy({ noop }) }),
+    ...base,
+    deploy: { ...base.deploy, ...noopDeploy<Info>() },
     power: { fake: power },
     management: { noop, fake: noop },
   },

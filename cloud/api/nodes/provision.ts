@@ -58,7 +58,7 @@ async function provision(call: Call): Promise<Answer> {
   if (verb === 'abort') need(call.version, ABORT_SINCE[node.state] ?? 1, `Aborting in "${node.state}"`)
   const args = await argumentsOf(call, node, verb, body)
   try {
-    if (DEPLOYS.has(VERBS[verb])) await refuseInvalid(call, node, ['power', 'deploy'])
+    if (DEPLOYS.has(VERBS[verb])) await refuseInvalid(call, node, ['power', 'deploy', 'network', 'storage'])
     if (dry) return await rehearsed(call, node, verb, args)
     await command(call, node.site, { kind: 'node.provision', node: node.uuid, verb, args })
   } catch (error) {

@@ -1,0 +1,40 @@
+// A node whose deploy interface chooses (`autodetect`) has, while an instance is there, the one that was chosen for it; its own is kept beside, and is back
+// when the instance has gone (Ironic's switch_interface and restore_interface).
+import type { NodeRow } from '../schema/rows.ts'
+import type { Turn } from '../site-hub/turn.ts'
+import { chosenBy } from './used-interfaces.ts'
+
+type Internal = Record<string, unknown>
+type Names = Readonly<Record<string, string>>
+type Columns = Pick<NodeRow, 'interfaces' | 'driver_internal_info'>
+
+/** Ironic's word for where it is kept. */
+const KEPT = 'original_deploy_interface'
+
+/** The node as its deployment begins: with what is chosen for the instance that it has now, also where another was there before. */
+export function withChosen(turn: Turn, node: NodeRow): NodeRow {
+  const own = ownDeploy(node)
+  if (own === undefined) return node
+  const deploy = chosenBy(turn, node, own)
+  if (deploy === (node.interfaces as Names)['deploy']) return node
+  const interfaces = { ...(node.interfaces as Names), deploy }
+  return { ...node, interfaces, driver_internal_info: { ...(node.driver_internal_info as Internal), [KEPT]: own } }
+}
+
+/** What is its own again when the instance has gone. */
+export function restored(node: NodeRow): Columns {
+  const { [KEPT]: _, ...driver_internal_info } = node.driver_internal_info as Internal
+  const own = ownDeploy(node)
+  const interfaces = own === undefined ? node.interfaces : { ...(node.interfaces as Names), deploy: own }
+  return { interfaces, driver_internal_info }
+}
+
+/** Somebody has given the node another: that is its own now. */
+export function withoutKept(node: NodeRow): Pick<Columns, 'driver_internal_info'> {
+  return { driver_internal_info: restored(node).driver_internal_info }
+}
+
+function ownDeploy(node: NodeRow): string | undefined {
+  const kept = (node.driver_internal_info as Internal)[KEPT]
+  return typeof kept === 'string' ? kept : (node.interfaces as Names)['deploy']
+}
