@@ -3,12 +3,14 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { Implementation } from '../driver.ts'
 import { directDeploy } from './direct.ts'
+import { eraseSteps } from './erase.ts'
 import type { AgentOptions } from './perform.ts'
 
 /** `options`: of the agent that cleans. */
 export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
-  const { offers, steps, resume } = directDeploy<Info>(options)
-  const { wait_agent, tear_down_agent, erase_devices_metadata } = steps!
+  const { steps, resume } = directDeploy<Info>(options)
+  const { wait_agent, tear_down_agent } = steps!
+  const erase = eraseSteps(options)
   return {
     deployment: {
       core: ['boot_from_network'],
@@ -30,12 +32,8 @@ export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation
         )
       if (instanceInfo !== undefined) boot.validateInstance?.(context as never, instanceInfo)
     },
-    offers: offers!,
+    offers: erase.offers,
     resume: resume!,
-    steps: {
-      wait_agent: wait_agent!,
-      tear_down_agent: tear_down_agent!,
-      erase_devices_metadata: erase_devices_metadata!,
-    },
+    steps: { wait_agent: wait_agent!, tear_down_agent: tear_down_agent!, ...erase.steps },
   }
 }
