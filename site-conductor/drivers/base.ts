@@ -1,9 +1,8 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
-import { networkWay } from '../deploy/boot-way.ts'
 import { type DirectDeployOptions, directDeploy } from '../deploy/direct.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
-import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
+import { networkBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
 
@@ -14,7 +13,7 @@ export function baseInterfaces<Info>(
   options: DirectDeployOptions<Info>,
 ): Record<BaseKind, Record<string, Implementation<Info>>> {
   return {
-    boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>(networkWay('pxe')) },
+    boot: networkBoot<Info>(),
     deploy: { direct: directDeploy<Info>(options), iscsi: iscsiDeploy<Info>(options) },
     console: noInterface('console'),
     inspect: noInterface('inspect'),

@@ -63,9 +63,14 @@ async function getBootDevice(
   return { boot_device: device, persistent: flags.persistent }
 }
 
+/** IPMI's flag says network; whether firmware takes HTTP or PXE is in its own set-up. */
+function ofIpmi(planned: { boot_device: unknown; persistent: boolean }) {
+  return planned.boot_device === 'uefihttp' ? { ...planned, boot_device: 'pxe' } : planned
+}
+
 export const ipmiManagement: Implementation<IpmiInfo> = {
   steps: {
-    set_boot_device: (context) => setBootDevice(context, plannedBootDevice(context)),
+    set_boot_device: (context) => setBootDevice(context, ofIpmi(plannedBootDevice(context))),
   },
   methods: {
     get_boot_device: getBootDevice,
