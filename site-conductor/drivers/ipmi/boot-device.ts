@@ -65,3 +65,8 @@ export async function getBootDevice(
   if (!flags.valid || device === undefined) return { boot_device: null, persistent: null }
   return { boot_device: device, persistent: flags.persistent }
 }
+
+/** IPMI's flag says network; whether firmware takes HTTP or PXE is in its own set-up. */
+export function ofIpmi(planned: { boot_device: unknown; persistent: boolean }) {
+  return planned.boot_device === 'uefihttp' ? { ...planned, boot_device: 'pxe' } : planned
+}
