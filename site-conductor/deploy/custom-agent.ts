@@ -8,6 +8,7 @@ import type { Implementation, StepContext } from '../driver.ts'
 import { agentOf, directDeploy, type DirectDeployOptions, nodeParams, performer } from './direct.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
+import { refuseProperties } from './properties.ts'
 import { deployContext } from './task-context.ts'
 
 export function customAgentDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
@@ -19,7 +20,7 @@ export function customAgentDeploy<Info>(options: DirectDeployOptions<Info>): Imp
       core: ['boot_agent', 'prepare_instance_boot', 'tear_down_agent', 'boot_instance'],
       agentSteps: true,
     },
-    validate() {},
+    validate: (context, instanceInfo) => refuseProperties(context, instanceInfo),
     offers: offers!,
     resume: resume!,
     steps: {

@@ -11,6 +11,7 @@ import { forced } from './boot-device.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
 import { noCall } from './no-call.ts'
+import { isSet, refuseProperties } from './properties.ts'
 import { BOOT_AGAIN, deployContext, openSecret } from './task-context.ts'
 
 /** A step of a minute tells about twenty times how far it is. */
@@ -103,8 +104,9 @@ export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implemen
   const perform = performer(options)
   return {
     deployment: { core: AGENT_CORE, takes: [{ has: ['image_source'] }] },
-    validate({ node }, instanceInfo) {
-      if (instanceInfo !== undefined) imageInfoOf(node.node, instanceInfo)
+    validate(context, instanceInfo) {
+      refuseProperties(context, instanceInfo, 'http')
+      if (instanceInfo !== undefined) imageInfoOf(context.node.node, instanceInfo)
     },
     /** An agent that an earlier task has left is asked before it is relied on; the machine of one that does not answer is booted. */
     async resume(context) {
@@ -172,7 +174,8 @@ export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implemen
             if (!(error instanceof FaultError) || error.fault.code !== 'agent.command') throw error
             throw new FaultError('disk.io', `what was written may not be on the disk: ${error.fault.message}`)
           })
-          if (context.args['power_off'] !== false) await startCommand(agent, 'standby.power_off', {})
+          const leaves = context.args['power_off'] !== false && !isSet(context, 'deploy_forces_oob_reboot')
+          if (leaves) await startCommand(agent, 'standby.power_off', {})
         } catch (error) {
           if (
             !(error instanceof FaultError) ||

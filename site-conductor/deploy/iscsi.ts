@@ -20,6 +20,7 @@ import { sleep } from '../timing.ts'
 import { agentOf, directDeploy, type DirectDeployOptions, nodeParams, progressNotes } from './direct.ts'
 import type { CachedImage } from './image-cache.ts'
 import { imageInfoOf } from './image-info.ts'
+import { refuseProperties } from './properties.ts'
 import { runQemuImg } from './qemu-img.ts'
 import { deployContext } from './task-context.ts'
 
@@ -54,6 +55,10 @@ export function iscsiDeploy<Info>(options: DirectDeployOptions<Info>): Implement
   const direct = directDeploy<Info>(options)
   return {
     ...direct,
+    validate(context, instanceInfo) {
+      refuseProperties(context, instanceInfo, 'local')
+      if (instanceInfo !== undefined) imageInfoOf(context.node.node, instanceInfo)
+    },
     steps: {
       ...direct.steps,
       write_image: (context) => writeImage(context as StepContext<unknown>, options as DirectDeployOptions<unknown>),

@@ -3,6 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { Implementation } from '../driver.ts'
 import { type DirectDeployOptions, directDeploy } from './direct.ts'
+import { refuseProperties } from './properties.ts'
 
 /** `options`: of the agent that cleans. */
 export function ramdiskDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
@@ -20,6 +21,7 @@ export function ramdiskDeploy<Info>(options: DirectDeployOptions<Info>): Impleme
     },
     /** What it boots from is the business of the boot interface, as is whether the instance can be booted so. */
     validate(context, instanceInfo) {
+      refuseProperties(context, instanceInfo)
       const boot = context.other('boot')
       if (boot?.steps?.['prepare_instance'] === undefined)
         throw new FaultError(
