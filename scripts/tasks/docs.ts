@@ -11,6 +11,7 @@ import { RESERVED } from '../../cloud/step-selection.ts'
 import { STATE_NAMES, STATES, TRANSITIONS, VERBS, type State, type Verb } from '../../shared/states.ts'
 
 import { driverFacts } from '../../site-conductor/driver.ts'
+import { NOT_TAKEN } from '../../site-conductor/drivers/common-info.ts'
 import fakeHardware from '../../site-conductor/drivers/fake-hardware.ts'
 import ipmi from '../../site-conductor/drivers/ipmi.ts'
 import manualManagement from '../../site-conductor/drivers/manual-management.ts'
@@ -25,6 +26,7 @@ const pages: Record<string, string> = {
   'plans.md': plans(),
   [OPENAPI]: openapi(),
   'steps.md': steps(),
+  'drivers.md': drivers(),
 }
 
 const check = process.argv.includes('--check')
@@ -139,6 +141,25 @@ function plans(): string {
   return `# Plans\n\n${GENERATED}\n${intro}\n\n${parts.join('\n')}`
 }
 
+function drivers(): string {
+  const all = [fakeHardware, ipmi, redfish, manualManagement].map((driver) => driverFacts(driver))
+  const cell = (text: string) => text.replaceAll('|', '\\|')
+  const parts = all.map(({ name, about, interfaces, properties, secrets }) => {
+    const kinds = Object.entries(interfaces).map(([kind, named]) => `| ${kind} | ${named.join(', ')} |`)
+    const fields = Object.entries(properties).map(
+      ([field, what]) => `| \`${field}\` | ${cell(what)}${secrets.includes(field) ? ' (kept sealed)' : ''} |`,
+    )
+    const tables = [
+      ['| Interface | Implementations, the default first |', '|---|---|', ...kinds],
+      ['| driver_info | |', '|---|---|', ...fields],
+    ].map((lines) => lines.join('\n'))
+    return `## ${name}\n\n${about}.\n\n${tables.join('\n\n')}\n`
+  })
+  const lacking = Object.entries(NOT_TAKEN).map(([names, why]) => `| ${names} | ${why} |`)
+  const missing = ['## What Ironic has and drivers here do not', '', '| driver_info | Why |', '|---|---|', ...lacking]
+  return `# Drivers\n\n${GENERATED}\n${parts.join('\n')}\n${missing.join('\n')}\n`
+}
+
 function steps(): string {
   const rows = [fakeHardware, ipmi, redfish, manualManagement].flatMap((driver) => {
     const { name, steps: offered = {} } = driverFacts(driver)
@@ -161,10 +182,11 @@ function steps(): string {
         merged.set(key, entry)
       }
     }
-    return [...merged].map(
-      ([key, { of, needs, args, priorities }]) =>
-        `| ${name} | \`${key.split(' ')[0]}\` | ${of} | ${priorities.join(', ')} | ${needs} | ${args} |`,
-    )
+    const same = Map.groupBy(merged, ([key, { needs, args, priorities }]) => {
+      const [step] = key.split(' ')
+      return `| ${name} | \`${step}\` | OF | ${priorities.join(', ')} | ${needs} | ${args} |`
+    })
+    return [...same].map(([row, of]) => row.replace('OF', of.map(([, entry]) => entry.of).join(', ')))
   })
   const lines = [
     '# Steps to choose from',

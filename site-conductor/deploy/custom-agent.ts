@@ -9,6 +9,7 @@ import { directDeploy } from './direct.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
 import { agentOf, type AgentOptions, nodeParams, performer } from './perform.ts'
+import { refuseProperties } from './properties.ts'
 import { deployContext } from './task-context.ts'
 
 export function customAgentDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
@@ -20,7 +21,7 @@ export function customAgentDeploy<Info>(options: AgentOptions<Info>): Implementa
       core: ['boot_agent', 'prepare_instance_boot', 'tear_down_agent', 'boot_instance'],
       agentSteps: true,
     },
-    validate() {},
+    validate: (context, instanceInfo) => refuseProperties(context, instanceInfo),
     offers: offers!,
     resume: resume!,
     steps: {

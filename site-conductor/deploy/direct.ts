@@ -11,6 +11,7 @@ import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
 import { noCall } from './no-call.ts'
 import { agentOf, type AgentOptions, nodeParams, performer } from './perform.ts'
+import { isSet, refuseProperties } from './properties.ts'
 import { BOOT_AGAIN, deployContext } from './task-context.ts'
 
 /** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
@@ -21,8 +22,9 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
   const erase = eraseSteps(options)
   return {
     deployment: { core: AGENT_CORE, takes: [{ has: ['image_source'] }] },
-    validate({ node }, instanceInfo) {
-      if (instanceInfo !== undefined) imageInfoOf(node.node, instanceInfo)
+    validate(context, instanceInfo) {
+      refuseProperties(context, instanceInfo, 'http')
+      if (instanceInfo !== undefined) imageInfoOf(context.node.node, instanceInfo)
     },
     /** An agent that an earlier task has left is asked before it is relied on; the machine of one that does not answer is booted. */
     async resume(context) {
@@ -87,7 +89,8 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
             if (!(error instanceof FaultError) || error.fault.code !== 'agent.command') throw error
             throw new FaultError('disk.io', `what was written may not be on the disk: ${error.fault.message}`)
           })
-          if (context.args['power_off'] !== false) await startCommand(agent, 'standby.power_off', {})
+          const leaves = context.args['power_off'] !== false && !isSet(context, 'deploy_forces_oob_reboot')
+          if (leaves) await startCommand(agent, 'standby.power_off', {})
         } catch (error) {
           if (
             !(error instanceof FaultError) ||

@@ -21,6 +21,7 @@ import { directDeploy } from './direct.ts'
 import { agentOf, type AgentOptions, nodeParams, progressNotes } from './perform.ts'
 import type { CachedImage } from './image-cache.ts'
 import { imageInfoOf } from './image-info.ts'
+import { refuseProperties } from './properties.ts'
 import { runQemuImg } from './qemu-img.ts'
 import { deployContext } from './task-context.ts'
 
@@ -55,6 +56,10 @@ export function iscsiDeploy<Info>(options: AgentOptions<Info>): Implementation<I
   const direct = directDeploy<Info>(options)
   return {
     ...direct,
+    validate(context, instanceInfo) {
+      refuseProperties(context, instanceInfo, 'local')
+      if (instanceInfo !== undefined) imageInfoOf(context.node.node, instanceInfo)
+    },
     steps: {
       ...direct.steps,
       write_image: (context) => writeImage(context as StepContext<unknown>, options as AgentOptions<unknown>),

@@ -5,6 +5,7 @@ import type { Implementation } from '../driver.ts'
 import { directDeploy } from './direct.ts'
 import { eraseSteps } from './erase.ts'
 import type { AgentOptions } from './perform.ts'
+import { refuseProperties } from './properties.ts'
 
 /** `options`: of the agent that cleans. */
 export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
@@ -23,6 +24,7 @@ export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation
     },
     /** What it boots from is the business of the boot interface, as is whether the instance can be booted so. */
     validate(context, instanceInfo) {
+      refuseProperties(context, instanceInfo)
       const boot = context.other('boot')
       if (boot?.steps?.['prepare_instance'] === undefined)
         throw new FaultError(

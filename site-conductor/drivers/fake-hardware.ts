@@ -2,10 +2,13 @@
 // driver_info.fake_delay_ms slows each step down, driver_info.fake_fail makes one fail.
 import { defineDriver } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
-import { boot, deploy, fencing, management, power } from './fake/basic.ts'
-import { info } from './fake/machine.ts'
+import { flat } from '../network/flat.ts'
+import { boot, fencing, management, power } from './fake/basic.ts'
+import { deploys } from './fake/deploys.ts'
+import { type Info, info } from './fake/machine.ts'
 import { bios, console, firmware, inspect, raid, rescue } from './fake/parts.ts'
 import { vendor } from './fake/vendor.ts'
+import { noopManagement } from './noop-management.ts'
 
 export default defineDriver({
   name: 'fake-hardware',
@@ -14,14 +17,14 @@ export default defineDriver({
   secrets: ['fake_password'],
   interfaces: {
     power: { fake: power },
-    management: { fake: management },
+    management: { fake: management, ...noopManagement<Info>() },
     boot: { fake: boot },
-    deploy: { fake: deploy },
+    deploy: deploys,
     bios: { fake: bios, ...noInterface('bios') },
     console: { fake: console, ...noInterface('console') },
     firmware: { fake: firmware, ...noInterface('firmware') },
     inspect: { fake: inspect, ...noInterface('inspect') },
-    network: noop(),
+    network: { ...noop<Info>(), ...flat<Info>() },
     raid: { fake: raid, ...noInterface('raid') },
     rescue: { fake: rescue, ...noInterface('rescue') },
     storage: noop(),

@@ -4,11 +4,10 @@ import { z } from 'zod'
 import { noopDeploy } from '../deploy/noop.ts'
 import { defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
 import { baseInterfaces } from './base.ts'
+import { commonInfo } from './common-info.ts'
 import { noopManagement, setBootDeviceBy } from './noop-management.ts'
 
-const info = z.looseObject({
-  kernel_append_params: z.string().optional().describe('More arguments for the kernel of the deploy ramdisk'),
-})
+const info = z.looseObject({ ...commonInfo })
 type Info = z.output<typeof info>
 
 type Power = 'power on' | 'power off'

@@ -1,5 +1,6 @@
 // Power, management, boot and deploy of fake hardware: every step of every plan.
 import type { Context, Fencing, Implementation, StepResult } from '../../driver.ts'
+import { instanceBootOf } from '../../deploy/instance-boot.ts'
 import { BOOT_AGAIN } from '../../deploy/task-context.ts'
 import { resetOnce } from '../reset-once.ts'
 import { type Args, fakeMachine, type Info, look, type Machine, method, type Power, refuse, step } from './machine.ts'
@@ -144,6 +145,7 @@ export const management: Implementation<Info> = {
 }
 
 export const boot: Implementation<Info> = {
+  validateInstance: ({ driverInfo }, instanceInfo) => void instanceBootOf(instanceInfo, driverInfo),
   steps: {
     prepare_ramdisk: step('boot.prepare_ramdisk', () => {}),
     clean_up_ramdisk: step('boot.clean_up_ramdisk', () => {}),

@@ -17,6 +17,10 @@ export const info = z.looseObject({
     .record(z.string(), z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]]))
     .default({})
     .describe('Steps that fail and how: {"deploy.write_image": "image.digest"}'),
+  fake_agent_steps: z
+    .array(z.string())
+    .default([])
+    .describe("Deploy steps that its ramdisk has beside the driver's, for deploy interface custom-agent"),
   fake_password: z.string().optional().describe('A secret that nothing needs'),
 })
 export type Info = z.output<typeof info>

@@ -1,6 +1,7 @@
 // driver_info of the IPMI driver, with Ironic's names and rules, and the BMC that it describes.
 import { z } from 'zod'
 import type { Bridge } from '../../ipmi/bridge.ts'
+import { commonInfo } from '../common-info.ts'
 import type { Bmc } from '../../ipmi/pool.ts'
 
 const PRIVILEGES = ['ADMINISTRATOR', 'OPERATOR'] as const
@@ -26,6 +27,7 @@ const protocol = z.preprocess(String, z.enum(['2.0', '2'], 'must be 2.0: IPMI 1.
 
 // prettier-ignore
 export const ipmiInfo = z.looseObject({
+  ...commonInfo,
   ipmi_address:      z.string().trim().min(1).max(253).describe('Address or host name of the BMC. Required.'),
   ipmi_port:         z.coerce.number().int().min(1).max(65_535).default(623).describe('UDP port of the BMC'),
   ipmi_username:     z.string().max(16, 'IPMI takes at most 16 characters').default('').describe('User; the NULL user when absent'),

@@ -1,5 +1,6 @@
 // driver_info of the Redfish driver, with Ironic's names, and the BMC that it describes.
 import { z } from 'zod'
+import { commonInfo } from '../common-info.ts'
 import { parseEndpoint } from '../../redfish/endpoint.ts'
 import type { Bmc } from '../../redfish/session.ts'
 import type { Verify } from '../../redfish/wire.ts'
@@ -31,6 +32,7 @@ const verify = z.preprocess(
 
 // prettier-ignore
 export const redfishInfo = z.looseObject({
+  ...commonInfo,
   redfish_address:   address.describe('URL of the BMC; https when it has no scheme. A path is the service root, /redfish/v1/ without one. Required.'),
   redfish_system_id: z.string().trim().min(1).max(512).startsWith('/', 'must be a path, such as /redfish/v1/Systems/1').optional()
                       .describe('Path of the ComputerSystem, such as /redfish/v1/Systems/1. Needed where the BMC has several'),

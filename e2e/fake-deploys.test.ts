@@ -1,0 +1,85 @@
+// Every deploy interface of fake hardware, from available to active and back: what each does to the machine, and what it refuses.
+import { expect, test } from 'vitest'
+import { fakeMachine } from '../site-conductor/drivers/fake/machine.ts'
+import { startStory, type Story } from './story.ts'
+
+const IMAGE = { image_source: 'http://images/a.raw', image_checksum: 'a'.repeat(64) }
+const NETBOOT = { kernel: 'http://images/k', ramdisk: 'http://images/i' }
+const BOOTED = ['boot device pxe', 'power on']
+const TO_DISK = ['boot device disk', 'power off', 'power on']
+
+const fake = (context: Parameters<typeof startStory>[0]) =>
+  startStory(context, { machines: 0, conductorConfig: { boot: false, drivers: ['fake-hardware'] } })
+
+async function available({ api, reach }: Story, fields: object): Promise<string> {
+  const made = await api.call('POST', '/nodes', { driver: 'fake-hardware', automated_clean: false, ...fields })
+  const { uuid } = made as { uuid: string }
+  await api.provision(uuid, 'manage')
+  await reach('manageable', uuid)
+  await api.provision(uuid, 'provide')
+  await reach('available', uuid)
+  return uuid
+}
+
+test.for([
+  ['fake', {}, [...BOOTED, 'image an image', ...TO_DISK]],
+  ['direct', IMAGE, [...BOOTED, `image ${IMAGE.image_source}`, ...TO_DISK]],
+  ['ramdisk', NETBOOT, ['instance http://images/k', ...BOOTED]],
+  ['noop', {}, []],
+] as const)('%s', async ([deploy_interface, instance_info, does], context) => {
+  await using story = await fake(context)
+  const { api, reach } = story
+  const node = await available(story, { deploy_interface, instance_info })
+  await api.provision(node, 'active')
+  await reach('active', node)
+  expect(fakeMachine(node).log).toEqual(does)
+  await api.provision(node, 'deleted')
+  await reach('available', node)
+  expect(fakeMachine(node).power).toBe('power off')
+})
+
+test('autodetect is ramdisk for an instance that is a kernel, and direct for one that is an image', async (context) => {
+  await using story = await fake(context)
+  const { api, reach } = story
+  const node = await available(story, { deploy_interface: 'autodetect' })
+  for (const [instance_info, used, first] of [
+    [NETBOOT, 'ramdisk', 'instance http://images/k'],
+    [IMAGE, 'direct', 'boot device pxe'],
+  ] as const) {
+    await api.patchNode(node, { instance_info })
+    const from = fakeMachine(node).log.length
+    await api.provision(node, 'active')
+    expect((await reach('active', node))['deploy_interface']).toBe(used)
+    expect(fakeMachine(node).log[from]).toBe(first)
+    await api.provision(node, 'deleted')
+    expect((await reach('available', node))['deploy_interface']).toBe('autodetect')
+  }
+})
+
+test('custom-agent does a step that its ramdisk has, and refuses one that it does not have before anything is done', async (context) => {
+  await using story = await fake(context)
+  const { api, reach, fail } = story
+  const driver_info = { fake_agent_steps: ['write_mine'] }
+  const node = await available(story, { deploy_interface: 'custom-agent', driver_info })
+  const asked = (step: string) => ({ deploy_steps: [{ interface: 'deploy', step, priority: 85, args: {} }] })
+  await api.provision(node, 'active', asked('write_theirs'))
+  expect((await fail('deploy failed', node)).last_error).toContain('does not have the deploy steps write_theirs')
+  const from = fakeMachine(node).log.length
+  await api.provision(node, 'active', asked('write_mine'))
+  await reach('active', node)
+  expect(fakeMachine(node).log.slice(from)).toEqual([...BOOTED, 'agent write_mine', ...TO_DISK])
+})
+
+test('what is wrong with an instance is refused as by real machines', async (context) => {
+  await using story = await fake(context)
+  const { api } = story
+  for (const [deploy_interface, instance_info, why] of [
+    ['direct', { image_source: 'http://images/a.raw' }, 'no digest'],
+    ['ramdisk', { kernel: 'http://images/k' }, 'no ramdisk'],
+    ['autodetect', {}, 'image_source is missing'],
+  ] as const) {
+    const node = await available(story, { deploy_interface, instance_info })
+    await expect(api.provision(node, 'active')).rejects.toThrow(why)
+    expect(fakeMachine(node).log).toEqual([])
+  }
+})

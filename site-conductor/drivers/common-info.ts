@@ -1,0 +1,27 @@
+// Fields of driver_info that every driver with real machines has, with Ironic's names. Here they are told and nothing more: what is wrong with one is
+// for the interface that uses it to refuse (deploy/properties.ts), so that nobody loses the power of a machine by it.
+import { z } from 'zod'
+
+const told = (about: string) => z.unknown().optional().describe(about)
+
+// prettier-ignore
+export const commonInfo = {
+  kernel_append_params:         told('More arguments for the kernel of the deploy ramdisk, and of an instance that is booted over the network'),
+  force_persistent_boot_device: told('Always, Never or Default: does what the machine is set to boot from stay? Default: as each step means it'),
+  deploy_forces_oob_reboot:     told('true: at the end of its work the agent only flushes the disks, and the BMC switches the machine off; false (default): the agent is asked to as well'),
+  image_download_source:        told('Who fetches images, also as instance_info.image_download_source. http (default): the agent; local: the conductor, with deploy interface iscsi only'),
+  agent_verify_ca:              told('true (default) and nothing else: an agent is always verified, by the certificate with which it called'),
+  fast_track:                   told('true or false: does the node keep its agent between a cleaning and what follows? Default: as its site says'),
+  cleaning_runbook:             told('Name or UUID of the runbook that automated cleaning carries out instead of the steps of the driver'),
+  has_dedicated_power_supply:   told('true: a child node that is not switched with its parent'),
+}
+
+/** Ironic's other fields that are common to its boot and deploy interfaces, and why there is no such thing here. */
+export const NOT_TAKEN: Readonly<Record<string, string>> = {
+  'deploy_kernel, deploy_ramdisk':
+    'one deploy ramdisk for all nodes of a conductor: `deployKernel` and `deployRamdisk` of its configuration',
+  'rescue_kernel, rescue_ramdisk': 'rescue is done by the deploy ramdisk',
+  'deploy_iso, rescue_iso': 'what virtual media shows is made of the deploy ramdisk',
+  'image_http_proxy, image_https_proxy, image_no_proxy':
+    'an agent fetches images without a proxy; with deploy interface iscsi the conductor fetches them',
+}
