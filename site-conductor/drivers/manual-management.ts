@@ -4,10 +4,9 @@ import { z } from 'zod'
 import { plannedBootDevice } from '../deploy/boot-device.ts'
 import { type Context, defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
 import { baseInterfaces } from './base.ts'
+import { bootInfo } from './boot-info.ts'
 
-const info = z.looseObject({
-  kernel_append_params: z.string().optional().describe('More arguments for the kernel of the deploy ramdisk'),
-})
+const info = z.looseObject(bootInfo)
 type Info = z.output<typeof info>
 
 type Power = 'power on' | 'power off'
