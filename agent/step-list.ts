@@ -7,6 +7,7 @@ import { AgentFault } from './fault.ts'
 import { eraseDevicesMetadataStep } from './steps/erase-devices-metadata.ts'
 import { eraseDevicesExpressStep, eraseDevicesStep } from './steps/erase-devices.ts'
 import { erasePstoreStep } from './steps/erase-pstore.ts'
+import { applyConfigurationStep, createConfigurationStep, deleteConfigurationStep } from './steps/raid.ts'
 import { writeConfigDriveStep } from './steps/write-configdrive.ts'
 import { writeImageStep } from './steps/write-image.ts'
 
@@ -17,6 +18,9 @@ export const steps: readonly Step[] = [
   eraseDevicesStep,
   eraseDevicesExpressStep,
   erasePstoreStep,
+  createConfigurationStep,
+  deleteConfigurationStep,
+  applyConfigurationStep,
 ]
 
 /** Sent back by the conductor with each step; a difference means that it planned with another ramdisk. */

@@ -12,6 +12,7 @@ import { askForLease } from './dhcp-client.ts'
 import { lookAtDisk, makeDisk } from './disk.ts'
 import { fetchBytes } from './fetch.ts'
 import { runScript, type ScriptEnd } from './ipxe.ts'
+import { SimRaid } from './raid.ts'
 import { startRamdisk } from './ramdisk.ts'
 
 export interface MachineOptions {
@@ -22,6 +23,8 @@ export interface MachineOptions {
   /** For its disk and what else it has; made when absent. */
   readonly folder: string
   readonly diskBytes: number
+  /** Beside the first one, of the same size; default none. */
+  readonly moreDisks?: number
   readonly bmcPassword: string
   /** Shared by the machines of a site; may grow. */
   readonly dhcpServers: readonly { readonly address: string; readonly port: number }[]
@@ -65,7 +68,11 @@ const MAX_SCRIPT_BYTES = 64 * 1024
 export async function startMachine(options: MachineOptions): Promise<SimMachine> {
   await mkdir(options.folder, { recursive: true })
   const disk = await makeDisk(join(options.folder, 'disk'), options.diskBytes, options.uuid)
-  const computer = new Computer(options, disk)
+  const more = Array.from({ length: options.moreDisks ?? 0 }, (_, i) => `sd${String.fromCharCode(98 + i)}`)
+  const others = more.map((name) =>
+    makeDisk(join(options.folder, name), options.diskBytes, `${options.uuid}-${name}`, name),
+  )
+  const computer = new Computer(options, [disk, ...(await Promise.all(others))])
   const bmc = await startBmc({
     chassis: computer,
     users: [{ name: BMC_USER, password: options.bmcPassword, limit: 4 }],
@@ -104,15 +111,17 @@ class Computer implements Chassis {
   bootBytes = 0
   #starts = 0
   readonly #options: MachineOptions
-  readonly #disk: BlockDevice
+  readonly #disks: readonly BlockDevice[]
+  readonly #raid: SimRaid
   #flags: ChassisBoot = noBoot
   /** Aborts when the power goes; undefined while it is off. */
   #power: AbortController | undefined
   #activity: Promise<void> = Promise.resolve()
 
-  constructor(options: MachineOptions, disk: BlockDevice) {
+  constructor(options: MachineOptions, disks: readonly BlockDevice[]) {
     this.#options = options
-    this.#disk = disk
+    this.#disks = disks
+    this.#raid = new SimRaid(options.folder, options.diskBytes / 2)
   }
 
   power(): 'on' | 'off' {
@@ -191,7 +200,7 @@ class Computer implements Chassis {
   async #run(network: boolean, power: AbortSignal): Promise<void> {
     power.throwIfAborted()
     if (network && (await this.#networkBoot(power)) === 'done') return
-    const found = await lookAtDisk(this.#disk.path)
+    const found = await lookAtDisk((this.#raid.root ?? this.#disks[0]!).path)
     power.throwIfAborted()
     if (found === undefined) {
       this.#note('nothing to boot')
@@ -268,7 +277,8 @@ class Computer implements Chassis {
       folder,
       mac,
       uuid,
-      disk: this.#disk,
+      disks: this.#disks,
+      raid: this.#raid,
       address,
       commandLine,
       power,
