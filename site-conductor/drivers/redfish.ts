@@ -30,7 +30,7 @@ export default defineDriver({
     bios: { redfish: redfishBios, ...noInterface('bios') },
     firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
     inspect: { redfish: redfishInspect, ...base.inspect },
-    raid: { redfish: redfishRaid, ...noInterface('raid') },
+    raid: { redfish: redfishRaid, ...base.raid },
     vendor: { redfish: redfishVendor, ...noInterface('vendor') },
   },
   fencing: {
