@@ -75,6 +75,8 @@ export const Grant = z.object({
   powerSync: z.boolean(),
   /** It is in maintenance for its power could not be kept in sync: to be looked at less often, and to be told when its BMC answers. */
   powerFault: z.boolean().optional(),
+  /** Its console is to be there, whoever has it. */
+  consoleEnabled: z.boolean().optional(),
 })
 export type Grant = z.infer<typeof Grant>
 

@@ -2,6 +2,7 @@
 import { FaultError } from '../shared/faults.ts'
 import { open, seal, type SealedFor } from '../shared/sealing.ts'
 import type { Agents } from './agents.ts'
+import type { ConsoleDoor } from './consoles.ts'
 import type { BootTicket } from './boot/ticket.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
 import type { Turns } from './deploy/turns.ts'
@@ -52,6 +53,8 @@ export interface Site {
   readonly boot?: SiteBoot | undefined
   /** Undefined where images are only written by agents. */
   readonly writes?: SiteWrites
+  /** Where consoles of machines are to be had. */
+  readonly consoles?: ConsoleDoor
   /** The one `make()` of this conductor, made at first use and closed when the conductor ends: a driver's connections. */
   resource<T extends Closable>(make: () => T): T
 }

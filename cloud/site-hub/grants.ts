@@ -117,5 +117,6 @@ function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
           },
     powerSync: isPowerWatched(node),
     ...(node.fault === POWER_FAILURE ? { powerFault: true } : {}),
+    ...(node.console_enabled ? { consoleEnabled: true } : {}),
   }
 }
