@@ -81,12 +81,13 @@ export function becameIdle(turn: Turn, uuid: string): void {
 }
 
 /**
- * Gives a new node to the least loaded conductor that may have it; the ring's laws still hold after it. With weights that can take more
- * than one move.
+ * Gives a new node to the least loaded conductor that may have it, without a count where there is but one; the ring's laws still hold after
+ * it. With weights that can take more than one move.
  */
 export async function place(turn: Turn, node: NodeIndex): Promise<void> {
   const eligible = membersOf(turn.state).filter((member) => obstacle(node, member) === null)
   if (eligible.length === 0) return
+  if (eligible.length === 1) return give(turn, node, eligible[0]!.id)
   const { held, total } = loads(turn.state, node)
   const best = placeOne(node.id, eligible, held, total)
   if (best === undefined) return rebalance(turn)
