@@ -173,6 +173,9 @@ export function drawMix(random: Random, flavour?: Flavour): Mix {
  */
 const WEIGHTED: readonly Flavour[] = ['any', 'any', ...FLAVOURS.map((each) => (each === 'cloned' ? 'any' : each))]
 
+/** Does a seed draw it by itself? The others are run by their name. */
+export const isDrawn = (flavour: Flavour) => WEIGHTED.includes(flavour)
+
 const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
   ...aimed,
   any() {},
