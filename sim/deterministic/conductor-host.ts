@@ -40,6 +40,8 @@ export interface ConductorHostOptions {
   working(process: Process, node: string): () => void
   /** Every frame that it sends. */
   onFrame(conductor: string, frame: string, process: Process): void
+  /** Every frame that reaches it. */
+  onArrival(process: Process, frame: string): void
 }
 
 const RESTART_MS = 2_000
@@ -216,7 +218,7 @@ export class ConductorHost {
   }
 
   #dialer(process: Process): Dialer {
-    const { world, hub, onFrame } = this.#options
+    const { world, hub, onFrame, onArrival } = this.#options
     return {
       dial: (_url, headers, events) => {
         let connection: Connection | undefined
@@ -232,7 +234,11 @@ export class ConductorHost {
         else {
           world.clock.after(this.wire.arrival() - world.clock.now, () => {
             if (closed || !process.alive) return
-            const end = { process, message: (frame: string) => events.message(frame), closed: close }
+            const message = (frame: string) => {
+              onArrival(process, frame)
+              events.message(frame)
+            }
+            const end = { process, message, closed: close }
             connection = hub.accept(this.wire, { conductor: this.id, incarnation, at }, end)
             if (connection === undefined) return void fail(50)
             this.#connection = connection

@@ -31,7 +31,7 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
       const [row] = await data.all('SELECT count(*) FROM nodes WHERE conductor = ?', [one.id])
       if (row?.[0] === 0) break
     }
-    await world.clock.wait(random.between(50, 1_500))
+    await world.clock.wait(random.between(50, tenureMs === 0 ? 1_500 : 8_000))
     if (tenureMs === 0) return void other.process?.stop(40_000, false)
     void other.stop()
     await world.clock.wait(40_000)
@@ -51,7 +51,10 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
       for (const { wire } of conductors.slice(0, random.int(1, 2))) wire.cut(random.between(25_000, 60_000))
     })
   },
-  /** Its nodes are asked for, and then not, while BMCs are silent, and calls at them have no end; then its line breaks. */
+  /**
+   * Its nodes are asked for, and then not, while BMCs are silent, and calls at them have no end; then its line breaks, or the hub goes and with it
+   * what it knew of that.
+   */
   async 'site.recalled'({ stage: { world, hub, machines }, random, one }) {
     const drain = async (on: boolean) => {
       const wish = { kind: 'conductor.drain', conductor: one.id, on, actor: 'admin', requestId: 'recall' } as const
@@ -62,7 +65,8 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
     await drain(true)
     await world.clock.wait(random.between(100, 500))
     await drain(false)
-    one.wire.reset()
+    if (random.chance(0.5)) one.wire.reset()
+    else hub.evict()
   },
   'site.set-back'({ stage: { world }, random, one }) {
     one.wire.cut(random.between(20_000, 60_000))
@@ -70,8 +74,20 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
       if (one.process !== undefined) one.process.wallOffsetMs -= random.between(20_000, 60_000)
     })
   },
+  /** It goes on when little of its lease is left, or nothing, and on another connection or not. */
   'site.brink'({ random, one }) {
     one.process?.stop(random.between(11_000, 18_000), false)
+    if (random.chance(0.5)) one.wire.reset()
+  },
+  /** The next one starts while this one takes its number. */
+  async 'site.twins'({ stage: { world, hub, mix }, random }) {
+    const start = () => {
+      hub.evict()
+      void hub.command({ kind: 'site.refresh', addresses: false, actor: 'admin', requestId: 'twins' })
+    }
+    start()
+    await world.clock.wait(random.between(0, 3 * mix.database.latencyMs))
+    start()
   },
 }
 

@@ -19,9 +19,15 @@ import type { World } from './world.ts'
 const FRAME_CHARACTERS = 160
 
 /** Frames for who has a session. */
-const SERVES: ReadonlySet<ToConductor['type']> = new Set(['lease', 'proceed', 'task', 'grants'])
+const SERVES = /^\{"type":"(lease|proceed|task|grants)"/
 
 type Said<T> = Extract<FromConductor, { type: T }>
+
+/** Whose packets leave: a conductor's process, if it runs. */
+interface Actor {
+  readonly process: Process | undefined
+  readonly isConnected: boolean
+}
 
 const STORED =
   'SELECT t.state, t.intent, n.conductor, n.bmc_session, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node LEFT JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
@@ -48,8 +54,10 @@ export class Judge {
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
   readonly #atBmcs = new AtBmcs((one, other) => this.#isGivenUp(one, other))
-  readonly #tasks = new Map<string, { node: string; steps: readonly Step[] }>()
+  readonly #tasks = new Map<string, { node: string; steps: readonly Step[]; moves: Set<number> }>()
   readonly #ends = new Set<string>()
+  /** Tasks of which a process has been told that they have ended. */
+  readonly #over = new WeakMap<Process, Set<string>>()
   readonly #permits = new Permits()
   /** Per node, each conductor's last proof of its right, to be tried again. */
   readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
@@ -66,9 +74,12 @@ export class Judge {
     this.#secrets = secrets
   }
 
-  /** The hub has given the conductor a session, whether its welcome can still be sent on `socket` or not. */
-  welcomes(conductor: string, socket: object): void {
-    this.#sockets.set(identityOf(conductor), socket)
+  /** The hub gives the conductor a session, or serves it, whether the frame can still be sent on `socket` or not. */
+  serves(conductor: string, frame: string, socket: object): void {
+    const identity = identityOf(conductor)
+    if (frame.startsWith('{"type":"welcome"')) this.#sockets.set(identity, socket)
+    else if (SERVES.test(frame) && this.#sockets.get(identity) !== socket)
+      this.#complain('heard', `${conductor} is served on the socket of an earlier session: ${frame.slice(0, 80)}`)
   }
 
   /** The hub sends a frame: what it promises with it. */
@@ -76,15 +87,16 @@ export class Judge {
     this.#frame(`hub → ${conductor}`, frame)
     if (!/^\{"type":"(welcome|lease|proceed|task|fenced|grants|done)"/.test(frame)) return
     const message = JSON.parse(frame) as ToConductor
-    if (SERVES.has(message.type) && this.#sockets.get(identityOf(conductor)) !== socket)
-      this.#complain('heard', `${conductor} gets ${message.type} on the socket of an earlier session`)
     if (message.type === 'done') void this.#saysDone(message.id)
     const until = (ms: number) => this.#world.clock.now + ms
     if (message.type === 'welcome') this.#later(this.#leaseUntil, conductor, until(message.leaseMs))
     if (message.type === 'fenced') this.refusals++
     if (message.type === 'welcome' && !message.grantsKept) this.holdings.lost(conductor)
     if (message.type === 'grants') for (const { node, epoch } of message.add) this.#granted(conductor, node, epoch)
-    if (message.type === 'task') this.#tasks.set(message.id, { node: message.node, steps: message.steps })
+    if (message.type === 'task') {
+      const { id, node, steps, since = 0 } = message
+      this.#tasks.set(id, { node, steps, moves: (this.#tasks.get(id)?.moves ?? new Set()).add(since) })
+    }
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
       const permit = this.#permits.given(conductor, message.id, message.rid)
@@ -106,6 +118,18 @@ export class Judge {
     this.#promises.over(conductor)
   }
 
+  /** A frame has reached a conductor. */
+  told(process: Process, frame: string): void {
+    if (!frame.startsWith('{"type":"settled"')) return
+    const { id } = JSON.parse(frame) as Extract<ToConductor, { type: 'settled' }>
+    this.#over.set(process, (this.#over.get(process) ?? new Set()).add(id))
+  }
+
+  /** The number of the move by which whoever acts had the node of its task. */
+  moveOf({ task = '', epoch }: Cause): number {
+    return Math.max(...[...(this.#tasks.get(task)?.moves ?? [])].filter((move) => move <= epoch), 0)
+  }
+
   #nodeOf(task: string): string {
     return this.#tasks.get(task)?.node ?? ''
   }
@@ -125,6 +149,8 @@ export class Judge {
     if (message.type === 'released') this.holdings.released(conductor, message.node, message.epoch)
     if (message.type === 'released' && this.#work.get(process)?.get(message.node))
       this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)
+    if (message.type === 'bye' && [...(this.#work.get(process)?.values() ?? [])].some((acts) => acts > 0))
+      this.#complain('released', `${conductor} says goodbye and still works on a node`)
   }
 
   #frame(way: string, frame: string): void {
@@ -154,11 +180,20 @@ export class Judge {
   }
 
   /** The production check has just let a packet of a mutation pass. */
-  allowed(process: Process, cause: Cause, before: () => void): void {
+  allowed({ process, isConnected }: Actor, cause: Cause, before: () => void): void {
+    if (process === undefined) return
+    const rights = this.#rights.get(cause.node) ?? new Map<string, { process: Process; before: () => void }>()
     if (cause.task === LOCAL_TASK) {
       if (!this.locals.wants(cause)) this.#complain('local', `${show(cause)}, which nobody asks for`)
+      if (isConnected) this.#complain('local', `${show(cause)} while the cloud is there`)
+      const right = rights.get(cause.conductor)
+      if (right?.process === process && passes(right.before))
+        this.#complain('local', `${show(cause)} beside a task that may act, too`)
       return
     }
+    // Its fence is none: a delivery that was on its way begins with that, and is told so once more.
+    if (cause.task !== undefined && cause.step !== 'fence' && this.#over.get(process)?.has(cause.task))
+      this.#complain('ended', `${show(cause)} acts for a task of which it was told that it has ended`)
     const { now } = this.#world.clock
     const lease = this.#leaseUntil.get(cause.conductor) ?? 0
     const tenure = this.#tenureUntil.get(cause.task ?? '') ?? 0
@@ -181,7 +216,6 @@ export class Judge {
           `${show(cause)} acts by a permit for ${permit ? `${step?.interface}.${step?.step}` : 'nothing'}`,
         )
     }
-    const rights = this.#rights.get(cause.node) ?? new Map<string, { process: Process; before: () => void }>()
     this.#rights.set(cause.node, rights)
     for (const [other, right] of rights) {
       if (other === cause.conductor || !right.process.alive || right.process.stopped) continue

@@ -63,6 +63,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'hub-number-read-back',
     rule: '3',
+    flavour: 'twins',
     breaks: 'two hubs that start in the same moment read the same number',
     file: 'cloud/site-hub/state.ts',
     find: 'no: Number(no),',
@@ -143,21 +144,19 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'release-beside-a-step',
     rule: '4',
+    flavour: 'deaf',
     breaks: 'a conductor gives a node back while its driver has not come back from a step that was ended',
     file: 'site-conductor/tasks.ts',
     find: 'return await this.#acts.ended(DEAF_AFTER_MS, node)',
     replace: 'return await this.#acts.ended(0, node)',
-    survives:
-      'the hub asks for no node whose task has not ended, and a simulated driver hears its signal; tasks.test.ts has one that does not',
   },
   {
     id: 'goodbye-beside-a-step',
     rule: '4',
+    flavour: 'deaf',
     breaks: 'a conductor that stops says goodbye while its driver has not come back, and others get its nodes at once',
     file: 'site-conductor/conductor.ts',
     find: 'if (deaf.length === 0) await link.leave()',
     replace: 'if (deaf.length >= 0) await link.leave()',
-    survives:
-      'all that a simulated driver still does after its end is to close its BMC session; goodbye.test.ts has one that does more',
   },
 ]
