@@ -13,6 +13,9 @@ import type { Process } from './process.ts'
 import { LOCAL_TASK, Locals } from './locals.ts'
 import { type Permit, Permits } from './permits.ts'
 import { Promises } from './promises.ts'
+import { Rights } from './rights.ts'
+import { Stored } from './stored.ts'
+import { Works } from './works.ts'
 import type { World } from './world.ts'
 
 /** Of a frame in the trace: type, ids and epoch come first. */
@@ -28,11 +31,6 @@ interface Actor {
   readonly process: Process | undefined
   readonly isConnected: boolean
 }
-
-const STORED =
-  'SELECT t.state, t.intent, n.conductor, n.bmc_session, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node LEFT JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
-const OWNED =
-  'SELECT t.state, n.conductor, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
 
 export class Judge {
   /** Commands whose success was told, with what they answered. */
@@ -50,6 +48,7 @@ export class Judge {
   readonly holdings = new Holdings()
   readonly #world: World
   readonly #data: Sql
+  readonly #stored: Stored
   readonly #secrets: readonly string[]
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
@@ -59,11 +58,9 @@ export class Judge {
   /** Tasks of which a process has been told that they have ended. */
   readonly #over = new WeakMap<Process, Set<string>>()
   readonly #permits = new Permits()
-  /** Per node, each conductor's last proof of its right, to be tried again. */
-  readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
+  readonly #rights = new Rights()
   readonly #promises = new Promises()
-  /** What may change a node and is under way, per process. */
-  readonly #work = new Map<Process, Map<string, number>>()
+  readonly works = new Works()
   /** Of an identity’s last welcome: with the session of a copy that of the other ends, too. */
   readonly #sockets = new Map<string, object>()
   readonly #told = new Set<string>()
@@ -71,6 +68,7 @@ export class Judge {
   constructor(world: World, data: Sql, secrets: readonly string[]) {
     this.#world = world
     this.#data = data
+    this.#stored = new Stored(data)
     this.#secrets = secrets
   }
 
@@ -147,9 +145,9 @@ export class Judge {
     if (message.type === 'hello') this.holdings.says(conductor, process)
     if (message.type === 'bye') this.holdings.leaves(conductor)
     if (message.type === 'released') this.holdings.released(conductor, message.node, message.epoch)
-    if (message.type === 'released' && this.#work.get(process)?.get(message.node))
+    if (message.type === 'released' && this.works.at(process, message.node))
       this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)
-    if (message.type === 'bye' && [...(this.#work.get(process)?.values() ?? [])].some((acts) => acts > 0))
+    if (message.type === 'bye' && this.works.anywhere(process))
       this.#complain('released', `${conductor} says goodbye and still works on a node`)
   }
 
@@ -172,22 +170,13 @@ export class Judge {
     this.#complain('tenure', `${conductor} gets node …${node.slice(-4)} while ${left}`)
   }
 
-  working(process: Process, node: string): () => void {
-    const work = this.#work.get(process) ?? new Map<string, number>()
-    this.#work.set(process, work)
-    work.set(node, (work.get(node) ?? 0) + 1)
-    return () => work.set(node, work.get(node)! - 1)
-  }
-
   /** The production check has just let a packet of a mutation pass. */
   allowed({ process, isConnected }: Actor, cause: Cause, before: () => void): void {
     if (process === undefined) return
-    const rights = this.#rights.get(cause.node) ?? new Map<string, { process: Process; before: () => void }>()
     if (cause.task === LOCAL_TASK) {
       if (!this.locals.wants(cause)) this.#complain('local', `${show(cause)}, which nobody asks for`)
       if (isConnected) this.#complain('local', `${show(cause)} while the cloud is there`)
-      const right = rights.get(cause.conductor)
-      if (right?.process === process && passes(right.before))
+      if (this.#rights.open(cause.node).includes(cause.conductor))
         this.#complain('local', `${show(cause)} beside a task that may act, too`)
       return
     }
@@ -216,13 +205,10 @@ export class Judge {
           `${show(cause)} acts by a permit for ${permit ? `${step?.interface}.${step?.step}` : 'nothing'}`,
         )
     }
-    this.#rights.set(cause.node, rights)
-    for (const [other, right] of rights) {
-      if (other === cause.conductor || !right.process.alive || right.process.stopped) continue
-      if (passes(right.before) && !this.#isGivenUp(cause.conductor, other))
+    for (const other of this.#rights.open(cause.node))
+      if (other !== cause.conductor && !this.#isGivenUp(cause.conductor, other))
         this.#complain('overlap', `${show(cause)} and conductor ${other} may both act`)
-    }
-    rights.set(cause.conductor, { process, before })
+    this.#rights.proven(cause.node, cause.conductor, { process, before })
   }
 
   /** A BMC has accepted a mutation. */
@@ -268,31 +254,13 @@ export class Judge {
     this.#complain(rule, what)
   }
 
-  /** The permit for a step: its intent is stored by now, for the one who owns the node, with what shuts this one out later. */
   async #permitted(conductor: string, id: string, permit: Permit | undefined, socket: object): Promise<void> {
-    // The database answers at once: nothing can have happened since the frame went out.
-    const [row] = await this.#data.all(STORED, [id])
-    if (row === undefined || row[0] !== 'open') return
-    const [, text, owner, bmcSession, epoch] = row
-    // A question and the hello of a next session, of a copy too, may have been heard in one turn, in this order.
-    const isPresent = this.#sockets.get(identityOf(conductor)) === socket
-    if (isPresent && permit !== undefined && permit.epoch !== epoch)
-      this.#complain('heard', `${conductor} asked under epoch ${permit.epoch}, its node has ${String(epoch)}`)
-    const stored = JSON.parse(String(text)) as { step?: number; bmcSession?: string | null } | null
-    if (stored?.step !== permit?.step)
-      this.#complain('intent', `${conductor} may begin a step whose intent is not stored`)
-    if (owner !== identityOf(conductor))
-      this.#complain('owner', `${conductor} may begin a step at a node of ${String(owner)}`)
-    if (stored?.bmcSession && stored.bmcSession !== bmcSession)
-      this.#complain(
-        'intent',
-        `${conductor} acts in BMC session ${stored.bmcSession}, its successor would hear of ${String(bmcSession)}`,
-      )
+    const isPresent = () => this.#sockets.get(identityOf(conductor)) === socket
+    for (const [rule, text] of await this.#stored.permits(conductor, id, permit, isPresent)) this.#complain(rule, text)
   }
 
   async #saysDone(id: string): Promise<void> {
-    const [row] = await this.#data.all(STORED, [id])
-    if (row?.[0] === 'open') this.#complain('ended', `the hub says that task ${id} is done, and it is open`)
+    if (await this.#stored.isOpen(id)) this.#complain('ended', `the hub says that task ${id} is done, and it is open`)
   }
 
   /** A task has ended well, says whoever may say so: is the power of its machine as its last step left it? */
@@ -303,8 +271,7 @@ export class Judge {
     const last = task?.steps.findLast((step) => step.interface === 'power' && /_(on|off)$|^reset$/.test(step.step))
     const machine = this.machines.find(({ node }) => node === task?.node)
     if (last === undefined || machine === undefined) return
-    const [row] = await this.#data.all(OWNED, [id])
-    if (row?.[0] !== 'open' || row[1] !== identityOf(conductor) || row[2] !== epoch) return
+    if (!(await this.#stored.isSpokenForBy(id, conductor, epoch))) return
     const wanted = last.step.endsWith('_off') ? 'off' : 'on'
     // What no command of the hub's did is nobody's fault.
     const by = machine.changes.at(-1)?.cause
@@ -321,14 +288,5 @@ export class Judge {
 
   #later(map: Map<string, number>, key: string, until: number): void {
     map.set(key, Math.max(map.get(key) ?? 0, until))
-  }
-}
-
-function passes(before: () => void): boolean {
-  try {
-    before()
-    return true
-  } catch {
-    return false
   }
 }

@@ -73,7 +73,7 @@ export async function runSeed(seed: number, print?: (line: string) => void, flav
       const allowed: DriverWorld['allowed'] = (cause, before) => judge.allowed(host, cause, before)
       const host: ConductorHost = new ConductorHost({
         world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed, deaf: mix.deaf,
-        working: (process, node) => judge.working(process, node),
+        working: (process, node) => judge.works.begins(process, node),
         onFrame: (from, frame, process) => judge.heard(from, frame, process),
         onArrival: (process, frame) => judge.told(process, frame),
         ...(copy !== undefined && { name: copy }),
