@@ -48,8 +48,19 @@ export const numbers: readonly Mutant[] = [
     flavour: 'torn',
     breaks: 'the hub lets a conductor keep its grants without looking which those are',
     file: 'cloud/site-hub/sessions.ts',
+    find: 'if ((await grantsDigest(grants)) === digest) return []',
+    replace: 'if ((await grantsDigest(grants)).length === digest.length) return []',
+  },
+  {
+    id: 'held-epochs-not-compared',
+    rule: '3',
+    flavour: 'torn',
+    breaks: 'the hub compares which specs a conductor has, and not under which epochs it has its nodes',
+    file: 'cloud/site-hub/sessions.ts',
     find: '(await heldDigests(grants)).epochs !== held.epochs',
     replace: '(await heldDigests(grants)).epochs.length !== held.epochs.length',
+    survives:
+      'a node that the conductor lacks is missing in the digests of its specs, too, and is sent; one that it has too many it has lost with its lease; and the welcome gives all of them its own number',
   },
   {
     id: 'two-hubs',

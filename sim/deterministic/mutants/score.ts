@@ -108,13 +108,15 @@ export function lineOf({ mutant, caught, runs }: Scored): string {
   return `rule ${mutant.rule.padEnd(2)}  ${mutant.id.padEnd(24)} ${what}`
 }
 
-/** The score, and whether it is as it must be: what survives is known to. */
+/** The score, with the rows of the table in docs/simulator.md, and whether it is as it must be: what survives is known to. */
 export function summary(all: readonly Scored[]): { text: string; ok: boolean } {
   const survivors = all.filter(({ caught }) => caught === undefined)
   const unknown = survivors.filter(({ mutant }) => mutant.survives === undefined)
   const perRule = RULES.flatMap((rule) => {
     const of = all.filter(({ mutant }) => mutant.rule === rule)
-    return of.length === 0 ? [] : [`${rule}: ${of.filter(({ caught }) => caught).length}/${of.length}`]
+    const left = survivors.filter(({ mutant }) => mutant.rule === rule)
+    const names = left.map(({ mutant: { id, survives } }) => (survives === undefined ? id : `${id} (known why)`))
+    return of.length === 0 ? [] : [`| ${rule} | ${of.length - left.length} of ${of.length} | ${names.join(', ')} |`]
   })
   const lines = survivors.map(
     ({ mutant: { id, rule, breaks, survives } }) =>
@@ -123,7 +125,7 @@ export function summary(all: readonly Scored[]): { text: string; ok: boolean } {
   return {
     text: [
       ...(lines.length > 0 ? ['Survivors:', ...lines] : []),
-      `By rule: ${perRule.join(', ')}`,
+      ...perRule,
       `${all.length - survivors.length} of ${all.length} mutants caught, ${survivors.length} survive, ${unknown.length} of them without a reason`,
     ].join('\n'),
     ok: unknown.length === 0,
