@@ -130,6 +130,7 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     mix.cutMs = [[60_000, 300_000]]
     mix.faults['wan.cut'] = random.between(20_000, 60_000)
     mix.faults['local.power'] = random.between(5_000, 20_000)
+    mix.faults['site.flutter'] = 60_000
     // What a lost journal held nobody is told.
     delete mix.faults['journal.lose']
     delete mix.faults['disk.fail']

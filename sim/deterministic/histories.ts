@@ -7,7 +7,7 @@ import type { Stage } from './storm.ts'
 interface Scene {
   readonly stage: Stage
   readonly random: Random
-  /** Two different conductors. */
+  /** Two different conductors, where there are so many. */
   readonly one: ConductorHost
   readonly other: ConductorHost
   /** An open task has less time than it was given. */
@@ -79,6 +79,14 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
     one.process?.stop(random.between(11_000, 18_000), false)
     if (random.chance(0.5)) one.wire.reset()
   },
+  /** It is back after a cut, and its line breaks while it says what has happened. */
+  async 'site.flutter'({ stage: { world }, random, one }) {
+    const cutMs = random.between(20_000, 90_000)
+    one.wire.cut(cutMs)
+    await world.clock.wait(cutMs)
+    for (const end = world.clock.now + 90_000; world.clock.now < end && !one.isConnected;) await world.clock.wait(50)
+    one.wire.reset()
+  },
   /** The next one starts while this one takes its number. */
   async 'site.twins'({ stage: { world, hub, mix }, random }) {
     const start = () => {
@@ -96,7 +104,8 @@ export function begin(kind: FaultKind, stage: Stage, random: Random, hurry: Scen
   const history = HISTORIES[kind]
   if (history === undefined) return false
   const one = random.pick(stage.conductors)
-  const other = random.pick(stage.conductors.filter((each) => each !== one))
+  const others = stage.conductors.filter((each) => each !== one)
+  const other = others.length === 0 ? one : random.pick(others)
   stage.world.say('FAULT', `${kind}: ${one.id}, then ${other.id}`)
   void history({ stage, random, one, other, hurry })
   return true
