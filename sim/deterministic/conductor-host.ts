@@ -38,6 +38,8 @@ export interface ConductorHostOptions {
   readonly deaf: number
   /** Something that may change a node begins in `process`; the answer: it has ended. */
   working(process: Process, node: string): () => void
+  /** A step of a task has been done. */
+  readonly done: DriverWorld['done']
   /** Every frame that it sends. */
   onFrame(conductor: string, frame: string, process: Process): void
   /** Every frame that reaches it. */
@@ -93,7 +95,7 @@ export class ConductorHost {
   start(): void {
     if (this.isUp || this.#isRetired) return
     const { name: id } = this
-    const { world, lan, allowed, deaf, powerPollS, working } = this.#options
+    const { world, lan, allowed, deaf, powerPollS, working, done } = this.#options
     const hearing = world.random.stream(`hearing ${id} ${this.#runs}`)
     const process = new Process(id, world.clock, world.random.stream(`conductor ${id} ${this.#runs++}`))
     this.process = process
@@ -108,6 +110,7 @@ export class ConductorHost {
       allowed,
       isDeaf: () => hearing.chance(deaf),
       working: (node) => working(process, node),
+      done,
     })
     const flags = { dataDir: '/nowhere', boot: false, powerPollS, agentTimeoutS: 120 }
     const log = logger({

@@ -29,7 +29,8 @@ export const INVARIANTS = {
   released: 'a node is given back, and goodbye is said, when nothing that may change it is under way any more',
   alive: 'a conductor that is connected and has its lease is not declared dead',
   outcome: 'a task that has ended well has left the power as its last step says',
-  steps: 'a task that is done has done each of its steps, one after another',
+  steps:
+    'a task that is done has done each of its steps, one after another, and who tells the end of one has done it since it has the node',
   refused: 'what the hub refuses is in the audit log',
   fencing: 'losing a node fails no task, nor do restarts, lost journals and new connections',
   local:

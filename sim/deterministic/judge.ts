@@ -2,7 +2,7 @@
 // holds when all is quiet: verdict.ts.
 import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
-import { MAX_FRAME_BYTES, type FromConductor, type Step, type ToConductor } from '../../shared/protocol.ts'
+import { MAX_FRAME_BYTES, type FromConductor, type ToConductor } from '../../shared/protocol.ts'
 import { AtBmcs, show } from './at-bmcs.ts'
 import { areCopies, identityOf } from './copies.ts'
 import { Holdings } from './holdings.ts'
@@ -12,6 +12,7 @@ import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
 import { LOCAL_TASK, Locals } from './locals.ts'
 import { type Permit, Permits } from './permits.ts'
+import { Plans } from './plans.ts'
 import { Promises } from './promises.ts'
 import { Rights } from './rights.ts'
 import { Stored } from './stored.ts'
@@ -53,7 +54,6 @@ export class Judge {
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
   readonly #atBmcs = new AtBmcs((one, other) => this.#isGivenUp(one, other))
-  readonly #tasks = new Map<string, { node: string; steps: readonly Step[]; moves: Set<number> }>()
   readonly #ends = new Set<string>()
   /** Tasks of which a process has been told that they have ended. */
   readonly #over = new WeakMap<Process, Set<string>>()
@@ -61,6 +61,7 @@ export class Judge {
   readonly #rights = new Rights()
   readonly #promises = new Promises()
   readonly works = new Works()
+  readonly plans = new Plans()
   /** Of an identity’s last welcome: with the session of a copy that of the other ends, too. */
   readonly #sockets = new Map<string, object>()
   readonly #told = new Set<string>()
@@ -91,23 +92,24 @@ export class Judge {
     if (message.type === 'fenced') this.refusals++
     if (message.type === 'welcome' && !message.grantsKept) this.holdings.lost(conductor)
     if (message.type === 'grants') for (const { node, epoch } of message.add) this.#granted(conductor, node, epoch)
-    if (message.type === 'task') {
-      const { id, node, steps, since = 0 } = message
-      this.#tasks.set(id, { node, steps, moves: (this.#tasks.get(id)?.moves ?? new Set()).add(since) })
-    }
+    if (message.type === 'task') this.plans.delivered(message)
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
       const permit = this.#permits.given(conductor, message.id, message.rid)
       const tenure = { conductor, until: until(message.tenureMs) }
       if (permit)
-        this.#promises.made(this.#nodeOf(message.id), { ...tenure, process: permit.process }, this.#world.clock.now)
+        this.#promises.made(
+          this.plans.nodeOf(message.id),
+          { ...tenure, process: permit.process },
+          this.#world.clock.now,
+        )
       void this.#permitted(conductor, message.id, permit, socket)
     }
     if (message.type !== 'lease') return
     this.#later(this.#leaseUntil, conductor, until(message.ms))
     for (const [task, ms] of Object.entries(message.tenures)) {
       this.#later(this.#tenureUntil, task, until(ms))
-      this.#promises.extended(this.#nodeOf(task), until(ms), this.#world.clock.now)
+      this.#promises.extended(this.plans.nodeOf(task), until(ms), this.#world.clock.now)
     }
   }
 
@@ -123,24 +125,16 @@ export class Judge {
     this.#over.set(process, (this.#over.get(process) ?? new Set()).add(id))
   }
 
-  /** The number of the move by which whoever acts had the node of its task. */
-  moveOf({ task = '', epoch }: Cause): number {
-    return Math.max(...[...(this.#tasks.get(task)?.moves ?? [])].filter((move) => move <= epoch), 0)
-  }
-
-  #nodeOf(task: string): string {
-    return this.#tasks.get(task)?.node ?? ''
-  }
-
   heard(conductor: string, frame: string, process: Process): void {
     this.#frame(`${conductor} → hub`, frame)
-    if (!/^\{"type":"(hello|bye|intent|result|released)"/.test(frame)) return
+    if (!/^\{"type":"(hello|bye|intent|event|result|released)"/.test(frame)) return
     const message = JSON.parse(frame) as FromConductor
     if (message.type === 'intent')
       this.#permits.asked(conductor, message.id, message.rid, { process, epoch: message.epoch, step: message.step })
+    if (message.type === 'event') this.#tells(conductor, message)
     if (message.type === 'bye') this.#promises.saidGoodbye(process)
     if (message.type === 'released') this.#promises.over(conductor, message.node)
-    if (message.type === 'result') this.#promises.over(conductor, this.#nodeOf(message.id))
+    if (message.type === 'result') this.#promises.over(conductor, this.plans.nodeOf(message.id))
     if (message.type === 'result') void this.#ended(conductor, message)
     if (message.type === 'hello') this.holdings.says(conductor, process)
     if (message.type === 'bye') this.holdings.leaves(conductor)
@@ -149,6 +143,15 @@ export class Judge {
       this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)
     if (message.type === 'bye' && this.works.anywhere(process))
       this.#complain('released', `${conductor} says goodbye and still works on a node`)
+  }
+
+  #tells(conductor: string, { id, epoch, events }: Said<'event'>): void {
+    for (const { kind, step } of events)
+      if (kind === 'finished' && !this.plans.hasDone(conductor, id, step, epoch))
+        this.#complain(
+          'steps',
+          `${conductor} (epoch ${epoch}) tells the end of ${this.plans.nameOf(id, step)}, which it has not done since it has the node`,
+        )
   }
 
   #frame(way: string, frame: string): void {
@@ -193,17 +196,12 @@ export class Judge {
       )
     if (cause.task !== undefined && cause.step !== 'fence') {
       const permit = this.#permits.of(cause.task)
-      const step = permit && this.#tasks.get(cause.task)?.steps[permit.step]
+      const step = permit && this.plans.nameOf(cause.task, permit.step)
       // After a lapse the last permit is of a step before, which may have the same name.
-      const isPermitted =
-        now <= lease + 1 && permit?.process === process && `${step?.interface}.${step?.step}` === cause.step
+      const isPermitted = now <= lease + 1 && permit?.process === process && step === cause.step
       if (isPermitted) this.#permits.used(permit, cause)
       else if (now <= tenure) this.byTenure.add(cause.task)
-      else
-        this.#complain(
-          'intent',
-          `${show(cause)} acts by a permit for ${permit ? `${step?.interface}.${step?.step}` : 'nothing'}`,
-        )
+      else this.#complain('intent', `${show(cause)} acts by a permit for ${step ?? 'nothing'}`)
     }
     for (const other of this.#rights.open(cause.node))
       if (other !== cause.conductor && !this.#isGivenUp(cause.conductor, other))
@@ -267,9 +265,10 @@ export class Judge {
   async #ended(conductor: string, { id, epoch, outcome }: Said<'result'>): Promise<void> {
     if (!outcome.ok || this.#ends.has(id)) return
     this.#ends.add(id)
-    const task = this.#tasks.get(id)
-    const last = task?.steps.findLast((step) => step.interface === 'power' && /_(on|off)$|^reset$/.test(step.step))
-    const machine = this.machines.find(({ node }) => node === task?.node)
+    const last = this.plans
+      .stepsOf(id)
+      .findLast((step) => step.interface === 'power' && /_(on|off)$|^reset$/.test(step.step))
+    const machine = this.machines.find(({ node }) => node === this.plans.nodeOf(id))
     if (last === undefined || machine === undefined) return
     if (!(await this.#stored.isSpokenForBy(id, conductor, epoch))) return
     const wanted = last.step.endsWith('_off') ? 'off' : 'on'

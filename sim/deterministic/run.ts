@@ -74,6 +74,7 @@ export async function runSeed(seed: number, print?: (line: string) => void, flav
       const host: ConductorHost = new ConductorHost({
         world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed, deaf: mix.deaf,
         working: (process, node) => judge.works.begins(process, node),
+        done: (task, step, epoch) => judge.plans.done(id, task, step, epoch),
         onFrame: (from, frame, process) => judge.heard(from, frame, process),
         onArrival: (process, frame) => judge.told(process, frame),
         ...(copy !== undefined && { name: copy }),

@@ -93,7 +93,7 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
     for (const { to, cause } of changes) {
       if (cause?.task === undefined || cause.task === LOCAL_TASK || judge.byTenure.has(cause.task)) continue
       // A successor that did not hear of a reset begins it again, under a permit of its own (docs/adr/0015); so does who has the node again.
-      const key = cause.step === RESET ? `${cause.task} ${judge.moveOf(cause)}` : cause.task
+      const key = cause.step === RESET ? `${cause.task} ${judge.plans.moveOf(cause.task, cause.epoch)}` : cause.task
       const count = counts.get(key) ?? { on: 0, off: 0 }
       count[to]++
       counts.set(key, count)
