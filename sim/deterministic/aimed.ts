@@ -5,7 +5,7 @@ import type { Random } from './random.ts'
 
 /**
  * `overtaken`: a host stops with a mutation in it until a successor has acted. `stragglers`: late packets at BMCs that cannot fence. `lossy`: a network at
- * the site that loses much. `relay`: nodes go to another conductor and come back. `outlived`: cuts that outlast tenures. `waiting`: such cuts while machines boot, by tenures of minutes. `joined`: a second conductor comes, and the first is cut
+ * the site that loses much. `relay`: nodes go to another conductor and come back. `returned`: so they do just as who had them first asks about them. `outlived`: cuts that outlast tenures. `waiting`: such cuts while machines boot, by tenures of minutes. `joined`: a second conductor comes, and the first is cut
  * off. `expired`: a cut as a deadline comes. `set-back`: cuts in which wall clocks go back. `brink`: hosts stop for about as long as a lease. `twins`: two hubs that start in one moment.
  * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `sluggish`: a database and lines that take seconds. `recalled`: nodes
  * that are asked for and then not wanted. `calling`: people who call BMCs all the
@@ -17,6 +17,7 @@ export const AIMED_FLAVOURS = [
   'stragglers',
   'lossy',
   'relay',
+  'returned',
   'outlived',
   'waiting',
   'joined',
@@ -64,6 +65,10 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     if (mix.tenureMs !== 0) mix.wanLagMs = 0
     mix.machines = 5
     // So that whoever has a node is not done with its task at once.
+    mix.lan.latencyMs = 200
+  },
+  returned(mix) {
+    only(mix, { 'site.returned': 60_000 }, { wanLagMs: 5_000, busy: false, machines: 5, stormMs: 400_000 })
     mix.lan.latencyMs = 200
   },
   outlived(mix, random) {

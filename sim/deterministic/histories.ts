@@ -37,6 +37,24 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
     await world.clock.wait(40_000)
     other.start()
   },
+  /** The other has its nodes when it starts again, and leaves just as it asks what has become of what it had begun. */
+  async 'site.returned'({ stage: { world, data }, random, one, other }) {
+    const until = async (isSo: (nodes: number) => boolean) => {
+      for (const end = world.clock.now + 40_000; world.clock.now < end;) {
+        await world.clock.wait(200)
+        const [[nodes] = [0]] = await data.all('SELECT count(*) FROM nodes WHERE conductor = ?', [one.id])
+        if (isSo(Number(nodes))) return
+      }
+    }
+    one.kill()
+    await until((nodes) => nodes === 0)
+    one.start()
+    await until((nodes) => nodes > 0)
+    await world.clock.wait(random.between(5_000, 10_500))
+    void other.stop()
+    await world.clock.wait(30_000)
+    other.start()
+  },
   /** While one was alone it was promised more than it is now that the other is there, too; then it is cut off. */
   'site.joined'({ stage: { world }, random, one, other }) {
     void other.stop()
@@ -44,11 +62,12 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
     world.clock.after(backMs, () => other.start())
     world.clock.after(backMs + random.between(2_000, 15_000), () => one.wire.cut(random.between(30_000, 60_000)))
   },
-  /** The hub ends a task, and its conductor does not hear of it. */
+  /** The hub ends a task, and its conductor does not hear of it before it is back: within its lease, or a while after. */
   'site.expired'({ stage: { world, conductors }, random, hurry }) {
     void hurry(random, [8_000, 14_000])
     world.clock.after(random.between(5_000, 8_000), () => {
-      for (const { wire } of conductors.slice(0, random.int(1, 2))) wire.cut(random.between(25_000, 60_000))
+      const cutMs = random.pick([random.between(5_000, 12_000), random.between(25_000, 60_000)])
+      for (const { wire } of conductors.slice(0, random.int(1, 2))) wire.cut(cutMs)
     })
   },
   /**

@@ -15,7 +15,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'old-epochs-are-heard',
     rule: '9',
-    flavour: 'relay',
+    flavour: 'returned',
     breaks: 'the owner of a node is heard under any of its epochs',
     file: 'cloud/site-hub/tasks.ts',
     find: '    epochOf(turn.state, index) === message.epoch &&\n',
