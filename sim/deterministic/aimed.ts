@@ -68,7 +68,7 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     mix.lan.latencyMs = 200
   },
   returned(mix) {
-    only(mix, { 'site.returned': 60_000 }, { wanLagMs: 5_000, busy: false, machines: 5, stormMs: 400_000 })
+    only(mix, { 'site.returned': 20_000 }, { wanLagMs: 2_500, busy: false, machines: 5, stormMs: 400_000 })
     mix.lan.latencyMs = 200
   },
   outlived(mix, random) {

@@ -19,6 +19,9 @@ const TAKEN_AFTER_MS = 12_500
 
 type History = (scene: Scene) => void | Promise<void>
 
+/** Where this is under way: one at a time. */
+const returning = new WeakSet<Stage>()
+
 const HISTORIES: Partial<Record<FaultKind, History>> = {
   /** One is away until the other has its nodes; that one is gone in the middle of things, too, and the first gets them again. */
   async 'site.relay'({ stage: { world, mix, data }, random, one, other }) {
@@ -38,7 +41,10 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
     other.start()
   },
   /** The other has its nodes when it starts again, and leaves just as it asks what has become of what it had begun. */
-  async 'site.returned'({ stage: { world, data }, random, one, other }) {
+  async 'site.returned'({ stage, random, one, other }) {
+    const { world, data } = stage
+    if (returning.has(stage)) return
+    returning.add(stage)
     const until = async (isSo: (nodes: number) => boolean) => {
       for (const end = world.clock.now + 40_000; world.clock.now < end;) {
         await world.clock.wait(200)
@@ -50,10 +56,11 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
     await until((nodes) => nodes === 0)
     one.start()
     await until((nodes) => nodes > 0)
-    await world.clock.wait(random.between(5_000, 10_500))
+    await world.clock.wait(random.between(8_000, 12_000))
     void other.stop()
-    await world.clock.wait(30_000)
+    await world.clock.wait(20_000)
     other.start()
+    returning.delete(stage)
   },
   /** While one was alone it was promised more than it is now that the other is there, too; then it is cut off. */
   'site.joined'({ stage: { world }, random, one, other }) {
