@@ -113,6 +113,19 @@ test('a task that the hub has settled goes no further, also where its tenure wou
   expect(sent.filter(({ type }) => type === 'result')).toEqual([])
 })
 
+test('a task that is settled while it is taken in again does not begin', async () => {
+  const { tasks, disk, journal, sent } = await setUp()
+  const written = Promise.withResolvers<void>()
+  disk.hold = written.promise
+  const delivery = tasks.deliver(task())
+  await until(() => journal.entries.has('t'))
+  const settled = tasks.settled('t')
+  written.resolve()
+  await Promise.all([delivery, settled])
+  expect(tasks.isBusy('n')).toBe(false)
+  expect(sent.filter(({ type }) => type === 'intent')).toEqual([])
+})
+
 test('a node is in use until its driver has come back from a step, also from one that ended with the grant', async () => {
   const { tasks, grants, happened, rid, asked, gate, env } = await setUp()
   await tasks.deliver(task({ doneSteps: 1, lastEvent: 3 }))

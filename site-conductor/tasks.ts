@@ -90,8 +90,9 @@ export class Tasks {
         throw new FaultError('driver.unknown', `this conductor has no driver ${hold.grant.driver}`)
       await this.#reports.accept(task, hold)
       this.#repeat(task.id)
-      const { events = [], result } = journal.entries.get(task.id) ?? {}
-      if (result !== undefined || this.#closed) return
+      const { events, result } = journal.entries.get(task.id) ?? {}
+      const isSettled = events === undefined // while it was being taken in
+      if (isSettled || result !== undefined || this.#closed) return
       if (deaf.length > 0) {
         log.error('a task is refused, for its driver does not end what it did before', { task: task.id, acts: deaf })
         throw besideDeaf(deaf)

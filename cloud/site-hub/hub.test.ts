@@ -253,6 +253,18 @@ test('a second hub woken by mistake takes over, and the first changes nothing an
   expect(await bench.sql.all('SELECT name FROM nodes')).toEqual([['before']])
 })
 
+test('the first of two hubs tells nobody that a task has ended of which only the second knows', async () => {
+  const peer = await bench.connect('a')
+  const node = await bench.newNode()
+  const other = bench.anotherHub()
+  expect((await other.command({ ...caller, kind: 'node.provision', node, verb: 'manage', args: {} })).ok).toBe(true)
+  const { id, epoch } = peer.last('task')
+  await bench.say(peer, { type: 'intent', id, epoch, step: 0, rid: 1 })
+  await bench.say(peer, { type: 'result', id, epoch, outcome: { ok: true } })
+  expect([peer.of('done'), peer.of('settled')]).toEqual([[], []])
+  expect(peer.closed).toMatchObject({ code: 1011 })
+})
+
 test('two hubs that start at the same moment have different numbers, so that only the later one writes', async () => {
   const [first, second] = await Promise.all([loadState(bench.sql, SITE.site, []), loadState(bench.sql, SITE.site, [])])
   const write = (state: HubState) => bench.sql.batch([guard(state, 'a turn')])

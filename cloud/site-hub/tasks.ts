@@ -201,6 +201,7 @@ function heard(
   const task = findTask(turn.state, message.id)
   const rid = message.rid === undefined ? {} : { rid: message.rid }
   if (!task) {
+    turn.mustBePresent() // or it is a task of the hub that came after this one
     turn.send(
       peer,
       message.type === 'result' ? { type: 'settled', id: message.id } : { type: 'done', id: message.id, ...rid },

@@ -71,6 +71,7 @@ export class Turn {
   isNews = false
   /** Nodes whose timeline got lines. */
   readonly #noted = new Set<string>()
+  #mustBePresent = false
   #rowChanges = new Map<SQLiteTable, Map<string, unknown>>()
   #statements: Statement[] = []
   #effects: (() => void)[] = []
@@ -223,6 +224,11 @@ export class Turn {
     if (peer) this.after(() => peer.send(encode(message)))
   }
 
+  /** What this turn says is so only if its hub is the site's present one: the batch finds that out even where nothing is to be stored. */
+  mustBePresent(): void {
+    this.#mustBePresent = true
+  }
+
   /** Stores the drafts. Throws when they were not stored, or when that is not known. */
   async commit(): Promise<void> {
     const statements = [
@@ -233,7 +239,7 @@ export class Turn {
     ]
     for (const [uuid, { version }] of this.#nodeChanges) statements.push(...prune(uuid, version!))
     for (const node of this.#noted) statements.push(pruneNotes(node))
-    if (statements.length > 0) await this.sql.batch([guard(this.state, this.id), ...statements])
+    if (statements.length > 0 || this.#mustBePresent) await this.sql.batch([guard(this.state, this.id), ...statements])
   }
 
   /** Runs the effects, once the drafts are durable. One that fails (a socket that just closed) stops no other. */

@@ -5,8 +5,8 @@ import type { Random } from './random.ts'
 
 /**
  * `overtaken`: a host stops with a mutation in it until a successor has acted. `stragglers`: late packets at BMCs that cannot fence. `lossy`: a network at
- * the site that loses much. `relay`: nodes go to another conductor and come back. `outlived`: cuts that outlast tenures. `waiting`: such cuts while machines boot. `joined`: a second conductor comes, and the first is cut
- * off. `expired`: a cut as a deadline comes. `set-back`: cuts in which wall clocks go back. `brink`: hosts stop for about as long as a lease.
+ * the site that loses much. `relay`: nodes go to another conductor and come back. `returned`: so they do just as who had them first asks about them. `outlived`: cuts that outlast tenures. `waiting`: such cuts while machines boot, by tenures of minutes. `joined`: a second conductor comes, and the first is cut
+ * off. `expired`: a cut as a deadline comes. `set-back`: cuts in which wall clocks go back. `brink`: hosts stop for about as long as a lease. `twins`: two hubs that start in one moment.
  * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `sluggish`: a database and lines that take seconds. `recalled`: nodes
  * that are asked for and then not wanted. `calling`: people who call BMCs all the
  * time, on nodes that move. `unstored`: a database that loses many questions. `local`: break-glass at a lone
@@ -17,12 +17,14 @@ export const AIMED_FLAVOURS = [
   'stragglers',
   'lossy',
   'relay',
+  'returned',
   'outlived',
   'waiting',
   'joined',
   'expired',
   'set-back',
   'brink',
+  'twins',
   'evicted',
   'torn',
   'sluggish',
@@ -65,6 +67,10 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     // So that whoever has a node is not done with its task at once.
     mix.lan.latencyMs = 200
   },
+  returned(mix) {
+    only(mix, { 'site.returned': 20_000 }, { wanLagMs: 2_500, busy: false, machines: 5, stormMs: 400_000 })
+    mix.lan.latencyMs = 200
+  },
   outlived(mix, random) {
     only(mix, { 'wan.cut': 60_000, 'bmc.silent': 5_000 }, { tenureMs: random.pick([20_000, 60_000]) })
     mix.cutMs = [[30_000, 60_000], [70_000, 130_000]] // prettier-ignore
@@ -75,7 +81,10 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     mix.hubClockMs = 60_000
   },
   waiting(mix) {
-    only(mix, { 'wan.cut': 40_000 }, { tenureMs: 20_000, busy: false, machines: 5, cutMs: [[33_000, 60_000]] })
+    // So long that what a tenure is extended by is more than the hub's margins at its end.
+    const tenureMs = 180_000
+    only(mix, { 'wan.cut': 120_000 }, { tenureMs, busy: false, machines: 5, cutMs: [[tenureMs, tenureMs + 80_000]] })
+    mix.stormMs = 800_000
   },
   joined(mix) {
     only(mix, { 'site.joined': 70_000 }, { tenureMs: null, busy: false })
@@ -86,8 +95,12 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
   'set-back'(mix) {
     only(mix, { 'site.set-back': 40_000, 'bmc.silent': 20_000 })
   },
-  brink(mix) {
-    only(mix, { 'site.brink': 20_000 }, { wanLatencyMs: 150 })
+  brink(mix, random) {
+    only(mix, { 'site.brink': 20_000 }, { wanLatencyMs: 150, wanLagMs: random.pick([0, 1_500]) })
+  },
+  twins(mix, random) {
+    only(mix, { 'site.twins': 20_000, 'wan.reset': 8_000 }, { conductors: random.pick([2, 3]) })
+    mix.database = { latencyMs: random.pick([30, SLOW_MS]), failure: 0, readFailure: 0 }
   },
   evicted(mix, random) {
     only(mix, { 'hub.evict': 6_000, 'wan.reset': 20_000 }, { conductors: random.pick([2, 3]) })
@@ -122,6 +135,7 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
     mix.cutMs = [[60_000, 300_000]]
     mix.faults['wan.cut'] = random.between(20_000, 60_000)
     mix.faults['local.power'] = random.between(5_000, 20_000)
+    mix.faults['site.flutter'] = 60_000
     // What a lost journal held nobody is told.
     delete mix.faults['journal.lose']
     delete mix.faults['disk.fail']

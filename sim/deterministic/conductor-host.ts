@@ -38,8 +38,12 @@ export interface ConductorHostOptions {
   readonly deaf: number
   /** Something that may change a node begins in `process`; the answer: it has ended. */
   working(process: Process, node: string): () => void
+  /** A step of a task has been done. */
+  readonly done: DriverWorld['done']
   /** Every frame that it sends. */
   onFrame(conductor: string, frame: string, process: Process): void
+  /** Every frame that reaches it. */
+  onArrival(process: Process, frame: string): void
 }
 
 const RESTART_MS = 2_000
@@ -91,7 +95,7 @@ export class ConductorHost {
   start(): void {
     if (this.isUp || this.#isRetired) return
     const { name: id } = this
-    const { world, lan, allowed, deaf, powerPollS, working } = this.#options
+    const { world, lan, allowed, deaf, powerPollS, working, done } = this.#options
     const hearing = world.random.stream(`hearing ${id} ${this.#runs}`)
     const process = new Process(id, world.clock, world.random.stream(`conductor ${id} ${this.#runs++}`))
     this.process = process
@@ -106,6 +110,7 @@ export class ConductorHost {
       allowed,
       isDeaf: () => hearing.chance(deaf),
       working: (node) => working(process, node),
+      done,
     })
     const flags = { dataDir: '/nowhere', boot: false, powerPollS, agentTimeoutS: 120 }
     const log = logger({
@@ -216,7 +221,7 @@ export class ConductorHost {
   }
 
   #dialer(process: Process): Dialer {
-    const { world, hub, onFrame } = this.#options
+    const { world, hub, onFrame, onArrival } = this.#options
     return {
       dial: (_url, headers, events) => {
         let connection: Connection | undefined
@@ -232,7 +237,11 @@ export class ConductorHost {
         else {
           world.clock.after(this.wire.arrival() - world.clock.now, () => {
             if (closed || !process.alive) return
-            const end = { process, message: (frame: string) => events.message(frame), closed: close }
+            const message = (frame: string) => {
+              onArrival(process, frame)
+              events.message(frame)
+            }
+            const end = { process, message, closed: close }
             connection = hub.accept(this.wire, { conductor: this.id, incarnation, at }, end)
             if (connection === undefined) return void fail(50)
             this.#connection = connection

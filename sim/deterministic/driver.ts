@@ -28,6 +28,8 @@ export interface DriverWorld {
   isDeaf(): boolean
   /** Something that may change the node begins; the answer: it has ended. */
   working(node: string): () => void
+  /** A step of a task has been done. */
+  done(task: string, step: string, epoch: number): void
 }
 
 type Named = Readonly<Record<string, (context: never, ...more: never[]) => unknown>>
@@ -75,7 +77,12 @@ export function simDriver(world: DriverWorld): Driver {
         Object.entries(named ?? {}).map(([name, run]) => [
           name,
           (context: never, ...more: never[]) => {
-            const act = () => run(wrapped(context, `${kind}.${name}`) as never, ...more)
+            const act = async () => {
+              const result = await run(wrapped(context, `${kind}.${name}`) as never, ...more)
+              const { task } = context as Partial<StepContext>
+              if (task !== undefined) world.done(task.id, `${kind}.${name}`, task.epoch)
+              return result
+            }
             return READS.test(name) ? act() : during(world.working((context as Context).node.node), act)
           },
         ]),

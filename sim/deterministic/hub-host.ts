@@ -20,10 +20,10 @@ export interface HubHostOptions {
   readonly site: SiteRef
   readonly data: Sql
   readonly faults: DatabaseFaults
-  /** Every frame that the hub sends, at the moment of sending, over whose wire, and on which socket. */
+  /** Every frame that the hub wants to send, over whose wire, and on which socket, whether that is open or not. */
+  onWant(to: string, frame: string, socket: object): void
+  /** Every frame that it sends, at the moment of sending. */
   onSend(to: string, frame: string, socket: object): void
-  /** It is about to send a welcome. */
-  onWelcome(to: string, socket: object): void
 }
 
 export class HubHost {
@@ -61,7 +61,7 @@ export class HubHost {
       connection,
       attachment: undefined,
       send: (frame) => {
-        if (frame.startsWith('{"type":"welcome"')) this.#options.onWelcome(wire.name, connection)
+        this.#options.onWant(wire.name, frame, connection)
         connection.send(1, frame)
         this.#options.onSend(wire.name, frame, connection)
       },

@@ -23,16 +23,18 @@ export const INVARIANTS = {
   frame: 'no frame is larger than the other end takes',
   intent: 'nothing is changed by a step whose intent is not stored, with what shuts its conductor out',
   owner: 'only the owner of a node gets a permit for it',
-  heard: 'only the socket of a conductor’s present session is heard, and of a node only under its present epoch',
-  ended: 'the hub says of a task that it has ended only when it has',
-  released: 'a node is given back when nothing that may change it is under way any more',
+  heard:
+    'only the socket of a conductor’s present session is heard and served, and of a node only under its present epoch',
+  ended: 'the hub says of a task that it has ended only when it has, and who was told so does nothing for it any more',
+  released: 'a node is given back, and goodbye is said, when nothing that may change it is under way any more',
   alive: 'a conductor that is connected and has its lease is not declared dead',
   outcome: 'a task that has ended well has left the power as its last step says',
-  steps: 'a task that is done has done each of its steps, one after another',
+  steps:
+    'a task that is done has done each of its steps, one after another, and who tells the end of one has done it since it has the node',
   refused: 'what the hub refuses is in the audit log',
   fencing: 'losing a node fails no task, nor do restarts, lost journals and new connections',
   local:
-    'by break-glass a machine is switched as a person asks, while its conductor is cut off, and the cloud hears of each time',
+    'by break-glass a machine is switched as a person asks, while its conductor is cut off and no task may act, and the cloud hears of each time, once',
   serves: 'when all is quiet each node is driven, and no journal holds anything',
 } as const
 export type Invariant = keyof typeof INVARIANTS

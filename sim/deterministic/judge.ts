@@ -2,7 +2,7 @@
 // holds when all is quiet: verdict.ts.
 import type { Sql } from '../../cloud/ports.ts'
 import type { HubCommand } from '../../cloud/site-hub/commands.ts'
-import { MAX_FRAME_BYTES, type FromConductor, type Step, type ToConductor } from '../../shared/protocol.ts'
+import { MAX_FRAME_BYTES, type FromConductor, type ToConductor } from '../../shared/protocol.ts'
 import { AtBmcs, show } from './at-bmcs.ts'
 import { areCopies, identityOf } from './copies.ts'
 import { Holdings } from './holdings.ts'
@@ -12,21 +12,26 @@ import type { Machine } from './machine.ts'
 import type { Process } from './process.ts'
 import { LOCAL_TASK, Locals } from './locals.ts'
 import { type Permit, Permits } from './permits.ts'
+import { Plans } from './plans.ts'
 import { Promises } from './promises.ts'
+import { Rights } from './rights.ts'
+import { Stored } from './stored.ts'
+import { Works } from './works.ts'
 import type { World } from './world.ts'
 
 /** Of a frame in the trace: type, ids and epoch come first. */
 const FRAME_CHARACTERS = 160
 
 /** Frames for who has a session. */
-const SERVES: ReadonlySet<ToConductor['type']> = new Set(['lease', 'proceed', 'task', 'grants'])
+const SERVES = /^\{"type":"(lease|proceed|task|grants)"/
 
 type Said<T> = Extract<FromConductor, { type: T }>
 
-const STORED =
-  'SELECT t.state, t.intent, n.conductor, n.bmc_session, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node LEFT JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
-const OWNED =
-  'SELECT t.state, n.conductor, max(n.moved, c.session) FROM tasks t JOIN nodes n ON n.uuid = t.node JOIN conductors c ON c.id = n.conductor WHERE t.id = ?'
+/** Whose packets leave: a conductor's process, if it runs. */
+interface Actor {
+  readonly process: Process | undefined
+  readonly isConnected: boolean
+}
 
 export class Judge {
   /** Commands whose success was told, with what they answered. */
@@ -44,18 +49,19 @@ export class Judge {
   readonly holdings = new Holdings()
   readonly #world: World
   readonly #data: Sql
+  readonly #stored: Stored
   readonly #secrets: readonly string[]
   readonly #leaseUntil = new Map<string, number>()
   readonly #tenureUntil = new Map<string, number>()
   readonly #atBmcs = new AtBmcs((one, other) => this.#isGivenUp(one, other))
-  readonly #tasks = new Map<string, { node: string; steps: readonly Step[] }>()
   readonly #ends = new Set<string>()
+  /** Tasks of which a process has been told that they have ended. */
+  readonly #over = new WeakMap<Process, Set<string>>()
   readonly #permits = new Permits()
-  /** Per node, each conductor's last proof of its right, to be tried again. */
-  readonly #rights = new Map<string, Map<string, { process: Process; before: () => void }>>()
+  readonly #rights = new Rights()
   readonly #promises = new Promises()
-  /** What may change a node and is under way, per process. */
-  readonly #work = new Map<Process, Map<string, number>>()
+  readonly works = new Works()
+  readonly plans = new Plans()
   /** Of an identity’s last welcome: with the session of a copy that of the other ends, too. */
   readonly #sockets = new Map<string, object>()
   readonly #told = new Set<string>()
@@ -63,12 +69,16 @@ export class Judge {
   constructor(world: World, data: Sql, secrets: readonly string[]) {
     this.#world = world
     this.#data = data
+    this.#stored = new Stored(data)
     this.#secrets = secrets
   }
 
-  /** The hub has given the conductor a session, whether its welcome can still be sent on `socket` or not. */
-  welcomes(conductor: string, socket: object): void {
-    this.#sockets.set(identityOf(conductor), socket)
+  /** The hub gives the conductor a session, or serves it, whether the frame can still be sent on `socket` or not. */
+  serves(conductor: string, frame: string, socket: object): void {
+    const identity = identityOf(conductor)
+    if (frame.startsWith('{"type":"welcome"')) this.#sockets.set(identity, socket)
+    else if (SERVES.test(frame) && this.#sockets.get(identity) !== socket)
+      this.#complain('heard', `${conductor} is served on the socket of an earlier session: ${frame.slice(0, 80)}`)
   }
 
   /** The hub sends a frame: what it promises with it. */
@@ -76,28 +86,30 @@ export class Judge {
     this.#frame(`hub → ${conductor}`, frame)
     if (!/^\{"type":"(welcome|lease|proceed|task|fenced|grants|done)"/.test(frame)) return
     const message = JSON.parse(frame) as ToConductor
-    if (SERVES.has(message.type) && this.#sockets.get(identityOf(conductor)) !== socket)
-      this.#complain('heard', `${conductor} gets ${message.type} on the socket of an earlier session`)
     if (message.type === 'done') void this.#saysDone(message.id)
     const until = (ms: number) => this.#world.clock.now + ms
     if (message.type === 'welcome') this.#later(this.#leaseUntil, conductor, until(message.leaseMs))
     if (message.type === 'fenced') this.refusals++
     if (message.type === 'welcome' && !message.grantsKept) this.holdings.lost(conductor)
     if (message.type === 'grants') for (const { node, epoch } of message.add) this.#granted(conductor, node, epoch)
-    if (message.type === 'task') this.#tasks.set(message.id, { node: message.node, steps: message.steps })
+    if (message.type === 'task') this.plans.delivered(message)
     if (message.type === 'proceed') {
       this.#later(this.#tenureUntil, message.id, until(message.tenureMs))
       const permit = this.#permits.given(conductor, message.id, message.rid)
       const tenure = { conductor, until: until(message.tenureMs) }
       if (permit)
-        this.#promises.made(this.#nodeOf(message.id), { ...tenure, process: permit.process }, this.#world.clock.now)
+        this.#promises.made(
+          this.plans.nodeOf(message.id),
+          { ...tenure, process: permit.process },
+          this.#world.clock.now,
+        )
       void this.#permitted(conductor, message.id, permit, socket)
     }
     if (message.type !== 'lease') return
     this.#later(this.#leaseUntil, conductor, until(message.ms))
     for (const [task, ms] of Object.entries(message.tenures)) {
       this.#later(this.#tenureUntil, task, until(ms))
-      this.#promises.extended(this.#nodeOf(task), until(ms), this.#world.clock.now)
+      this.#promises.extended(this.plans.nodeOf(task), until(ms), this.#world.clock.now)
     }
   }
 
@@ -106,25 +118,40 @@ export class Judge {
     this.#promises.over(conductor)
   }
 
-  #nodeOf(task: string): string {
-    return this.#tasks.get(task)?.node ?? ''
+  /** A frame has reached a conductor. */
+  told(process: Process, frame: string): void {
+    if (!frame.startsWith('{"type":"settled"')) return
+    const { id } = JSON.parse(frame) as Extract<ToConductor, { type: 'settled' }>
+    this.#over.set(process, (this.#over.get(process) ?? new Set()).add(id))
   }
 
   heard(conductor: string, frame: string, process: Process): void {
     this.#frame(`${conductor} → hub`, frame)
-    if (!/^\{"type":"(hello|bye|intent|result|released)"/.test(frame)) return
+    if (!/^\{"type":"(hello|bye|intent|event|result|released)"/.test(frame)) return
     const message = JSON.parse(frame) as FromConductor
     if (message.type === 'intent')
       this.#permits.asked(conductor, message.id, message.rid, { process, epoch: message.epoch, step: message.step })
+    if (message.type === 'event') this.#tells(conductor, message)
     if (message.type === 'bye') this.#promises.saidGoodbye(process)
     if (message.type === 'released') this.#promises.over(conductor, message.node)
-    if (message.type === 'result') this.#promises.over(conductor, this.#nodeOf(message.id))
+    if (message.type === 'result') this.#promises.over(conductor, this.plans.nodeOf(message.id))
     if (message.type === 'result') void this.#ended(conductor, message)
     if (message.type === 'hello') this.holdings.says(conductor, process)
     if (message.type === 'bye') this.holdings.leaves(conductor)
     if (message.type === 'released') this.holdings.released(conductor, message.node, message.epoch)
-    if (message.type === 'released' && this.#work.get(process)?.get(message.node))
+    if (message.type === 'released' && this.works.at(process, message.node))
       this.#complain('released', `${conductor} gives node ${message.node} back and still works on it`)
+    if (message.type === 'bye' && this.works.anywhere(process))
+      this.#complain('released', `${conductor} says goodbye and still works on a node`)
+  }
+
+  #tells(conductor: string, { id, epoch, events }: Said<'event'>): void {
+    for (const { kind, step } of events)
+      if (kind === 'finished' && !this.plans.hasDone(conductor, id, step, epoch))
+        this.#complain(
+          'steps',
+          `${conductor} (epoch ${epoch}) tells the end of ${this.plans.nameOf(id, step)}, which it has not done since it has the node`,
+        )
   }
 
   #frame(way: string, frame: string): void {
@@ -146,19 +173,19 @@ export class Judge {
     this.#complain('tenure', `${conductor} gets node …${node.slice(-4)} while ${left}`)
   }
 
-  working(process: Process, node: string): () => void {
-    const work = this.#work.get(process) ?? new Map<string, number>()
-    this.#work.set(process, work)
-    work.set(node, (work.get(node) ?? 0) + 1)
-    return () => work.set(node, work.get(node)! - 1)
-  }
-
   /** The production check has just let a packet of a mutation pass. */
-  allowed(process: Process, cause: Cause, before: () => void): void {
+  allowed({ process, isConnected }: Actor, cause: Cause, before: () => void): void {
+    if (process === undefined) return
     if (cause.task === LOCAL_TASK) {
       if (!this.locals.wants(cause)) this.#complain('local', `${show(cause)}, which nobody asks for`)
+      if (isConnected) this.#complain('local', `${show(cause)} while the cloud is there`)
+      if (this.#rights.open(cause.node).includes(cause.conductor))
+        this.#complain('local', `${show(cause)} beside a task that may act, too`)
       return
     }
+    // Its fence is none: a delivery that was on its way begins with that, and is told so once more.
+    if (cause.task !== undefined && cause.step !== 'fence' && this.#over.get(process)?.has(cause.task))
+      this.#complain('ended', `${show(cause)} acts for a task of which it was told that it has ended`)
     const { now } = this.#world.clock
     const lease = this.#leaseUntil.get(cause.conductor) ?? 0
     const tenure = this.#tenureUntil.get(cause.task ?? '') ?? 0
@@ -169,26 +196,17 @@ export class Judge {
       )
     if (cause.task !== undefined && cause.step !== 'fence') {
       const permit = this.#permits.of(cause.task)
-      const step = permit && this.#tasks.get(cause.task)?.steps[permit.step]
+      const step = permit && this.plans.nameOf(cause.task, permit.step)
       // After a lapse the last permit is of a step before, which may have the same name.
-      const isPermitted =
-        now <= lease + 1 && permit?.process === process && `${step?.interface}.${step?.step}` === cause.step
+      const isPermitted = now <= lease + 1 && permit?.process === process && step === cause.step
       if (isPermitted) this.#permits.used(permit, cause)
       else if (now <= tenure) this.byTenure.add(cause.task)
-      else
-        this.#complain(
-          'intent',
-          `${show(cause)} acts by a permit for ${permit ? `${step?.interface}.${step?.step}` : 'nothing'}`,
-        )
+      else this.#complain('intent', `${show(cause)} acts by a permit for ${step ?? 'nothing'}`)
     }
-    const rights = this.#rights.get(cause.node) ?? new Map<string, { process: Process; before: () => void }>()
-    this.#rights.set(cause.node, rights)
-    for (const [other, right] of rights) {
-      if (other === cause.conductor || !right.process.alive || right.process.stopped) continue
-      if (passes(right.before) && !this.#isGivenUp(cause.conductor, other))
+    for (const other of this.#rights.open(cause.node))
+      if (other !== cause.conductor && !this.#isGivenUp(cause.conductor, other))
         this.#complain('overlap', `${show(cause)} and conductor ${other} may both act`)
-    }
-    rights.set(cause.conductor, { process, before })
+    this.#rights.proven(cause.node, cause.conductor, { process, before })
   }
 
   /** A BMC has accepted a mutation. */
@@ -234,43 +252,25 @@ export class Judge {
     this.#complain(rule, what)
   }
 
-  /** The permit for a step: its intent is stored by now, for the one who owns the node, with what shuts this one out later. */
   async #permitted(conductor: string, id: string, permit: Permit | undefined, socket: object): Promise<void> {
-    // The database answers at once: nothing can have happened since the frame went out.
-    const [row] = await this.#data.all(STORED, [id])
-    if (row === undefined || row[0] !== 'open') return
-    const [, text, owner, bmcSession, epoch] = row
-    // A question and the hello of a next session, of a copy too, may have been heard in one turn, in this order.
-    const isPresent = this.#sockets.get(identityOf(conductor)) === socket
-    if (isPresent && permit !== undefined && permit.epoch !== epoch)
-      this.#complain('heard', `${conductor} asked under epoch ${permit.epoch}, its node has ${String(epoch)}`)
-    const stored = JSON.parse(String(text)) as { step?: number; bmcSession?: string | null } | null
-    if (stored?.step !== permit?.step)
-      this.#complain('intent', `${conductor} may begin a step whose intent is not stored`)
-    if (owner !== identityOf(conductor))
-      this.#complain('owner', `${conductor} may begin a step at a node of ${String(owner)}`)
-    if (stored?.bmcSession && stored.bmcSession !== bmcSession)
-      this.#complain(
-        'intent',
-        `${conductor} acts in BMC session ${stored.bmcSession}, its successor would hear of ${String(bmcSession)}`,
-      )
+    const isPresent = () => this.#sockets.get(identityOf(conductor)) === socket
+    for (const [rule, text] of await this.#stored.permits(conductor, id, permit, isPresent)) this.#complain(rule, text)
   }
 
   async #saysDone(id: string): Promise<void> {
-    const [row] = await this.#data.all(STORED, [id])
-    if (row?.[0] === 'open') this.#complain('ended', `the hub says that task ${id} is done, and it is open`)
+    if (await this.#stored.isOpen(id)) this.#complain('ended', `the hub says that task ${id} is done, and it is open`)
   }
 
   /** A task has ended well, says whoever may say so: is the power of its machine as its last step left it? */
   async #ended(conductor: string, { id, epoch, outcome }: Said<'result'>): Promise<void> {
     if (!outcome.ok || this.#ends.has(id)) return
     this.#ends.add(id)
-    const task = this.#tasks.get(id)
-    const last = task?.steps.findLast((step) => step.interface === 'power' && /_(on|off)$|^reset$/.test(step.step))
-    const machine = this.machines.find(({ node }) => node === task?.node)
+    const last = this.plans
+      .stepsOf(id)
+      .findLast((step) => step.interface === 'power' && /_(on|off)$|^reset$/.test(step.step))
+    const machine = this.machines.find(({ node }) => node === this.plans.nodeOf(id))
     if (last === undefined || machine === undefined) return
-    const [row] = await this.#data.all(OWNED, [id])
-    if (row?.[0] !== 'open' || row[1] !== identityOf(conductor) || row[2] !== epoch) return
+    if (!(await this.#stored.isSpokenForBy(id, conductor, epoch))) return
     const wanted = last.step.endsWith('_off') ? 'off' : 'on'
     // What no command of the hub's did is nobody's fault.
     const by = machine.changes.at(-1)?.cause
@@ -287,14 +287,5 @@ export class Judge {
 
   #later(map: Map<string, number>, key: string, until: number): void {
     map.set(key, Math.max(map.get(key) ?? 0, until))
-  }
-}
-
-function passes(before: () => void): boolean {
-  try {
-    before()
-    return true
-  } catch {
-    return false
   }
 }

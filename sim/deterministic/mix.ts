@@ -84,7 +84,7 @@ export const FAULT_KINDS = [
   'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'deadline.near',
   'conductor.labels', 'conductor.clone',
   'local.power',
-  'site.relay', 'site.joined', 'site.expired', 'site.set-back', 'site.brink', 'site.recalled',
+  'site.relay', 'site.joined', 'site.expired', 'site.set-back', 'site.brink', 'site.recalled', 'site.twins', 'site.flutter', 'site.returned',
 ] as const // prettier-ignore
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
@@ -106,6 +106,9 @@ const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set([
   'site.set-back',
   'site.brink',
   'site.recalled',
+  'site.twins',
+  'site.flutter',
+  'site.returned',
 ])
 const OF_BMCS = ['bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'power.fails'] as const
 /** After these a hub knows only what is stored, by the clock that was set meanwhile: it may be as far off as is allowed for (clock.ts). */
@@ -172,6 +175,9 @@ export function drawMix(random: Random, flavour?: Flavour): Mix {
  * by a tenure is given up (ADR 13), and the judge does not know all that follows from it.
  */
 const WEIGHTED: readonly Flavour[] = ['any', 'any', ...FLAVOURS.map((each) => (each === 'cloned' ? 'any' : each))]
+
+/** Does a seed draw it by itself? The others are run by their name. */
+export const isDrawn = (flavour: Flavour) => WEIGHTED.includes(flavour)
 
 const flavours: Record<Flavour, (mix: Draft, random: Random) => void> = {
   ...aimed,

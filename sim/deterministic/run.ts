@@ -6,6 +6,7 @@ import { newIdentity } from '../../shared/upgrade.ts'
 import { START_MS } from './clock.ts'
 import { ConductorHost, type Credentials } from './conductor-host.ts'
 import { nameOfCopy } from './copies.ts'
+import type { DriverWorld } from './driver.ts'
 import { HubHost } from './hub-host.ts'
 import { Judge } from './judge.ts'
 import { Lan } from './lan.ts'
@@ -63,19 +64,19 @@ export async function runSeed(seed: number, print?: (line: string) => void, flav
       site: SITE,
       data,
       faults: database,
+      onWant: (to, frame, socket) => judge.serves(to, frame, socket),
       onSend: (to, frame, socket) => judge.sent(to, frame, socket),
-      onWelcome: (to, socket) => judge.welcomes(to, socket),
     })
     const lan = new Lan(world, { ...mix.lan })
     const lines = world.random.stream('lines')
     const makeHost = (id: string, copy?: string) => {
-      const allowed = (cause: Parameters<Judge['allowed']>[1], before: () => void) => {
-        if (host.process !== undefined) judge.allowed(host.process, cause, before)
-      }
+      const allowed: DriverWorld['allowed'] = (cause, before) => judge.allowed(host, cause, before)
       const host: ConductorHost = new ConductorHost({
         world, id, hub, lan, credentials: keys, powerPollS: POWER_POLL_S, allowed, deaf: mix.deaf,
-        working: (process, node) => judge.working(process, node),
+        working: (process, node) => judge.works.begins(process, node),
+        done: (task, step, epoch) => judge.plans.done(id, task, step, epoch),
         onFrame: (from, frame, process) => judge.heard(from, frame, process),
+        onArrival: (process, frame) => judge.told(process, frame),
         ...(copy !== undefined && { name: copy }),
       }) // prettier-ignore
       host.wire.latencyMs = mix.wanLatencyMs

@@ -92,8 +92,8 @@ async function transitions({ data, judge, machines, powerFailures }: End, compla
   for (const { changes } of machines)
     for (const { to, cause } of changes) {
       if (cause?.task === undefined || cause.task === LOCAL_TASK || judge.byTenure.has(cause.task)) continue
-      // A successor that did not hear of a reset begins it again, under a permit of its own (docs/adr/0015).
-      const key = cause.step === RESET ? `${cause.task} ${cause.conductor}` : cause.task
+      // A successor that did not hear of a reset begins it again, under a permit of its own (docs/adr/0015); so does who has the node again.
+      const key = cause.step === RESET ? `${cause.task} ${judge.plans.moveOf(cause.task, cause.epoch)}` : cause.task
       const count = counts.get(key) ?? { on: 0, off: 0 }
       count[to]++
       counts.set(key, count)
@@ -183,6 +183,10 @@ async function served({ journals, unserved }: End, complain: Complain): Promise<
 async function locals({ data, judge }: End, complain: Complain): Promise<void> {
   const count = async (sql: string, node: string) =>
     Number((await data.all(`SELECT count(*) FROM ${sql}`, [node]))[0]![0])
+  const [[again] = [0]] = await data.all(
+    "SELECT count(*) - count(DISTINCT body ->> '$.id') FROM events WHERE type = 'node.local_action'",
+  )
+  if (Number(again) > 0) complain('local', `${Number(again)} actions are told again`)
   for (const [node, done] of judge.locals.done) {
     const audited = await count("audit WHERE action LIKE 'local.%' AND target = ?", node)
     if (audited < done) complain('local', `${done} times at node ${node}, the audit log knows of ${audited}`)

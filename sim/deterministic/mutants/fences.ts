@@ -66,6 +66,18 @@ export const fences: readonly Mutant[] = [
     replace: 'before: () => signal.throwIfAborted(),',
   },
   {
+    id: 'local-asks-once',
+    rule: '5',
+    flavour: 'local',
+    breaks: 'break-glass looks once whether the cloud is away, and not at each packet',
+    file: 'site-conductor/local/actions.ts',
+    find: `        const why = refusal()
+        if (why !== undefined) throw new FaultError('fenced', why)
+`,
+    replace: `        if (signal.aborted) throw new FaultError('fenced', refusal() ?? 'it took too long')
+`,
+  },
+  {
     id: 'permit-before-fence',
     rule: '6',
     flavour: 'overtaken',
@@ -180,6 +192,15 @@ export const fences: readonly Mutant[] = [
     file: 'site-conductor/ipmi/pool.ts',
     find: '        end()\n        await session.close()\n',
     replace: '        end()\n        session.abandon()\n',
+  },
+  {
+    id: 'local-beside-a-task',
+    rule: '7',
+    flavour: 'local',
+    breaks: 'break-glass switches a machine beside a task that goes on by its tenure',
+    file: 'site-conductor/local/actions.ts',
+    find: '    if (task !== undefined) {\n',
+    replace: '    if (task !== undefined && this.#busy.has(grant.node)) {\n',
   },
   {
     id: 'soft-off-again',

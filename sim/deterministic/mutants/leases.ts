@@ -70,7 +70,7 @@ export const leases: readonly Mutant[] = [
   {
     id: 'lapsed-but-welcome',
     rule: '2',
-    flavour: 'lagging',
+    flavour: 'brink',
     breaks: 'a lease that lapsed before the welcome is taken up again by it',
     file: 'site-conductor/link.ts',
     find: "return grantsKept ? 'the lease lapsed before the welcome' : undefined",
@@ -178,12 +178,10 @@ export const leases: readonly Mutant[] = [
   {
     id: 'settled-but-goes-on',
     rule: '10',
-    flavour: 'lone',
+    flavour: 'expired',
     breaks: 'a run that went on by its tenure goes on although its task has ended at the hub',
     file: 'site-conductor/tasks.ts',
     find: 'if (this.#options.journal.entries.get(id)?.result === undefined)\n',
     replace: "if (id === '')\n",
-    survives:
-      'no simulated task ends at the hub while its conductor is away with a tenure: only its deadline would do that, and none is as near; tasks.test.ts has it',
   },
 ]

@@ -2,11 +2,18 @@
 import { expect, test } from 'vitest'
 import { MUTANTS } from './all.ts'
 import { mutated, RULES } from './mutant.ts'
-import { remembered } from './score.ts'
+import { remembered, seedsOf } from './score.ts'
 
 test.each(MUTANTS.map((mutant) => [mutant.id, mutant] as const))('%s stands in the source just once', (_, mutant) => {
   expect(mutated(mutant)).toContain(mutant.replace)
 })
+
+test.each(MUTANTS.filter(({ flavour }) => flavour))(
+  'there are seeds for $id, also of a flavour that none draws',
+  (mutant) => {
+    expect(new Set(seedsOf(mutant, 1, 6)).size).toBe(6)
+  },
+)
 
 test('a mutant that has rotted is an error', () => {
   const mutant = { ...MUTANTS[0]!, find: 'what nobody ever wrote' }

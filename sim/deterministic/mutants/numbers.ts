@@ -48,8 +48,19 @@ export const numbers: readonly Mutant[] = [
     flavour: 'torn',
     breaks: 'the hub lets a conductor keep its grants without looking which those are',
     file: 'cloud/site-hub/sessions.ts',
+    find: 'if ((await grantsDigest(grants)) === digest) return []',
+    replace: 'if ((await grantsDigest(grants)).length === digest.length) return []',
+  },
+  {
+    id: 'held-epochs-not-compared',
+    rule: '3',
+    flavour: 'torn',
+    breaks: 'the hub compares which specs a conductor has, and not under which epochs it has its nodes',
+    file: 'cloud/site-hub/sessions.ts',
     find: '(await heldDigests(grants)).epochs !== held.epochs',
     replace: '(await heldDigests(grants)).epochs.length !== held.epochs.length',
+    survives:
+      'a node that the conductor lacks is missing in the digests of its specs, too, and is sent; one that it has too many it has lost with its lease; and the welcome gives all of them its own number',
   },
   {
     id: 'two-hubs',
@@ -63,6 +74,7 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'hub-number-read-back',
     rule: '3',
+    flavour: 'twins',
     breaks: 'two hubs that start in the same moment read the same number',
     file: 'cloud/site-hub/state.ts',
     find: 'no: Number(no),',
@@ -143,21 +155,19 @@ export const numbers: readonly Mutant[] = [
   {
     id: 'release-beside-a-step',
     rule: '4',
+    flavour: 'deaf',
     breaks: 'a conductor gives a node back while its driver has not come back from a step that was ended',
     file: 'site-conductor/tasks.ts',
     find: 'return await this.#acts.ended(DEAF_AFTER_MS, node)',
     replace: 'return await this.#acts.ended(0, node)',
-    survives:
-      'the hub asks for no node whose task has not ended, and a simulated driver hears its signal; tasks.test.ts has one that does not',
   },
   {
     id: 'goodbye-beside-a-step',
     rule: '4',
+    flavour: 'deaf',
     breaks: 'a conductor that stops says goodbye while its driver has not come back, and others get its nodes at once',
     file: 'site-conductor/conductor.ts',
     find: 'if (deaf.length === 0) await link.leave()',
     replace: 'if (deaf.length >= 0) await link.leave()',
-    survives:
-      'all that a simulated driver still does after its end is to close its BMC session; goodbye.test.ts has one that does more',
   },
 ]

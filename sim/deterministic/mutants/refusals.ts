@@ -15,7 +15,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'old-epochs-are-heard',
     rule: '9',
-    flavour: 'relay',
+    flavour: 'returned',
     breaks: 'the owner of a node is heard under any of its epochs',
     file: 'cloud/site-hub/tasks.ts',
     find: '    epochOf(turn.state, index) === message.epoch &&\n',
@@ -65,7 +65,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'lost-is-rejected',
     rule: '9',
-    flavour: 'brink',
+    flavour: 'recalled',
     breaks: 'a task whose node is not held (any more) is rejected, which fails it',
     file: 'site-conductor/tasks.ts',
     find: "if (isLost(error)) return log.info('task left', { node: task.node, task: task.id, why: error.message })",

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { runFleet } from '../fleet.ts'
-import { AIMED_FLAVOURS, drawMix } from '../mix.ts'
+import { drawMix, isDrawn } from '../mix.ts'
 import { Random } from '../random.ts'
 import { MUTANTS } from './all.ts'
 import { RULES, type Mutant } from './mutant.ts'
@@ -53,9 +53,8 @@ async function scoreOne(mutant: Mutant, from: number, seeds: number): Promise<Sc
   const known = remembered()[mutant.id]
   const order = [...(known === undefined ? [] : [known]), ...seedsOf(mutant, from, seeds)]
   let runs = 0
-  const aimed = AIMED_FLAVOURS.find((each) => each === mutant.flavour)
   await runFleet({
-    flavour: aimed,
+    flavour: isByName(mutant) ? mutant.flavour : undefined,
     jobs: 1,
     execArgv: ['--import', hook.href],
     limitCpuMs: LIMIT_CPU_MS,
@@ -90,9 +89,13 @@ function remember(id: string, seed: number | undefined): void {
   writeFileSync(CAUGHT_BY, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`)
 }
 
-/** All are about what the mutant breaks where its flavour is an aimed one. Else half of them are, where it says so, and come first; the rest are the next ones of any kind. */
-function seedsOf({ flavour }: Mutant, from: number, count: number): number[] {
-  if (AIMED_FLAVOURS.some((each) => each === flavour)) return Array.from({ length: count }, (_, index) => from + index)
+/** Are all of its runs about what it breaks, since no seed is by itself? */
+const isByName = ({ flavour }: Mutant) => flavour !== undefined && !isDrawn(flavour)
+
+/** Those that are about what the mutant breaks are half of them, where it says so, and come first; the rest are the next ones of any kind. */
+export function seedsOf(mutant: Mutant, from: number, count: number): number[] {
+  const { flavour } = mutant
+  if (isByName(mutant)) return Array.from({ length: count }, (_, index) => from + index)
   const first: number[] = []
   for (let seed = from; flavour !== undefined && first.length < count / 2; seed++)
     if (drawMix(new Random(seed).stream('mix')).flavour === flavour) first.push(seed)
@@ -105,13 +108,15 @@ export function lineOf({ mutant, caught, runs }: Scored): string {
   return `rule ${mutant.rule.padEnd(2)}  ${mutant.id.padEnd(24)} ${what}`
 }
 
-/** The score, and whether it is as it must be: what survives is known to. */
+/** The score, with the rows of the table in docs/simulator.md, and whether it is as it must be: what survives is known to. */
 export function summary(all: readonly Scored[]): { text: string; ok: boolean } {
   const survivors = all.filter(({ caught }) => caught === undefined)
   const unknown = survivors.filter(({ mutant }) => mutant.survives === undefined)
   const perRule = RULES.flatMap((rule) => {
     const of = all.filter(({ mutant }) => mutant.rule === rule)
-    return of.length === 0 ? [] : [`${rule}: ${of.filter(({ caught }) => caught).length}/${of.length}`]
+    const left = survivors.filter(({ mutant }) => mutant.rule === rule)
+    const names = left.map(({ mutant: { id, survives } }) => (survives === undefined ? id : `${id} (known why)`))
+    return of.length === 0 ? [] : [`| ${rule} | ${of.length - left.length} of ${of.length} | ${names.join(', ')} |`]
   })
   const lines = survivors.map(
     ({ mutant: { id, rule, breaks, survives } }) =>
@@ -120,7 +125,7 @@ export function summary(all: readonly Scored[]): { text: string; ok: boolean } {
   return {
     text: [
       ...(lines.length > 0 ? ['Survivors:', ...lines] : []),
-      `By rule: ${perRule.join(', ')}`,
+      ...perRule,
       `${all.length - survivors.length} of ${all.length} mutants caught, ${survivors.length} survive, ${unknown.length} of them without a reason`,
     ].join('\n'),
     ok: unknown.length === 0,

@@ -84,6 +84,15 @@ export const tasks: readonly Mutant[] = [
     replace: '.enqueue([], hear)',
   },
   {
+    id: 'local-counts-again',
+    rule: '8',
+    flavour: 'local',
+    breaks: 'what a person did at the site counts again when it is told again with its outcome',
+    file: 'cloud/site-hub/local.ts',
+    find: '  if (isKnown) return\n',
+    replace: '  if (isKnown && action.outcome === undefined) return\n',
+  },
+  {
     id: 'never-forgets',
     rule: '8b',
     flavour: 'gentle',
