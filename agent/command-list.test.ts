@@ -25,6 +25,8 @@ const cases: Record<string, ContractCase> = {
     bad: [{}, { step: {} }, { ...step('x'), ports: 'x' }],
   },
   'clean.execute_clean_step': { good: step('erase_devices_metadata'), bad: [{}, { step: {} }] },
+  'service.get_service_steps': { good: { node: testNode, ports: [] }, bad: [{ node: 'x' }, { ports: 'x' }] },
+  'service.execute_service_step': { good: step('apply_configuration'), bad: [{}, { step: {} }] },
   'standby.prepare_image': {
     good: { image_info, configdrive: null },
     bad: [{}, { image_info: { ...image_info, checksum: null } }],
@@ -72,10 +74,15 @@ it('steps are listed as Ironic lists them, and say which arguments they want', (
   expect(listed.map(({ step, interface: where, priority }) => [step, where, priority])).toEqual([
     ['write_image', 'deploy', 0],
     ['write_configdrive', 'deploy', 0],
+    ['erase_devices_metadata', 'deploy', 0],
   ])
   expect(listed[0]!.argsinfo).toMatchObject({ image_info: { required: true }, configdrive: { required: false } })
-  expect(listSteps('clean', stepsWith([]))['FerruleHardwareManager']).toMatchObject([
-    { step: 'erase_devices_metadata', priority: 99 },
+  const cleaning = listSteps('clean', stepsWith([]))['FerruleHardwareManager']!
+  expect(cleaning.map(({ step, priority }) => [step, priority])).toEqual([
+    ['erase_devices_metadata', 99],
+    ['erase_devices', 10],
+    ['erase_devices_express', 0],
+    ['erase_pstore', 0],
   ])
   expect(agentNodeSchema.parse(testNode)).toEqual(testNode)
 })

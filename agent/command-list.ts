@@ -5,6 +5,8 @@ import { collectSystemLogs } from './commands/collect-system-logs.ts'
 import { executeCleanStep } from './commands/execute-clean-step.ts'
 import { executeDeployStep } from './commands/execute-deploy-step.ts'
 import { finalizeRescue } from './commands/finalize-rescue.ts'
+import { executeServiceStep } from './commands/execute-service-step.ts'
+import { getServiceSteps } from './commands/get-service-steps.ts'
 import { getCleanSteps } from './commands/get-clean-steps.ts'
 import { getDeploySteps } from './commands/get-deploy-steps.ts'
 import { getHardwareInfo } from './commands/get-hardware-info.ts'
@@ -26,6 +28,8 @@ export const commands: readonly Command[] = [
   executeDeployStep,
   getCleanSteps,
   executeCleanStep,
+  getServiceSteps,
+  executeServiceStep,
   prepareImage,
   startIscsiTarget,
   stopIscsiTarget,

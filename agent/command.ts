@@ -32,7 +32,7 @@ export interface Command {
   readonly kind: 'sync' | 'async'
   readonly params: z.ZodType
   /** It is a step as well, called as its name says behind the dot: lists of steps may have it, with its parameters as arguments. */
-  readonly step?: Pick<Step, 'phase' | 'priority'> | undefined
+  readonly priorities?: Step['priorities'] | undefined
   /** A text becomes `{result: "<command>: <text>"}`. `params` went through the schema. */
   run(context: CommandContext, params: unknown): Promise<CommandOutcome>
 }
@@ -48,23 +48,25 @@ export function defineCommand<Params extends z.ZodType>(command: {
   return command as unknown as Command
 }
 
-/** A step that the conductor may order through deploy.execute_deploy_step or clean.execute_clean_step; one file each, in steps/. */
+/** The kinds of work that have steps of an agent: PHASE.execute_PHASE_step runs one. */
+export type Phase = 'deploy' | 'clean' | 'service'
+
+/** A step that the conductor may order; one file each, in steps/. */
 export interface Step {
-  /** Which execute command runs it. On the wire the interface of both is `deploy`, as in Ironic. */
-  readonly phase: 'deploy' | 'clean'
+  readonly interface: 'deploy' | 'raid'
   readonly step: string
   readonly about: string
-  /** 0: runs only when asked for; higher runs earlier in automated cleaning. */
-  readonly priority: number
+  /** For the work that may have it. 0: runs only when asked for; higher runs earlier in automated cleaning. */
+  readonly priorities: Readonly<Partial<Record<Phase, number>>>
   readonly args: z.ZodType
   run(context: CommandContext, args: unknown): Promise<CommandOutcome>
 }
 
 export function defineStep<Args extends z.ZodType>(step: {
-  phase: 'deploy' | 'clean'
+  interface: 'deploy' | 'raid'
   step: string
   about: string
-  priority: number
+  priorities: Partial<Record<Phase, number>>
   args: Args
   run(context: CommandContext, args: z.output<Args>): Promise<CommandOutcome>
 }): Step {

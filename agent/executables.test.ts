@@ -50,13 +50,13 @@ describe('an executable in the command folder', () => {
       const path = join(folder.path, name)
       const described = script.replace(
         "name: 'vendor.flash'",
-        `name: 'deploy.${name}', step: ${JSON.stringify(describes)}`,
+        `name: 'deploy.${name}', priorities: ${JSON.stringify(describes)}`,
       )
       await writeFile(path, described)
       await chmod(path, 0o755)
     }
-    await as('flash_disk', { phase: 'deploy' })
-    await as('write_image', { phase: 'deploy', priority: 5 })
+    await as('flash_disk', { deploy: 0 })
+    await as('write_image', { deploy: 5 })
     const steps = stepsWith(await loadExecutables(folder.path, () => {}))
     expect(listSteps('deploy', steps)['FerruleHardwareManager']).toContainEqual(
       expect.objectContaining({

@@ -1,5 +1,5 @@
-// Any executable in the command folder is a command, too. `--describe` prints {name, about, params: JSON Schema, kind?, step?}; a run gets {params, node} as
-// JSON on stdin and prints its result, a JSON object, on stdout. With `step`, {phase: deploy or clean, priority?}, it is a step as well: `deploy.write_os`
+// Any executable in the command folder is a command, too. `--describe` prints {name, about, params: JSON Schema, kind?, priorities?}; a run gets {params, node} as
+// JSON on stdin and prints its result, a JSON object, on stdout. With `priorities`, {deploy?, clean?, service?}, it is a step as well: `deploy.write_os`
 // is deploy step write_os. Lines on stderr go to the log; an exit code other than 0 is a failure.
 import { spawn } from 'node:child_process'
 import { access, constants, readdir } from 'node:fs/promises'
@@ -18,7 +18,7 @@ const description = z.object({
   about: z.string().max(1024).default(''),
   params: z.looseObject({}),
   kind: z.enum(['sync', 'async']).default('async'),
-  step: z.object({ phase: z.enum(['deploy', 'clean']), priority: z.int().min(0).default(0) }).optional(),
+  priorities: z.partialRecord(z.enum(['deploy', 'clean', 'service']), z.int().min(0)).optional(),
 })
 
 function execute(path: string, context: CommandContext, params: unknown): Promise<Record<string, unknown>> {
@@ -65,12 +65,12 @@ function parseJson(bytes: Buffer): unknown {
 export async function loadExecutable(path: string): Promise<Command> {
   const { code, stdout, stderr } = await runTool(path, ['--describe'], { timeoutMs: 10_000 })
   if (code !== 0) throw new Error(`--describe ended with ${code}: ${stderr.trim().slice(0, 300)}`)
-  const { name, about, params, kind, step } = description.parse(parseJson(Buffer.from(stdout)))
+  const { name, about, params, kind, priorities } = description.parse(parseJson(Buffer.from(stdout)))
   return {
     name,
     about,
     kind,
-    step,
+    priorities,
     params: z.fromJSONSchema(params),
     run: (context, input) => execute(path, context, input),
   }

@@ -8,6 +8,7 @@ import { listBlockDevices } from './disk/block-devices.ts'
 import { openBlockTarget } from './disk/block-target.ts'
 import type { BlockTarget } from './disk/block-target.ts'
 import { AgentFault } from './fault.ts'
+import { eraseItself, type OwnErase } from './disk/own-erase.ts'
 import { IscsiTarget } from './disk/iscsi-target.ts'
 import { runTool } from './tool.ts'
 
@@ -21,6 +22,8 @@ export interface Machine {
   caPem: string | undefined
   listDisks(): Promise<BlockDevice[]>
   openDisk(device: BlockDevice): Promise<BlockTarget>
+  /** The disk's own erase, of everything on it; absent where no disk has one. */
+  eraseItself?(device: BlockDevice): Promise<OwnErase>
   /** Makes the kernel read the partition table again; says why not instead of failing. */
   rereadPartitions(device: BlockDevice): Promise<string | undefined>
   /** Mounts the file system of a block device for reading while `use` runs. Throws when it cannot be mounted. */
@@ -62,6 +65,7 @@ export function realMachine(recentLog: () => string): Machine {
     caPem: undefined,
     listDisks: () => listBlockDevices(root),
     openDisk: (device) => openBlockTarget(device),
+    eraseItself: (device) => eraseItself(device),
     async rereadPartitions(device) {
       const { code, stderr } = await runTool('blockdev', ['--rereadpt', device.path])
       if (code === 0) return undefined

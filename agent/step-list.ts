@@ -2,34 +2,42 @@
 import * as z from 'zod'
 import type { ListedStep } from '../shared/agent-protocol.ts'
 import { stepParamsSchema } from '../shared/agent-protocol.ts'
-import type { Command, CommandContext, CommandOutcome, Step } from './command.ts'
+import type { Command, CommandContext, CommandOutcome, Phase, Step } from './command.ts'
 import { AgentFault } from './fault.ts'
 import { eraseDevicesMetadataStep } from './steps/erase-devices-metadata.ts'
+import { eraseDevicesExpressStep, eraseDevicesStep } from './steps/erase-devices.ts'
+import { erasePstoreStep } from './steps/erase-pstore.ts'
 import { writeConfigDriveStep } from './steps/write-configdrive.ts'
 import { writeImageStep } from './steps/write-image.ts'
 
-const steps: readonly Step[] = [writeImageStep, writeConfigDriveStep, eraseDevicesMetadataStep]
+const steps: readonly Step[] = [
+  writeImageStep,
+  writeConfigDriveStep,
+  eraseDevicesMetadataStep,
+  eraseDevicesStep,
+  eraseDevicesExpressStep,
+  erasePstoreStep,
+]
 
 /** Those of the ramdisk, and commands that are steps as well. One of the same name is the ramdisk's. */
 export function stepsWith(commands: readonly Command[]): readonly Step[] {
-  const more = commands.flatMap(({ name, about, params, step, run }): Step[] =>
-    step ? [{ ...step, step: name.split('.')[1]!, about, args: params, run }] : [],
+  const more = commands.flatMap(({ name, about, params, priorities, run }): Step[] =>
+    priorities ? [{ interface: 'deploy', step: name.split('.')[1]!, about, priorities, args: params, run }] : [],
   )
-  const isKnown = ({ phase, step }: Step) => steps.some((own) => own.phase === phase && own.step === step)
-  return [...steps, ...more.filter((each) => !isKnown(each))]
+  return [...steps, ...more.filter((each) => !steps.some((own) => own.step === each.step))]
 }
 
 /** Sent back by the conductor with each step; a difference means that it planned with another ramdisk. */
 export const MANAGER = 'FerruleHardwareManager'
 export const MANAGER_VERSION = { ferrule_hardware_manager: '1' }
 
-export function listSteps(phase: Step['phase'], all: readonly Step[]): { [manager: string]: ListedStep[] } {
+export function listSteps(phase: Phase, all: readonly Step[]): { [manager: string]: ListedStep[] } {
   const listed = all
-    .filter((step) => step.phase === phase)
+    .filter((step) => step.priorities[phase] !== undefined)
     .map((step) => ({
       step: step.step,
-      interface: 'deploy',
-      priority: step.priority,
+      interface: step.interface,
+      priority: step.priorities[phase]!,
       reboot_requested: false,
       abortable: true,
       argsinfo: argsInfo(step.args),
@@ -49,7 +57,7 @@ function argsInfo(args: z.ZodType): NonNullable<ListedStep['argsinfo']> {
   )
 }
 
-/** Thrown when clean_version or deploy_version is of another ramdisk; becomes the status CLEAN_VERSION_MISMATCH. */
+/** Thrown when the version in the order is of another ramdisk; becomes the status CLEAN_VERSION_MISMATCH. */
 function checkVersion(version: Record<string, unknown> | null | undefined): void {
   if (!version) return
   const ours = Object.entries(MANAGER_VERSION)
@@ -66,12 +74,14 @@ export const executeParams = stepParamsSchema
 
 /** Runs the step that the conductor sent, with its arguments checked against the step's own schema. */
 export async function executeStep(
-  phase: Step['phase'],
+  phase: Phase,
   context: CommandContext,
   params: z.output<typeof executeParams>,
 ): Promise<CommandOutcome> {
-  checkVersion(phase === 'clean' ? params.clean_version : params.deploy_version)
-  const step = context.steps.find((candidate) => candidate.phase === phase && candidate.step === params.step.step)
+  checkVersion(params[`${phase}_version`])
+  const step = context.steps.find(
+    (candidate) => candidate.priorities[phase] !== undefined && candidate.step === params.step.step,
+  )
   if (!step) throw new AgentFault('InvalidCommandParamsError', `there is no ${phase} step ${params.step.step}`)
   const args = step.args.safeParse(params.step.args ?? {})
   if (!args.success)

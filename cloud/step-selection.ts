@@ -236,7 +236,7 @@ function planOf(chosen: ChosenStep, isInRamdisk: boolean): Step[] {
   if (step === 'hold') return [planStep(`${iface}.hold`, at)]
   if (step === 'wait') return [planStep(`${iface}.wait`, { args, waits: true, timeoutMs: CHOSEN_MS, ...at })]
   const waits = needsRamdisk(chosen) ? { waits: true, abortable: offer?.abortable === true } : {}
-  const all = { args, timeoutMs: CHOSEN_MS, ...at }
+  const all = { args, timeoutMs: offer?.timeoutMs ?? CHOSEN_MS, ...at }
   const itself = planStep(`${iface}.${step}`, { ...all, ...waits })
   if (offer?.restart === undefined) return [itself]
   return [itself, ...startAgain(isInRamdisk, at), planStep(`${iface}.${offer.restart}`, all)]

@@ -17,7 +17,7 @@ const writeMine = {
       return writeImageStep.run(context, image)
     },
   }),
-  step: { phase: 'deploy', priority: 0 },
+  priorities: { deploy: 0 },
 } as const
 
 async function prepared(story: Story, step: string): Promise<void> {

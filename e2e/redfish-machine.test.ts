@@ -21,6 +21,8 @@ test.concurrent('what the driver can do is shown, and every interface of a node 
     name: 'redfish',
     enabled_power_interfaces: ['redfish'],
     enabled_management_interfaces: ['redfish'],
+    enabled_boot_interfaces: ['ipxe', 'pxe', 'http-ipxe', 'http', 'redfish-virtual-media', 'redfish-https'],
+    default_boot_interface: 'ipxe',
     enabled_bios_interfaces: ['redfish', 'no-bios'],
     enabled_raid_interfaces: ['redfish', 'no-raid'],
     default_bios_interface: 'redfish',

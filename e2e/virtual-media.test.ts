@@ -1,5 +1,5 @@
-// The boot interface redfish-virtual-media: the machine loads its ramdisk from a volume that its BMC shows it, not from the network. Judges: what the
-// BMC was told, what the machine booted, the timeline.
+// The boot interface redfish-virtual-media: the machine loads its ramdisk from a volume that its BMC shows it, not from the network; and those of UEFI's
+// HTTP boot. Judges: what the BMC was told, what the machine booted, the timeline.
 import { expect, test } from 'vitest'
 import { startStory, type Story } from './story.ts'
 
@@ -36,6 +36,46 @@ test.concurrent('a machine is deployed from virtual media', async (context) => {
   expect(stages.join('\n'), 'the token was on the medium').not.toContain('agent.lookup')
 })
 
+const BOOTS = [
+  ['redfish-https', 'a volume, from where the BMC says', true],
+  ['http', 'a volume, from where DHCP says', true],
+  ['http-ipxe', 'an iPXE', false],
+] as const
+
+for (const [boot_interface, what, isVolume] of BOOTS)
+  test.concurrent(`${boot_interface}: UEFI’s HTTP boot loads ${what}`, async (context) => {
+    await using story = await startStory(context, { driver: 'redfish' })
+    const { api, site, node, machine } = story
+    await api.patchNode(node, { boot_interface, automated_clean: false, instance_info: site.instanceInfo() })
+    await story.prepare()
+    await api.provision(node, 'active')
+    await story.reach('active')
+    await story.until('operating system', () => machine.console().includes('FERRULE-OS-UP'))
+    const kinds = machine.transitions.map(({ kind }) => kind)
+    expect(kinds.filter((kind) => kind.endsWith(' boot'))).toEqual([
+      'http boot',
+      ...(isVolume ? [] : ['network boot']),
+      'disk boot',
+    ])
+    const isSaid = boot_interface === 'redfish-https'
+    const { httpBootUri } = machine.redfish!.machine
+    expect(httpBootUri, 'the next HTTP boot is DHCP’s again').toBe('')
+    const targets = told(story).filter((each) => each.startsWith('PATCH'))
+    expect(targets).toEqual([
+      isSaid
+        ? expect.stringMatching(/Target=UefiHttp Enabled=Once HttpBootUri=http:\/\/[\d.]+:8088\/…\/boot\.iso$/)
+        : 'PATCH ComputerSystem Target=UefiHttp Enabled=Once',
+      'PATCH ComputerSystem Target=Hdd Enabled=Continuous',
+      ...(isSaid ? [expect.stringContaining('HttpBootUri=null')] : []),
+    ])
+    await api.patchNode(node, { properties: { capabilities: 'boot_mode:bios' } })
+    const valid = (await api.call('GET', `/nodes/${node}/validate`)) as Record<
+      string,
+      { result: boolean; reason?: string }
+    >
+    expect(valid['boot']).toMatchObject({ result: false, reason: expect.stringContaining('UEFI firmware') })
+  })
+
 /** Begins a deployment whose machine is at `kind`, with its conductor in a process of its own. */
 async function deploying(story: Story, kind: string): Promise<void> {
   const { api, site, node, machine } = story
@@ -56,7 +96,7 @@ test.concurrent('a conductor that is killed while the BMC reads has the machine 
   expect(await story.reach('active')).toMatchObject({ last_error: null })
   await story.until('operating system', () => machine.console().includes('FERRULE-OS-UP'))
   const again = (await api.timeline(node)).filter(({ type }) => type === 'boot.again')
-  expect(again.map(({ body }) => body)).toMatchObject([{ why: expect.stringContaining('the BMC could go on reading') }])
+  expect(again.map(({ body }) => body)).toMatchObject([{ why: expect.stringContaining('read to its end') }])
   expect(new Set(inserted(story)).size, 'each boot has a token of its own').toBe(2)
   expect(machine.redfish!.machine.media[0]!.image).toBeNull()
 })

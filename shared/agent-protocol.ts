@@ -183,6 +183,7 @@ export const stepParamsSchema = z.object({
   ports: z.array(agentPortSchema).max(256).default([]),
   clean_version: bag.nullish(),
   deploy_version: bag.nullish(),
+  service_version: bag.nullish(),
 })
 export type StepParams = z.output<typeof stepParamsSchema>
 

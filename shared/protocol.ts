@@ -45,6 +45,8 @@ export const OfferedStep = z.object({
   abortable: z.boolean().optional(),
   /** False: it works without an agent on the machine. */
   requires_ramdisk: z.boolean().optional(),
+  /** Where it may take longer than steps usually do. */
+  timeoutMs: z.int().positive().optional(),
   /** What it sets is in force when the machine has started again; then this step of the same interface, with the same arguments, looks whether it is. */
   restart: z.string().max(64).optional(),
   argsinfo: z.record(z.string(), z.object({ description: z.string(), required: z.boolean().optional() })).optional(),

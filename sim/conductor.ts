@@ -75,6 +75,8 @@ async function configFile({ dataDir, network, place = 1, ramdiskBytes, config }:
     deployKernel: await file('kernel', ramdiskBytes),
     deployRamdisk: await file('initrd', ramdiskBytes),
     drivers: ['ipmi', 'redfish', 'fake-hardware'],
+    // Whole disks of noise would be most of what a story does.
+    stepPriorities: ['clean.deploy.erase_devices=0'],
     ...config,
   })
 }

@@ -1,4 +1,4 @@
-// The DHCP client of an iPXE ROM, as far as it gets a machine an address and a script: DISCOVER, OFFER, REQUEST, ACK over a real socket.
+// The DHCP client of an iPXE ROM, or of UEFI's HTTP boot, as far as it gets a machine an address and what to load: DISCOVER, OFFER, REQUEST, ACK over a real socket.
 // The machines of a simulated site are behind a relay (RFC 2131 giaddr), which asks for answers at its own port (RFC 8357), so that
 // neither end needs a port below 1024. Options as iPXE 1.21 on EFI x64 sends them (site-conductor/dhcp/testdata).
 import { createSocket, type Socket } from 'node:dgram'
@@ -19,6 +19,7 @@ import { userClass } from '../site-conductor/dhcp/options/user-class.ts'
 import { decodePacket, dhcpPacket, encodePacket, type DhcpPacket } from '../site-conductor/dhcp/packet.ts'
 
 const EFI_X64 = 7
+const EFI_X64_HTTP = 16
 const WANTED = [1, 3, 6, 7, 12, 15, 17, 26, 43, 60, 66, 67, 119, 128, 129, 130, 131, 132, 133, 134, 135, 175, 203]
 /** iPXE's features: 0x13 among them is HTTP. */
 const IPXE_FEATURES = Buffer.from('b105011af41000eb03010000170101240101130101110101270101290101150101120101', 'hex')
@@ -30,6 +31,8 @@ export interface DhcpOptions {
   /** Where the relay sends what it hears: to all of them, as relays do. */
   readonly servers: readonly { readonly address: string; readonly port: number }[]
   readonly relayAddress: string
+  /** Who asks. */
+  readonly as: 'ipxe' | 'http'
   /** How often a DISCOVER is sent, and the pause after the first, which doubles. */
   readonly tries: number
   readonly pauseMs: number
@@ -76,17 +79,20 @@ export async function askForLease(options: DhcpOptions): Promise<Lease | undefin
   }
 }
 
-function packet({ mac, uuid, relayAddress }: DhcpOptions, transactionId: number, type: MessageType): DhcpPacket {
+function packet({ mac, uuid, relayAddress, as }: DhcpOptions, transactionId: number, type: MessageType): DhcpPacket {
   const made = dhcpPacket({ mac, transactionId, hops: 1, giaddr: relayAddress })
   const { options } = made
   setOption(options, messageType, type)
   setOption(options, maximumMessageSize, 1472)
-  setOption(options, clientArchitecture, [EFI_X64])
+  setOption(options, clientArchitecture, [as === 'http' ? EFI_X64_HTTP : EFI_X64])
   setOption(options, clientInterface, { type: 1, major: 3, minor: 10 })
-  setOption(options, vendorClass, 'PXEClient:Arch:00007:UNDI:003010')
-  setOption(options, userClass, { bare: true, classes: ['iPXE'] })
+  if (as === 'http') setOption(options, vendorClass, 'HTTPClient:Arch:00016:UNDI:003001')
+  else {
+    setOption(options, vendorClass, 'PXEClient:Arch:00007:UNDI:003010')
+    setOption(options, userClass, { bare: true, classes: ['iPXE'] })
+    options.set(175, IPXE_FEATURES)
+  }
   setOption(options, parameterList, WANTED)
-  options.set(175, IPXE_FEATURES)
   setOption(options, clientIdentifier, { type: 1, identifier: Buffer.from(mac.replaceAll(':', ''), 'hex') })
   setOption(options, machineIdentifier, uuid)
   setOption(options, relayAgent, { circuitId: Buffer.from(mac), sourcePort: true, other: new Map() })

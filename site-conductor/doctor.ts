@@ -32,7 +32,7 @@ export async function examine(config: Config, out: (text: string) => void): Prom
     await drivers(config),
     ...(await boot(config)),
     await iscsi(),
-    await virtualMedia(),
+    await volumes(),
   ]
   for (const { what, wrong, isOptional } of findings)
     out(wrong === undefined ? `ok     ${what}` : `${isOptional ? 'note  ' : 'WRONG '} ${what}: ${wrong}`)
@@ -94,8 +94,8 @@ async function iscsi(): Promise<Finding> {
   return { ...found, isOptional: true }
 }
 
-async function virtualMedia(): Promise<Finding> {
-  const found = await check('boot interface redfish-virtual-media', async () => {
+async function volumes(): Promise<Finding> {
+  const found = await check('boot interfaces redfish-virtual-media, redfish-https and http', async () => {
     const started = await Promise.allSettled(ISO_PROGRAMS.map((name) => promisify(execFile)(name, ['--version'])))
     const missing = ISO_PROGRAMS.filter((_, index) => {
       const end = started[index]!

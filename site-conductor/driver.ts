@@ -30,6 +30,8 @@ export interface StepContext<Info = Record<string, unknown>> extends Context<Inf
   readonly task: {
     readonly id: string
     readonly kind: string
+    /** Which of its steps this is, from 0. */
+    readonly at: number
     /** As it is now: it may grow while a step runs. */
     readonly epoch: number
     /** What earlier steps, here or at another conductor, left for this one, and what `keep` added. */
@@ -62,6 +64,8 @@ export interface Offer {
   readonly abortable?: boolean
   /** False: it works without an agent on the machine. */
   readonly ramdisk?: boolean
+  /** Where it may take longer than steps usually do. */
+  readonly timeoutMs?: number
   /** A step of the same interface that is done with the same arguments when the machine has been started again: what this one sets is in force then. */
   readonly restart?: string
   readonly args?: Readonly<Record<string, { readonly description: string; readonly required?: boolean }>>
@@ -215,13 +219,16 @@ function offeredSteps(driver: Driver, priorities: Priorities): NonNullable<Drive
   const found: NonNullable<DriverFacts['steps']> = {}
   for (const [kind, named] of Object.entries(driver.interfaces)) {
     for (const [of, { offers = {} }] of Object.entries(named)) {
-      for (const [step, { abortable = false, ramdisk = true, restart, args, ...offer }] of Object.entries(offers)) {
+      for (const [step, { abortable = false, ramdisk = true, timeoutMs, restart, args, ...offer }] of Object.entries(
+        offers,
+      )) {
         for (const purpose of STEP_KINDS) {
           const own = offer[purpose]
           if (own === undefined) continue
           const priority = priorities.get(`${purpose}.${kind}.${step}`) ?? own
           const offered: OfferedStep = { interface: kind, of, step, priority, abortable, requires_ramdisk: ramdisk }
           const more = {
+            ...(timeoutMs !== undefined && { timeoutMs }),
             ...(restart !== undefined && { restart }),
             ...(args !== undefined && { argsinfo: { ...args } }),
           }

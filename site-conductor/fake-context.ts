@@ -28,6 +28,8 @@ export interface FakeContextOptions {
   readonly context?: Record<string, unknown>
   readonly boot?: SiteBoot
   readonly signal?: AbortSignal
+  /** Of the task. */
+  readonly kind?: string
   /** What the cloud keeps, by key. */
   readonly blobs?: Readonly<Record<string, string>>
 }
@@ -67,7 +69,7 @@ export async function fakeContext(driver: Driver, options: FakeContextOptions): 
     log: silent,
     site,
     other: (kind) => implementationOf(driver, node, kind),
-    task: { id: 't', kind: 'test', epoch: 1, context: kept },
+    task: { id: 't', kind: options.kind ?? 'test', at: 0, epoch: 1, context: kept },
     args,
     kept,
     async keep(patch) {

@@ -253,7 +253,17 @@ export class Run {
       () => this.#context,
       (kept: Record<string, unknown>) => this.#report('kept', { context: kept }),
     ]
-    const running = { ...this.#options, log, driver: this.#driver, task, authority, context, keep, limitFromNow: again }
+    const running = {
+      ...this.#options,
+      log,
+      driver: this.#driver,
+      task,
+      at: this.#index,
+      authority,
+      context,
+      keep,
+      limitFromNow: again,
+    }
     return await stepContext(running, step, signal, fence)
   }
 

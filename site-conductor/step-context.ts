@@ -11,6 +11,8 @@ export interface Running extends Pick<RunOptions, 'env' | 'site' | 'note'> {
   readonly log: Log
   readonly driver: Driver
   readonly task: Task
+  /** Index of the step. */
+  readonly at: number
   readonly authority: Authority
   /** task.context with everything that steps added since. */
   readonly context: () => Readonly<Record<string, unknown>>
@@ -24,7 +26,7 @@ export async function stepContext(
   signal: AbortSignal,
   fence: Fence | undefined,
 ): Promise<StepContext> {
-  const { env, site, note, log, driver, task, authority, context, keep, limitFromNow } = running
+  const { env, site, note, log, driver, task, at, authority, context, keep, limitFromNow } = running
   const node = authority.hold.grant
   return {
     node,
@@ -39,6 +41,7 @@ export async function stepContext(
     task: {
       id: task.id,
       kind: task.kind,
+      at,
       get epoch() {
         return authority.epoch
       },

@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib'
 import { expect, it } from 'vitest'
 import { MIB, noise } from '../testing.ts'
 import { put, rawOf, readRange, tool } from '../testdata/host-tools.ts'
+import { isZero } from './aligned.ts'
 import { savedAgent } from '../testdata/saved-agent.ts'
 
 /** The label of an LVM physical volume in its second sector: lib/format_text/layout.h and lib/label/label.h of LVM2. */
@@ -103,4 +104,21 @@ it('disks that held LVM, RAID, swap and file systems hold none afterwards, but f
   expect([await typeAt(raw, LVM_AT), await typeAt(raw, EXT_AT)]).toEqual(['nothing', 'nothing'])
   expect((await readRange(raw, DATA_AT, data.length)).equals(data), 'metadata is erased, not data').toBe(true)
   expect(await signatures(await rawOf(kept.file))).toEqual(['ext2'])
+})
+
+it('whole disks are erased: an NVMe disk by its own format, the others by being overwritten', async () => {
+  await using agent = await (await savedAgent()).goOn()
+  const tenant = noise(64 * MIB, 9)
+  const fill = (raw: string) => put(raw, 0, tenant)
+  const nvme = await agent.addDisk({ bus: 'nvme', sizeMiB: 64, serial: 'NVME' }, fill)
+  const virtio = await agent.addDisk({ sizeMiB: 64, serial: 'VIRTIO' }, fill)
+  const scsi = await agent.addDisk({ bus: 'scsi', sizeMiB: 64, serial: 'SCSI' }, fill)
+  const { command_error: error, command_result: result } = await agent.step('clean', 'erase_devices', {})
+  expect(error).toBeNull()
+  expect(JSON.stringify(result)).toContain('3 disks erased: nvme0n1 by NVMe format, sda overwritten (')
+  const { command_result: pstore } = await agent.step('clean', 'erase_pstore', {})
+  expect(JSON.stringify(pstore)).toContain('erase_pstore: 0 records removed')
+  await agent.machine.cut()
+  for (const { file, name } of [nvme, virtio, scsi])
+    expect(isZero(await readRange(await rawOf(file), 0, tenant.length)), name).toBe(true)
 })

@@ -21,6 +21,9 @@ for round in 1 2; do
 done
 /usr/sbin/modprobe -a -q sd_mod efivarfs vfat nls_cp437 nls_ascii 2>/dev/null
 [ -d /sys/firmware/efi/efivars ] && mount -t efivarfs efivarfs /sys/firmware/efi/efivars 2>/dev/null
+# The last words of kernels that crashed on this machine.
+/usr/sbin/modprobe -q efi_pstore 2>/dev/null
+[ -d /sys/fs/pstore ] && mount -t pstore pstore /sys/fs/pstore 2>/dev/null
 say "drivers loaded, disks: $(ls /sys/block | grep -v -e loop -e ram -e sr | tr '\n' ' ')"
 
 # The interface that the firmware booted from, or all that there are. udhcpc stays and renews; the agent waits for an address by itself.

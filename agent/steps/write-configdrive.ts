@@ -47,10 +47,10 @@ export async function placeConfigDrive(
 }
 
 export const writeConfigDriveStep = defineStep({
-  phase: 'deploy',
+  interface: 'deploy',
   step: 'write_configdrive',
   about: 'Writes a config drive to the partition labelled config-2, or to a new one at the end of the root disk.',
-  priority: 0,
+  priorities: { deploy: 0 },
   args: z.object({ configdrive: configDriveSchema }),
   async run(context, { configdrive }) {
     const volume = await fetchConfigDrive(context, configdrive)

@@ -10,10 +10,10 @@ import { withRootDisk } from './root-disk.ts'
 export const writeImageArgs = z.object({ image_info: imageInfoSchema, configdrive: configDriveSchema.nullish() })
 
 export const writeImageStep = defineStep({
-  phase: 'deploy',
+  interface: 'deploy',
   step: 'write_image',
   about: 'Writes a whole-disk image (raw or qcow2) to the root disk, and the config drive when one is given.',
-  priority: 0,
+  priorities: { deploy: 0 },
   args: writeImageArgs,
   async run(context, { image_info: image, configdrive }) {
     // A config drive that is no good is found out before the disk is touched.

@@ -7,9 +7,10 @@ import { inspectionRules } from '../schema/organisation-resources.ts'
 import { isoTime } from '../schema/rows.ts'
 import { fieldsOf, json, sortOf } from '../store/json-sql.ts'
 import { empty, type Answer, type Call, type Route } from './call.ts'
-import { invalid, readQuery } from './query.ts'
-import { routesOf, type Attributes, type Resource } from './resource.ts'
-import { text, Uuid } from './shapes.ts'
+import { equals, invalid, readQuery } from './query.ts'
+import type { Attributes, Resource } from './resource.ts'
+import { routesOf } from './resource-routes.ts'
+import { FlagOrNull, text, Uuid } from './shapes.ts'
 import { ofOrganisation } from './writers.ts'
 
 const SINCE = 96
@@ -65,13 +66,19 @@ const FIELDS = [
   unlessSensitive('actions'),
 ]
 
+/** There is one, and null means it. */
+const Phase = z
+  .enum(['main'])
+  .nullable()
+  .transform((phase) => phase ?? 'main')
+
 const attributes: Attributes = {
   actions: { since: SINCE, schema: z.array(Action).min(1).max(256), keys: true, required: true },
   conditions: { since: SINCE, schema: z.array(Condition).max(256), keys: true },
   description: { since: SINCE, schema: text(255) },
-  phase: { since: SINCE, schema: z.enum(['main']), needed: true },
+  phase: { since: SINCE, schema: Phase, needed: true },
   priority: { since: SINCE, schema: z.int().min(0).max(9999) },
-  sensitive: { since: SINCE, schema: z.boolean() },
+  sensitive: { since: SINCE, schema: FlagOrNull },
   uuid: { since: SINCE, schema: Uuid, only: 'create' },
 }
 
@@ -89,7 +96,7 @@ export const INSPECTION_RULES: Resource = {
   sort: sortOf(FIELDS, 'i.id'),
   fieldsSince: SINCE,
   detailSince: SINCE,
-  filters: {},
+  filters: { phase: equals('i.phase', SINCE) },
   attributes,
   writer: ofOrganisation(inspectionRules, {
     noun: 'Inspection rule',

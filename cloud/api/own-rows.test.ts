@@ -115,6 +115,35 @@ describe('deploy templates', () => {
   })
 })
 
+describe.each(['deploy_templates', 'runbooks'])('secrets in steps of %s', (path) => {
+  const order = path === 'runbooks' ? { order: 1 } : { priority: 10 }
+  const step = (args: object) => ({ interface: 'bios', step: 'apply', ...order, args })
+  const open = { user: 'u', password: 'hidden', deep: [{ api_token: 'hidden', n: 1, "it's": null }], secret: null }
+
+  it('are shown as ******, wherever they are', async () => {
+    const { uuid, steps } = await make(path, { steps: [step(open), { ...step({ a: 1 }), step: 'other' }] })
+    expect(steps[0].args).toEqual({
+      user: 'u',
+      password: '******',
+      deep: [{ api_token: '******', n: 1, "it's": null }],
+      secret: null,
+    })
+    expect(steps[1].args).toEqual({ a: 1 })
+    const quoted = await make(path, { steps: [step({ 'a"b': { 'my"password': 'hidden' }, user: 'u' })] })
+    expect(quoted.steps[0]).toMatchObject({ step: 'apply', args: '******' })
+    const list = await site.api('GET', `/v1/${path}?detail=true`)
+    expect(list.text + (await patch(`/v1/${path}/${uuid}`, 'extra/a', 1, 'add')).text).not.toContain('hidden')
+    const sql = site.host.cloud.ports.store.organisation(site.enrolled.organisation)
+    expect(String(await sql.all(`SELECT steps FROM ${path} WHERE uuid = ?`, [uuid]))).toContain('hidden')
+  })
+
+  it('that read ****** are not stored as such', async () => {
+    const { uuid } = await make(path, { steps: [step(open)] })
+    const masked = await patch(`/v1/${path}/${uuid}`, 'steps', [step({ password: '******' })])
+    expect([masked.status, masked.body.detail]).toEqual([400, expect.stringContaining('******')])
+  })
+})
+
 describe('runbooks', () => {
   it('are called like a trait until 1.112', async () => {
     const name = fresh('book')
@@ -127,8 +156,26 @@ describe('runbooks', () => {
   it('are public or have an owner', async () => {
     expect(await status('POST', '/v1/runbooks', { ...sample('runbooks', ''), public: true, owner: 'p' })).toBe(400)
     const { uuid } = await make('runbooks', { owner: 'p' })
-    expect((await patch(`/v1/runbooks/${uuid}`, 'public', true)).status).toBe(400)
     expect((await site.api('GET', '/v1/runbooks?owner=p')).body.runbooks).toMatchObject([{ uuid }])
+    const one = `/v1/runbooks/${uuid}`
+    expect((await patch(one, 'public', true)).body, 'which makes it nobody’s').toMatchObject({
+      public: true,
+      owner: null,
+    })
+    expect((await patch(one, 'owner', 'q')).status).toBe(400)
+    const both = (isPublic: boolean) =>
+      site.api('PATCH', one, [
+        { op: 'replace', path: '/owner', value: 'q' },
+        { op: 'replace', path: '/public', value: isPublic },
+      ])
+    expect((await both(true)).status).toBe(400)
+    expect((await both(false)).body).toMatchObject({ public: false, owner: 'q' })
+  })
+
+  it('take null for a flag', async () => {
+    const { uuid, ...made } = await make('runbooks', { public: null, disable_ramdisk: null })
+    expect(made).toMatchObject({ public: false, disable_ramdisk: false })
+    expect((await patch(`/v1/runbooks/${uuid}`, 'disable_ramdisk', null)).body.disable_ramdisk).toBe(false)
   })
 
   it('are created with traits, each once', async () => {
@@ -145,7 +192,7 @@ describe('runbooks', () => {
     expect(await status('PUT', at, { traits: ['CUSTOM_B', 'CUSTOM_A'] })).toBe(204)
     expect(await status('PUT', `${at}/HW_CPU_X86_VMX`)).toBe(204)
     expect(await status('DELETE', `${at}/CUSTOM_B`)).toBe(204)
-    expect(await status('DELETE', `${at}/CUSTOM_B`)).toBe(404)
+    expect(await status('DELETE', `${at}/CUSTOM_B`), 'as Ironic: it is not there').toBe(204)
     expect((await site.api('GET', at)).body).toEqual({ traits: ['CUSTOM_A', 'HW_CPU_X86_VMX'] })
     expect((await site.api('GET', `/v1/runbooks/${uuid}`)).body.traits).toEqual(['CUSTOM_A', 'HW_CPU_X86_VMX'])
     expect(await status('DELETE', at)).toBe(204)
@@ -200,6 +247,14 @@ describe('inspection rules', () => {
 
   it('take a pattern that is only known when its fields are', async () => {
     await make('inspection_rules', on('matches', { value: '{node.driver}', regex: '({item}' }))
+  })
+
+  it('take null for a phase and a flag, and are listed by phase', async () => {
+    const { uuid, ...rule } = await make('inspection_rules', { phase: null, sensitive: null })
+    expect(rule).toMatchObject({ phase: 'main', sensitive: false })
+    expect((await patch(`/v1/inspection_rules/${uuid}`, 'sensitive', null)).body.sensitive).toBe(false)
+    const { body } = await site.api('GET', '/v1/inspection_rules?phase=main')
+    expect(body.inspection_rules.map((each: { uuid: string }) => each.uuid)).toContain(uuid)
   })
 
   it('that are sensitive hide what they do, for good', async () => {

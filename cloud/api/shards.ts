@@ -2,8 +2,8 @@
 import { json, type Answer, type Call, type Route } from './call.ts'
 import { readQuery } from './query.ts'
 
-/** Nodes without a shard are counted under Ironic's word for nothing. */
-const COUNTS = `SELECT coalesce(shard, 'None'), count(*) FROM nodes GROUP BY shard ORDER BY shard`
+/** The largest first. Nodes without a shard are counted under Ironic's word for nothing. */
+const COUNTS = `SELECT coalesce(shard, 'None'), count(*) FROM nodes GROUP BY shard ORDER BY count(*) DESC, shard`
 
 async function shards(call: Call): Promise<Answer> {
   readQuery(call.search, [])

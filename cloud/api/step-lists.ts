@@ -1,12 +1,16 @@
 // Lists of steps that are kept for later: deploy templates (1.55), chosen by a trait, and runbooks (1.92), named by a verb.
 import { z } from 'zod'
-import { FaultError } from '../../shared/faults.ts'
 import { deployTemplates, runbooks } from '../schema/organisation-resources.ts'
+import { MASK } from '../../shared/sealing.ts'
+import type { PatchOperation } from '../site-hub/commands.ts'
 import { fieldsOf, sortOf, type Field } from '../store/json-sql.ts'
+import { maskedSteps } from '../store/masked-sql.ts'
 import { check } from './body.ts'
 import { equals, invalid } from './query.ts'
-import { findRow, routesOf, type Attributes, type Body, type Resource } from './resource.ts'
-import { DictOrNull, Name, stepsOf, text, Trait, Uuid } from './shapes.ts'
+import { findRow } from './items.ts'
+import type { Attributes, Body, Resource } from './resource.ts'
+import { routesOf } from './resource-routes.ts'
+import { DictOrNull, FlagOrNull, Name, stepsOf, text, Trait, Uuid } from './shapes.ts'
 import { traitRoutes } from './traits.ts'
 import { ofOrganisation } from './writers.ts'
 import type { Route } from './call.ts'
@@ -35,7 +39,7 @@ const templateFields = fieldsOf('d')
 const TEMPLATE_FIELDS = [
   ...templateFields.common('deploy_templates', TEMPLATES_SINCE),
   templateFields.column('name', TEMPLATES_SINCE),
-  templateFields.json('steps', TEMPLATES_SINCE),
+  { name: 'steps', since: TEMPLATES_SINCE, sql: maskedSteps('d.steps') },
   templateFields.json('extra', TEMPLATES_SINCE),
 ]
 const templateAttributes: Attributes = {
@@ -52,12 +56,14 @@ export const DEPLOY_TEMPLATES: Resource = {
   writer: ofOrganisation(deployTemplates, {
     noun: 'Deploy template',
     attributes: templateAttributes,
-    refuse: refuseTwins,
+    refuse: refuseSteps,
   }),
 }
 
-/** Each (interface, step) once: the same step twice would have two priorities. */
-function refuseTwins({ steps }: Body): void {
+/** Each (interface, step) once: the same step twice would have two priorities. What was shown in place of a secret is none. */
+function refuseSteps({ steps }: Body): void {
+  if (JSON.stringify(steps).includes(`"${MASK}"`))
+    throw invalid(`An argument reads ${MASK}, which is shown in place of a secret: say the secret itself`)
   const seen = new Set<string>()
   for (const { interface: iface, step } of steps as { interface: string; step: string }[]) {
     const name = `${iface}.${step}`
@@ -73,7 +79,7 @@ const runbookFields = fieldsOf('r')
 const RUNBOOK_FIELDS = [
   ...runbookFields.common('runbooks', RUNBOOKS_SINCE),
   runbookFields.column('name', RUNBOOKS_SINCE),
-  runbookFields.json('steps', RUNBOOKS_SINCE),
+  { name: 'steps', since: RUNBOOKS_SINCE, sql: maskedSteps('r.steps') },
   runbookFields.flag('disable_ramdisk', RUNBOOKS_SINCE),
   runbookFields.flag('public', RUNBOOKS_SINCE),
   runbookFields.column('owner', RUNBOOKS_SINCE),
@@ -84,8 +90,8 @@ const RUNBOOK_FIELDS = [
 const runbookAttributes: Attributes = {
   name: { since: RUNBOOKS_SINCE, schema: Name, required: true },
   steps: { since: RUNBOOKS_SINCE, schema: stepsOf({ order: z.int().min(0) }), keys: true, required: true },
-  disable_ramdisk: { since: RUNBOOKS_SINCE, schema: z.boolean() },
-  public: { since: RUNBOOKS_SINCE, schema: z.boolean() },
+  disable_ramdisk: { since: RUNBOOKS_SINCE, schema: FlagOrNull },
+  public: { since: RUNBOOKS_SINCE, schema: FlagOrNull },
   owner: { since: RUNBOOKS_SINCE, schema: text(255) },
   extra: { since: RUNBOOKS_SINCE, schema: DictOrNull, keys: true },
   description: { since: TRAITS_SINCE, schema: text(255) },
@@ -101,19 +107,28 @@ const runbookAttributes: Attributes = {
   uuid: { since: RUNBOOKS_SINCE, schema: Uuid, only: 'create' },
 }
 
+const runbookRows = ofOrganisation(runbooks, {
+  noun: 'Runbook',
+  attributes: runbookAttributes,
+  refuse(after, before, call) {
+    refuseSteps(after)
+    const { name, public: isPublic, owner } = after
+    if (call.version < TRAITS_SINCE && name !== before?.['name']) check(Trait, name, 'name')
+    if (isPublic === true && typeof owner === 'string') throw invalid('A runbook is public, or has an owner, not both')
+  },
+})
+
 export const RUNBOOKS: Resource = {
   ...named('runbooks', 'Runbook', 'r', RUNBOOKS_SINCE, RUNBOOK_FIELDS),
   filters: { owner: equals('r.owner', RUNBOOKS_SINCE) },
   attributes: runbookAttributes,
-  writer: ofOrganisation(runbooks, {
-    noun: 'Runbook',
-    attributes: runbookAttributes,
-    refuse({ name, public: isPublic, owner }, before, call) {
-      if (call.version < TRAITS_SINCE && name !== before?.['name']) check(Trait, name, 'name')
-      if (isPublic === true && typeof owner === 'string')
-        throw invalid('A runbook is public, or has an owner, not both')
-    },
-  }),
+  writer: { ...runbookRows, patch: (call, found, patch, query) => runbookRows.patch(call, found, freed(patch), query) },
+}
+
+/** What becomes public is nobody's. */
+function freed(patch: readonly PatchOperation[]): readonly PatchOperation[] {
+  const isFreed = patch.some(({ path, value }) => path === '/public' && value === true)
+  return isFreed && !patch.some(({ path }) => path === '/owner') ? [...patch, { op: 'remove', path: '/owner' }] : patch
 }
 
 const runbookTraits = traitRoutes('/v1/runbooks/:ident', 'runbook', TRAITS_SINCE, {
@@ -125,8 +140,6 @@ const runbookTraits = traitRoutes('/v1/runbooks/:ident', 'runbook', TRAITS_SINCE
   async change(call, ident, change, wanted = []) {
     const found = await findRow(RUNBOOKS, call, ident)
     const present = await this.read(call, found.uuid)
-    const missing = change === 'remove' ? wanted.find((trait) => !present.includes(trait)) : undefined
-    if (missing !== undefined) throw new FaultError('not_found', `Runbook ${ident} doesn't have a trait "${missing}".`)
     const after =
       change === 'set'
         ? wanted

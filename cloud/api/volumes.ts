@@ -5,7 +5,8 @@ import { json, links as linksTo, type Answer, type Call, type Route } from './ca
 import { findNode } from './nodes/find.ts'
 import { ofNode } from './ports/filters.ts'
 import { readQuery } from './query.ts'
-import { listsWithin, routesOf, type Resource } from './resource.ts'
+import type { Resource } from './resource.ts'
+import { listsWithin, routesOf } from './resource-routes.ts'
 import { chars, DictOrNull, Uuid } from './shapes.ts'
 import { ofNodes } from './writers.ts'
 

@@ -5,7 +5,7 @@ import type { Watch } from '../ports.ts'
 import type { Answer, Call, Route } from './call.ts'
 import { findNode } from './nodes/find.ts'
 import { NODES, STATES } from './nodes/nodes.ts'
-import { textOf } from './resource.ts'
+import { textOf } from './items.ts'
 
 export const MAX_WAIT_S = 60
 

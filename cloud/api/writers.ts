@@ -14,7 +14,8 @@ import { changed as changedSince, checkMatch, ifMatch, onlyMatching } from './co
 import type { Call } from './call.ts'
 import { command, findNode, type FoundNode } from './nodes/find.ts'
 import { invalid } from './query.ts'
-import { mentioned, type Attributes, type Body, type Writer } from './resource.ts'
+import { mentioned } from './items.ts'
+import type { Attributes, Body, Writer } from './resource.ts'
 
 /** Wire names that are columns of another name. */
 const COLUMN: Readonly<Record<string, string>> = { node_uuid: 'node', portgroup_uuid: 'portgroup' }

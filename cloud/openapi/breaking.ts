@@ -1,6 +1,7 @@
 // What in a new description of the API breaks a client of the old one: something is gone, or more is asked of a request.
 import type { JsonSchema } from '../api/call.ts'
-import type { Document, Operation, Parameter } from './document.ts'
+import type { Document, Operation } from './document.ts'
+import type { Parameter } from './parameters.ts'
 
 /** One line for each, empty when every client of `before` can go on. */
 export function breaking(before: Document, after: Document): string[] {

@@ -137,6 +137,7 @@ export async function complete(turn: Turn, uuid: string, kind: string, caller: C
       instance_info: {},
       secrets: onlyDriver(now.secrets as Record<string, string>),
       instance_uuid: null,
+      instance_name: null,
       ...noSteps(now),
       interfaces: restored(now).interfaces,
       driver_internal_info: ofTheMachine(now.driver_internal_info as Record<string, unknown>),

@@ -66,8 +66,13 @@ test('undeploy clears the instance and cleans; a failed step ends in a last_erro
   const { peer, node } = await toAvailable()
   await bench.command('node.patch', {
     node,
-    patch: [{ op: 'add', path: '/instance_info/image_source', value: 'http://x/y' }],
+    patch: [
+      { op: 'add', path: '/instance_info/image_source', value: 'http://x/y' },
+      { op: 'add', path: '/instance_info/display_name', value: 'web' },
+    ],
   })
+  const name = () => bench.sql.all('SELECT instance_name FROM nodes')
+  expect(await name()).toEqual([['web']])
   await provision(node, 'active')
   await bench.work(peer, { failAt: 'deploy.write_image' })
   expect((await provision(node, 'deleted')).ok, 'the machine is being switched off').toBe(false)
@@ -78,6 +83,7 @@ test('undeploy clears the instance and cleans; a failed step ends in a last_erro
   await provision(node, 'deleted')
   await bench.work(peer)
   expect(await bench.node(node)).toMatchObject({ provision_state: 'available', instance_info: '{}', last_error: null })
+  expect(await name()).toEqual([[null]])
 })
 
 test('a deployment that fails before it did anything is not undone', async () => {

@@ -95,11 +95,26 @@ export async function refuseChanges(turn: Turn, node: NodeRow, before: Fields, a
     throw new FaultError('conflict', `Node ${uuid} can not be retired in state "available".`, {
       hint: 'take it back first: PUT states/provision {"target": "manage"}',
     })
+  if (node.console_enabled && isNew('driver'))
+    throw new FaultError('conflict', `Node ${uuid} can not change its driver while its console is on.`, {
+      hint: 'stop it first: PUT states/console {"enabled": false}',
+    })
   for (const flag of ['protected', 'retired'])
-    if (after[flag] !== true && isNew(`${flag}_reason`))
+    if (after[flag] !== true && after[`${flag}_reason`] !== '' && isNew(`${flag}_reason`))
       throw new FaultError('request.invalid', `${flag}_reason needs ${flag}, which node ${uuid} is not.`)
   refuseNetworks(before, after)
+  if (before['owner'] !== after['owner']) await refuseOwner(turn, node)
   await refuseReferences(turn, uuid, before, after)
+}
+
+/** Whoever the node is allocated to got it as the owner's. */
+async function refuseOwner(turn: Turn, { uuid, allocation }: NodeRow): Promise<void> {
+  if (allocation === null) return
+  const [row] = await turn.sql.all('SELECT 1 FROM allocations WHERE uuid = ? AND owner IS NOT NULL', [allocation])
+  if (row)
+    throw new FaultError('conflict', `Node ${uuid} can not change its owner: allocation ${allocation} has one.`, {
+      hint: 'delete the allocation first',
+    })
 }
 
 /** A patch may change a part, so the whole is looked at. */

@@ -104,7 +104,8 @@ export async function changeNode(
     before[`${iface}_interface`] = name
   const after = applyPatch(before, command.patch, blankRow(nodes) as Record<string, unknown>)
   await refuseChanges(turn, node, before, after)
-  for (const flag of ['protected', 'retired']) if (after[flag] !== true) after[`${flag}_reason`] = null
+  for (const reason of ['protected_reason', 'retired_reason'] as const)
+    if (after[reason.replace('_reason', '')] !== true && after[reason] !== '') after[reason] = null
 
   const driver = driverOf(turn, String(after.driver))
   if (command.resetInterfaces && driver.name !== node.driver) resetInterfaces(after, command.patch)
@@ -118,6 +119,8 @@ export async function changeNode(
       after[column],
     ]),
   )
+  if (changes.instance_info !== undefined && after.instance_name === null)
+    changes.instance_name = nameShown(changes.instance_info)
   const interfaces = interfacesOf(driver, wanted)
   if (JSON.stringify(interfaces) !== JSON.stringify(node.interfaces)) {
     // A driver that has more interfaces than before gives the node theirs: nobody has changed anything.
@@ -145,6 +148,12 @@ export async function changeNode(
   if (moves) await rebalance(turn)
   await regrant(turn, node.uuid)
   return node.uuid
+}
+
+/** Nova says what its instance is called in instance_info; since 1.104 it has a field of its own. */
+function nameShown(instanceInfo: unknown): string | null {
+  const name = (instanceInfo as Record<string, unknown> | null)?.['display_name']
+  return typeof name === 'string' && name !== '' ? name.slice(0, 255) : null
 }
 
 export async function deleteNode(turn: Turn, command: Command<'node.delete'>): Promise<null> {

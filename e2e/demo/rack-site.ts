@@ -113,6 +113,7 @@ async function startConductor(
   const flags = {
     'data-dir': dataDir,
     drivers: 'ipmi',
+    'step-priorities': 'clean.deploy.erase_devices=0',
     address,
     ...files,
     'kernel-arguments': KERNEL_ARGUMENTS,

@@ -89,6 +89,7 @@ export async function startFaultSite(options: FaultSiteOptions): Promise<FaultSi
       env: { NODE_EXTRA_CA_CERTS: trusted },
       flags: {
         drivers: 'ipmi',
+        'step-priorities': 'clean.deploy.erase_devices=0',
         address: own?.prov ?? addresses.conductor,
         'deploy-kernel': ramdisk.kernel,
         'deploy-ramdisk': ramdisk.initrd,

@@ -2,6 +2,7 @@
 import { noBoot, type Chassis, type PowerAction } from './chassis.ts'
 import type { FirmwareFaults } from './server.ts'
 import type { BmcSession, SessionTable } from './sessions.ts'
+import type { Sol } from './sol.ts'
 
 /** What a command sees of the BMC. */
 export interface Machine {
@@ -14,6 +15,7 @@ export interface Machine {
   /** Records of Get Channel Cipher Suites (Table 22-19). */
   suiteRecords: Uint8Array
   boot: BootParameters
+  sol: Sol
   switchedOn(): void
   now(): number
 }
@@ -201,6 +203,13 @@ export const commands: ReadonlyMap<number, BmcCommand> = new Map(
     0x063c: { name: 'Close Session', level: 1, mutation: true, run: closeSession },
     0x063d: { name: 'Get Session Info', level: 2, run: sessionInfo },
     0x0642: { name: 'Get Channel Info', level: 2, run: channelInfo },
+    0x0648: {
+      name: 'Activate Payload',
+      level: 3,
+      mutation: true,
+      run: ({ sol }, data, session) => sol.activate(data, session),
+    },
+    0x0649: { name: 'Deactivate Payload', level: 3, mutation: true, run: ({ sol }) => sol.deactivate() },
     0x0654: { name: 'Get Channel Cipher Suites', level: 0, run: cipherSuites },
   } satisfies { [code: number]: BmcCommand }).map(([code, command]): [number, BmcCommand] => [Number(code), command]),
 )

@@ -11,11 +11,17 @@ const { chassis, starts } = (() => {
   return { chassis: made, starts: made.starts }
 })()
 
+const blades = [memoryChassis(), memoryChassis()] as const
+const behind = [
+  { channel: 0, address: 0x82, chassis: blades[0] },
+  { channel: 7, address: 0x72, chassis: memoryChassis(), behind: [{ channel: 6, address: 0x84, chassis: blades[1] }] },
+]
+
 beforeAll(async () => {
   need('/usr/bin/ipmitool', '/usr/sbin/ipmipower', '/usr/sbin/ipmi-chassis', '/usr/sbin/bmc-info')
   need('/usr/bin/python3', '/usr/lib/python3/dist-packages/pyghmi/__init__.py')
   // freeipmi and pyghmi leave half-open sessions behind when a login fails.
-  bmc = await startBmc({ chassis, sessionLimit: 16 })
+  bmc = await startBmc({ chassis, sessionLimit: 16, behind })
 })
 afterAll(() => bmc.close())
 beforeEach(() => chassis.control('off'))
@@ -85,6 +91,33 @@ test.each([3, 17])('freeipmi with suite %i: power, chassis, device', async (suit
   expect(flags.text).toMatch(/BIOS boot type +: Extensible Firmware Interface/i)
   expect((await freeipmi('bmc-info', suite, '--get-device-id')).text).toMatch(/Firmware Revision +: 1\.05/)
   expect((await freeipmi('ipmipower', suite, '--stat', '-p', 'wrong')).text).toBe('127.0.0.1: password invalid\n')
+})
+
+test.each(['inside', 'after'] as const)('ipmitool: controllers behind it, their answers %s', async (bridging) => {
+  bmc.firmware.bridging = bridging
+  const single = ['-b', '0', '-t', '0x82']
+  const dual = ['-B', '7', '-T', '0x72', '-b', '6', '-t', '0x84']
+  // Over two buses ipmitool understands only answers that come by themselves.
+  const ways = [[single, blades[0]] as const, ...(bridging === 'after' ? [[dual, blades[1]] as const] : [])]
+  for (const [bridge, blade] of ways) {
+    expect((await ipmitool([], ...bridge, 'power', 'on')).code).toBe(0)
+    expect([blade.power(), chassis.power()]).toEqual(['on', 'off'])
+    expect((await ipmitool([], ...bridge, 'power', 'status')).text).toBe('Chassis Power is on\n')
+    expect((await ipmitool([], ...bridge, 'power', 'off')).code).toBe(0)
+    expect(blade.power()).toBe('off')
+  }
+  expect((await ipmitool([], '-b', '0', '-t', '0x86', 'power', 'status')).code).not.toBe(0)
+})
+
+test('ipmitool: the console, both ways', async () => {
+  const script = fileURLToPath(new URL('testdata/ipmitool-console.py', import.meta.url))
+  const { serial } = bmc
+  const lines = Array.from({ length: 30 }, (_, i) => `line ${i}\r\n`).join('')
+  serial.onTyped = () => serial.typed.includes('root') && serial.say(`${lines}done.`)
+  const { code, text } = await run('/usr/bin/python3', [script, String(bmc.port), 'root', 'done.'])
+  expect({ code, typed: serial.typed }).toMatchObject({ code: 0, typed: expect.stringMatching(/^root/) })
+  expect(text.replaceAll('\r', '')).toContain(lines.replaceAll('\r', ''))
+  expect(serial.isActive).toBe(false)
 })
 
 test("pyghmi's client: power, persistent EFI boot, wrong password", async () => {

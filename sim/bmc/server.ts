@@ -1,23 +1,19 @@
 // A BMC's RMCP+ side (IPMI 2.0 §13): answers datagrams, keeps sessions, runs and logs commands. Knows nothing of sockets and faults.
 // Written apart from the client's session code; only the codecs are shared, and ipmitool, freeipmi and pyghmi judge both.
-import { timingSafeEqual } from 'node:crypto'
 import { CodecError } from '../../site-conductor/ipmi/codec/cursor.ts'
-import { rakp2Code, rakp3Code, rakp4Check, sessionIntegrityKey } from '../../site-conductor/ipmi/codec/keys.ts'
 import { decodeRequest, encodeResponse, type IpmiRequest } from '../../site-conductor/ipmi/codec/message.ts'
-import { decodeOpenSessionRequest, encodeOpenSessionResponse } from '../../site-conductor/ipmi/codec/open-session.ts'
-import { decodeRakp1, nameOnlyLookup } from '../../site-conductor/ipmi/codec/rakp1.ts'
-import { encodeRakp2 } from '../../site-conductor/ipmi/codec/rakp2.ts'
-import { decodeRakp3 } from '../../site-conductor/ipmi/codec/rakp3.ts'
-import { encodeRakp4 } from '../../site-conductor/ipmi/codec/rakp4.ts'
-import { rakpStatus } from '../../site-conductor/ipmi/codec/rakp-status.ts'
 import { afterRmcp, isRmcpPlus } from '../../site-conductor/ipmi/codec/rmcp.ts'
 import { decodeSession15, encodeSession15 } from '../../site-conductor/ipmi/codec/session15.ts'
 import * as wrapper20 from '../../site-conductor/ipmi/codec/session20.ts'
-import { suiteOf, suites, type SuiteId } from '../../site-conductor/ipmi/codec/suites.ts'
-import { commands, type Answer, type Machine } from './commands.ts'
+import { suites, type SuiteId } from '../../site-conductor/ipmi/codec/suites.ts'
+import { controllersOf, isSendMessage, sendMessageCommand, type Behind, type Controller } from './behind.ts'
+import { commands, type Answer, type BmcCommand, type Machine } from './commands.ts'
 import type { Chassis } from './chassis.ts'
 import { CommandLog } from './log.ts'
-import { SessionTable, type BmcSession, type Proof, type User } from './sessions.ts'
+import type { SetTimer } from './network.ts'
+import { Sol } from './sol.ts'
+import { createLogin } from './login.ts'
+import { SessionTable, type BmcSession, type User } from './sessions.ts'
 
 export interface BmcOptions {
   users?: User[]
@@ -31,6 +27,8 @@ export interface BmcOptions {
   sessionIdleMs?: number
   /** Default true. */
   logReads?: boolean
+  /** Controllers that are reached through this one. */
+  behind?: readonly Behind[]
 }
 
 /** Faults of the firmware; those of the network are in network.ts. */
@@ -45,15 +43,21 @@ export interface FirmwareFaults {
   closing: 'works' | 'refused' | 'asker' | 'pretended' | 'confused'
   /** Who made it (IANA enterprise number), least significant byte first. */
   manufacturer: readonly number[]
+  /** Where the answer of a controller behind this one goes: into the answer to Send Message, or into a packet of its own. */
+  bridging: 'inside' | 'after'
 }
 
 interface World {
   now(): number
   random(length: number): Uint8Array
+  /** For what a console has to be told again; default: never. */
+  setTimer?: SetTimer
 }
 
-/** What to send back, if anything. */
-export type Receive = (datagram: Uint8Array) => Uint8Array | undefined
+type Push = (datagram: Uint8Array) => void
+
+/** What to send back, if anything; `push` sends what comes later. */
+export type Receive = (datagram: Uint8Array, push?: Push) => Uint8Array | undefined
 
 export interface BmcServer {
   receive: Receive
@@ -61,6 +65,7 @@ export interface BmcServer {
   sessions: SessionTable
   faults: FirmwareFaults
   users: User[]
+  sol: Sol
 }
 
 export const defaultUsers: User[] = [
@@ -75,7 +80,8 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
   const offered = options.suites ?? [3, 17]
   const guid = options.guid ?? Uint8Array.from(world.random(16))
   const newId = () => Buffer.from(world.random(4)).readUInt32LE()
-  const sessions = new SessionTable(world.now, newId, sessionLimit, sessionIdleMs)
+  const sol = new Sol(world.setTimer ?? (() => () => {}))
+  const sessions = new SessionTable(world.now, newId, sessionLimit, sessionIdleMs, (gone) => sol.closed(gone))
   const log = new CommandLog(logReads)
   const faults: FirmwareFaults = {
     busy: 0,
@@ -83,6 +89,7 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
     hangAfter: Infinity,
     closing: 'works',
     manufacturer: [0x57, 0x01, 0x00],
+    bridging: 'inside',
   }
   const machine: Machine = {
     chassis,
@@ -93,71 +100,29 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
     kgSet: kg !== undefined,
     suiteRecords: suiteRecords(offered),
     boot: { inProgress: 0, clearing: 0, acknowledge: [0, 0], setAtMs: undefined },
+    sol,
     switchedOn: () => void log.offToOn++,
     now: world.now,
   }
 
-  function openSession(payload: Uint8Array): Buffer {
-    const request = decodeOpenSessionRequest(payload)
-    const suite = suiteOf(request)
-    // 0 asks for the highest level; freeipmi wants to be told which one that is.
-    const privilege = request.privilege || 4
-    const answer = (status: number, managedId = 0) =>
-      encodeOpenSessionResponse({ ...request, status, managedId, privilege })
-    if (!suite || !offered.includes(suite.id)) return answer(rakpStatus.noSuite)
-    const session = sessions.open(request.consoleId, suite, privilege)
-    return session ? answer(0, session.id) : answer(rakpStatus.noSessionLeft)
-  }
-
-  function rakp1(payload: Uint8Array): Buffer | undefined {
-    const { tag, managedId, consoleRandom, role, username } = decodeRakp1(payload)
-    const session = sessions.get(managedId)
-    if (!session || session.keys) return undefined
-    const { consoleId, suite } = session
-    const nothing = new Uint8Array(0)
-    const refuse = (status: number) => {
-      sessions.close(session)
-      return encodeRakp2({ tag, status, consoleId, managedRandom: nothing, guid: nothing, authCode: nothing })
-    }
-    const wanted = role & 0x0f || 4
-    const name = Buffer.from(username).toString()
-    const known = users.filter((user) => user.name === name)
-    const user = role & nameOnlyLookup ? known[0] : known.find(({ limit }) => limit >= wanted)
-    if (!user) return refuse(rakpStatus.unauthorizedName)
-    if (wanted > user.limit || wanted > session.asked) return refuse(rakpStatus.unauthorizedPrivilege)
-    const repeated = session.proof && same(session.proof.transcript.consoleRandom, consoleRandom)
-    if (!repeated) {
-      const random = { consoleRandom: Uint8Array.from(consoleRandom), managedRandom: Uint8Array.from(world.random(16)) }
-      const transcript = { suite, consoleId, managedId, ...random, guid, role, username: Uint8Array.from(username) }
-      const sik = sessionIntegrityKey(transcript, kg ?? Buffer.from(user.password))
-      session.proof = { transcript, user, most: wanted, sik }
-    }
-    const { transcript } = session.proof as Proof
-    const authCode = rakp2Code(transcript, Buffer.from(user.password))
-    return encodeRakp2({ tag, status: 0, consoleId, managedRandom: transcript.managedRandom, guid, authCode })
-  }
-
-  function rakp3(payload: Uint8Array): Buffer | undefined {
-    const { tag, status, managedId, authCode } = decodeRakp3(payload)
-    const session = sessions.get(managedId)
-    if (!session?.proof) return undefined
-    const { consoleId, proof } = session
-    if (status !== 0) {
-      if (!session.keys) sessions.close(session)
-      return undefined
-    }
-    if (!same(authCode, rakp3Code(proof.transcript, Buffer.from(proof.user.password)))) {
-      if (!session.keys) sessions.close(session)
-      return encodeRakp4({ tag, status: rakpStatus.invalidCheckValue, consoleId, checkValue: new Uint8Array(0) })
-    }
-    if (!session.keys) sessions.activate(session, proof)
-    return encodeRakp4({ tag, status: 0, consoleId, checkValue: rakp4Check(proof.transcript, proof.sik) })
-  }
+  const { openSession, rakp1, rakp3 } = createLogin({ sessions, users, offered, guid, kg, random: world.random })
+  const behind = controllersOf(machine, options.behind)
 
   function run(request: IpmiRequest, session: BmcSession | undefined): Buffer | undefined {
-    const command = commands.get((request.netFn << 8) | request.command)
+    const command = isSendMessage(request) ? overBridge(session, behind) : known(request)
     const answer = command ? permitted(command.level, session) : { code: 0xc1 }
-    const { code = 0, data = [], detail = '' } = answer ?? command?.run(machine, request.data, session) ?? {}
+    return done(machine, request, command, answer, session)
+  }
+
+  /** Runs the command unless there is an `answer` already, and logs it. */
+  function done(
+    on: Machine,
+    request: IpmiRequest,
+    command: BmcCommand | undefined,
+    answer: Answer | undefined,
+    session: BmcSession | undefined,
+  ): Buffer {
+    const { code = 0, data = [], detail = '' } = answer ?? command?.run(on, request.data, session) ?? {}
     const hex = request.command.toString(16).padStart(2, '0')
     log.add(
       {
@@ -174,21 +139,43 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
     return encodeResponse({ ...request, netFn: request.netFn + 1, completionCode: code, data: Uint8Array.from(data) })
   }
 
+  /** Send Message to one of these controllers, which asks for no privilege of its own: its bus is trusted. */
+  function overBridge(session: BmcSession | undefined, through: readonly Controller[]): BmcCommand {
+    return sendMessageCommand(through, faults, (request, at) => {
+      const command = isSendMessage(request) ? overBridge(session, at.behind) : known(request)
+      return done(at.machine, request, command, command ? undefined : { code: 0xc1 }, session)
+    })
+  }
+
   function permitted(level: number, session: BmcSession | undefined): Answer | undefined {
     if (level > (session?.level ?? 0)) return { code: 0xd4 }
     return undefined
   }
 
-  function inSession(wrapper: Uint8Array, frame: wrapper20.Session20): Buffer | undefined {
+  function seal(session: BmcSession, type: number, payload: Uint8Array): Buffer | undefined {
+    if (!session.keys) return undefined
+    const frame = { payloadType: type, sessionId: session.consoleId, sequence: ++session.sent, payload }
+    return wrapper20.encodeSealed20(frame, session.keys, world.random(16))
+  }
+
+  function inSession(wrapper: Uint8Array, frame: wrapper20.Session20, push: Push): Buffer | undefined {
     const session = sessions.get(frame.sessionId)
     if (!session?.keys) {
       log.strays++
       return undefined
     }
     const message = wrapper20.unseal20(wrapper, frame, session.keys)
-    if (!sessions.accept(session, frame.sequence) || frame.payloadType !== wrapper20.payloadType.ipmi) return undefined
-    const request = decodeRequest(message)
+    if (!sessions.accept(session, frame.sequence)) return undefined
+    session.push = (type, payload) => {
+      const sealed = seal(session, type, payload)
+      if (sealed) push(sealed)
+    }
     if (faults.hangAfter <= 0) return undefined
+    // One that was overtaken is old.
+    if (frame.payloadType === wrapper20.payloadType.sol && frame.sequence === session.highest)
+      sol.receive(message, session)
+    if (frame.payloadType !== wrapper20.payloadType.ipmi) return undefined
+    const request = decodeRequest(message)
     faults.hangAfter--
     let response: Buffer | undefined
     if (faults.busy > 0) {
@@ -199,23 +186,21 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
       faults.loseAnswers--
       return undefined
     }
-    if (!response) return undefined
-    const sealed = { payloadType: 0, sessionId: session.consoleId, sequence: ++session.sent, payload: response }
-    return wrapper20.encodeSealed20(sealed, session.keys, world.random(16))
+    return response && seal(session, wrapper20.payloadType.ipmi, response)
   }
 
   function sessionless(message: Uint8Array): Buffer | undefined {
     const request = decodeRequest(message)
-    const command = commands.get((request.netFn << 8) | request.command)
+    const command = known(request)
     return command?.level === 0 ? run(request, undefined) : undefined
   }
 
-  function receive(datagram: Uint8Array): Buffer | undefined {
+  function receive(datagram: Uint8Array, push: Push): Buffer | undefined {
     const wrapper = afterRmcp(datagram)
     if (faults.hangAfter <= 0) return undefined
     if (!isRmcpPlus(wrapper)) return wrap(sessionless(decodeSession15(wrapper)), encodeSession15)
     const frame = wrapper20.decodeSession20(wrapper)
-    if (frame.sessionId !== 0) return inSession(wrapper, frame)
+    if (frame.sessionId !== 0) return inSession(wrapper, frame, push)
     const { payloadType, encodePlain20 } = wrapper20
     const answers: { [type: number]: [(payload: Uint8Array) => Buffer | undefined, number] } = {
       [payloadType.ipmi]: [sessionless, payloadType.ipmi],
@@ -228,9 +213,9 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
   }
 
   return {
-    receive(datagram) {
+    receive(datagram, push = () => {}) {
       try {
-        return receive(datagram)
+        return receive(datagram, push)
       } catch (error) {
         if (error instanceof CodecError) return undefined
         throw error
@@ -240,6 +225,7 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
     sessions,
     faults,
     users,
+    sol,
   }
 }
 
@@ -247,8 +233,8 @@ function wrap(payload: Buffer | undefined, around: (payload: Uint8Array) => Buff
   return payload && around(payload)
 }
 
-function same(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && timingSafeEqual(left, right)
+function known({ netFn, command }: IpmiRequest): BmcCommand | undefined {
+  return commands.get((netFn << 8) | command)
 }
 
 /** Table 22-19: C0, suite, authentication, 40h | integrity, 80h | confidentiality. */

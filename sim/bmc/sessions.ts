@@ -34,6 +34,8 @@ export interface BmcSession {
   sent: number
   highest: number
   seen: Set<number>
+  /** Sends a payload to where the console's last packet came from. */
+  push?: (payloadType: number, payload: Uint8Array) => void
 }
 
 /** Half-open sessions are given up after this (the specification leaves the time to the BMC). */
@@ -43,10 +45,18 @@ export class SessionTable {
   readonly #sessions = new Map<number, BmcSession>()
   readonly #now: () => number
   readonly #newId: () => number
+  readonly #onGone: (session: BmcSession) => void
   readonly limit: number
   readonly #idleMs: number
 
-  constructor(now: () => number, newId: () => number, limit: number, idleMs: number) {
+  constructor(
+    now: () => number,
+    newId: () => number,
+    limit: number,
+    idleMs: number,
+    onGone: (session: BmcSession) => void,
+  ) {
+    this.#onGone = onGone
     this.#now = now
     this.#newId = newId
     this.limit = limit
@@ -71,7 +81,7 @@ export class SessionTable {
   get(id: number): BmcSession | undefined {
     const session = this.#sessions.get(id)
     if (!session || !this.#expired(session)) return session
-    this.#sessions.delete(id)
+    this.close(session)
     return undefined
   }
 
@@ -82,6 +92,7 @@ export class SessionTable {
 
   close(session: BmcSession): void {
     this.#sessions.delete(session.id)
+    this.#onGone(session)
   }
 
   active(): BmcSession[] {
@@ -91,7 +102,7 @@ export class SessionTable {
 
   /** As after a restart of the BMC. */
   forgetAll(): void {
-    this.#sessions.clear()
+    for (const session of this.#sessions.values()) this.close(session)
   }
 
   /** Marks the session used and says whether the sequence number is new and inside the window of §6.12.13: +15, -16. */
@@ -110,6 +121,6 @@ export class SessionTable {
   }
 
   #expire(): void {
-    for (const session of this.#sessions.values()) if (this.#expired(session)) this.#sessions.delete(session.id)
+    for (const session of this.#sessions.values()) if (this.#expired(session)) this.close(session)
   }
 }

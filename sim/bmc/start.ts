@@ -4,9 +4,10 @@ import { createSocket } from 'node:dgram'
 import type { AddressInfo } from 'node:net'
 import { memoryChassis, type Chassis } from './chassis.ts'
 import type { CommandLog } from './log.ts'
-import { badNetwork, type NetworkFaults } from './network.ts'
+import { badNetwork, type NetworkFaults, type SetTimer } from './network.ts'
 import { createBmc, type BmcOptions, type FirmwareFaults } from './server.ts'
 import type { User } from './sessions.ts'
+import type { SerialLine, Sol } from './sol.ts'
 
 export interface StartOptions extends BmcOptions {
   /** Default 127.0.0.1. */
@@ -29,6 +30,8 @@ export interface RunningBmc {
   network: NetworkFaults
   firmware: FirmwareFaults
   users: User[]
+  /** The machine's serial line. */
+  serial: SerialLine & Pick<Sol, 'faults'>
   activeSessions(): number
   /** As a restart of the BMC would. */
   forgetSessions(): void
@@ -37,11 +40,13 @@ export interface RunningBmc {
 
 export async function startBmc(options: StartOptions = {}): Promise<RunningBmc> {
   const { address = '127.0.0.1', chassis = memoryChassis(), seed = 1 } = options
-  const server = createBmc(chassis, options, { now: () => performance.now(), random: (length) => randomBytes(length) })
-  const network = badNetwork(seed, options.network ?? {}, (run, delayMs) => {
+  const setTimer: SetTimer = (run, delayMs) => {
     const timer = setTimeout(run, delayMs)
     return () => clearTimeout(timer)
-  })
+  }
+  const world = { now: () => performance.now(), random: (length: number) => randomBytes(length), setTimer }
+  const server = createBmc(chassis, options, world)
+  const network = badNetwork(seed, options.network ?? {}, setTimer)
   const socket = createSocket({
     type: address.includes(':') ? 'udp6' : 'udp4',
     // Replies go to numeric addresses: no lookup, and so no detour over the next tick.
@@ -50,8 +55,10 @@ export async function startBmc(options: StartOptions = {}): Promise<RunningBmc> 
   let closed = false
   socket.on('message', (request, from) => {
     network.pass(request, (arrived) => {
-      const answer = server.receive(arrived)
-      if (answer) network.pass(answer, (sent) => closed || socket.send(sent, from.port, from.address, () => {}))
+      const send = (packet: Uint8Array) =>
+        network.pass(packet, (sent) => closed || socket.send(sent, from.port, from.address, () => {}))
+      const answer = server.receive(arrived, send)
+      if (answer) send(answer)
     })
   })
   await new Promise<void>((resolve, reject) => {
@@ -62,19 +69,23 @@ export async function startBmc(options: StartOptions = {}): Promise<RunningBmc> 
       resolve()
     })
   })
+  const { port } = socket.address() as AddressInfo
+  server.sol.port = port
   return {
     address,
-    port: (socket.address() as AddressInfo).port,
+    port,
     chassis,
     log: server.log,
     network: network.faults,
     firmware: server.faults,
     users: server.users,
+    serial: server.sol,
     activeSessions: () => server.sessions.active().length,
     forgetSessions: () => server.sessions.forgetAll(),
     async close() {
       if (closed) return
       closed = true
+      server.sessions.forgetAll()
       network.close()
       await new Promise<void>((resolve) => socket.close(() => resolve()))
     },

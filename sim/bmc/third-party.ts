@@ -47,8 +47,11 @@ export interface ForeignBmc {
   stop(): Promise<void>
 }
 
-/** OpenIPMI's BMC simulator: cipher suites up to 14, so 3 but not 17. Users admin/secret, operator/operate, viewer/view. */
-export async function startIpmiSim(): Promise<ForeignBmc> {
+/**
+ * OpenIPMI's BMC simulator: cipher suites up to 14, so 3 but not 17. Users admin/secret, operator/operate, viewer/view. `serialPort`: of a TCP server
+ * that is the machine's serial line.
+ */
+export async function startIpmiSim({ serialPort }: { serialPort?: number } = {}): Promise<ForeignBmc> {
   need('/usr/bin/ipmi_sim')
   const folder = await mkdtemp(join(tmpdir(), 'ipmi-sim-'))
   const port = await freePort()
@@ -64,10 +67,13 @@ export async function startIpmiSim(): Promise<ForeignBmc> {
   // Without a GUID ipmi_sim does not offer RMCP+.
   const guid = 'guid 00112233445566778899aabbccddeeff'
   const lan = ['startlan 1', `addr 127.0.0.1 ${port}`, 'priv_limit admin', ...levels, guid, 'endlan']
+  const serial = serialPort === undefined ? [] : [`sol "tcp:127.0.0.1:${serialPort}" 115200`]
   const control = `chassis_control "${join(folder, 'chassis')}"`
-  await file('lan.conf', ['name "interop"', 'set_working_mc 0x20', ...lan, control, ...users, ''].join('\n'))
+  await file('lan.conf', ['name "interop"', 'set_working_mc 0x20', ...lan, ...serial, control, ...users, ''].join('\n'))
   const device = 'mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02'
-  await file('bmc.emu', ['mc_setbmc 0x20', device, 'mc_enable 0x20', ''].join('\n'))
+  // Another controller on its bus, another product.
+  const behind = 'mc_add 0x30 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf03'
+  await file('bmc.emu', ['mc_setbmc 0x20', device, 'mc_enable 0x20', behind, 'mc_enable 0x30', ''].join('\n'))
   await file('power', '0')
   await file('chassis', powerScript(join(folder, 'power')), 0o755)
   const args = ['-c', join(folder, 'lan.conf'), '-f', join(folder, 'bmc.emu'), '-s', folder, '-n']

@@ -56,9 +56,12 @@ export function virtualSite(options: BmcOptions = {}): VirtualSite {
         send(packet) {
           sent.push(packet)
           const arrived = wire.toBmc(packet)
-          const answer = arrived && bmc.receive(arrived)
-          const returned = answer && wire.toClient(answer)
-          if (returned) queueMicrotask(() => deliver(returned))
+          const back = (packet: Uint8Array) => {
+            const returned = wire.toClient(packet)
+            if (returned) queueMicrotask(() => deliver(returned))
+          }
+          const answer = arrived && bmc.receive(arrived, back)
+          if (answer) back(answer)
         },
         close() {},
       }

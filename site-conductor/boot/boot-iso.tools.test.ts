@@ -1,6 +1,6 @@
 // The volume by a third party's eyes (xorriso), as it is served for one boot; that machines boot from it, e2e/boot-iso.lab.test.ts shows.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,7 +16,8 @@ const ramdisk = () => ({ kernel: at('kernel'), initrd: at('initrd') })
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'ferrule-boot-iso-'))
   isos = new BootIsos(at('isos'))
-  writeFileSync(at('kernel'), 'not a kernel')
+  writeFileSync(at('kernel-6.12'), 'not a kernel')
+  symlinkSync('kernel-6.12', at('kernel'))
   writeFileSync(at('initrd'), Buffer.alloc(3_000_001, 'initrd'))
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))

@@ -3,7 +3,7 @@
 // 1. A file with its final name is whole. 2. The same volume has the same bytes for as long as it may be read, whoever restarts meanwhile.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { FaultError } from '../../shared/faults.ts'
@@ -21,8 +21,12 @@ export interface BootIso {
 const CONFIG_BYTES = 8192
 const KEPT_DAYS = 7
 const SEARCH_BYTES = 1024 * 1024
-/** What the configuration uses, and what it takes to find it. */
-const MODULES = ['normal', 'linux', 'iso9660', 'search', 'search_fs_file', 'search_fs_uuid', 'echo', 'sleep', 'reboot']
+/** What the configuration uses, what it takes to find it, and what grub-mkrescue's own configuration asks for with an error for each that is not there. */
+const PARTITIONS = ['acorn', 'amiga', 'apple', 'bsd', 'dfly', 'dvh', 'gpt', 'msdos', 'plan', 'sun', 'sunpc']
+const MODULES = [
+  ...['normal', 'linux', 'iso9660', 'search', 'search_fs_file', 'search_fs_uuid', 'echo', 'sleep', 'reboot'],
+  ...PARTITIONS.map((name) => `part_${name}`),
+]
 export const ISO_PROGRAMS = ['grub-mkrescue', 'xorriso', 'mformat'] as const
 export const ISO_PACKAGES = 'apt-get install grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools'
 
@@ -72,8 +76,9 @@ export class BootIsos {
         `--install-modules=${MODULES.join(' ')}`,
         ...['fonts', 'themes', 'locales'].map((what) => `--${what}=`),
         `boot/grub/grub.cfg=${config}`,
-        `kernel=${kernel}`,
-        `ramdisk=${initrd}`,
+        // A symbolic link would be copied as such.
+        `kernel=${await realpath(kernel)}`,
+        `ramdisk=${await realpath(initrd)}`,
         ...['--', '-volid', 'FERRULE_BOOT'],
       ])
       const configAtByte = await findInFile(made, Buffer.from(marker))

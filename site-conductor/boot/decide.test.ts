@@ -43,6 +43,29 @@ describe('boot decision', () => {
     ])
   })
 
+  it('tells nobody but UEFI’s HTTP boot of anything to load, where the ticket says so, and its iPXE then of the script', () => {
+    const asked = [http(16), ipxe, pxe(7), pxe(0)].map((client) =>
+      decide(ticket({ loader: 'http-ipxe' }), client, site),
+    )
+    expect(asked.map((answer) => answer?.bootFile)).toEqual([
+      { url: `http://10.77.0.1:8088/${token}/snponly.efi` },
+      { url: `http://10.77.0.1:8088/${token}/boot.ipxe` },
+      undefined,
+      undefined,
+    ])
+  })
+
+  it('tells UEFI’s HTTP boot where a volume is that is meant for it, and of none that a BMC shows', () => {
+    const volume = { path: '/iso', patch: { atByte: 0, bytes: Buffer.alloc(0) } }
+    const asked = (overHttp: boolean) =>
+      [http(16), ipxe, pxe(7), system].map(
+        (client) => decide({ ...localTicket(), medium: { ...volume, overHttp } }, client, site)?.bootFile,
+      )
+    const script = { url: `http://10.77.0.1:8088/${token}/boot.ipxe` }
+    expect(asked(true)).toEqual([{ url: `http://10.77.0.1:8088/${token}/boot.iso` }, script, undefined, undefined])
+    expect(asked(false)).toEqual([undefined, script, undefined, undefined])
+  })
+
   it('an operating system, and firmware without a loader, gets an address only', () => {
     for (const client of [system, pxe(11), http(19), pxe(6)]) {
       expect(decide(ticket(), client, site)).toEqual({ address, noProxyDhcp: true })

@@ -5,13 +5,14 @@
 //   ipxe       URL of the script                        URL of the script (which leaves the network)
 //   pxe        loader by TFTP                           address only
 //   http       URL of the loader                        address only
-//   with boot interface pxe, ipxe is as pxe, and http gets an address only
+//   with boot interface pxe, ipxe is as pxe, and http gets an address only; with http-ipxe, pxe gets an address only; with http, http gets the URL of the
+//   volume, and everybody else is told to boot from disk
 //   other      address only (an operating system, or firmware we have no loader for)
 import { loaderFor } from './loaders.ts'
 import type { ClientKind } from '../dhcp/client-kind.ts'
 import type { DhcpAnswer } from '../dhcp/reply.ts'
 import type { LoaderName } from './loaders.ts'
-import type { BootTicket } from './ticket.ts'
+import { type BootTicket, mediumPath } from './ticket.ts'
 
 export interface BootSite {
   mode: 'reservations' | 'proxy'
@@ -33,11 +34,12 @@ export function decide(ticket: BootTicket, client: ClientKind, site: BootSite): 
 }
 
 function bootFileFor(ticket: BootTicket, client: ClientKind, site: BootSite): DhcpAnswer['bootFile'] {
-  const { loader: family = 'ipxe' } = ticket
-  if (client.kind === 'ipxe' && family === 'ipxe') return { url: `${site.origin}/${ticket.token}/${SCRIPT_NAME}` }
+  const { loader: family = 'ipxe', medium, token } = ticket
+  if (client.kind === 'http' && medium?.overHttp) return { url: `${site.origin}${mediumPath(token)}` }
+  if (client.kind === 'ipxe' && family !== 'pxe') return { url: `${site.origin}/${token}/${SCRIPT_NAME}` }
   if ((ticket.ramdisk ?? ticket.instance) === undefined || client.kind === 'other') return undefined
   const loader = loaderFor(client, family)
   if (loader === undefined || !site.loaders.has(loader)) return undefined
-  if (client.kind === 'http') return family === 'ipxe' ? { url: `${site.origin}/${ticket.token}/${loader}` } : undefined
-  return { name: `${ticket.token}/${loader}`, tftpServer: site.address }
+  if (client.kind === 'http') return { url: `${site.origin}/${token}/${loader}` }
+  return { name: `${token}/${loader}`, tftpServer: site.address }
 }

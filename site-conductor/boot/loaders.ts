@@ -1,22 +1,31 @@
 // Which network loader each firmware gets: an iPXE, which then runs the node's script over HTTP, or where iPXE is not wanted GRUB or
-// PXELINUX, which take everything by TFTP. A table; a firmware without a row, or whose file is not configured, gets an address only.
+// PXELINUX, which take everything by TFTP. Tables; a firmware without a row, or whose file is not configured, gets an address only.
 import { readFile } from 'node:fs/promises'
 import type { ClientKind } from '../dhcp/client-kind.ts'
 
-/** What a boot goes through: Ironic's boot interfaces `ipxe` and `pxe`. */
-export type LoaderFamily = 'ipxe' | 'pxe'
+/** What a boot goes through: Ironic's boot interfaces of these names. */
+export type LoaderFamily = 'ipxe' | 'pxe' | 'http-ipxe'
+
+/** What kind of loader, and who gets it: firmware's PXE, and an iPXE that is not wanted, by TFTP; UEFI's HTTP boot by HTTP. */
+const FAMILIES: Readonly<
+  Record<LoaderFamily, { readonly kind: string; readonly clients: readonly ClientKind['kind'][] }>
+> = {
+  ipxe: { kind: 'ipxe', clients: ['pxe', 'http'] },
+  'http-ipxe': { kind: 'ipxe', clients: ['http'] },
+  pxe: { kind: 'tftp', clients: ['pxe', 'ipxe'] },
+}
 
 const LOADERS = [
-  { family: 'ipxe', firmware: 'bios', cpu: 'x86', name: 'undionly.kpxe' },
-  { family: 'ipxe', firmware: 'uefi', cpu: 'x64', name: 'snponly.efi' },
-  { family: 'ipxe', firmware: 'uefi', cpu: 'ia32', name: 'snponly-ia32.efi' },
-  { family: 'ipxe', firmware: 'uefi', cpu: 'arm64', name: 'snponly-arm64.efi' },
-  { family: 'ipxe', firmware: 'uefi', cpu: 'arm32', name: 'snponly-arm32.efi' },
-  { family: 'pxe', firmware: 'bios', cpu: 'x86', name: 'pxelinux.0' },
-  { family: 'pxe', firmware: 'uefi', cpu: 'x64', name: 'grubx64.efi' },
-  { family: 'pxe', firmware: 'uefi', cpu: 'arm64', name: 'grubaa64.efi' },
+  { kind: 'ipxe', firmware: 'bios', cpu: 'x86', name: 'undionly.kpxe' },
+  { kind: 'ipxe', firmware: 'uefi', cpu: 'x64', name: 'snponly.efi' },
+  { kind: 'ipxe', firmware: 'uefi', cpu: 'ia32', name: 'snponly-ia32.efi' },
+  { kind: 'ipxe', firmware: 'uefi', cpu: 'arm64', name: 'snponly-arm64.efi' },
+  { kind: 'ipxe', firmware: 'uefi', cpu: 'arm32', name: 'snponly-arm32.efi' },
+  { kind: 'tftp', firmware: 'bios', cpu: 'x86', name: 'pxelinux.0' },
+  { kind: 'tftp', firmware: 'uefi', cpu: 'x64', name: 'grubx64.efi' },
+  { kind: 'tftp', firmware: 'uefi', cpu: 'arm64', name: 'grubaa64.efi' },
   // No firmware gets it: PXELINUX asks for its other half by itself.
-  { family: 'pxe', firmware: undefined, cpu: undefined, name: 'ldlinux.c32' },
+  { kind: 'tftp', firmware: undefined, cpu: undefined, name: 'ldlinux.c32' },
 ] as const
 
 export type LoaderName = (typeof LOADERS)[number]['name']
@@ -31,9 +40,9 @@ export const DEBIAN_LOADERS: LoaderFiles = {
 }
 
 export function loaderFor(client: ClientKind, family: LoaderFamily = 'ipxe'): LoaderName | undefined {
-  if (client.kind === 'other') return undefined
-  return LOADERS.find((row) => row.family === family && row.firmware === client.firmware && row.cpu === client.cpu)
-    ?.name
+  const { kind, clients } = FAMILIES[family]
+  if (client.kind === 'other' || !clients.includes(client.kind)) return undefined
+  return LOADERS.find((row) => row.kind === kind && row.firmware === client.firmware && row.cpu === client.cpu)?.name
 }
 
 /** Reads the files into memory: together they are about 1 MB and every boot wants them. Rejects when one cannot be read. */

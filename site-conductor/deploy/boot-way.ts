@@ -1,4 +1,6 @@
 // How a boot interface brings the deploy ramdisk to a machine: over the network, by one of the loaders, or on a volume that its BMC shows it.
+import { bootModeOf } from '../../shared/capabilities.ts'
+import { FaultError } from '../../shared/faults.ts'
 import type { BootIso } from '../boot/boot-iso.ts'
 import { bootPatch } from '../boot/boot-iso.ts'
 import type { LoaderFamily } from '../boot/loaders.ts'
@@ -30,31 +32,47 @@ export interface BootWay<Info> {
   }
 }
 
+/** UEFI's HTTP boot is no BIOS's. */
+function uefiOnly<Info>({ node }: Context<Info>): void {
+  if (bootModeOf(node.properties) === 'uefi') return
+  throw new FaultError('driver.invalid_info', 'HTTP boot is of UEFI firmware, and this node boots in BIOS mode', {
+    hint: 'set boot_mode:uefi among its properties/capabilities, or boot_interface to another one',
+  })
+}
+
+/** Loaders that DHCP tells of. */
 export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
+  const isHttp = loader === 'http-ipxe'
   return {
-    device: 'pxe',
-    bootsInstances: loader === 'ipxe',
+    device: isHttp ? 'uefihttp' : 'pxe',
+    bootsInstances: loader !== 'pxe',
     carriesToken: false,
+    ...(isHttp && { validate: uefiOnly }),
     kernelArguments: () => '',
     carry: async (files, kernelArguments) => ({ loader, ramdisk: { ...files, kernelArguments } }),
   }
 }
 
-export function volumeWay<Info>({
-  device,
-  validate,
-  ...atBmc
-}: Pick<BootWay<Info>, 'device' | 'validate'> & NonNullable<BootWay<Info>['atBmc']>): BootWay<Info> {
+function ofVolume<Info>(
+  overHttp: boolean,
+): Pick<BootWay<Info>, 'bootsInstances' | 'carriesToken' | 'kernelArguments' | 'carry'> {
   return {
-    device,
     bootsInstances: false,
     carriesToken: true,
     kernelArguments: (token) => `boot_method=vmedia ipa-agent-token=${token}`,
-    ...(validate && { validate }),
     async carry(files, kernelArguments, iso) {
       const made = await iso(files)
-      return { medium: { path: made.path, patch: bootPatch(made, kernelArguments) } }
+      return { medium: { path: made.path, patch: bootPatch(made, kernelArguments), overHttp } }
     },
-    atBmc,
   }
+}
+
+/** A volume that the machine's BMC shows it. */
+export function mediaWay<Info>(atBmc: NonNullable<BootWay<Info>['atBmc']>): BootWay<Info> {
+  return { ...ofVolume(false), device: 'cdrom', atBmc }
+}
+
+/** A volume that UEFI's HTTP boot loads: from where DHCP says, or where its BMC was told. */
+export function httpWay<Info>(atBmc?: BootWay<Info>['atBmc']): BootWay<Info> {
+  return { ...ofVolume(atBmc === undefined), device: 'uefihttp', validate: uefiOnly, ...(atBmc && { atBmc }) }
 }

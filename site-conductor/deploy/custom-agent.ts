@@ -5,13 +5,14 @@ import { listedStepsSchema } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { startCommand, waitForCommand } from '../agent-client.ts'
 import type { Implementation, StepContext } from '../driver.ts'
-import { agentOf, directDeploy, type DirectDeployOptions, nodeParams, performer } from './direct.ts'
+import { directDeploy } from './direct.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
+import { agentOf, type AgentOptions, nodeParams, performer } from './perform.ts'
 import { refuseProperties } from './properties.ts'
 import { deployContext } from './task-context.ts'
 
-export function customAgentDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
+export function customAgentDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const { offers, steps, resume } = directDeploy<Info>(options)
   const { write_image: _, write_configdrive: __, wait_agent: awaitAgent, ...more } = steps!
   const perform = performer(options)
@@ -50,10 +51,7 @@ export function customAgentDeploy<Info>(options: DirectDeployOptions<Info>): Imp
   }
 }
 
-async function stepsOfAgent<Info>(
-  context: StepContext<Info>,
-  options: DirectDeployOptions<Info>,
-): Promise<ListedStep[]> {
+async function stepsOfAgent<Info>(context: StepContext<Info>, options: AgentOptions<Info>): Promise<ListedStep[]> {
   const agent = await agentOf(context, options)
   const started = await startCommand(agent, 'deploy.get_deploy_steps', nodeParams(context as StepContext<unknown>))
   const { deploy_steps: listed } = await waitForCommand(agent, started)

@@ -17,7 +17,8 @@ import type { AgentConnection } from '../agent-connection.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { SiteWrites } from '../site.ts'
 import { sleep } from '../timing.ts'
-import { agentOf, directDeploy, type DirectDeployOptions, nodeParams, progressNotes } from './direct.ts'
+import { directDeploy } from './direct.ts'
+import { agentOf, type AgentOptions, nodeParams, progressNotes } from './perform.ts'
 import type { CachedImage } from './image-cache.ts'
 import { imageInfoOf } from './image-info.ts'
 import { refuseProperties } from './properties.ts'
@@ -51,7 +52,7 @@ interface Exported {
   readonly command: string
 }
 
-export function iscsiDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
+export function iscsiDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const direct = directDeploy<Info>(options)
   return {
     ...direct,
@@ -61,12 +62,12 @@ export function iscsiDeploy<Info>(options: DirectDeployOptions<Info>): Implement
     },
     steps: {
       ...direct.steps,
-      write_image: (context) => writeImage(context as StepContext<unknown>, options as DirectDeployOptions<unknown>),
+      write_image: (context) => writeImage(context as StepContext<unknown>, options as AgentOptions<unknown>),
     },
   }
 }
 
-async function writeImage(context: StepContext<unknown>, options: DirectDeployOptions<unknown>): Promise<void> {
+async function writeImage(context: StepContext<unknown>, options: AgentOptions<unknown>): Promise<void> {
   const { node, site, env, signal, note } = context
   const { writes } = site
   if (writes === undefined) throw new FaultError('driver.unsupported', 'this conductor writes no images itself')

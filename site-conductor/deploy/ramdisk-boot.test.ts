@@ -4,7 +4,9 @@ import { expect, test } from 'vitest'
 import { fakeContext } from '../fake-context.ts'
 import { fakeGrant } from '../fake-hub.ts'
 import fake from '../drivers/fake-hardware.ts'
-import { ramdiskBoot } from './ramdisk-boot.ts'
+import type { BootTicket } from '../boot/ticket.ts'
+import { plannedBootDevice } from './boot-device.ts'
+import { networkBoot, ramdiskBoot } from './ramdisk-boot.ts'
 
 const HERE = 'https://10.0.0.1:9999'
 const CALLED = { agent_url: 'https://10.0.0.50:9999', agent_certificate: 'PEM' }
@@ -92,3 +94,60 @@ test('an instance that a task has let in is let in again by whoever goes on with
   expect(letIn).toHaveLength(2)
   await context.close()
 })
+test.for(['http', 'http-ipxe'])('%s is of UEFI firmware', async (name) => {
+  const boot = { door: {}, agentApiUrl: HERE }
+  const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
+  const validate = async (mode: string) => {
+    const node = fakeGrant('n', { ports, properties: { capabilities: `boot_mode:${mode}` } })
+    const context = await fakeContext(fake, { node, boot: boot as never })
+    await using _ = { [Symbol.asyncDispose]: () => context.close() }
+    await networkBoot()[name]!.validate!(context as never)
+  }
+  await validate('uefi')
+  await expect(validate('bios')).rejects.toMatchObject({ fault: { code: 'driver.invalid_info' } })
+})
+
+test('each boot interface says what the machine is set to boot from, and that is what a plan means', async () => {
+  const iso = { get: async () => ({ path: '/iso', configAtByte: 0 }) }
+  const tickets: BootTicket[] = []
+  const door = { admit: (ticket: BootTicket) => void tickets.push(ticket), withdraw: () => {} }
+  const boot = {
+    door,
+    ramdisk: { kernel: '/k', initrd: '/i' },
+    isos: iso,
+    kernelArguments: '',
+    agentApiUrl: HERE,
+    caSha256: '',
+  }
+  const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
+  const planned: Record<string, unknown> = {}
+  for (const [name, implementation] of Object.entries(networkBoot())) {
+    const args = { boot_device: 'pxe', persistent: false }
+    const context = await fakeContext(fake, { node: fakeGrant('n', { ports }), boot: boot as never, args })
+    await implementation.steps!['prepare_ramdisk']!(context as never)
+    planned[name] = plannedBootDevice(context).boot_device
+    await implementation.steps!['clean_up_ramdisk']!(context as never)
+    await context.close()
+  }
+  expect(planned).toEqual({ ipxe: 'pxe', pxe: 'pxe', 'http-ipxe': 'uefihttp', http: 'uefihttp' })
+  expect(Object.keys(planned), 'the default first').toEqual(['ipxe', 'pxe', 'http-ipxe', 'http'])
+  expect(tickets.map(({ loader, medium }) => medium?.overHttp ?? loader)).toEqual(['ipxe', 'pxe', 'http-ipxe', true])
+})
+
+test.each([
+  [undefined, [false, true]],
+  ['Default', [false, true]],
+  ['Always', [true, true]],
+  ['Never', [false, false]],
+])(
+  'force_persistent_boot_device %s: what a plan sets for once and what it sets for good',
+  async (force, persistent) => {
+    const found = [false, true].map((planned) =>
+      plannedBootDevice({
+        args: { boot_device: 'disk', persistent: planned },
+        driverInfo: { force_persistent_boot_device: force },
+      } as never),
+    )
+    expect(found.map((each) => each.persistent)).toEqual(persistent)
+  },
+)

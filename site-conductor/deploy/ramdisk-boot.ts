@@ -5,7 +5,7 @@ import { toBase64Url } from '../../shared/sealing.ts'
 import { bootAddress, mediumPath } from '../boot/ticket.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
-import { type BootWay, networkWay } from './boot-way.ts'
+import { type BootWay, httpWay, networkWay } from './boot-way.ts'
 import { instanceBootOf } from './instance-boot.ts'
 import { BOOT_AGAIN, deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
 
@@ -141,7 +141,7 @@ function whyAgain<Info>(context: StepContext<Info>, { carriesToken }: BootWay<In
   // Files come from there, and the agent calls there: nobody here would ever hear of it.
   if (api !== undefined && api !== bootOf(context.site).agentApiUrl)
     return 'another conductor has taken over before the agent called'
-  if (carriesToken) return 'whether the BMC could go on reading the volume is not known'
+  if (carriesToken) return 'whether the volume could be read to its end is not known'
   // Firmware that nobody answered gives the network up at once, and starts the disk. A token that is on record as shown is shown to nobody
   // again, and an agent that has it calls within a moment. Either way the machine might be waited for in vain.
   if (shown) return 'whether the agent has got its token is not known'
@@ -214,6 +214,16 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
       await letIn(context, tokens, way)
     },
     release: letOut,
+  }
+}
+
+/** The boot interfaces that need no BMC of a certain kind, the default first. */
+export function networkBoot<Info>(): Record<string, Implementation<Info>> {
+  return {
+    ipxe: ramdiskBoot(),
+    pxe: ramdiskBoot(networkWay('pxe')),
+    'http-ipxe': ramdiskBoot(networkWay('http-ipxe')),
+    http: ramdiskBoot(httpWay()),
   }
 }
 

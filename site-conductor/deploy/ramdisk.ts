@@ -2,13 +2,16 @@
 // as long as the instance is there; no agent has a part in it. What is done between instances is done by an agent, as in "direct".
 import { FaultError } from '../../shared/faults.ts'
 import type { Implementation } from '../driver.ts'
-import { type DirectDeployOptions, directDeploy } from './direct.ts'
+import { directDeploy } from './direct.ts'
+import { eraseSteps } from './erase.ts'
+import type { AgentOptions } from './perform.ts'
 import { refuseProperties } from './properties.ts'
 
 /** `options`: of the agent that cleans. */
-export function ramdiskDeploy<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
-  const { offers, steps, resume } = directDeploy<Info>(options)
-  const { wait_agent, tear_down_agent, erase_devices_metadata } = steps!
+export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
+  const { steps, resume } = directDeploy<Info>(options)
+  const { wait_agent, tear_down_agent } = steps!
+  const erase = eraseSteps(options)
   return {
     deployment: {
       core: ['boot_from_network'],
@@ -31,12 +34,8 @@ export function ramdiskDeploy<Info>(options: DirectDeployOptions<Info>): Impleme
         )
       if (instanceInfo !== undefined) boot.validateInstance?.(context as never, instanceInfo)
     },
-    offers: offers!,
+    offers: erase.offers,
     resume: resume!,
-    steps: {
-      wait_agent: wait_agent!,
-      tear_down_agent: tear_down_agent!,
-      erase_devices_metadata: erase_devices_metadata!,
-    },
+    steps: { wait_agent: wait_agent!, tear_down_agent: tear_down_agent!, ...erase.steps },
   }
 }

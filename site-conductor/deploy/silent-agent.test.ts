@@ -4,7 +4,7 @@ import fake from '../drivers/fake-hardware.ts'
 import { fakeContext } from '../fake-context.ts'
 import { FakeEnv } from '../fake-env.ts'
 import { fakeGrant } from '../fake-hub.ts'
-import { agentOf } from './direct.ts'
+import { agentOf } from './perform.ts'
 
 const MACHINE = '10.0.0.50'
 const CALLED = { agent_url: `https://${MACHINE}:9999`, agent_token: 'token', agent_certificate: 'PEM' }

@@ -1,12 +1,12 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
 import { autodetectDeploy } from '../deploy/autodetect.ts'
-import { networkWay } from '../deploy/boot-way.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
-import { type DirectDeployOptions, directDeploy } from '../deploy/direct.ts'
+import { directDeploy } from '../deploy/direct.ts'
+import type { AgentOptions } from '../deploy/perform.ts'
 import { iscsiDeploy } from '../deploy/iscsi.ts'
 import { ramdiskDeploy } from '../deploy/ramdisk.ts'
-import { ramdiskBoot } from '../deploy/ramdisk-boot.ts'
+import { networkBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
 import { noInterface, noop } from '../no-interface.ts'
@@ -17,11 +17,11 @@ type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
 /** `options`: how the driver sets what the machine boots, and knows whether it has power. */
 export function baseInterfaces<Info>(
-  options: DirectDeployOptions<Info>,
+  options: AgentOptions<Info>,
 ): Record<BaseKind, Record<string, Implementation<Info>>> {
   const direct = directDeploy<Info>(options)
   return {
-    boot: { ipxe: ramdiskBoot<Info>(), pxe: ramdiskBoot<Info>(networkWay('pxe')) },
+    boot: networkBoot<Info>(),
     deploy: {
       autodetect: autodetectDeploy(['ramdisk', 'direct'], direct),
       direct,

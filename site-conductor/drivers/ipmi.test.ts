@@ -137,6 +137,21 @@ test('the BMC is told not to forget the boot device before it is told the device
   expect(settings[0]).toMatch(/parameter 3|clear/i)
 })
 
+test('HTTP boot is a network boot to IPMI, and is asked for as such by plans alone', async () => {
+  const args = { boot_device: 'pxe', persistent: false }
+  const made = await context({}, { args })
+  await management.steps!['set_boot_device']!({
+    ...made,
+    task: { ...made.task, context: { ramdisk_device: 'uefihttp' } },
+  })
+  expect(bmc.chassis.boot()).toMatchObject({ valid: true, device: 1 })
+  await expect(
+    management.methods!['set_boot_device']!(await context(), { boot_device: 'uefihttp' }),
+  ).rejects.toMatchObject({
+    fault: { code: 'request.invalid' },
+  })
+})
+
 test('an unknown boot device is refused before anything is sent', async () => {
   const made = await context({}, { args: { boot_device: 'tape' } })
   await expect(management.steps!['set_boot_device']!(made)).rejects.toMatchObject({

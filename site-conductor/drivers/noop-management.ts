@@ -16,13 +16,16 @@ export function noopManagement<Info>(tell: (context: Context<Info>, device: unkn
   const setBootDevice: SetBootDevice<Info> = async (context, { boot_device: device }) => {
     if (!DEVICES.includes(device))
       throw new FaultError('request.invalid', `boot_device must be one of ${DEVICES.join(', ')}, not ${String(device)}`)
+    say(context, device)
+  }
+  const say = (context: Context<Info>, device: unknown): void => {
     context.before()
     tell(context, device)
   }
   return {
     noop: {
       validate() {},
-      steps: { set_boot_device: (context) => setBootDevice(context, { ...plannedBootDevice(context) }) },
+      steps: { set_boot_device: async (context) => say(context, plannedBootDevice(context).boot_device) },
       methods: {
         set_boot_device: setBootDevice,
         get_boot_device: async () => ({ boot_device: 'pxe', persistent: true }),

@@ -12,19 +12,19 @@ import { redfishManagement } from './redfish/management.ts'
 import { redfishVendor } from './redfish/media.ts'
 import { getPowerState, redfishPower } from './redfish/power.ts'
 import { redfishRaid } from './redfish/raid.ts'
-import { redfishVirtualMedia } from './redfish/volume-boot.ts'
+import { redfishHttps, redfishVirtualMedia } from './redfish/volume-boot.ts'
 
 const management = { redfish: redfishManagement, ...noopManagement<RedfishInfo>() }
 const base = baseInterfaces<RedfishInfo>({ setBootDevice: setBootDeviceBy(management), getPowerState })
 
 export default defineDriver({
   name: 'redfish',
-  about: 'Machines with a Redfish BMC, deployed by an agent that is booted over the network or from virtual media',
+  about: 'Machines with a Redfish BMC, deployed by an agent that is booted over the network or from a volume',
   info: redfishInfo,
   secrets: ['redfish_password'],
   interfaces: {
     ...base,
-    boot: { ...base.boot, 'redfish-virtual-media': redfishVirtualMedia },
+    boot: { ...base.boot, 'redfish-virtual-media': redfishVirtualMedia, 'redfish-https': redfishHttps },
     power: { redfish: redfishPower },
     management,
     bios: { redfish: redfishBios, ...noInterface('bios') },

@@ -1,6 +1,7 @@
 // The client against two BMCs that others wrote: OpenIPMI's ipmi_sim and pyghmi's server. Both know cipher suite 3 only.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually, need, run, startIpmiSim, startPyghmiBmc, type ForeignBmc } from '../../sim/bmc/third-party.ts'
+import { over } from './bridge.ts'
 import * as boot from './commands/boot-options.ts'
 import { controlChassis } from './commands/chassis-control.ts'
 import { getChassisStatus } from './commands/chassis-status.ts'
@@ -72,6 +73,15 @@ describe('ipmi_sim', () => {
       const answer = await within(bmc, (session) => sendRaw(session, request))
       expect(Buffer.from(answer).toString('hex')).toBe(text.replaceAll(/\s/g, ''))
     }
+  })
+
+  test('a controller behind it answers over the bridge, and one that is not there does not', async () => {
+    const at = (address: number) => ({ hops: [{ channel: 0, address }] as const })
+    await within(bmc, async (session) => {
+      expect(await getDeviceId(over(session, at(0x30)))).toMatchObject({ product: 0xf03 })
+      expect(await getDeviceId(session)).toMatchObject({ product: 0xf02 })
+      await expect(getDeviceId(over(session, at(0x32)))).rejects.toMatchObject({ completionCode: 0x83 })
+    })
   })
 
   test('who may not is told so', async () => {

@@ -1,18 +1,21 @@
 // An RMCP+ session: asks commands one at a time, again after silence or "node busy", and closes.
 // Invariants: `before` runs in the turn of every packet of its request; an answer counts once, and only if its HMAC, its sequence
 // number and its request number are right; a `once` command is never sent again after silence.
+import { envelope, isSendMessage, opened, sendMessageCompletions } from './bridge.ts'
+import { CodecError } from './codec/cursor.ts'
 import type { IpmiResponse } from './codec/message.ts'
 import type { SuiteId } from './codec/suites.ts'
 import { closeSessionCommand } from './commands/close-session.ts'
 import type { Privilege } from './commands/session-privilege.ts'
 import { completionKind, completionText, isBusy } from './completion.ts'
+import type { SolCarrier } from './console-line.ts'
 import type { Env } from './env.ts'
 import { IpmiError } from './errors.ts'
 import type { Login } from './options.ts'
 import type { Command, Requester, RequestOptions } from './request.ts'
 import type { SealedChannel } from './sealed-channel.ts'
 
-export interface Session extends Requester {
+export interface Session extends Requester, SolCarrier {
   /** The BMC's id of this session: what another needs to close it. */
   readonly id: number
   readonly privilege: Privilege
@@ -53,6 +56,7 @@ export class LiveSession implements Session {
   readonly privilege: Privilege
   readonly cipherSuite: SuiteId
   stragglers = false
+  onSol: SolCarrier['onSol']
   readonly #env: Env
   readonly #login: Login
   readonly #sealed: SealedChannel
@@ -72,7 +76,10 @@ export class LiveSession implements Session {
     this.#login = login
     this.#sealed = sealed
     this.#release = release
-    sealed.listen((response) => this.#receive(response))
+    sealed.listen(
+      (response) => this.#receive(response),
+      (payload) => this.onSol?.(payload),
+    )
   }
 
   get alive(): boolean {
@@ -82,6 +89,10 @@ export class LiveSession implements Session {
   request(command: Command, options: RequestOptions = {}): Promise<Uint8Array> {
     if (this.#ended) return Promise.reject(new IpmiError(this.#ended.kind, this.#ended.message))
     return this.#ask(command, options)
+  }
+
+  sendSol(payload: Uint8Array): void {
+    if (!this.#ended) this.#sealed.send(this.#sealed.sealSol(payload))
   }
 
   #ask(command: Command, options: RequestOptions): Promise<Uint8Array> {
@@ -111,7 +122,8 @@ export class LiveSession implements Session {
       pending.numbers.push(this.#requestNumber)
     }
     const { netFn, data = nothing } = command
-    const packet = this.#sealed.seal({ netFn, command: command.command, sequence: this.#requestNumber, data })
+    const request = { netFn, command: command.command, sequence: this.#requestNumber, data }
+    const packet = this.#sealed.seal(command.bridge ? envelope(request, command.bridge) : request)
     try {
       options.before?.()
     } catch (error) {
@@ -148,12 +160,17 @@ export class LiveSession implements Session {
   #receive(response: IpmiResponse): void {
     const pending = this.#current
     if (!pending || !pending.numbers.includes(response.sequence)) return
-    if (response.netFn !== pending.command.netFn + 1 || response.command !== pending.command.command) return
-    this.#answer(pending, response)
+    const { netFn, command, bridge } = pending.command
+    const answer = bridge ? openedOrNoise(response) : response
+    if (!answer) return
+    const isOurs = answer.netFn === netFn + 1 && answer.command === command
+    if (isOurs || (bridge && isSendMessage(answer))) this.#answer(pending, answer)
   }
 
-  #answer(pending: Pending, { completionCode, data }: IpmiResponse): void {
+  #answer(pending: Pending, response: IpmiResponse): void {
+    const { completionCode, data } = response
     const { command } = pending
+    const bridgeFailed = command.bridge !== undefined && isSendMessage(response)
     pending.answered++
     const { busyRetries, busyPauseMs } = this.#login.timing
     if (isBusy(completionCode) && pending.busyAnswers < busyRetries) {
@@ -166,7 +183,8 @@ export class LiveSession implements Session {
     }
     this.#settle(pending, () => {
       if (completionCode === 0) return pending.resolve(data)
-      const text = completionText(completionCode, command.completions)
+      const specific = bridgeFailed ? sendMessageCompletions : command.completions
+      const text = completionText(completionCode, specific)
       const message = `${this.#login.bmc} refused ${command.name}: ${text}`
       pending.reject(new IpmiError(completionKind(completionCode), message, completionCode))
     })
@@ -222,3 +240,13 @@ export class LiveSession implements Session {
 }
 
 const nothing = new Uint8Array(0)
+
+/** Undefined where nothing is said yet, or nothing that can be read: the request's timer deals with what is missing. */
+function openedOrNoise(response: IpmiResponse): IpmiResponse | undefined {
+  try {
+    return opened(response)
+  } catch (error) {
+    if (error instanceof CodecError) return undefined
+    throw error
+  }
+}

@@ -1,5 +1,7 @@
 // A command as the session takes it, and the options every call of the client has.
 
+import type { Bridge } from './bridge.ts'
+
 export interface Command {
   /** As in the specification, for error messages. */
   name: string
@@ -13,6 +15,8 @@ export interface Command {
   kind: 'read' | 'idempotent' | 'once'
   /** Texts of the command's own completion codes. */
   completions?: { readonly [code: number]: string }
+  /** Of a command that is for a controller behind the BMC. */
+  bridge?: Bridge | undefined
 }
 
 export interface RequestOptions {

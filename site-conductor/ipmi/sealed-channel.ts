@@ -23,6 +23,8 @@ export class SealedChannel {
   readonly #channel: Channel
   readonly #window = new ReplayWindow()
   #sequence = 0
+  /** Of what has come. */
+  #newest = 0
 
   constructor(env: Env, channel: Channel, established: Established) {
     this.#env = env
@@ -32,9 +34,16 @@ export class SealedChannel {
 
   /** A packet with the next sequence number, ready to be sent. */
   seal(request: IpmiRequest): Uint8Array {
+    return this.#seal(payloadType.ipmi, encodeRequest(request))
+  }
+
+  sealSol(payload: Uint8Array): Uint8Array {
+    return this.#seal(payloadType.sol, payload)
+  }
+
+  #seal(type: number, payload: Uint8Array): Uint8Array {
     const { managedId, keys } = this.established
-    const payload = encodeRequest(request)
-    const frame = { payloadType: payloadType.ipmi, sessionId: managedId, sequence: ++this.#sequence, payload }
+    const frame = { payloadType: type, sessionId: managedId, sequence: ++this.#sequence, payload }
     return encodeSealed20(frame, keys, this.#env.random(16))
   }
 
@@ -42,27 +51,33 @@ export class SealedChannel {
     this.#channel.send(packet)
   }
 
-  /** Hands over answers from now on. Noise and forgeries are dropped: the request's timer deals with what is missing. */
-  listen(onResponse: (response: IpmiResponse) => void): void {
+  /** Hands over answers, and what a console says, from now on. Noise and forgeries are dropped: timers deal with what is missing. */
+  listen(onResponse: (response: IpmiResponse) => void, onSol: (payload: Uint8Array) => void): void {
     this.#channel.onPacket = (packet) => {
-      const response = this.#unseal(packet)
-      if (response) onResponse(response)
+      try {
+        const { type, payload } = this.#unseal(packet)
+        if (type === payloadType.sol) onSol(payload)
+        else onResponse(decodeResponse(payload))
+      } catch (error) {
+        if (!(error instanceof CodecError)) throw error
+      }
     }
   }
 
-  #unseal(packet: Uint8Array): IpmiResponse | undefined {
+  #unseal(packet: Uint8Array): { type: number; payload: Uint8Array } {
     const { consoleId, keys } = this.established
-    try {
-      const wrapper = afterRmcp(packet)
-      if (!isRmcpPlus(wrapper)) return undefined
-      const frame = decodeSession20(wrapper)
-      if (frame.sessionId !== consoleId || frame.payloadType !== payloadType.ipmi) return undefined
-      const message = unseal20(wrapper, frame, keys)
-      return this.#window.accept(frame.sequence) ? decodeResponse(message) : undefined
-    } catch (error) {
-      if (error instanceof CodecError) return undefined
-      throw error
-    }
+    const wrapper = afterRmcp(packet)
+    if (!isRmcpPlus(wrapper)) throw new CodecError('IPMI 1.5 packet in a session')
+    const frame = decodeSession20(wrapper)
+    const { payloadType: type, sequence } = frame
+    if (frame.sessionId !== consoleId || (type !== payloadType.ipmi && type !== payloadType.sol))
+      throw new CodecError('RMCP+ packet of another session')
+    const payload = unseal20(wrapper, frame, keys)
+    if (!this.#window.accept(sequence)) throw new CodecError('RMCP+ packet that was here before')
+    // SOL's own numbers come round soon: one that was overtaken may be taken for another. It is sent again where it is still wanted.
+    if (type === payloadType.sol && sequence < this.#newest) throw new CodecError('SOL packet that was overtaken')
+    this.#newest = Math.max(this.#newest, sequence)
+    return { type, payload }
   }
 
   /** One Close Session that nobody waits for: a session that is given up may still take one of the BMC's few slots. */

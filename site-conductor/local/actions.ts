@@ -216,7 +216,7 @@ export class LocalActions {
       log: log.with({ node: node.node }),
       site,
       other: (kind) => implementationOf(driver, node, kind),
-      task: { id: 'local', kind: 'local', epoch: node.epoch, context: {} },
+      task: { id: 'local', kind: 'local', at: 0, epoch: node.epoch, context: {} },
       args: {},
       limitFromNow: () => {},
       keep: async () => {},

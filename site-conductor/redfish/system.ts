@@ -13,6 +13,7 @@ export const Boot = z.object({
   BootSourceOverrideTarget: text,
   BootSourceOverrideEnabled: text,
   BootSourceOverrideMode: text,
+  HttpBootUri: text,
   'BootSourceOverrideTarget@Redfish.AllowableValues': texts,
   'BootSourceOverrideMode@Redfish.AllowableValues': texts,
 })

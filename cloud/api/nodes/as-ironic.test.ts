@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
 import { fresh } from '../../hosts/test-conductor.ts'
-import { newNode } from '../testdata/samples.ts'
+import { newNode, setNode } from '../testdata/samples.ts'
 
 let site: TestSite
 let uuid: string
@@ -64,4 +64,57 @@ it('where a console is watched: at the console', async () => {
     202,
     expect.stringMatching(/\/v1\/nodes\/[^/]+\/states\/console$/),
   ])
+})
+
+it('what can be no name is 400, also before there were names', async () => {
+  for (const below of ['', '/states', '/ports'])
+    expect((await site.api('GET', `/v1/nodes/bad%20name${below}`, undefined, at(3))).status).toBe(400)
+  const verb = await site.api('PUT', '/v1/nodes/bad%20name/states/provision', { target: 'manage' }, at(3))
+  expect([verb.status, verb.body.detail]).toEqual([400, expect.stringContaining('bad name')])
+})
+
+it('a name to validate is newer than 1.4: 406', async () => {
+  const asked = (ident: string, minor: number) =>
+    site.api('GET', `/v1/nodes/validate?node=${ident}`, undefined, at(minor))
+  expect([(await asked(name, 4)).status, (await asked(name, 5)).status, (await asked(uuid, 4)).status]).toEqual([406, 200, 200]) // prettier-ignore
+})
+
+it.each(['retired', 'protected'])('an empty reason needs no node that is %s', async (flag) => {
+  const patch = (value: string) => [{ op: 'add', path: `/${flag}_reason`, value }]
+  expect((await site.api('PATCH', `/v1/nodes/${uuid}`, patch(''))).status).toBe(200)
+  expect((await site.api('PATCH', `/v1/nodes/${uuid}`, patch('x'))).status).toBe(400)
+})
+
+it('the shard with the most nodes is the first', async () => {
+  for (const shard of ['b', 'b', 'b', 'b', 'a']) await newNode(site, { shard })
+  const { shards } = (await site.api('GET', '/v1/shards')).body
+  const counts = shards.map(({ count }: { count: number }) => count)
+  expect(counts).toEqual(counts.toSorted((a: number, b: number) => b - a))
+  expect(shards[0]).toEqual({ name: 'b', count: 4 })
+})
+
+it('the owner of a node that is allocated to an owner stays', async () => {
+  const node = await newNode(site)
+  const allocation = (await site.api('POST', '/v1/allocations', { resource_class: 'none', owner: 'me' })).body.uuid
+  await setNode(site, node, `allocation = '${allocation}', owner = 'me'`)
+  const patch = (path: string) => site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'add', path, value: 'you' }])
+  const owner = await patch('/owner')
+  expect([owner.status, owner.body.detail]).toEqual([409, expect.stringContaining(allocation)])
+  expect((await patch('/lessee')).status).toBe(200)
+})
+
+it('a node whose console is on keeps its driver', async () => {
+  const node = await newNode(site, { console_enabled: true })
+  const patch = await site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'replace', path: '/driver', value: 'ipmi' }])
+  expect([patch.status, patch.body.detail]).toEqual([409, expect.stringContaining('console')])
+})
+
+it('an instance without a name has the one that nova shows', async () => {
+  const node = await newNode(site)
+  const patch = (path: string, value: unknown) => site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'add', path, value }])
+  expect((await patch('/instance_info/display_name', 'web')).body.instance_name).toBe('web')
+  expect((await patch('/instance_info/display_name', 'db')).body.instance_name).toBe('web')
+  expect((await patch('/instance_name', 'mail')).body.instance_name).toBe('mail')
+  const removed = await site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'remove', path: '/instance_name' }])
+  expect(removed.body.instance_name).toBeNull()
 })

@@ -1,7 +1,8 @@
 // The fields of a node: wire name, the microversion that shows it, and the SQL that gives it. Every answer about nodes comes from
 // this one table. 1. The column `secrets` is never named here. 2. What may hold a secret goes through `masked`.
 import { STATES } from '../../../shared/states.ts'
-import { fieldsOf, flag as flagOf, json, NOW, sortOf, type Field, type Json } from '../../store/json-sql.ts'
+import { fieldsOf, flag as flagOf, json, NOW, sortOf, type Field } from '../../store/json-sql.ts'
+import { masked } from '../../store/masked-sql.ts'
 
 /** FROM of every statement that uses these fields. */
 export const FROM_NODES = 'nodes n JOIN sites s ON s.id = n.site LEFT JOIN conductors c ON c.id = n.conductor'
@@ -22,15 +23,6 @@ export const INTERFACES = {
   storage: 33,
   vendor: 31,
 } as const
-
-// Rebuilds an object with ****** for keys that sound secret, and those of `more`: the place of a config drive or an image may be a signed
-// URL. The tests in front keep the usual cases free of the rebuilding, and an empty object of the search.
-const masked = (column: string, more: readonly string[] = []): Json => {
-  const sounds = (text: string) =>
-    `(${['passw', 'secret', 'token', 'credential', ...more].map((word) => `${text} LIKE '%${word}%'`).join(' OR ')})`
-  const rebuilt = `SELECT json_group_object(key, json(CASE WHEN ${sounds('key')} AND type <> 'null' THEN '"******"' ELSE ${column} -> fullkey END)) FROM json_each(${column})`
-  return json(`CASE WHEN ${column} = '{}' THEN '{}' WHEN ${sounds(column)} THEN (${rebuilt}) ELSE ${column} END`)
-}
 
 // Below 1.2 "available" was null; below 1.39 "inspect wait" was part of "inspecting".
 const state = (column: string) => (version: number) => {

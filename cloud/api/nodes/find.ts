@@ -14,13 +14,13 @@ export interface FoundNode {
 }
 
 /** Names came with 1.5. */
-const NAMED_SINCE = 5
+export const NAMED_SINCE = 5
 
-/** Which column a client's identifier is compared with. Throws 400 on what can be neither; before names, 404 on all but UUIDs. */
+/** Which column a client's identifier is compared with. Throws 400 on what can be neither; before names, 404 on what could be one. */
 export function identColumn(ident: string, version: number): 'uuid' | 'name' {
   if (isUuid(ident)) return 'uuid'
-  if (version < NAMED_SINCE) throw noNode(ident)
   if (!NODE_NAME.test(ident)) throw new FaultError('request.invalid', `Expected a UUID or a name, not "${ident}".`)
+  if (version < NAMED_SINCE) throw noNode(ident)
   return 'name'
 }
 

@@ -18,7 +18,9 @@ import {
   readQuery,
   type Filter,
 } from '../query.ts'
-import { mentioned, routesOf, textOf, type Body, type Found, type Resource } from '../resource.ts'
+import { mentioned, textOf } from '../items.ts'
+import type { Body, Found, Resource } from '../resource.ts'
+import { routesOf } from '../resource-routes.ts'
 import { siteForNode } from '../sites/find.ts'
 import { NODE_ATTRIBUTES } from './attributes.ts'
 import { withConfigDrive } from './config-drive.ts'

@@ -1,12 +1,13 @@
 // Power, maintenance, boot device and validation of a node. Reads of the machine itself are relayed to its conductor.
 import { z } from 'zod'
+import { isUuid } from '../../../shared/ids.ts'
 import { POWER_PLANS, type PowerTarget } from '../../plans.ts'
 import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { IDENT, invalid, readQuery } from '../query.ts'
 import { ask } from './ask.ts'
-import { command, findNode, underWay } from './find.ts'
+import { command, findNode, NAMED_SINCE, underWay } from './find.ts'
 import { chars, Flag } from '../shapes.ts'
 import { refuseInvalid, verdicts } from './validation.ts'
 
@@ -65,6 +66,7 @@ async function validate(call: Call): Promise<Answer> {
   const query = readQuery(call.search, named === undefined ? ['node', 'node_uuid'] : [])
   const ident = named ?? query.get('node') ?? query.get('node_uuid')
   if (!ident) throw invalid('The query argument node is needed')
+  if (named === undefined && !isUuid(ident)) need(call.version, NAMED_SINCE, 'The name of a node')
   // Vendor methods have arguments of their own, and nothing can be said of them without (Ironic leaves them out, too).
   const { vendor: _, ...interfaces } = await verdicts(call, await findNode(call, ident))
   return json(interfaces)

@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers()
   rmSync(folder, { recursive: true })
-  expect(failures).toEqual([])
+  if (failures.length > 0) throw failures[0]
 })
 
 async function open() {

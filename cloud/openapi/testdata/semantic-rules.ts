@@ -114,6 +114,12 @@ const SEMANTIC: readonly Rule[] = [
     says: /^(conditions|actions)\.\d+\.args: ([^]* is no regular expression: [^]*|regex must be a text|values must be a list|level is one of [a-z, ]+)$/u,
   },
   {
+    rule: 'what is shown in place of a secret is none',
+    why: 'it may be anywhere in the arguments of a step',
+    path: /^\/v1\/(deploy_templates|runbooks)/,
+    says: /^An argument reads \*{6}, /,
+  },
+  {
     rule: 'protected and why',
     why: 'depends on what the node is',
     path: /^\/v1\/nodes\//,

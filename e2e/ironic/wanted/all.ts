@@ -5,11 +5,13 @@ import { FIELDS_DIFFER } from './fields.ts'
 import { BOTH_REFUSE } from './order.ts'
 import { OTHER_STATUSES } from './other.ts'
 import { STRICTER } from './stricter.ts'
+import { VERSION_FIRST } from './versions.ts'
 
 export const WANTED: readonly Wanted[] = [
   ...FIELDS_DIFFER,
   ...UPSTREAM_FAILS,
   ...STRICTER,
   ...OTHER_STATUSES,
+  ...VERSION_FIRST,
   ...BOTH_REFUSE,
 ]

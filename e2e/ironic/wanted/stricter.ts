@@ -190,7 +190,7 @@ export const STRICTER: readonly Wanted[] = [
   {
     name: 'volumes of a deployed machine',
     why: 'it is on (see there), and volumes change while it is off',
-    method: /POST|PATCH|DELETE/,
+    method: /PATCH/,
     path: /^\/v1\/volume\//,
     at: status,
     when: ({ ours, theirs }) => theirs.status < 300 && /powered off only/.test(faultOf(ours.body)),
@@ -198,6 +198,20 @@ export const STRICTER: readonly Wanted[] = [
     example: ({ names, target }) => [
       at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'rebuild' }),
       at('PATCH', `/volume/targets/${target}`, [{ op: 'add', path: '/extra/a', value: 1 }]),
+    ],
+  },
+  {
+    name: 'volumes of a deployed machine are not deleted',
+    why: 'as they are not changed: it is on, where upstream’s fake machine still says off. Both forbid it where the machine is on',
+    method: /DELETE/,
+    path: /^\/v1\/volume\//,
+    at: status,
+    status: [204, 400],
+    when: weSaid(/can not be deleted in state "[\w -]+" while it is powered on/),
+    rest: 'rescue',
+    example: ({ names, target }) => [
+      at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'rescue', rescue_password: 'p' }),
+      at('DELETE', `/volume/targets/${target}`),
     ],
   },
   {

@@ -1,7 +1,7 @@
 // The ComputerSystem of the simulated BMC, with its BIOS, secure boot and network cards (DSP2046).
 import { HTTP_DEVICE, type PowerAction } from '../chassis.ts'
 import type { RedfishMachine } from './machine.ts'
-import { collection, done, link, oneOf, only, type Outcome, Refusal, type Resource } from './resource.ts'
+import { collection, done, link, oneOf, only, type Outcome, Refusal, type Resource, text } from './resource.ts'
 
 export const SYSTEM = '/redfish/v1/Systems/1'
 
@@ -76,7 +76,7 @@ function setBoot(options: SystemOptions, wanted: Record<string, unknown>): strin
     throw new Refusal(400, 'PropertyValueNotInList', 'Continuous is not a value of BootSourceOverrideEnabled')
   machine.efi = mode === 'UEFI'
   machine.bootTarget = target
-  if (typeof next['HttpBootUri'] === 'string') machine.httpBootUri = next['HttpBootUri']
+  if ('HttpBootUri' in wanted) machine.httpBootUri = wanted['HttpBootUri'] === null ? '' : text(wanted, 'HttpBootUri')
   const valid = enabled !== 'Disabled' && target !== 'None'
   chassis.setBoot({
     valid,

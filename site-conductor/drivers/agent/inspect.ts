@@ -2,7 +2,7 @@
 import { inspectionDataSchema, type InspectionData } from '../../../shared/agent-protocol.ts'
 import { FaultError } from '../../../shared/faults.ts'
 import { AgentRefusal } from '../../agent-connection.ts'
-import { type DirectDeployOptions, nodeParams, performer } from '../../deploy/direct.ts'
+import { type AgentOptions, nodeParams, performer } from '../../deploy/perform.ts'
 import type { Implementation, StepResult } from '../../driver.ts'
 import { fitting } from '../fitting.ts'
 
@@ -10,7 +10,7 @@ const GIB = 1024 ** 3
 /** Shares of the one message that facts travel in. */
 const ROOM = { disks: 14 * 1024, interfaces: 12 * 1024, pci: 14 * 1024, cores: 10 * 1024 } as const
 
-export function agentInspect<Info>(options: DirectDeployOptions<Info>): Implementation<Info> {
+export function agentInspect<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const perform = performer(options)
   return {
     steps: {

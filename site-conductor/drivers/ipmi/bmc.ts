@@ -3,10 +3,10 @@ import { FaultError, type FaultCode } from '../../../shared/faults.ts'
 import type { Context } from '../../driver.ts'
 import { IpmiError, type IpmiErrorKind } from '../../ipmi/errors.ts'
 import { openPool, type OwnSession, type Pool, type ReadOptions } from '../../ipmi/pool.ts'
-import type { RequestOptions } from '../../ipmi/request.ts'
-import type { Session } from '../../ipmi/session.ts'
+import { over } from '../../ipmi/bridge.ts'
+import type { RequestOptions, Requester } from '../../ipmi/request.ts'
 import { BmcFence } from '../fence.ts'
-import { bmcOf, type IpmiInfo, levelOf } from './info.ts'
+import { bmcOf, bridgeOf, type IpmiInfo, levelOf } from './info.ts'
 
 export type IpmiContext = Context<IpmiInfo>
 
@@ -33,15 +33,15 @@ function ownOf(context: IpmiContext): OwnSession | undefined {
 /** Reads in the step's own session, else in a shared one of the lowest privilege that will do, so that a stale reader cannot act. */
 export async function read<Value>(
   context: IpmiContext,
-  use: (session: Session, options: RequestOptions) => Promise<Value>,
+  use: (session: Requester, options: RequestOptions) => Promise<Value>,
   privilege: ReadOptions['privilege'] = 'user',
 ): Promise<Value> {
   const { signal } = context
   const own = ownOf(context)
+  const bridge = bridgeOf(context.driverInfo)
+  const ask = (session: Requester) => use(over(session, bridge), { signal })
   return await asFaults(context, (pool) =>
-    own !== undefined
-      ? use(own.session, { signal })
-      : pool.read(bmcOf(context.driverInfo), (session) => use(session, { signal }), { privilege, signal }),
+    own !== undefined ? ask(own.session) : pool.read(bmcOf(context.driverInfo), ask, { privilege, signal }),
   )
 }
 
@@ -51,12 +51,13 @@ export async function read<Value>(
  */
 export async function mutate<Value>(
   context: IpmiContext,
-  use: (session: Session, options: RequestOptions) => Promise<Value>,
+  use: (session: Requester, options: RequestOptions) => Promise<Value>,
   level: 'operator' | 'highest' = 'operator',
 ): Promise<Value> {
   const { signal, before } = context
   const own = ownOf(context)
-  const act = (session: Session) => use(session, { signal, before })
+  const bridge = bridgeOf(context.driverInfo)
+  const act = (session: Requester) => use(over(session, bridge), { signal, before })
   const privilege = level === 'highest' ? levelOf(context.driverInfo) : level
   const options = { privilege, fresh: !('task' in context), before, signal }
   return await asFaults(context, (pool) =>

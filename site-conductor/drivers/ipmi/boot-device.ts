@@ -3,8 +3,7 @@ import { FaultError } from '../../../shared/faults.ts'
 import { bootModeOf } from '../../../shared/capabilities.ts'
 import { getBootFlags, setBootFlags, setBootFlagTimeoutDisabled } from '../../ipmi/commands/boot-options.ts'
 import { IpmiError } from '../../ipmi/errors.ts'
-import type { RequestOptions } from '../../ipmi/request.ts'
-import type { Session } from '../../ipmi/session.ts'
+import type { RequestOptions, Requester } from '../../ipmi/request.ts'
 import { type IpmiContext, mutate, read } from './bmc.ts'
 
 export const BOOT_DEVICES = ['pxe', 'disk', 'cdrom', 'bios', 'safe'] as const
@@ -27,7 +26,7 @@ export async function setBootDevice(context: IpmiContext, args: Readonly<Record<
   const efi = bootModeOf(context.node.properties) === 'uefi'
   const wanted = { device: codeOf(context, device, efi), persistent: args['persistent'] === true, efi }
   const found = await mutate(context, async (session, options) => {
-    await keepFlags(session, options)
+    if (context.driverInfo.ipmi_disable_boot_timeout) await keepFlags(session, options)
     await setBootFlags(session, wanted, options)
     return await getBootFlags(session, { signal: options.signal })
   })
@@ -50,7 +49,7 @@ function codeOf(context: IpmiContext, device: Device, efi: boolean): Device | ty
   return device === 'disk' && efi && isSupermicro(context) ? SUPERMICRO_UEFI_DISK : device
 }
 
-async function keepFlags(session: Session, options: RequestOptions): Promise<void> {
+async function keepFlags(session: Requester, options: RequestOptions): Promise<void> {
   try {
     await setBootFlagTimeoutDisabled(session, true, options)
   } catch (error) {
@@ -65,4 +64,9 @@ export async function getBootDevice(
   const device = BOOT_DEVICES.find((each) => codeOf(context, each, flags.efi) === flags.device)
   if (!flags.valid || device === undefined) return { boot_device: null, persistent: null }
   return { boot_device: device, persistent: flags.persistent }
+}
+
+/** IPMI's flag says network; whether firmware takes HTTP or PXE is in its own set-up. */
+export function ofIpmi(planned: { boot_device: unknown; persistent: boolean }) {
+  return planned.boot_device === 'uefihttp' ? { ...planned, boot_device: 'pxe' } : planned
 }

@@ -5,7 +5,7 @@ import { getBootFlags } from '../../ipmi/commands/boot-options.ts'
 import { getDeviceId } from '../../ipmi/commands/device-id.ts'
 import { manufacturerName } from '../../ipmi/manufacturers.ts'
 import { type IpmiContext, read } from './bmc.ts'
-import { BOOT_DEVICES, getBootDevice, setBootDevice } from './boot-device.ts'
+import { BOOT_DEVICES, getBootDevice, ofIpmi, setBootDevice } from './boot-device.ts'
 import type { IpmiInfo } from './info.ts'
 import { injectNmi } from './nmi.ts'
 
@@ -16,7 +16,7 @@ async function detectVendor(context: IpmiContext): Promise<string | null> {
 
 export const ipmiManagement: Implementation<IpmiInfo> = {
   steps: {
-    set_boot_device: (context) => setBootDevice(context, plannedBootDevice(context)),
+    set_boot_device: (context) => setBootDevice(context, ofIpmi(plannedBootDevice(context))),
   },
   methods: {
     get_boot_device: getBootDevice,

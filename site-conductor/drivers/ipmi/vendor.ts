@@ -4,8 +4,6 @@ import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { IpmiError } from '../../ipmi/errors.ts'
 import { type RawRequest, rawRequestOf, sendRaw } from '../../ipmi/commands/raw.ts'
 import { resetBmc } from '../../ipmi/commands/reset-bmc.ts'
-import type { RequestOptions } from '../../ipmi/request.ts'
-import type { Session } from '../../ipmi/session.ts'
 import { mutate } from './bmc.ts'
 import type { IpmiInfo } from './info.ts'
 
@@ -82,12 +80,7 @@ export const ipmiVendor: Implementation<IpmiInfo> = {
     /** Done twice, the BMC has started anew twice. */
     async bmc_reset(context) {
       const how = warmOf(context.args) ? 'warm' : 'cold'
-      const reset = async (session: Session, options: RequestOptions) => {
-        await resetBmc(session, how, options)
-        // The BMC knows it no more: nothing is left to be closed.
-        session.abandon()
-      }
-      await mutate(context, reset, 'highest')
+      await mutate(context, (session, options) => resetBmc(session, how, options), 'highest')
     },
   },
 }

@@ -24,6 +24,7 @@ interface Wanted {
   readonly BootSourceOverrideTarget?: string
   readonly BootSourceOverrideEnabled?: string
   readonly BootSourceOverrideMode?: string
+  readonly HttpBootUri?: string | null
 }
 
 export async function setBootDevice(context: RedfishContext, args: Args): Promise<void> {
@@ -81,12 +82,7 @@ async function afterPost(context: RedfishContext, change: () => Promise<void>): 
 }
 
 /** Some BMCs know no override that stays (Ironic has seen it): the next start is what counts then. */
-async function override(
-  context: RedfishContext,
-  session: Session,
-  wanted: Required<Wanted>,
-  options: Changing,
-): Promise<void> {
+async function override(context: RedfishContext, session: Session, wanted: Wanted, options: Changing): Promise<void> {
   try {
     await afterPost(context, () => patchBoot(context, session, wanted, options))
   } catch (error) {
@@ -120,6 +116,39 @@ async function patchBoot(
     return { Boot: { ...also, ...Object.fromEntries(differing) } }
   }
   await session.patch(path, ComputerSystem, change, options)
+}
+
+/** The next start is UEFI's HTTP boot from `url`. */
+export async function setHttpBoot(context: RedfishContext, url: string): Promise<void> {
+  const wanted = {
+    BootSourceOverrideTarget: BOOT_TARGETS.uefihttp,
+    BootSourceOverrideEnabled: 'Once',
+    BootSourceOverrideMode: MODES.uefi,
+    HttpBootUri: url,
+  }
+  const found = await mutate(context, async (session, options) => {
+    const { value } = await systemOf(context, session, options)
+    const known = value.Boot?.['BootSourceOverrideTarget@Redfish.AllowableValues']
+    if (known && !known.includes(wanted.BootSourceOverrideTarget))
+      throw new FaultError('driver.unsupported', 'the BMC knows no HTTP boot', {
+        hint: "its firmware may be too old for it; set boot_interface to another one, 'http' needs no BMC for it",
+      })
+    await override(context, session, wanted, options)
+    return (await systemOf(context, session, options)).value.Boot
+  })
+  if (found?.HttpBootUri !== url)
+    throw new FaultError(
+      'bmc.refused',
+      'the BMC was told where its HTTP boot loads from, and does not say so when it is asked',
+    )
+}
+
+/** HTTP boot loads from where DHCP says again. */
+export async function clearHttpBoot(context: RedfishContext): Promise<void> {
+  await mutate(context, async (session, options) => {
+    const { value } = await systemOf(context, session, options)
+    if (value.Boot?.HttpBootUri) await patchBoot(context, session, { HttpBootUri: null }, options)
+  })
 }
 
 export async function getBootDevice(

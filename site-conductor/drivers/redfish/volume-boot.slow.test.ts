@@ -189,6 +189,38 @@ test.each([
   expect(await rig.call('management', 'get_boot_device')).toEqual({ boot_device: 'cdrom', persistent: false })
 })
 
+test('redfish-https: the BMC is told where HTTP boot loads from, once, and forgets it afterwards', async () => {
+  const https = driver.interfaces.boot!['redfish-https']!
+  const context = await made()
+  await https.steps!['prepare_ramdisk']!(context)
+  const { token, medium } = tickets.get('n')!
+  expect(medium!.overHttp, 'DHCP says nothing').toBe(false)
+  const { machine } = rig.bmc
+  expect([machine.bootTarget, machine.httpBootUri]).toEqual([
+    'UefiHttp',
+    `http://conductor-for-127.0.0.1:8088/${token}/boot.iso`,
+  ])
+  expect(machine.chassis.boot()).toMatchObject({ valid: true, persistent: false })
+  await implementation('management').steps!['set_boot_device']!(
+    await fakeContextWith(context, { boot_device: 'pxe', persistent: false }),
+  )
+  expect(
+    told().map(({ what }) => what),
+    'what is so already is not said again',
+  ).toEqual(['PATCH ComputerSystem'])
+  await https.steps!['clean_up_ramdisk']!(context)
+  expect(machine.httpBootUri).toBe('')
+})
+
+test('redfish-https: a BMC that knows no HTTP boot says so', async () => {
+  rig.bmc.quirks.targets = ['None', 'Pxe', 'Hdd', 'Cd']
+  const https = driver.interfaces.boot!['redfish-https']!
+  expect(await refusal(https.steps!['prepare_ramdisk']!(await made()) as Promise<unknown>)).toMatchObject({
+    code: 'driver.unsupported',
+    hint: expect.stringContaining("'http' needs no BMC"),
+  })
+})
+
 test('who takes over before the agent has called boots again; afterwards the volume is needed by nobody', async () => {
   const first = await made()
   await prepare(first)
@@ -196,7 +228,7 @@ test('who takes over before the agent has called boots again; afterwards the vol
   const early = await made({}, before)
   expect(await resume!(early)).toEqual(['power.power_off', 'boot.prepare_ramdisk'])
   expect(early.notes).toMatchObject([
-    { stage: 'boot.again', body: { why: expect.stringContaining('the BMC could go on') } },
+    { stage: 'boot.again', body: { why: expect.stringContaining('read to its end') } },
   ])
 
   tickets.clear()

@@ -1,10 +1,11 @@
-// The boot interface "redfish-virtual-media": the deploy ramdisk on a volume that the BMC shows its machine as a CD, so that the machine needs no DHCP,
-// TFTP or network loader to load it.
+// The boot interfaces "redfish-virtual-media" and "redfish-https": the deploy ramdisk on a volume that the BMC shows its machine as a CD, or that the
+// machine's HTTP boot loads from where the BMC says. Neither needs DHCP, TFTP or a network loader for that.
 import { FaultError } from '../../../shared/faults.ts'
-import { volumeWay } from '../../deploy/boot-way.ts'
+import { httpWay, mediaWay } from '../../deploy/boot-way.ts'
 import { ramdiskBoot } from '../../deploy/ramdisk-boot.ts'
 import { ejectMedium, insertMedium, isInserted } from '../../redfish/media.ts'
 import { mutate, read, type RedfishContext } from './bmc.ts'
+import { clearHttpBoot, setHttpBoot } from './boot-device.ts'
 import { bmcOf, type RedfishInfo } from './info.ts'
 import { all, mediumFor } from './media.ts'
 import { until } from './poll.ts'
@@ -43,4 +44,8 @@ async function detach(context: RedfishContext): Promise<void> {
   })
 }
 
-export const redfishVirtualMedia = ramdiskBoot<RedfishInfo>(volumeWay({ device: 'cdrom', attach, detach }))
+export const redfishVirtualMedia = ramdiskBoot<RedfishInfo>(mediaWay({ attach, detach }))
+
+export const redfishHttps = ramdiskBoot<RedfishInfo>(
+  httpWay({ attach: (context, path) => setHttpBoot(context, urlAt(context, path)), detach: clearHttpBoot }),
+)

@@ -28,8 +28,12 @@ export function checksum(bytes: Uint8Array, from: number, to: number): number {
 }
 
 export function encodeRequest(request: IpmiRequest): Buffer {
-  const head = [request.netFn << 2, request.sequence << 2, request.command] as const
-  return encode(bmcAddress, consoleAddress, head, request.data)
+  return encodeMessage(bmcAddress, consoleAddress, request)
+}
+
+/** From one controller to another (IPMB 1.0 §2.11.1). */
+export function encodeMessage(to: number, from: number, { netFn, command, sequence, data }: IpmiRequest): Buffer {
+  return encode(to, from, [netFn << 2, sequence << 2, command], data)
 }
 
 export function encodeResponse(response: IpmiResponse): Buffer {

@@ -10,6 +10,7 @@ import { rmcpHeader } from './rmcp.ts'
 /** Payload types (Table 13-16). */
 export const payloadType = {
   ipmi: 0x00,
+  sol: 0x01,
   openRequest: 0x10,
   openResponse: 0x11,
   rakp1: 0x12,

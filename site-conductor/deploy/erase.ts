@@ -1,0 +1,29 @@
+// Erasing disks between tenants, by the agent: steps of every deploy interface that boots one.
+import type { Implementation, Offer } from '../driver.ts'
+import { agentStep } from './agent-step.ts'
+import type { AgentOptions } from './perform.ts'
+
+/** Twice over all of a large slow disk. An agent that is gone ends it much earlier. */
+const WHOLE_DISKS_MS = 96 * 60 * 60_000
+
+const OFFERS = {
+  erase_devices_metadata: { clean: 99, deploy: 0, abortable: true },
+  erase_devices: { clean: 10, abortable: true, timeoutMs: WHOLE_DISKS_MS },
+  erase_devices_express: { clean: 0, abortable: true, timeoutMs: WHOLE_DISKS_MS },
+  erase_pstore: { clean: 0, abortable: true },
+} as const satisfies Record<string, Offer>
+
+export function eraseSteps<Info>(
+  options: AgentOptions<Info>,
+): Required<Pick<Implementation<Info>, 'offers' | 'steps'>> {
+  const steps = Object.keys(OFFERS).map((name) => {
+    const order = agentStep(options, 'deploy', name)
+    const run: NonNullable<Implementation<Info>['steps']>[string] = async (context) => {
+      const { result } = await order(context)
+      // How each disk was erased, and which was left out.
+      if (typeof result === 'string') context.note(`${name}.done`, { result })
+    }
+    return [name, run] as const
+  })
+  return { offers: OFFERS, steps: Object.fromEntries(steps) }
+}
