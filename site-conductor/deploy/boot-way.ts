@@ -6,6 +6,7 @@ import { bootPatch } from '../boot/boot-iso.ts'
 import type { LoaderFamily } from '../boot/loaders.ts'
 import type { BootTicket } from '../boot/ticket.ts'
 import type { Context, StepContext } from '../driver.ts'
+import { type InstanceWay, kernelInstance, volumeInstance } from './instance-way.ts'
 import type { SiteBoot } from '../site.ts'
 
 /** What a ticket has of the way. */
@@ -17,8 +18,8 @@ export interface BootWay<Info> {
   readonly device: 'pxe' | 'cdrom' | 'uefihttp'
   /** Of the kernel, beside those of every boot. */
   kernelArguments(token: string): string
-  /** Can an instance be booted in this way, as often as it starts? GRUB and PXELINUX take everything by TFTP, from here; an instance is where its operator has it. */
-  readonly bootsInstances: boolean
+  /** How it boots instances that are not on a disk; absent: it does not. GRUB and PXELINUX take everything by TFTP, from here; an instance is where its operator has it. */
+  readonly instance?: InstanceWay<Info>
   /** The agent's token comes with its ramdisk, and is shown to nobody who asks. */
   readonly carriesToken: boolean
   /** Throws a FaultError. */
@@ -26,8 +27,8 @@ export interface BootWay<Info> {
   carry(files: Files, kernelArguments: string, iso: (files: Files) => Promise<BootIso>): Promise<Carried>
   /** What is done at the machine's BMC, behind the fence. */
   readonly atBmc?: {
-    /** `path`: of the volume, below the URL where the BMC reaches this conductor. Done twice, it changes nothing the second time. */
-    attach(context: StepContext<Info>, path: string): Promise<void>
+    /** `at`: the path of the volume below the URL where the BMC reaches this conductor, or a URL. Done twice, it changes nothing the second time. */
+    attach(context: StepContext<Info>, at: string): Promise<void>
     detach(context: StepContext<Info>): Promise<void>
   }
 }
@@ -45,7 +46,7 @@ export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
   const isHttp = loader === 'http-ipxe'
   return {
     device: isHttp ? 'uefihttp' : 'pxe',
-    bootsInstances: loader !== 'pxe',
+    ...(loader !== 'pxe' && { instance: kernelInstance<Info>() }),
     carriesToken: false,
     ...(isHttp && { validate: uefiOnly }),
     kernelArguments: () => '',
@@ -53,11 +54,8 @@ export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
   }
 }
 
-function ofVolume<Info>(
-  overHttp: boolean,
-): Pick<BootWay<Info>, 'bootsInstances' | 'carriesToken' | 'kernelArguments' | 'carry'> {
+function ofVolume<Info>(overHttp: boolean): Pick<BootWay<Info>, 'carriesToken' | 'kernelArguments' | 'carry'> {
   return {
-    bootsInstances: false,
     carriesToken: true,
     kernelArguments: (token) => `boot_method=vmedia ipa-agent-token=${token}`,
     async carry(files, kernelArguments, iso) {
@@ -69,10 +67,15 @@ function ofVolume<Info>(
 
 /** A volume that the machine's BMC shows it. */
 export function mediaWay<Info>(atBmc: NonNullable<BootWay<Info>['atBmc']>): BootWay<Info> {
-  return { ...ofVolume(false), device: 'cdrom', atBmc }
+  return { ...ofVolume(false), device: 'cdrom', atBmc, instance: volumeInstance(atBmc) }
 }
 
 /** A volume that UEFI's HTTP boot loads: from where DHCP says, or where its BMC was told. */
 export function httpWay<Info>(atBmc?: BootWay<Info>['atBmc']): BootWay<Info> {
-  return { ...ofVolume(atBmc === undefined), device: 'uefihttp', validate: uefiOnly, ...(atBmc && { atBmc }) }
+  return {
+    ...ofVolume(atBmc === undefined),
+    device: 'uefihttp',
+    validate: uefiOnly,
+    ...(atBmc && { atBmc, instance: volumeInstance(atBmc) }),
+  }
 }
