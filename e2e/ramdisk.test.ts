@@ -2,6 +2,7 @@
 // has the node, until it is torn down; nothing is ever written, and no agent is booted for it.
 import { expect, test } from 'vitest'
 import { makeImage } from '../sim/image.ts'
+import { buildIso } from '../site-conductor/config-drive/iso9660.ts'
 import { startStory, type Story } from './story.ts'
 
 const KERNEL_BYTES = 2 * 2 ** 20
@@ -98,10 +99,54 @@ test('an instance that cannot be booted so is refused before anything is done', 
     [{ kernel }, 'instance_info has no ramdisk', {}],
     [{ kernel: 'https://images.example/vmlinuz', ramdisk }, 'not a plain http URL', {}],
     [{ kernel, ramdisk, ramdisk_kernel_arguments: 'a;b' }, 'a semicolon or hash', {}],
-    [{ kernel, ramdisk }, 'boot interface pxe cannot boot an instance over the network', { boot_interface: 'pxe' }],
+    [{ kernel, ramdisk }, 'boot interface pxe cannot boot an instance', { boot_interface: 'pxe' }],
   ] as const) {
     await api.patchNode(node, { instance_info, ...more })
     await expect(api.provision(node, 'active')).rejects.toThrow(why)
   }
   expect(machine.transitions).toEqual([])
+})
+
+test('an instance that is a volume of an operator is shown to the machine by its BMC, until it is torn down', async (context) => {
+  await using story = await startStory(context, { driver: 'redfish' })
+  const { api, node, site, machine, reach, until } = story
+  const iso = buildIso([{ path: 'readme', bytes: Buffer.from('boot me') }], { label: 'OPERATOR', time: new Date(0) })
+  const boot_iso = site.images.publish('boot.iso', { bytes: Buffer.from(iso), sha256: '' }).url
+  const fields = { automated_clean: false, boot_interface: 'redfish-virtual-media', instance_info: { boot_iso } }
+  await api.patchNode(node, fields)
+  await story.prepare()
+  await api.provision(node, 'active')
+  expect((await reach('active'))['deploy_interface']).toBe('ramdisk')
+  await until('instance', () => machine.transitions.at(-1)?.kind === 'os up')
+  const MEDIUM = ['power on', 'medium boot', 'os up']
+  expect(machine.transitions.map(({ kind }) => kind)).toEqual(MEDIUM)
+  expect(machine.transitions.at(-1)?.detail).toBe(`FERRULE-MEDIUM-UP OPERATOR from ${boot_iso}`)
+  expect(await rebooted(story)).toEqual(['power off', ...MEDIUM])
+  await site.conductor.close()
+  await site.conductor.start()
+  await until('the conductor', () =>
+    api.call('GET', `/nodes/${node}/management/boot_device`).then(
+      () => true,
+      () => false,
+    ),
+  )
+  expect(await rebooted(story)).toEqual(['power off', ...MEDIUM])
+
+  await api.provision(node, 'deleted')
+  await reach('available')
+  const drive = machine.redfish!.machine.media.find(({ mediaTypes }) => mediaTypes.includes('CD'))
+  expect(drive).toMatchObject({ image: null })
+  const seen = machine.transitions.length
+  await api.call('PUT', `/nodes/${node}/states/power`, { target: 'power on' })
+  await until('firmware', () => machine.transitions.at(-1)?.kind === 'nothing to boot')
+  expect(machine.transitions.slice(seen).map(({ kind }) => kind)).toEqual(['power on', 'nothing to boot'])
+})
+
+test('with UEFI’s HTTP boot an instance is booted by that', async (context) => {
+  await using story = await startStory(context, { driver: 'redfish' })
+  await story.api.patchNode(story.node, { boot_interface: 'http-ipxe' })
+  await deployed(story)
+  const kinds = ['power on', 'http boot', 'network boot', 'os up']
+  expect(story.machine.transitions.map(({ kind }) => kind)).toEqual(kinds)
+  expect(await rebooted(story)).toEqual(['power off', ...kinds])
 })

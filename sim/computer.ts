@@ -197,7 +197,12 @@ export class Computer implements Chassis {
       power.throwIfAborted()
       this.#print(`the drive cannot be read: ${error.message}`)
     })
-    return volume === undefined ? 'next' : await this.#bootVolume(volume, power)
+    if (volume === undefined) return 'next'
+    if ((await this.#bootVolume(volume, power)) === 'done') return 'done'
+    const label = isoLabel(volume)
+    if (label === undefined) return 'next'
+    this.#note('os up', `FERRULE-MEDIUM-UP ${label} from ${url}`)
+    return 'done'
   }
 
   /** The ramdisk finds its address itself. */

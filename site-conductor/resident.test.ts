@@ -20,6 +20,7 @@ function at(mac: string, more: Partial<Grant>, says: { pending?: boolean; ramdis
 test('a machine that is granted boots its disk, or what its instance is', () => {
   expect(at(MAC, {})).toEqual({ node: 'n', address: null })
   expect(at(MAC, { instanceBoot })).toEqual({ node: 'n', address: null, instance: INSTANCE, isOnlyCard: true })
+  expect(at(MAC, { instanceBoot: { boot_iso: 'http://a/x.iso' } })).toEqual({ node: 'n', address: null })
   expect(at('52:54:00:00:00:99', { instanceBoot })).toBeUndefined()
 })
 

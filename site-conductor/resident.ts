@@ -30,7 +30,8 @@ export function residentAt(mac: string, { grants, tasks, log }: Driven): Residen
 function residentOf(grant: Grant, log: Log): Resident | undefined {
   const { node, address, instanceBoot, driverInfo, ports } = grant
   const resident = { node, address: address && bootAddress(address) }
-  if (instanceBoot === undefined) return resident
+  // What the BMC shows the machine is, like its disk, nothing that the network tells it.
+  if (instanceBoot === undefined || isVolume(instanceBoot)) return resident
   const isOnlyCard = ports.filter(({ pxeEnabled }) => pxeEnabled).length <= 1
   try {
     return { ...resident, instance: instanceBootOf(instanceBoot, driverInfo), isOnlyCard }
@@ -39,3 +40,5 @@ function residentOf(grant: Grant, log: Log): Resident | undefined {
     return undefined
   }
 }
+
+const isVolume = (fields: NonNullable<Grant['instanceBoot']>) => 'boot_iso' in fields && !('kernel' in fields)

@@ -1,6 +1,6 @@
 // What a conductor is cut off in the middle of: each kind of action, what its machine is made ready by, and what must come of it.
 import { expect } from 'vitest'
-import { PLANS, POWER_PLANS, type PowerTarget, type TaskKind } from '../../cloud/plans.ts'
+import { CORE_DEPLOY, PLANS, POWER_PLANS, type PowerTarget, type TaskKind } from '../../cloud/plans.ts'
 import type { Step } from '../../shared/protocol.ts'
 import type { Changes } from '../../sim/kills/judge.ts'
 import { lookAtDisk } from '../../sim/disk.ts'
@@ -87,6 +87,26 @@ const deploy: Action = {
       config: { metaData: { hostname: name }, userData: expect.stringContaining('echo hello') },
     })
   },
+}
+
+const networkInstance: Action = {
+  name: 'deploy of an instance that is booted over the network',
+  kind: 'deploy',
+  steps: CORE_DEPLOY.boot_from_network.is,
+  from: AVAILABLE,
+  request: {
+    ask: async ({ api, site }, { node }) => {
+      const { url } = site.image
+      await api.patchNode(node, { instance_info: { kernel: url, ramdisk: url } })
+      await api.provision(node, 'active')
+    },
+    state: 'active',
+    power: 'power on',
+  },
+  changes: ['power on'],
+  frames: framesOf({ steps: CORE_DEPLOY.boot_from_network.is.length }),
+  every: { ...ALL, ipmi: 2, redfish: 4 },
+  look: async ({ last }, what) => expect.poll(last!, { timeout: 20_000, message: what }).toBe('os up'),
 }
 
 const cleaning: Action = {
@@ -181,7 +201,7 @@ const switching = (target: PowerTarget, from: readonly Request[], changes: Chang
 })
 
 const OF_ALL: readonly Action[] = [
-  ...[deploy, cleaning, chosen, tearDown],
+  ...[deploy, networkInstance, cleaning, chosen, tearDown],
   switching('power on', MANAGED, ['power on']),
   switching('power off', RUNNING, ['power off']),
   switching('soft power off', RUNNING, ['power off']),

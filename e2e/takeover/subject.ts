@@ -10,6 +10,8 @@ export interface Subject {
   readonly name: string
   /** Fake hardware has none that could be read. */
   readonly disk?: BlockDevice
+  /** What it did last, where it can be seen. */
+  readonly last?: () => string | undefined
   /** What has happened to it since this was called. */
   watch(): { power(): Changes; acts(): readonly Act[] }
 }
@@ -18,6 +20,7 @@ export const simulated = ({ node, machine }: SiteMachine): Subject => ({
   node,
   name: machine.options.name,
   disk: machine.disk,
+  last: () => machine.transitions.at(-1)?.kind,
   watch: () => ({ power: powerSince(machine), acts: actsSince(machine) }),
 })
 

@@ -16,4 +16,17 @@ describe('firmware of virtual machines', () => {
     expect(stagesOf(report)).toContain('dhcp-offer')
     expect(report.stages.filter(({ stage }) => stage === 'stalled')).toEqual([])
   })
+
+  it('bios-ipxe boots what its instance is, from where its operator has it', async () => {
+    const until = { serial: 'initialising devices' }
+    const report = await runRack({
+      client: 'bios-ipxe',
+      mode: 'reservations',
+      known: 'resident',
+      until,
+      timeoutMs: 120_000,
+    })
+    expect([report.end, report.loaded]).toEqual(['serial', ['/vmlinuz', '/initrd']])
+    expect(stagesOf(report)).toEqual(['dhcp-offer', 'dhcp-ack', 'ipxe-script'])
+  })
 })

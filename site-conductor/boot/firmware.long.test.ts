@@ -22,6 +22,16 @@ describe('firmware of virtual machines', () => {
     expect(stagesOf(report)).toEqual(['dhcp-offer', 'dhcp-ack', ...loads])
   })
 
+  it.each([
+    ['uefi-pxe', 'tftp'],
+    ['uefi-http', 'http-loader'],
+  ] as const)('%s boots what its instance is, from where its operator has it', async (client, loader) => {
+    const until = { serial: 'initialising devices' }
+    const report = await runRack({ client, mode: 'reservations', known: 'resident', until, timeoutMs: 120_000 })
+    expect([report.end, report.loaded]).toEqual(['serial', ['/vmlinuz', '/initrd']])
+    expect(stagesOf(report)).toEqual(['dhcp-offer', 'dhcp-ack', loader, 'ipxe-script'])
+  })
+
   it('uefi-http boots with an address of somebody else’s server (proxyDHCP)', async () => {
     const order = {
       client: 'uefi-http',

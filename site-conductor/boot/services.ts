@@ -6,13 +6,15 @@
 // A router advertiser (which saves iPXE about 13 s where IPv6 is silent) would be started in start(), off by default.
 import { randomBytes } from 'node:crypto'
 import { SCRIPT_NAME, decide } from './decide.ts'
+import { describe, reached } from './dhcp-words.ts'
 import { httpFiles } from './http-files.ts'
 import { readLoaders } from './loaders.ts'
-import { LOCAL, Residents } from './residents.ts'
+import { LOCAL } from './residents.ts'
 import { localBootScript } from './script.ts'
 import { TicketError, checkTicket, mediumPath } from './ticket.ts'
+import { Tickets } from './tickets.ts'
 import { tftpFile } from './tftp-files.ts'
-import { Timeline } from './timeline.ts'
+import { systemClock, Timeline } from './timeline.ts'
 import { DhcpServer } from '../dhcp/server.ts'
 import { HttpBootServer } from '../http-boot/server.ts'
 import { TftpServer } from '../tftp/server.ts'
@@ -20,7 +22,7 @@ import type { BootSite } from './decide.ts'
 import type { LoaderFiles, LoaderName } from './loaders.ts'
 import type { Resident } from './residents.ts'
 import type { BootTicket, InstanceBoot } from './ticket.ts'
-import type { Reached, Stage, StageEvent, TimelineClock } from './timeline.ts'
+import type { Stage, StageEvent, TimelineClock } from './timeline.ts'
 import type { ClientKind } from '../dhcp/client-kind.ts'
 import type { DhcpAnswer } from '../dhcp/reply.ts'
 import type { DhcpEvent } from '../dhcp/server.ts'
@@ -65,24 +67,13 @@ interface Running {
 
 const PXE_LOADERS = ['grubx64.efi', 'grubaa64.efi', 'pxelinux.0'] as const
 
-const systemClock: TimelineClock = {
-  nowMs: () => Date.now(),
-  after(delayMs, then) {
-    const timer = setTimeout(then, delayMs).unref()
-    return () => clearTimeout(timer)
-  },
-}
-
 const silentLog: BootLog = { debug: () => {}, warn: () => {} }
 
 export class BootServices {
   readonly #options: BootServicesOptions
   readonly #log: BootLog
   readonly #timeline: Timeline
-  readonly #residents: Residents
-  readonly #byNode = new Map<string, BootTicket>()
-  readonly #byMac = new Map<string, BootTicket>()
-  readonly #byToken = new Map<string, BootTicket>()
+  readonly #tickets: Tickets
   /** HTTP path → whose timeline it belongs on, and as what. */
   readonly #stages = new Map<string, { node: string; stage: Stage }>()
   #running: Running | undefined
@@ -91,7 +82,7 @@ export class BootServices {
     this.#options = options
     this.#log = options.log ?? silentLog
     this.#timeline = new Timeline(options.onStage, options.clock ?? systemClock)
-    this.#residents = new Residents((mac) => options.resident?.(mac))
+    this.#tickets = new Tickets((mac) => options.resident?.(mac))
   }
 
   /** The ports in use. Throws before start(). */
@@ -130,7 +121,7 @@ export class BootServices {
       ...(ports.tftp !== undefined && { port: ports.tftp }),
       open: (file) => this.#openFile(file),
       onEnd: (stats) => {
-        const ticket = this.#ticketUnder(parseTftpPath(stats.file).token)
+        const ticket = this.#tickets.under(parseTftpPath(stats.file).token)
         if (ticket) this.#timeline.tftp(ticket.node, stats)
       },
       onRefused: ({ client, why, detail }) => this.#log.debug('tftp request refused', { ...client, why, detail }),
@@ -154,7 +145,7 @@ export class BootServices {
       this.#running = { site, dhcp, tftp, http, loaders }
       const script = Buffer.from(localBootScript())
       http.publish(`/${LOCAL}/${SCRIPT_NAME}`, { kind: 'bytes', bytes: script, contentType: 'text/plain' })
-      for (const ticket of this.#byNode.values()) this.#publish(ticket)
+      for (const ticket of this.#tickets.admitted()) this.#publish(ticket)
       // Last, so that whoever gets an answer finds the other two.
       await dhcp.start()
     } catch (error) {
@@ -179,16 +170,9 @@ export class BootServices {
     }
     if (this.#running && checked.loader === 'pxe' && !PXE_LOADERS.some((name) => this.#running?.loaders.has(name)))
       throw new TicketError('loader: neither GRUB nor PXELINUX is configured (loaderGrub, loaderPxelinux)')
-    for (const mac of checked.macs) {
-      const other = this.#byMac.get(mac)
-      if (other && other.node !== checked.node) throw new TicketError(`macs: ${mac} is booting as node ${other.node}`)
-    }
-    const sameToken = this.#byToken.get(checked.token)
-    if (sameToken && sameToken.node !== checked.node) throw new TicketError('token: in use by another node')
+    this.#tickets.refuseTaken(checked)
     this.withdraw(checked.node)
-    this.#byNode.set(checked.node, checked)
-    this.#byToken.set(checked.token, checked)
-    for (const mac of checked.macs) this.#byMac.set(mac, checked)
+    this.#tickets.admit(checked)
     if (this.#running) this.#publish(checked)
   }
 
@@ -197,16 +181,13 @@ export class BootServices {
    * what the machine has been told goes on to be right.
    */
   admitInstance(ticket: Omit<BootTicket, 'token' | 'ramdisk'> & { instance: InstanceBoot }): void {
-    this.admit({ ...ticket, token: this.#residents.tokenOf(ticket.node) })
+    this.admit({ ...ticket, token: this.#tickets.instanceToken(ticket.node) })
   }
 
   /** Nobody boots this node any more: its machine gets no answers, its paths are gone. Unknown nodes are fine. */
   withdraw(node: string): void {
-    const ticket = this.#byNode.get(node)
+    const ticket = this.#tickets.withdraw(node)
     if (!ticket) return
-    this.#byNode.delete(node)
-    this.#byToken.delete(ticket.token)
-    for (const mac of ticket.macs) this.#byMac.delete(mac)
     this.#running?.http.withdraw(`/${ticket.token}`)
     for (const path of this.#stages.keys()) if (path.startsWith(`/${ticket.token}/`)) this.#stages.delete(path)
     this.#timeline.mediumGone(mediumPath(ticket.token))
@@ -234,26 +215,15 @@ export class BootServices {
   #decide(request: DhcpRequest): DhcpAnswer | null {
     if (!this.#running) return null
     const { mac, uuid, client } = request
-    const ticket = this.#byMac.get(mac) ?? this.#residentOf(request)
-    if (ticket) {
-      if (ticket.instance) this.#residents.told(ticket.node, mac)
-      return decide(ticket, client, this.#running.site)
-    }
+    const ticket = this.#tickets.of(request)
+    if (ticket) return decide(ticket, client, this.#running.site)
     if (client.kind !== 'other') this.#options.onStranger?.({ mac, client, ...(uuid !== undefined && { uuid }) })
     return null
   }
 
-  #residentOf({ mac, client }: DhcpRequest): BootTicket | undefined {
-    return this.#residents.ticketOf(mac, client.kind === 'other')
-  }
-
-  #ticketUnder(token: string): BootTicket | undefined {
-    return this.#byToken.get(token) ?? this.#residents.ticketUnder(token)
-  }
-
   /** '/token/name' of a resident that boots its instance. */
   #residentFile(path: string): { node: string; stage: Stage; content: Content } | undefined {
-    const ticket = this.#residents.ticketUnder(path.split('/')[1] ?? '')
+    const ticket = this.#tickets.residentUnder(path.split('/')[1] ?? '')
     if (!ticket || !this.#running) return undefined
     const { site, loaders } = this.#running
     const file = httpFiles(ticket, site.origin, loaders).find((each) => each.path === path)
@@ -268,7 +238,7 @@ export class BootServices {
     switch (event.kind) {
       case 'sent': {
         const { request, reply, answer } = event
-        const ticket = this.#byMac.get(request.mac) ?? this.#residentOf(request)
+        const ticket = this.#tickets.of(request)
         const { type } = reply
         if (ticket?.token === LOCAL || !ticket) {
           const node = ticket?.node
@@ -283,7 +253,7 @@ export class BootServices {
       }
       case 'declined': {
         const { mac, wantedAddress = '' } = event.request
-        const node = this.#byMac.get(mac)?.node
+        const node = this.#tickets.admittedAt(mac)?.node
         const detail = `the machine found its address ${wantedAddress} in use by another`
         if (node !== undefined) this.#timeline.tell({ node, mac, stage: 'dhcp-declined', warning: true, detail })
         return
@@ -302,7 +272,7 @@ export class BootServices {
   /** Only below the token of a boot in progress. */
   async #openFile(file: string): Promise<TftpContent | null> {
     const { token, name } = parseTftpPath(file)
-    const ticket = this.#ticketUnder(token)
+    const ticket = this.#tickets.under(token)
     if (!ticket || !this.#running) return null
     const content = await tftpFile(ticket, name, this.#running.loaders)
     if (content !== null) this.#timeline.came(ticket.node)
@@ -323,23 +293,8 @@ export class BootServices {
   }
 }
 
-/** How far a reply that names something to load has brought the machine. */
-function reached({ reply, request, answer }: Extract<DhcpEvent, { kind: 'sent' }>): Reached | undefined {
-  if (answer.bootFile === undefined || request.client.kind === 'other' || reply.type === 'nak') return undefined
-  if (answer.address === undefined) return 'proxy-offered'
-  return reply.type === 'ack' ? 'acknowledged' : 'offered'
-}
-
 /** '/token/snponly.efi' or without the first slash, which some firmware puts there. */
 function parseTftpPath(file: string): { token: string; name: string } {
   const [token = '', ...name] = file.replace(/^\//, '').split('/')
   return { token, name: name.join('/') }
-}
-
-function describe(client: ClientKind, answer: DhcpAnswer): string {
-  const firmware =
-    client.kind === 'other' ? 'an operating system' : `${client.kind} on ${client.firmware} ${client.cpu}`
-  // Not the path: its token is what keeps others from fetching it.
-  const file = answer.bootFile === undefined ? 'nothing to boot' : 'url' in answer.bootFile ? 'a URL' : 'a TFTP file'
-  return `${firmware}: ${answer.address?.ip ?? 'no address (proxy)'}, ${file}`
 }

@@ -49,6 +49,14 @@ export interface TimelineClock {
   after(delayMs: number, then: () => void): () => void
 }
 
+export const systemClock: TimelineClock = {
+  nowMs: () => Date.now(),
+  after(delayMs, then) {
+    const timer = setTimeout(then, delayMs).unref()
+    return () => clearTimeout(timer)
+  },
+}
+
 /** How far a boot had come when it was last heard of. */
 export type Reached = 'offered' | 'acknowledged' | 'proxy-offered'
 

@@ -5,6 +5,7 @@ import { bootPatch } from '../boot/boot-iso.ts'
 import type { LoaderFamily } from '../boot/loaders.ts'
 import type { BootTicket } from '../boot/ticket.ts'
 import type { Context, StepContext } from '../driver.ts'
+import { type InstanceWay, kernelInstance, volumeInstance } from './instance-way.ts'
 import type { SiteBoot } from '../site.ts'
 import type { RamdiskFiles } from './ramdisk-files.ts'
 
@@ -14,8 +15,8 @@ export type Carried = Pick<BootTicket, 'loader' | 'ramdisk' | 'medium'>
 export interface BootWay<Info> {
   /** What the machine is set to boot from. */
   readonly device: 'pxe' | 'cdrom' | 'uefihttp'
-  /** Can an instance be booted in this way, as often as it starts? GRUB and PXELINUX take everything by TFTP, from here; an instance is where its operator has it. */
-  readonly bootsInstances: boolean
+  /** How it boots instances that are not on a disk; absent: it does not. GRUB and PXELINUX take everything by TFTP, from here; an instance is where its operator has it. */
+  readonly instance?: InstanceWay<Info>
   /** The machine boots a volume: what it has loaded, it has, and the token of its agent with it. */
   readonly isVolume: boolean
   /** Throws a FaultError. */
@@ -23,8 +24,8 @@ export interface BootWay<Info> {
   carry(files: RamdiskFiles, kernelArguments: string, isos: SiteBoot['isos']): Promise<Carried>
   /** What is done at the machine's BMC, behind the fence. */
   readonly atBmc?: {
-    /** `path`: of the volume, below the URL where the BMC reaches this conductor. Done twice, it changes nothing the second time. */
-    attach(context: StepContext<Info>, path: string): Promise<void>
+    /** `at`: the path of the volume below the URL where the BMC reaches this conductor, or a URL. Done twice, it changes nothing the second time. */
+    attach(context: StepContext<Info>, at: string): Promise<void>
     detach(context: StepContext<Info>): Promise<void>
   }
 }
@@ -42,7 +43,7 @@ export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
   const isHttp = loader === 'http-ipxe'
   return {
     device: isHttp ? 'uefihttp' : 'pxe',
-    bootsInstances: loader !== 'pxe',
+    ...(loader !== 'pxe' && { instance: kernelInstance<Info>() }),
     isVolume: false,
     ...(isHttp && { validate: uefiOnly }),
     async carry(files, kernelArguments) {
@@ -52,9 +53,8 @@ export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
   }
 }
 
-function ofVolume<Info>(overHttp: boolean): Pick<BootWay<Info>, 'bootsInstances' | 'isVolume' | 'carry'> {
+function ofVolume<Info>(overHttp: boolean): Pick<BootWay<Info>, 'isVolume' | 'carry'> {
   return {
-    bootsInstances: false,
     isVolume: true,
     async carry(files, kernelArguments, isos) {
       if ('iso' in files) return { medium: { path: files.iso, overHttp } }
@@ -66,10 +66,15 @@ function ofVolume<Info>(overHttp: boolean): Pick<BootWay<Info>, 'bootsInstances'
 
 /** A volume that the machine's BMC shows it. */
 export function mediaWay<Info>(atBmc: NonNullable<BootWay<Info>['atBmc']>): BootWay<Info> {
-  return { ...ofVolume(false), device: 'cdrom', atBmc }
+  return { ...ofVolume(false), device: 'cdrom', atBmc, instance: volumeInstance(atBmc) }
 }
 
 /** A volume that UEFI's HTTP boot loads: from where DHCP says, or where its BMC was told. */
 export function httpWay<Info>(atBmc?: BootWay<Info>['atBmc']): BootWay<Info> {
-  return { ...ofVolume(atBmc === undefined), device: 'uefihttp', validate: uefiOnly, ...(atBmc && { atBmc }) }
+  return {
+    ...ofVolume(atBmc === undefined),
+    device: 'uefihttp',
+    validate: uefiOnly,
+    ...(atBmc && { atBmc, instance: volumeInstance(atBmc) }),
+  }
 }

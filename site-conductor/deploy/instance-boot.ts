@@ -16,7 +16,7 @@ export function instanceBootOf(instanceInfo: Fields, driverInfo: Fields): Instan
   const missing = Object.entries({ kernel, ramdisk }).filter(([, value]) => value === '')
   if (missing.length > 0)
     throw new FaultError('request.invalid', `instance_info has no ${missing.map(([name]) => name).join(' and no ')}`, {
-      hint: 'set kernel and ramdisk to the URLs of what the machine shall boot',
+      hint: 'set kernel and ramdisk to the URLs of what the machine shall boot; boot_iso takes a boot interface of virtual media',
     })
   const kernelArguments = [
     ALWAYS,

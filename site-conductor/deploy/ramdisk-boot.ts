@@ -2,37 +2,17 @@
 // instances over the network.
 import { FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
-import { bootAddress, mediumPath } from '../boot/ticket.ts'
+import { mediumPath } from '../boot/ticket.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
 import { type BootWay, httpWay, networkWay } from './boot-way.ts'
-import { instanceBootOf } from './instance-boot.ts'
+import { bootOf, macsOf, whoOf } from './door.ts'
 import { appendParams, checkRamdiskInfo, namesIso, ramdiskFiles } from './ramdisk-files.ts'
 import { BOOT_AGAIN, deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
 
 const BOOT_TOKEN_BYTES = 18
 /** 43 characters: agents accept a token of at least 32. */
 const AGENT_TOKEN_BYTES = 32
-
-function bootOf(site: Site): SiteBoot {
-  if (site.boot !== undefined) return site.boot
-  throw new FaultError('driver.unsupported', 'boot services are switched off at this conductor', {
-    hint: 'set "boot": true in the conductor\'s configuration, or give the node a driver that needs none',
-  })
-}
-
-function macsOf({ node }: Pick<Context, 'node'>): string[] {
-  const enabled = node.ports.filter((port) => port.pxeEnabled)
-  const macs = (enabled.length > 0 ? enabled : node.ports).map((port) => port.address.toLowerCase())
-  if (macs.length > 0) return macs
-  throw new FaultError(
-    'driver.invalid_info',
-    `node ${node.name ?? node.node} has no port, so its network boot cannot be recognised`,
-    {
-      hint: 'POST /v1/ports with the MAC address of the NIC that boots',
-    },
-  )
-}
 
 interface Tokens {
   readonly boot: string
@@ -80,11 +60,9 @@ function kernelArgumentsOf(context: StepContext<unknown>, boot: SiteBoot, ofVolu
 
 /** Opens the door for the node and expects its agent. Doing it twice for the same boot changes nothing. */
 async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: BootWay<Info>): Promise<void> {
-  const { node, site } = context
-  const boot = bootOf(site)
-  if (node.address === null && boot.givesAddresses)
-    throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
-  const macs = macsOf(context)
+  const boot = bootOf(context.site)
+  const who = whoOf(context)
+  const { macs } = who
   // What a machine has from a volume, it has: only its address is still asked for.
   const isLoaded = way.isVolume && deployContext(context).agent_url !== undefined
   const carriesToken = way.isVolume && !namesIso(context)
@@ -94,27 +72,11 @@ async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: Boot
   expectAgent(context, macs, tokens.agent, carriesToken)
   try {
     const carried = isLoaded ? {} : await way.carry(await ramdiskFiles(context, boot, way.isVolume), line, boot.isos)
-    const address = node.address === null ? {} : { address: bootAddress(node.address) }
-    boot.door.admit({ node: node.node, macs, token: tokens.boot, ...carried, ...address })
+    boot.door.admit({ ...who, token: tokens.boot, ...carried })
   } catch (cause) {
     if (cause instanceof FaultError) throw cause
     throw new FaultError('driver.invalid_info', `the node cannot be booted: ${(cause as Error).message}`, { cause })
   }
-}
-
-/** Opens the door for what the node's instance is. Doing it twice changes nothing. */
-function letInstanceIn(context: StepContext<unknown>): void {
-  const { node, site, driverInfo } = context as StepContext
-  const boot = bootOf(site)
-  if (node.address === null && boot.givesAddresses)
-    throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
-  const instance = instanceBootOf(deployContext(context).instance_info, driverInfo)
-  boot.door.admitInstance({
-    node: node.node,
-    macs: macsOf(context as StepContext),
-    instance,
-    ...(node.address !== null && { address: bootAddress(node.address) }),
-  })
 }
 
 function letOut(node: string, site: Site): void {
@@ -123,9 +85,9 @@ function letOut(node: string, site: Site): void {
 }
 
 /** A BMC that refuses keeps nothing from going on: the volume is served no more, and the next boot takes it out first. */
-async function detach<Info>(context: StepContext<Info>, { atBmc }: BootWay<Info>): Promise<void> {
+async function unlessRefused(context: StepContext<unknown>, detach: () => Promise<void> | undefined): Promise<void> {
   try {
-    await atBmc?.detach(context)
+    await detach()
   } catch (error) {
     if (
       !(error instanceof FaultError) ||
@@ -150,12 +112,10 @@ function whyAgain<Info>(context: StepContext<Info>, { isVolume }: BootWay<Info>)
 }
 
 export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Implementation<Info> {
+  const { instance } = way
   return {
-    ...(way.bootsInstances && {
-      validateInstance: (context, instanceInfo) =>
-        void instanceBootOf(instanceInfo, context.driverInfo as Record<string, unknown>),
-    }),
-    ...(way.atBmc && { fenced: ['prepare_ramdisk', 'clean_up_ramdisk'] }),
+    ...(instance && { validateInstance: (context, info) => instance.validate(context as Context<Info>, info) }),
+    ...(way.atBmc && { fenced: ['prepare_ramdisk', 'clean_up_ramdisk', 'prepare_instance', 'clean_up_instance'] }),
     validate(context) {
       bootOf(context.site)
       macsOf(context)
@@ -163,15 +123,13 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
       way.validate?.(context)
     },
     steps: {
-      ...(way.bootsInstances && {
+      ...(instance && {
         async prepare_instance(context) {
           letOut(context.node.node, context.site)
-          letInstanceIn(context)
+          await instance.begin(context)
           if (deployContext(context).instance_info['configdrive'] !== undefined)
-            context.note('configdrive.ignored', {
-              why: 'nothing of an instance that is booted over the network would read it',
-            })
-          return { context: { instance_admitted: true } }
+            context.note('configdrive.ignored', { why: 'nothing of an instance that is not on a disk would read it' })
+          return { context: { instance_admitted: true, ramdisk_device: way.device } }
         },
       }),
       async prepare_ramdisk(context) {
@@ -192,16 +150,17 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
       },
       async clean_up_ramdisk(context) {
         letOut(context.node.node, context.site)
-        await detach(context, way)
+        await unlessRefused(context, async () => way.atBmc?.detach(context))
         return { context: Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])) }
       },
-      async clean_up_instance({ node, site }) {
-        letOut(node.node, site)
+      async clean_up_instance(context) {
+        letOut(context.node.node, context.site)
+        await unlessRefused(context, async () => instance?.end(context))
       },
     },
     async resume(context) {
       const known = deployContext(context)
-      if (known.instance_admitted) return letInstanceIn(context)
+      if (known.instance_admitted) return instance?.goOn(context)
       const { boot_token: boot, agent_token: agent, agent_url: url, agent_api: before } = known
       if (boot === undefined || agent === undefined) return
       const why = url === undefined ? whyAgain(context, way) : undefined

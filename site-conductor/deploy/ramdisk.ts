@@ -1,5 +1,5 @@
-// The deploy interface "ramdisk": nothing is written. The machine boots a kernel and a ramdisk of its operator over the network, at every start and for
-// as long as the instance is there; no agent has a part in it. What is done between instances is done by an agent, as in "direct".
+// The deploy interface "ramdisk": nothing is written. The machine boots a kernel and a ramdisk of its operator over the network, or a volume that its BMC
+// shows it, at every start and for as long as the instance is there; no agent has a part in it. What is done between instances is done by an agent, as in "direct".
 import { FaultError } from '../../shared/faults.ts'
 import type { Implementation } from '../driver.ts'
 import { directDeploy } from './direct.ts'
@@ -29,7 +29,7 @@ export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation
       if (boot?.steps?.['prepare_instance'] === undefined)
         throw new FaultError(
           'driver.unsupported',
-          `boot interface ${context.node.interfaces['boot']} cannot boot an instance over the network`,
+          `boot interface ${context.node.interfaces['boot']} cannot boot an instance that is not on a disk`,
           { hint: 'choose another boot interface, such as ipxe, or another deploy interface' },
         )
       if (instanceInfo !== undefined) boot.validateInstance?.(context as never, instanceInfo)

@@ -2,22 +2,24 @@
 // (see rackCommand). It lays a bridge, starts the real BootServices on it, lets one client boot, and prints what
 // happened as JSON lines on stdout: {stage: ...} from the services, {serial: "..."} from the client.
 import { spawn, spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { countBoot } from '../../../lab/boot-count.ts'
 import { BootServices } from '../services.ts'
 import { DEBIAN_LOADERS } from '../loaders.ts'
 import type { ChildProcess } from 'node:child_process'
+import type { InstanceBoot } from '../ticket.ts'
 
 export type RackClient = 'bios-ipxe' | 'uefi-pxe' | 'uefi-http' | 'udhcpc'
 
 export interface RackOrder {
   client: RackClient
   mode: 'reservations' | 'proxy'
-  /** Admit a ticket for the client's MAC; otherwise it is a stranger. */
-  known: boolean
-  /** Ends when a stage (and outcome) or a serial text like this was seen, or after `timeoutMs`. */
+  /** Admit a ticket for the client's MAC; `resident`: none, it lives here, and its instance is a kernel and a ramdisk. Otherwise it is a stranger. */
+  known: boolean | 'resident'
+  /** Ends when a stage (and outcome) or a serial text like this was seen (of a resident: after its instance was loaded), or after `timeoutMs`. */
   until: { stage?: string; serial?: string }
   timeoutMs: number
 }
@@ -89,6 +91,21 @@ function startDnsmasq(holder: ChildProcess, folder: string): ChildProcess {
   return spawn('nsenter', [...inside, 'dnsmasq', ...args, ...files], { stdio: 'ignore' })
 }
 
+/** Where an operator has what an instance boots: a server that is none of ours. */
+async function serveInstance(kernel: string, onLoaded: (name: string) => void): Promise<InstanceBoot> {
+  const files: Record<string, string> = { '/vmlinuz': kernel, '/initrd': '/usr/lib/ipxe/undionly.kpxe' }
+  const server = createServer((request, response) => {
+    const file = files[request.url ?? '']
+    if (file === undefined) return void response.writeHead(404).end()
+    response.on('finish', () => onLoaded(request.url!))
+    return void response.end(readFileSync(file))
+  })
+  await new Promise<void>((listening) => server.listen(8099, RACK.server, listening))
+  server.unref()
+  const at = `http://${RACK.server}:8099`
+  return { kernel: `${at}/vmlinuz`, ramdisk: `${at}/initrd`, kernelArguments: 'root=/dev/ram0 text console=ttyS0' }
+}
+
 function startUdhcpc(holder: ChildProcess, folder: string): ChildProcess {
   const script = join(folder, 'udhcpc.sh')
   const body = '#!/bin/sh\necho "udhcpc: $1 ip=$ip mask=$mask router=$router dns=$dns boot=$boot_file siaddr=$siaddr"\n'
@@ -135,7 +152,17 @@ async function run(order: RackOrder): Promise<void> {
   const { holder } = layNetwork()
   let over = (_why: string): void => {}
   const ended = new Promise<string>((resolve) => (over = resolve))
+  let serial = ''
+  let hasLoaded = order.known !== 'resident'
+  const address = { ip: RACK.client, prefixLength: 24, router: RACK.server, dns: ['10.77.0.53'] }
+  const instance = await serveInstance(KERNELS[order.client], (loaded) => {
+    say({ loaded })
+    serial = ''
+    hasLoaded ||= loaded === '/initrd'
+  })
   const services = new BootServices({
+    resident: (mac) =>
+      order.known === 'resident' && mac === RACK.mac ? { node: 'node-1', address, instance, isOnlyCard: true } : undefined,
     onStage: (stage) => {
       say({ stage })
       const { until } = order
@@ -146,23 +173,22 @@ async function run(order: RackOrder): Promise<void> {
   })
   await services.start({ address: RACK.server, mode: order.mode, loaders: DEBIAN_LOADERS })
   const other = order.mode === 'proxy' ? startDnsmasq(holder, folder) : undefined
-  if (order.known) {
+  if (order.known === true) {
     services.admit({
       node: 'node-1',
       macs: [RACK.mac],
-      address: { ip: RACK.client, prefixLength: 24, router: RACK.server, dns: ['10.77.0.53'] },
+      address,
       ramdisk: { kernel: KERNELS[order.client], initrd: '/usr/lib/ipxe/undionly.kpxe', kernelArguments: 'console=ttyS0' },
       token: 'rack-token-0123456789abcdef',
     })
   }
   const child = order.client === 'udhcpc' ? startUdhcpc(holder, folder) : startMachine(order.client, folder)
-  let serial = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (bytes: Buffer) => {
       const text = bytes.toString('latin1')
       serial = (serial + text).slice(-4000)
       say({ serial: text })
-      if (order.until.serial !== undefined && serial.includes(order.until.serial)) over('serial')
+      if (hasLoaded && order.until.serial !== undefined && serial.includes(order.until.serial)) over('serial')
     })
   }
   child.on('exit', (code) => over(`client exit ${code}`))

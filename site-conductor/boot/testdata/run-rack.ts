@@ -6,6 +6,8 @@ import type { StageEvent } from '../timeline.ts'
 
 export interface RackReport {
   stages: StageEvent[]
+  /** What was fetched from the operator's server, each once. */
+  loaded: string[]
   /** What the client printed. */
   serial: string
   end: string
@@ -23,10 +25,11 @@ export async function runRack(order: RackOrder): Promise<RackReport> {
     const limits = { timeout: order.timeoutMs + 20_000, killSignal: 'SIGKILL', maxBuffer: 1 << 26 } as const
     execFile(file, args, limits, (error, stdout, stderr) => (error ? reject(new Error(stderr || error.message)) : resolve(stdout)))
   })
-  const report: RackReport = { stages: [], serial: '', end: '', all: output }
+  const report: RackReport = { stages: [], loaded: [], serial: '', end: '', all: output }
   for (const line of output.split('\n').filter((text) => text !== '')) {
-    const told = JSON.parse(line) as { stage?: StageEvent; serial?: string; end?: string }
+    const told = JSON.parse(line) as { stage?: StageEvent; loaded?: string; serial?: string; end?: string }
     if (told.stage) report.stages.push(told.stage)
+    if (told.loaded && !report.loaded.includes(told.loaded)) report.loaded.push(told.loaded)
     report.serial += told.serial ?? ''
     report.end = told.end ?? report.end
   }

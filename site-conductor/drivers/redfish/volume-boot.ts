@@ -13,15 +13,16 @@ import { until } from './poll.ts'
 /** A BMC may look at the image before it says that it has it. */
 const INSERTED_WITHIN_MS = 60_000
 
-/** Where the BMC finds what the conductor serves at `path`. */
-function urlAt({ driverInfo, site }: RedfishContext, path: string): string {
+/** Where the BMC finds what the conductor serves at a path; a URL is one already. */
+function urlAt({ driverInfo, site }: RedfishContext, at: string): string {
+  if (/^https?:/.test(at)) return at
   const { hostname } = new URL(bmcOf(driverInfo).endpoint.origin)
   const base = driverInfo.external_http_url ?? site.boot?.httpUrlFor(hostname.replace(/^\[|\]$/g, ''))
-  return `${base}${path}`
+  return `${base}${at}`
 }
 
-async function attach(context: RedfishContext, path: string): Promise<void> {
-  const image = urlAt(context, path)
+async function attach(context: RedfishContext, at: string): Promise<void> {
+  const image = urlAt(context, at)
   await mutate(context, async (session, options) => {
     const drive = mediumFor(await all(context, session, options), 'cdrom')
     if (drive === undefined)
@@ -47,5 +48,5 @@ async function detach(context: RedfishContext): Promise<void> {
 export const redfishVirtualMedia = ramdiskBoot<RedfishInfo>(mediaWay({ attach, detach }))
 
 export const redfishHttps = ramdiskBoot<RedfishInfo>(
-  httpWay({ attach: (context, path) => setHttpBoot(context, urlAt(context, path)), detach: clearHttpBoot }),
+  httpWay({ attach: (context, at) => setHttpBoot(context, urlAt(context, at)), detach: clearHttpBoot }),
 )

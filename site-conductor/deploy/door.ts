@@ -1,0 +1,34 @@
+// What everybody needs who lets a node's machine in at the boot door.
+import { FaultError } from '../../shared/faults.ts'
+import { bootAddress, type BootTicket } from '../boot/ticket.ts'
+import type { Context } from '../driver.ts'
+import type { Site, SiteBoot } from '../site.ts'
+
+export function bootOf(site: Site): SiteBoot {
+  if (site.boot !== undefined) return site.boot
+  throw new FaultError('driver.unsupported', 'boot services are switched off at this conductor', {
+    hint: 'set "boot": true in the conductor\'s configuration, or give the node a driver that needs none',
+  })
+}
+
+export function macsOf({ node }: Pick<Context, 'node'>): string[] {
+  const enabled = node.ports.filter((port) => port.pxeEnabled)
+  const macs = (enabled.length > 0 ? enabled : node.ports).map((port) => port.address.toLowerCase())
+  if (macs.length > 0) return macs
+  throw new FaultError(
+    'driver.invalid_info',
+    `node ${node.name ?? node.node} has no port, so its network boot cannot be recognised`,
+    {
+      hint: 'POST /v1/ports with the MAC address of the NIC that boots',
+    },
+  )
+}
+
+/** Who is let in, and with which address. */
+export function whoOf(context: Pick<Context, 'node' | 'site'>): Pick<BootTicket, 'node' | 'macs' | 'address'> {
+  const { node, site } = context
+  if (node.address === null && bootOf(site).givesAddresses)
+    throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
+  const address = node.address === null ? {} : { address: bootAddress(node.address) }
+  return { node: node.node, macs: macsOf(context), ...address }
+}
