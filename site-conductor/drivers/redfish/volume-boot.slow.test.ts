@@ -211,6 +211,24 @@ test('a BMC without a drive says so', async () => {
   })
 })
 
+test('a BMC that repeats what it was told tells nobody the path of a boot', async () => {
+  Object.assign(rig.bmc.quirks, { inserting: 'never' })
+  const context = await made()
+  const fault = await refusal(prepare(context) as Promise<unknown>)
+  const { token } = tickets.get('n')!
+  expect(fault).toMatchObject({
+    code: 'bmc.refused',
+    message: expect.stringContaining('/******/boot.iso cannot be used'),
+  })
+  expect(JSON.stringify(fault)).not.toContain(token)
+
+  Object.assign(rig.bmc.quirks, { inserting: 'usual' })
+  await prepare(context)
+  expect(await rig.call('management', 'get_virtual_media')).toEqual([
+    { device_type: 'cdrom', image_url: 'http://conductor-for-127.0.0.1:8088/******/boot.iso', inserted: true },
+  ])
+})
+
 test('driver_info says where this BMC reaches its conductor', async () => {
   await prepare(await made({ external_http_url: 'https://proxy.example:8443/site-1/' }))
   expect(drive().image).toMatch(/^https:\/\/proxy\.example:8443\/site-1\/[\w-]{24}\/boot\.iso$/)
