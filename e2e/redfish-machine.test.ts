@@ -1,6 +1,6 @@
 // Everything that the API does to a machine behind a Redfish BMC, beside deploying it: the BMC's state and log are the judge of each.
 import { expect, test } from 'vitest'
-import { ramdiskInfo } from '../site-conductor/drivers/ramdisk-info.ts'
+import { bootInfo } from '../site-conductor/drivers/boot-info.ts'
 import { startStory, type Story } from './story.ts'
 
 /** Managed, and what a test wants of the machine's BMC. */
@@ -41,7 +41,7 @@ test.concurrent('what the driver can do is shown, and every interface of a node 
     'redfish_verify_ca',
     'redfish_auth_type',
     'external_http_url',
-    ...Object.keys(ramdiskInfo),
+    ...Object.keys(bootInfo),
   ])
   await api.patchNode(node, { instance_info: story.site.instanceInfo() })
   const valid = (await api.call('GET', `/nodes/${node}/validate`)) as Record<string, { result: boolean }>

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { bootInfo } from '../drivers/boot-info.ts'
 import { appendParams, checkRamdiskInfo } from './ramdisk-files.ts'
 
 const SHA = 'a'.repeat(64)
@@ -20,17 +22,27 @@ test.each([
   [https, 'deploy_ramdisk is fetched from a, and nothing says what it must be'],
   [{ deploy_kernel: 'file:///k' }, 'driver_info has deploy_kernel, and no deploy_ramdisk'],
   [{ deploy_ramdisk: 'file:///k' }, 'driver_info has deploy_ramdisk, and no deploy_kernel'],
-  [{ deploy_kernel: null, deploy_iso: '' }, undefined],
-  [{ deploy_kernel: 'ftp://a/k' }, 'deploy_kernel must be an http, https or file URL'],
-  [{ deploy_ramdisk: '/r' }, 'deploy_ramdisk must be an http, https or file URL'],
-  [{ deploy_iso: 7 }, 'deploy_iso must be an http, https or file URL'],
-  [
-    { deploy_iso: 'https://a/i', deploy_iso_checksum: 'abc' },
-    'deploy_iso is fetched from a, and nothing says what it must be',
-  ],
   [{ deploy_iso: 'http://a/i' }, 'deploy_iso is fetched from a, and nothing says what it must be'],
 ])('%j: %s', (driverInfo, message) => {
   const check = () => checkRamdiskInfo({ driverInfo })
   if (message === undefined) expect(check).not.toThrow()
   else expect(check).toThrow(message)
 })
+
+const info = z.object(bootInfo)
+
+test.each([
+  ['ALWAYS', 'Always'],
+  ['never', 'Never'],
+  [true, 'Always'],
+  ['False', 'Default'],
+])('force_persistent_boot_device %j is %s', (given, expected) => {
+  expect(info.parse({ force_persistent_boot_device: given })).toEqual({ force_persistent_boot_device: expected })
+})
+
+test.each([
+  { force_persistent_boot_device: 'sometimes' },
+  { deploy_kernel: 'ftp://a/k' },
+  { deploy_kernel: '/k' },
+  { deploy_kernel_checksum: 'abc' },
+])('%j is refused', (given) => expect(info.safeParse(given).success).toBe(false))

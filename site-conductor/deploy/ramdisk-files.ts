@@ -9,16 +9,12 @@ export type RamdiskFiles = SiteBoot['ramdisk'] | { readonly iso: string }
 const NAMES = ['deploy_kernel', 'deploy_ramdisk', 'deploy_iso'] as const
 type Name = (typeof NAMES)[number]
 
-/** Throws a FaultError for a URL that is none. */
 function named(info: unknown): Partial<Record<Name, BootFile>> {
-  const given = (info ?? {}) as Readonly<Record<string, unknown>>
+  const given = (info ?? {}) as Partial<Record<Name | `${Name}_checksum`, string>>
   return Object.fromEntries(
     NAMES.flatMap((name) => {
-      const [url, checksum] = [given[name], given[`${name}_checksum`]]
-      if (url === undefined || url === null || url === '') return []
-      if (typeof url !== 'string' || !/^(https?|file):$/.test(URL.parse(url)?.protocol ?? ''))
-        throw new FaultError('driver.invalid_info', `${name} must be an http, https or file URL`)
-      return [[name, { name, url, checksum: typeof checksum === 'string' ? checksum : undefined }]]
+      const url = given[name]
+      return url === undefined ? [] : [[name, { name, url, checksum: given[`${name}_checksum`] }]]
     }),
   )
 }

@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { plannedBootDevice } from '../deploy/boot-device.ts'
 import { type Context, defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
 import { baseInterfaces } from './base.ts'
-import { ramdiskInfo } from './ramdisk-info.ts'
+import { bootInfo } from './boot-info.ts'
 
-const info = z.looseObject({ ...ramdiskInfo })
+const info = z.looseObject(bootInfo)
 type Info = z.output<typeof info>
 
 type Power = 'power on' | 'power off'

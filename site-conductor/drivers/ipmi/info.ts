@@ -1,6 +1,6 @@
 // driver_info of the IPMI driver, with Ironic's names, and the BMC that it describes.
 import { z } from 'zod'
-import { ramdiskInfo } from '../ramdisk-info.ts'
+import { bootInfo } from '../boot-info.ts'
 import type { Bmc } from '../../ipmi/pool.ts'
 
 const PRIVILEGES = ['ADMINISTRATOR', 'OPERATOR'] as const
@@ -16,7 +16,7 @@ export const ipmiInfo = z.looseObject({
   ipmi_cipher_suite: z.preprocess((suite) => (suite === undefined ? suite : Number(suite)), z.literal([3, 17], 'only 3 and 17 are safe enough').optional())
                       .describe('Cipher suite 17 or 3; default 17, then 3'),
   ipmi_hex_kg_key:   z.string().regex(/^([0-9a-f]{2}){1,20}$/i, 'must be an even number of hex digits, at most 40').optional().describe('The BMC key Kg, hexadecimal'),
-  ...ramdiskInfo,
+  ...bootInfo,
 })
 export type IpmiInfo = z.output<typeof ipmiInfo>
 

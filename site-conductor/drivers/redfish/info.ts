@@ -1,6 +1,6 @@
 // driver_info of the Redfish driver, with Ironic's names, and the BMC that it describes.
 import { z } from 'zod'
-import { ramdiskInfo } from '../ramdisk-info.ts'
+import { bootInfo } from '../boot-info.ts'
 import { parseEndpoint } from '../../redfish/endpoint.ts'
 import type { Bmc } from '../../redfish/session.ts'
 import type { Verify } from '../../redfish/wire.ts'
@@ -41,7 +41,7 @@ export const redfishInfo = z.looseObject({
   redfish_auth_type: z.enum(AUTH_TYPES, `must be ${AUTH_TYPES.join(', ')}`).default('auto').describe('basic, session, or auto: session, and basic where the BMC has no sessions'),
   external_http_url: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')).optional()
                       .describe('Where this BMC reaches its conductor over HTTP, for virtual media; else what the conductor has for its network (externalHttpUrls), or for machines'),
-  ...ramdiskInfo,
+  ...bootInfo,
 })
 export type RedfishInfo = z.output<typeof redfishInfo>
 
