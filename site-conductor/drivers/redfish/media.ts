@@ -1,10 +1,10 @@
 // Virtual media of the BMC, by Ironic's names of devices; and Ironic's vendor method that takes them out.
 import { FaultError } from '../../../shared/faults.ts'
-import { withoutMediumPath } from '../../boot/ticket.ts'
 import type { Implementation } from '../../driver.ts'
 import { ejectMedium, getMedia, insertMedium, isInserted, type Medium } from '../../redfish/media.ts'
 import type { Reading } from '../../redfish/requests.ts'
 import type { Session } from '../../redfish/session.ts'
+import { withoutMediumPath } from '../../boot/ticket.ts'
 import { mutate, read, type RedfishContext, systemOf } from './bmc.ts'
 import type { RedfishInfo } from './info.ts'
 
