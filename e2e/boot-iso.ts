@@ -1,5 +1,5 @@
 // A real machine boots the deploy ramdisk from the conductor's volume: read piece by piece over HTTP, as a BMC reads what it shows as virtual media
-// (here it is qemu's curl driver), by real firmware, without DHCP or TFTP. Its agent has the token of the boot from the medium alone.
+// (here it is qemu's curl driver), by real firmware, without DHCP or TFTP. Its agent has address and token of the boot from the medium alone.
 import { spawn } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,11 +15,15 @@ export interface MediumBoot {
   /** Did the agent's first heartbeat carry the token that only the medium had? */
   readonly tokenFits: boolean
   readonly lookups: readonly string[][]
+  /** Where it serves. */
+  readonly callback: string
   /** As its kernel says. */
   readonly firmware: 'bios' | 'uefi'
 }
 
 export const MAC = '52:54:00:12:34:56'
+/** Not the one that qemu's DHCP would give. */
+export const ADDRESS = '10.0.2.77'
 const OVMF = '/usr/share/OVMF/OVMF_'
 
 export async function bootFromMedium(firmware: 'bios' | 'uefi'): Promise<MediumBoot> {
@@ -30,7 +34,7 @@ export async function bootFromMedium(firmware: 'bios' | 'uefi'): Promise<MediumB
   const conductor = await startFakeConductor({ node: testNode, names: ['10.0.2.2'], config: { agent_token: MASKED } })
   const patch = bootPatch(
     iso,
-    `console=ttyS0 ipa-agent-token=${conductor.token} ipa-api-url=https://10.0.2.2:${conductor.port} ferrule.ca=sha256:${conductor.ca.digest}`,
+    `console=ttyS0 BOOTIF=${MAC} ferrule.address=${ADDRESS}/24 ferrule.router=10.0.2.2 ipa-agent-token=${conductor.token} ipa-api-url=https://10.0.2.2:${conductor.port} ferrule.ca=sha256:${conductor.ca.digest}`,
   )
   const server = new HttpBootServer({ address: '127.0.0.1', port: 0 })
   await server.start()
@@ -58,6 +62,7 @@ export async function bootFromMedium(firmware: 'bios' | 'uefi'): Promise<MediumB
     return {
       tokenFits: beat.agent_token === conductor.token,
       lookups: conductor.lookups,
+      callback: beat.callback_url,
       firmware: /^.*efi: EFI v\d/m.test(serial) ? 'uefi' : 'bios',
     }
   } catch (error) {

@@ -22,12 +22,17 @@ test.concurrent('a machine is deployed from virtual media', async (context) => {
   await story.until('operating system', () => machine.console().includes('FERRULE-OS-UP host=web-1'))
 
   expect(machine.transitions.map(({ kind }) => kind)).not.toContain('network boot')
-  expect(told(story).slice(before)).toEqual([
+  // Whether its ramdisk or its BMC switches it off is a matter of moments.
+  const off = 'ComputerSystem.Reset ForceOff'
+  expect(
+    told(story)
+      .slice(before)
+      .filter((each) => each !== off),
+  ).toEqual([
     expect.stringMatching(/^VirtualMedia\.InsertMedia Cd http:\/\/[\d.]+:8088\/…\/boot\.iso$/),
     'PATCH ComputerSystem Target=Cd Enabled=Once',
     'ComputerSystem.Reset On',
     'PATCH ComputerSystem Target=Hdd Enabled=Continuous',
-    'ComputerSystem.Reset ForceOff',
     'VirtualMedia.EjectMedia Cd',
     'ComputerSystem.Reset On',
   ])

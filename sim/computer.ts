@@ -205,13 +205,15 @@ export class Computer implements Chassis {
     return 'done'
   }
 
-  /** The ramdisk finds its address itself. */
+  /** The ramdisk has its address from the volume, or by DHCP. */
   async #bootVolume(volume: Buffer, power: AbortSignal): Promise<'done' | 'next'> {
     const commandLine = bootVolume(volume, (text) => this.#print(text))
     if (commandLine === undefined) return 'next'
-    const lease = this.#options.cable === 'pulled' ? undefined : await this.#lease(power)
-    if (lease === undefined) this.#print('udhcpc: no lease')
-    else await this.#runRamdisk(commandLine, lease.ip, power)
+    const given = /(?:^| )ferrule\.address=([^ /]+)/.exec(commandLine)?.[1]
+    const lease = this.#options.cable === 'pulled' || given !== undefined ? undefined : await this.#lease(power)
+    const address = given ?? lease?.ip
+    if (address === undefined) this.#print('udhcpc: no lease')
+    else await this.#runRamdisk(commandLine, address, power)
     return 'done'
   }
 

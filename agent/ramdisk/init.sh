@@ -30,7 +30,8 @@ printf 'HOMEHOST ferrule\nAUTO homehost -all\n' > /etc/mdadm/mdadm.conf
 [ -d /sys/fs/pstore ] && mount -t pstore pstore /sys/fs/pstore 2>/dev/null
 say "drivers loaded, disks: $(ls /sys/block | grep -v -e loop -e ram -e sr | tr '\n' ' ')"
 
-# The interface that the firmware booted from, or all that there are. udhcpc stays and renews; the agent waits for an address by itself.
+# The interface that the firmware booted from, or all that there are: with the address that the boot medium brought for it, or by DHCP. udhcpc stays and
+# renews; the agent waits for an address by itself.
 ip link set lo up
 bootif=$(sed -n 's/.*BOOTIF=\(01-\)\?\([^ ]*\).*/\2/p' /proc/cmdline | tr 'A-F-' 'a-f:')
 chosen=
@@ -39,8 +40,15 @@ for nic in /sys/class/net/*; do
   ip link set "${nic##*/}" up
   [ "$(cat "$nic/address")" = "$bootif" ] && chosen=${nic##*/}
 done
+given() { sed -n "s/.*ferrule\.$1=\([^ ]*\).*/\1/p" /proc/cmdline; }
+address=$(given address)
 for nic in ${chosen:-$(ls /sys/class/net)}; do
   [ -e "/sys/class/net/$nic/device" ] || continue
+  if [ -n "$chosen" ] && [ -n "$address" ]; then
+    say "$address on $nic"
+    interface=$nic ip=${address%/*} mask=${address#*/} router=$(given router) dns=$(given dns | tr , ' ') /usr/share/ferrule/udhcpc.sh bound
+    continue
+  fi
   say "DHCP on $nic"
   udhcpc -i "$nic" -f -t 5 -T 1 -A 2 -s /usr/share/ferrule/udhcpc.sh > /dev/null 2>&1 &
 done

@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# What busybox's DHCP client calls with each change of its lease.
+# What busybox's DHCP client calls with each change of its lease, and init with an address that is given.
 case $1 in
   deconfig) ip addr flush dev "$interface" ;;
   bound | renew)

@@ -39,6 +39,11 @@ export function mediumPath(token: string): string {
   return `/${token}/boot.iso`
 }
 
+/** A text for people, in which whoever reads it finds no path of a volume: its token lets anybody read what is for one machine. */
+export function withoutMediumPath(text: string): string {
+  return text.replaceAll(/\/[\w-]{22,64}(?=\/boot\.iso\b)/g, '/******')
+}
+
 /** The address of a grant, as tickets have it. */
 export function bootAddress({
   ip,

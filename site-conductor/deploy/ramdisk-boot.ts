@@ -58,6 +58,17 @@ function kernelArgumentsOf(context: StepContext<unknown>, boot: SiteBoot, ofVolu
     .join(' ')
 }
 
+/** The address that DHCP would give, so that a machine which boots a volume needs none. */
+function addressArguments({ address }: StepContext['node'], { givesAddresses }: SiteBoot): string[] {
+  if (!givesAddresses || address === null) return []
+  const { ip, prefixLength, router, dns = [] } = address
+  return [
+    `ferrule.address=${ip}/${prefixLength}`,
+    ...(router === undefined ? [] : [`ferrule.router=${router}`]),
+    ...(dns.length === 0 ? [] : [`ferrule.dns=${dns.join(',')}`]),
+  ]
+}
+
 /** Opens the door for the node and expects its agent. Doing it twice for the same boot changes nothing. */
 async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: BootWay<Info>): Promise<void> {
   const boot = bootOf(context.site)
@@ -66,8 +77,15 @@ async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: Boot
   // What a machine has from a volume, it has: only its address is still asked for.
   const isLoaded = way.isVolume && deployContext(context).agent_url !== undefined
   const carriesToken = way.isVolume && !namesIso(context)
-  const bootif = way.atBmc && macs.length === 1 ? [`BOOTIF=${macs[0]}`] : []
-  const ofVolume = carriesToken ? ['boot_method=vmedia', `ipa-agent-token=${tokens.agent}`, ...bootif] : []
+  const [mac, ...others] = macs
+  const ofVolume = carriesToken
+    ? [
+        'boot_method=vmedia',
+        `ipa-agent-token=${tokens.agent}`,
+        // With several cards it is not known which of them is on the provisioning network.
+        ...(others.length === 0 ? [`BOOTIF=${mac}`, ...addressArguments(node, boot)] : []),
+      ]
+    : []
   const line = kernelArgumentsOf(context, boot, ofVolume)
   expectAgent(context, macs, tokens.agent, carriesToken)
   try {

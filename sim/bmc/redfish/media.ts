@@ -7,8 +7,11 @@ import { SYSTEM } from './system.ts'
 export interface MediaQuirks {
   /** Whose they are; `both`: the system's collection is there, and empty. */
   mediaOf: 'manager' | 'system' | 'both'
-  /** What InsertMedia wants: anything, the image alone (Supermicro), the protocol beside it; or there is no action, and PATCH does it (Lenovo). */
-  inserting: 'usual' | 'bare' | 'protocol' | 'patch'
+  /**
+   * What InsertMedia wants: anything, the image alone (Supermicro), the protocol beside it; or there is no action, and PATCH does it (Lenovo). `never`: it
+   * refuses each image, and repeats it.
+   */
+  inserting: 'usual' | 'bare' | 'protocol' | 'patch' | 'never'
   /** Looks at a medium until it is shown as inserted. */
   slowMedia: number
   /** Refuses to take anything out. */
@@ -22,6 +25,7 @@ const TAKES: Readonly<Record<Exclude<MediaQuirks['inserting'], 'patch'>, readonl
   usual: ALL,
   bare: ['Image'],
   protocol: ALL,
+  never: ALL,
 }
 
 function insert(medium: Medium, body: Body, quirks: MediaQuirks): Outcome {
@@ -86,6 +90,8 @@ export function mediaResources({ media }: RedfishMachine, quirks: MediaQuirks): 
           only(body, TAKES[inserting])
           if (inserting === 'protocol' && body['TransferProtocolType'] === undefined)
             throw new Refusal(400, 'ActionParameterMissing', 'TransferProtocolType is missing')
+          if (inserting === 'never')
+            throw new Refusal(400, 'ActionParameterValueFormatError', `the image ${text(body, 'Image')} cannot be used`)
           return insert(medium, body, quirks)
         }
         return [

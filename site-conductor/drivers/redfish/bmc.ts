@@ -1,5 +1,6 @@
 // How the steps of this driver reach a BMC: through the conductor's pool of logins, with errors as faults that say what to do next.
 import { FaultError, type FaultCode } from '../../../shared/faults.ts'
+import { withoutMediumPath } from '../../boot/ticket.ts'
 import type { Context } from '../../driver.ts'
 import { RedfishError, type RedfishErrorKind } from '../../redfish/errors.ts'
 import { openPool, type OwnSession, type Pool } from '../../redfish/pool.ts'
@@ -120,8 +121,10 @@ function lostMeaning(code: FaultCode): Meaning {
 function faultOf({ driverInfo }: RedfishContext, error: RedfishError, { code, hint }: Meaning): FaultError {
   const manySystems = error.kind === 'argument' && error.message.includes('systems')
   const { origin } = bmcOf(driverInfo).endpoint
-  return new FaultError(code, `BMC ${origin}: ${error.message}`, {
-    cause: error,
+  // BMCs repeat what they refuse.
+  const said = withoutMediumPath(error.message)
+  return new FaultError(code, `BMC ${origin}: ${said}`, {
+    ...(said === error.message && { cause: error }),
     ...(manySystems ? { hint: 'set redfish_system_id in driver_info' } : hint !== undefined && { hint }),
   })
 }

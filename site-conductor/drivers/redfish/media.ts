@@ -4,6 +4,7 @@ import type { StepContext, VendorMethod } from '../../driver.ts'
 import { ejectMedium, getMedia, insertMedium, isInserted, type Medium } from '../../redfish/media.ts'
 import type { Reading } from '../../redfish/requests.ts'
 import type { Session } from '../../redfish/session.ts'
+import { withoutMediumPath } from '../../boot/ticket.ts'
 import { mutate, read, type RedfishContext, systemOf } from './bmc.ts'
 import type { RedfishInfo } from './info.ts'
 
@@ -36,9 +37,10 @@ export const mediumFor = (media: readonly Medium[], device: string) =>
 export const mediaMethods = {
   async get_virtual_media(context: RedfishContext) {
     const media = await read(context, (session, options) => all(context, session, options))
-    return media
-      .filter(isInserted)
-      .map((medium) => ({ device_type: deviceOf(medium), image_url: medium.value.Image ?? null, inserted: true }))
+    return media.filter(isInserted).map((medium) => {
+      const { Image: image } = medium.value
+      return { device_type: deviceOf(medium), image_url: image ? withoutMediumPath(image) : null, inserted: true }
+    })
   },
   async attach_virtual_media(context: RedfishContext, args: Args) {
     const [device, url] = [String(args['device_type']), String(args['image_url'])]

@@ -1,6 +1,7 @@
 // What a BMC is told so that its machine boots from a volume, and what firmware of different vendors makes of it.
 import { afterEach, expect, test } from 'vitest'
 import type { MediaQuirks } from '../../../sim/bmc/redfish/media.ts'
+import type { Grant } from '../../../shared/protocol.ts'
 import type { BootTicket } from '../../boot/ticket.ts'
 import { type FakeContext, fakeContext } from '../../fake-context.ts'
 import { fakeGrant } from '../../fake-hub.ts'
@@ -32,12 +33,17 @@ const boot: SiteBoot = {
   caSha256: 'c'.repeat(64),
 }
 
-async function made(info: object = {}, kept: Record<string, unknown> = {}): Promise<FakeContext> {
+async function made(
+  info: object = {},
+  kept: Record<string, unknown> = {},
+  site: Partial<SiteBoot> = {},
+  more: Partial<Grant> = {},
+): Promise<FakeContext> {
   const driverInfo = { redfish_address: rig.bmc.url, redfish_username: 'admin', redfish_password: 'secret', ...info }
   const ports = [{ uuid: 'p', address: MAC, pxeEnabled: true }]
   const context = await fakeContext(driver, {
-    node: fakeGrant('n', { driver: 'redfish', driverInfo, ports }),
-    boot,
+    node: fakeGrant('n', { driver: 'redfish', driverInfo, ports, ...more }),
+    boot: { ...boot, ...site },
     context: kept,
   })
   contexts.push(context)
@@ -90,6 +96,26 @@ const fakeContextWith = async ({ kept, ...context }: FakeContext, args: Record<s
   kept,
   task: { ...context.task, context: kept },
   args,
+})
+
+test('the address that DHCP would give is on the volume, where it is known which card it is for', async () => {
+  const address = { ip: '10.0.0.50', prefixLength: 24, router: '10.0.0.1', dns: ['10.0.0.53', '10.0.0.54'] }
+  const card = (mac: string) => ({ uuid: mac, address: mac, pxeEnabled: true })
+  const onVolume = async (gives: boolean, macs: string[]) => {
+    const context = await made({}, {}, { givesAddresses: gives }, { address, ports: macs.map(card) })
+    await prepare(context)
+    return Buffer.from(tickets.get('n')!.medium!.patch!.bytes)
+      .toString()
+      .match(/BOOTIF=[^']+|ferrule\.(address|router|dns)=[^']+/g)
+  }
+  expect(await onVolume(true, [MAC])).toEqual([
+    `BOOTIF=${MAC}`,
+    'ferrule.address=10.0.0.50/24',
+    'ferrule.router=10.0.0.1',
+    'ferrule.dns=10.0.0.53,10.0.0.54',
+  ])
+  expect(await onVolume(false, [MAC]), 'another DHCP server gives addresses').toEqual([`BOOTIF=${MAC}`])
+  expect(await onVolume(true, [MAC, '52:54:00:00:00:02'])).toBeNull()
 })
 
 test('a volume of the node’s own is served as it is, and its agent asks for the token', async () => {
@@ -184,6 +210,24 @@ test('a BMC without a drive says so', async () => {
     message: 'the BMC has no virtual CD drive',
     hint: expect.stringContaining('boot_interface'),
   })
+})
+
+test('a BMC that repeats what it was told tells nobody the path of a boot', async () => {
+  Object.assign(rig.bmc.quirks, { inserting: 'never' })
+  const context = await made()
+  const fault = await refusal(prepare(context) as Promise<unknown>)
+  const { token } = tickets.get('n')!
+  expect(fault).toMatchObject({
+    code: 'bmc.refused',
+    message: expect.stringContaining('/******/boot.iso cannot be used'),
+  })
+  expect(JSON.stringify(fault)).not.toContain(token)
+
+  Object.assign(rig.bmc.quirks, { inserting: 'usual' })
+  await prepare(context)
+  expect(await rig.call('management', 'get_virtual_media')).toEqual([
+    { device_type: 'cdrom', image_url: 'http://conductor-for-127.0.0.1:8088/******/boot.iso', inserted: true },
+  ])
 })
 
 test('driver_info says where this BMC reaches its conductor', async () => {
