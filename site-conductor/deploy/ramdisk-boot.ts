@@ -83,7 +83,7 @@ async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: Boot
         'boot_method=vmedia',
         `ipa-agent-token=${tokens.agent}`,
         // With several cards it is not known which of them is on the provisioning network.
-        ...(others.length === 0 ? [`BOOTIF=${mac}`, ...addressArguments(node, boot)] : []),
+        ...(others.length === 0 ? [`BOOTIF=${mac}`, ...addressArguments(context.node, boot)] : []),
       ]
     : []
   const line = kernelArgumentsOf(context, boot, ofVolume)
