@@ -162,7 +162,14 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     }
     return undefined
   }
-  const calls = new Calls({ ...shared, note: (node, stage, body) => notes.add({ node, stage, body }) })
+  const calls = new Calls({
+    ...shared,
+    note: (node, stage, body) => notes.add({ node, stage, body }),
+    told(hold, changed) {
+      for (const [field, value] of Object.entries(changed)) facts.set(hold, field, value)
+      facts.flush()
+    },
+  })
   const consoles: Consoles = new Consoles({
     log,
     grants,

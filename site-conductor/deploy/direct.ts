@@ -4,7 +4,7 @@ import { FaultError } from '../../shared/faults.ts'
 import { runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
 import { type AgentConnection, openAgentConnections } from '../agent-connection.ts'
 import { bootModeOf } from '../../shared/capabilities.ts'
-import type { Context, Implementation, StepContext } from '../driver.ts'
+import type { Context, Implementation, StepContext, StepResult } from '../driver.ts'
 import { bounded } from '../timing.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
@@ -20,7 +20,10 @@ const AGENT_TIMEOUT_MS = 25 * 60_000
 const POWER_SPACING_MS = 10_000
 
 export interface DirectDeployOptions<Info> {
-  readonly setBootDevice: (context: Context<Info>, args: { boot_device: 'disk'; persistent: true }) => Promise<void>
+  readonly setBootDevice: (
+    context: Context<Info>,
+    args: { boot_device: 'disk'; persistent: true },
+  ) => Promise<StepResult | void>
   /** Tells a machine that lost its power from an agent that is slow. */
   readonly getPowerState?: (context: Context<Info>) => Promise<unknown>
 }
@@ -150,7 +153,7 @@ export function directDeploy<Info>(options: DirectDeployOptions<Info>): Implemen
             root_uuid: null,
             target_boot_mode,
           })
-        await options.setBootDevice(context, { boot_device: 'disk', persistent: true })
+        return await options.setBootDevice(context, { boot_device: 'disk', persistent: true })
       },
       async erase_devices_metadata(context) {
         const step = { interface: 'deploy', step: 'erase_devices_metadata', args: {} }
