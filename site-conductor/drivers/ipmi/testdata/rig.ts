@@ -28,6 +28,8 @@ export interface Asked {
   /** What an earlier step has left. */
   readonly kept?: Args
   readonly bootMemory?: Grant['bootMemory']
+  /** Waits a fifteenth as long for each answer: about a second for them all, where some are lost. */
+  readonly hurries?: boolean
   /** Of a call. */
   readonly tell?: (facts: Args) => void
 }
@@ -52,16 +54,13 @@ export class Rig {
     await this.bmc.close()
   }
 
-  /** Of a conductor of its own, which is not patient: a BMC on loopback answers at once. */
-  async made(args: Args = {}, { info = {}, properties = {}, kept = {}, bootMemory }: Asked = {}): Promise<FakeContext> {
+  /** Of a conductor of its own. */
+  async made(args: Args = {}, { info = {}, properties = {}, kept = {}, bootMemory, hurries = false }: Asked = {}): Promise<FakeContext> {
     const place = { ipmi_address: this.bmc.address, ipmi_port: this.bmc.port }
     const driverInfo = { ...place, ipmi_username: 'admin', ipmi_password: 'secret', ...info }
     const node = fakeGrant('n', { driver: 'ipmi', driverInfo, properties, bootMemory })
     const context = await fakeContext(driver, { node, args, context: kept })
-    const { resource } = context.site
-    const { setTimer, ...env } = nodeEnv()
-    const hasty = () => openPool({ env: { ...env, setTimer: (run, delayMs) => setTimer(run, delayMs / 50) } })
-    context.site.resource = (make) => resource((make as unknown) === openPool ? (hasty as unknown as typeof make) : make)
+    if (hurries) hurry(context)
     this.#contexts.push(context)
     return context
   }
@@ -93,4 +92,11 @@ export class Rig {
   told(command: string): string[] {
     return this.bmc.log.of(command).map(({ detail }) => detail)
   }
+}
+
+function hurry(context: FakeContext): void {
+  const { resource } = context.site
+  const { setTimer, ...env } = nodeEnv()
+  const hasty = () => openPool({ env: { ...env, setTimer: (run, delayMs) => setTimer(run, delayMs / 15) } })
+  context.site.resource = (make) => resource((make as unknown) === openPool ? (hasty as unknown as typeof make) : make)
 }
