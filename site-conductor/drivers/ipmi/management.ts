@@ -1,4 +1,4 @@
-// Management by IPMI: what the machine boots from, who made it, and the interrupt. IPMI changes neither boot mode nor secure boot.
+// Management by IPMI: what the machine boots from, who made it, its sensors, and the interrupt. IPMI changes neither boot mode nor secure boot.
 import type { Implementation } from '../../driver.ts'
 import { getBootFlags } from '../../ipmi/commands/boot-options.ts'
 import { getDeviceId } from '../../ipmi/commands/device-id.ts'
@@ -7,6 +7,7 @@ import { type IpmiContext, read } from './bmc.ts'
 import { BOOT_DEVICES, getBootDevice, setBootDevice } from './boot-device.ts'
 import type { IpmiInfo } from './info.ts'
 import { injectNmi } from './nmi.ts'
+import { getSensorsData } from './sensors.ts'
 
 async function detectVendor(context: IpmiContext): Promise<string | null> {
   const { manufacturer } = await read(context, getDeviceId)
@@ -27,6 +28,7 @@ export const ipmiManagement: Implementation<IpmiInfo> = {
       return flags.valid ? (flags.efi ? 'uefi' : 'bios') : null
     },
     detect_vendor: detectVendor,
+    get_sensors_data: getSensorsData,
     inject_nmi: injectNmi,
   },
 }
