@@ -24,6 +24,7 @@ const pages: Record<string, string> = {
   'plans.md': plans(),
   [OPENAPI]: openapi(),
   'steps.md': steps(),
+  'drivers.md': drivers(),
 }
 
 const check = process.argv.includes('--check')
@@ -122,6 +123,39 @@ function plans(): string {
     ...core,
   ].join('\n')
   return `# Plans\n\n${GENERATED}\n${intro}\n\n${parts.join('\n')}`
+}
+
+function drivers(): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|')
+  const parts = [ipmi, redfish, manualManagement, fakeHardware].map((driver) => {
+    const { name, about, interfaces, properties, secrets } = driverFacts(driver)
+    const methods = Object.entries(driver.interfaces.vendor ?? {}).flatMap(([of, { vendor = {} }]) =>
+      Object.entries(vendor).map(
+        ([method, { http, async, description }]) =>
+          `| \`${method}\` | ${of} | ${http.join(', ')} | ${async ? 'a task' : 'at once'} | ${cell(description)} |`,
+      ),
+    )
+    return [
+      `## ${name}`,
+      '',
+      `${about}.`,
+      '',
+      '| Interface | Implementations, the default first |',
+      '|---|---|',
+      ...Object.entries(interfaces).map(([kind, of]) => `| ${kind} | ${of.map((each) => `\`${each}\``).join(', ')} |`),
+      '',
+      '| `driver_info` | |',
+      '|---|---|',
+      ...Object.entries(properties).map(
+        ([field, text]) => `| \`${field}\` | ${cell(text)}${secrets.includes(field) ? ' (sealed to the site)' : ''} |`,
+      ),
+      ...(methods.length === 0
+        ? []
+        : ['', '| Vendor method | Of | HTTP | Answered | |', '|---|---|---|---|---|', ...methods]),
+      '',
+    ].join('\n')
+  })
+  return `# Drivers\n\n${GENERATED}\nWhat [steps](steps.md) each offers is told there.\n\n${parts.join('\n')}`
 }
 
 function steps(): string {
