@@ -94,6 +94,10 @@ export const Grant = z.object({
   instanceBoot: z.record(z.string(), z.string()).optional(),
   /** It is in maintenance for its power could not be kept in sync: to be looked at less often, and to be told when its BMC answers. */
   powerFault: z.boolean().optional(),
+  /** Of a machine whose BMC keeps no boot device: the one that somebody has set to stay, and whether the next start is another's (Ironic's names). */
+  bootMemory: z
+    .object({ persistent_boot_device: z.string().max(64).optional(), is_next_boot_persistent: z.boolean().optional() })
+    .optional(),
   /** Its console is to be there, whoever has it. */
   consoleEnabled: z.boolean().optional(),
 })

@@ -19,6 +19,8 @@ export interface CallsOptions {
   readonly site: Site
   readonly send: (message: FromConductor) => void
   readonly note: (node: string, stage: string, body: Record<string, unknown>) => void
+  /** Facts of a node that a call has changed: they are at the hub before its answer. */
+  readonly told?: (hold: Hold, facts: Record<string, unknown>) => void
 }
 
 /** instance_info, where it is asked about. */
@@ -151,12 +153,13 @@ export class Calls {
   }
 
   #around(driver: Driver, hold: Hold, signal: AbortSignal): Omit<Context, 'driverInfo'> {
-    const { env, log, grants, site, note } = this.#options
+    const { env, log, grants, site, note, told } = this.#options
     const node: Grant = hold.grant
     return {
       node,
       before: () => grants.check(hold),
       signal,
+      tell: (facts) => told?.(hold, facts),
       note: (stage, body = {}) => note(node.node, stage, body),
       env,
       log: log.with({ node: node.node, epoch: node.epoch }),

@@ -157,7 +157,14 @@ export async function startConductor(options: ConductorOptions): Promise<Running
   function residentOf(mac: string): Resident | undefined {
     return residentAt(mac, { grants, tasks, log })
   }
-  const calls = new Calls({ ...shared, note: (node, stage, body) => notes.add({ node, stage, body }) })
+  const calls = new Calls({
+    ...shared,
+    note: (node, stage, body) => notes.add({ node, stage, body }),
+    told(hold, changed) {
+      for (const [field, value] of Object.entries(changed)) facts.set(hold, field, value)
+      facts.flush()
+    },
+  })
   const consoles: Consoles = new Consoles({
     log,
     grants,

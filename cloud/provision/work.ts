@@ -202,9 +202,10 @@ export function withoutRescue(node: NodeRow): Pick<NodeRow, 'instance_info' | 's
 }
 
 /** What `verify` found out about the machine outlives the instance. */
-function ofTheMachine({ fence }: Record<string, unknown>): Record<string, unknown> {
-  return fence === undefined ? {} : { fence }
+function ofTheMachine(kept: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(kept).filter(([key]) => OF_THE_MACHINE.includes(key)))
 }
+const OF_THE_MACHINE = ['fence', 'persistent_boot_device', 'is_next_boot_persistent']
 
 /** The secrets that stay when the instance goes. */
 function onlyDriver(secrets: Record<string, string>): Record<string, string> {

@@ -60,6 +60,13 @@ const FACTS: Record<string, keyof NodeRow> = {
   raid_config: 'raid_config',
 }
 
+const BOOT_MEMORY = ['persistent_boot_device', 'is_next_boot_persistent']
+
+function regrant(turn: Turn, node: NodeRow, changes: Record<string, unknown>): void {
+  changes.spec_version = node.spec_version + 1
+  turn.regrant.add(node.uuid)
+}
+
 /** Facts that are certain: a task's step found them, or made them so. */
 export async function takeFacts(turn: Turn, uuid: string, changed: Record<string, unknown>): Promise<void> {
   const node = await turn.node(uuid)
@@ -70,16 +77,20 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
   }
   await takeParts(turn, node, changed)
   const { driver_internal_info: more } = changed
-  if (more !== undefined && typeof more === 'object') {
+  if (more !== undefined && more !== null && typeof more === 'object') {
     const all = merged(node.driver_internal_info as Record<string, unknown>, more as Record<string, unknown>)
-    if (JSON.stringify(all) !== JSON.stringify(node.driver_internal_info)) changes.driver_internal_info = all
+    if (JSON.stringify(all) !== JSON.stringify(node.driver_internal_info)) {
+      changes.driver_internal_info = all
+      // What the conductor that has the node is to know next time.
+      if (BOOT_MEMORY.some((key) => key in more)) regrant(turn, node, changes)
+    }
   }
   const { properties } = changed
   if (properties !== undefined && typeof properties === 'object') {
     const all = merged(node.properties as Record<string, unknown>, properties as Record<string, unknown>)
     if (JSON.stringify(all) !== JSON.stringify(node.properties)) {
-      Object.assign(changes, { properties: all, spec_version: node.spec_version + 1 })
-      turn.regrant.add(uuid)
+      changes.properties = all
+      regrant(turn, node, changes)
     }
   }
   if (Object.keys(changes).length === 0) return

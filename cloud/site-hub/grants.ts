@@ -1,7 +1,7 @@
 // What a conductor is told of its nodes: a grant each, in frames that are never too large. 1. A grant fits into a frame: a change that would
 // make one larger is refused. 2. One that is larger all the same (a row from before, what a conductor found out) is withheld.
 import { FaultError } from '../../shared/faults.ts'
-import { bytesInFrame, MAX_FRAME_BYTES, type Grant, type ToConductor } from '../../shared/protocol.ts'
+import { bytesInFrame, MAX_FRAME_BYTES, Grant, type ToConductor } from '../../shared/protocol.ts'
 import { instanceBoot } from '../provision/network-instance.ts'
 import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
 import { usedInterfaces } from '../provision/used-interfaces.ts'
@@ -94,6 +94,12 @@ export async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Gr
   return grants
 }
 
+/** What a driver keeps there of what a machine is to boot. */
+function bootMemoryOf({ driver_internal_info: kept }: NodeRow): Pick<Grant, 'bootMemory'> {
+  const memory = Grant.shape.bootMemory.safeParse(kept)
+  return memory.data && Object.keys(memory.data).length > 0 ? { bootMemory: memory.data } : {}
+}
+
 function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
   const pool = turn.state.site.pool as { cidr: string; router?: string; dns?: string[] } | null
   const index = turn.state.nodes.get(node.uuid)
@@ -120,6 +126,7 @@ function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
     powerSync: isPowerWatched(node),
     ...(instance && { instanceBoot: instance }),
     ...(node.fault === POWER_FAILURE ? { powerFault: true } : {}),
+    ...bootMemoryOf(node),
     ...(node.console_enabled ? { consoleEnabled: true } : {}),
   }
 }

@@ -142,22 +142,38 @@ function plans(): string {
 }
 
 function drivers(): string {
-  const all = [fakeHardware, ipmi, redfish, manualManagement].map((driver) => driverFacts(driver))
   const cell = (text: string) => text.replaceAll('|', '\\|')
-  const parts = all.map(({ name, about, interfaces, properties, secrets }) => {
-    const kinds = Object.entries(interfaces).map(([kind, named]) => `| ${kind} | ${named.join(', ')} |`)
-    const fields = Object.entries(properties).map(
-      ([field, what]) => `| \`${field}\` | ${cell(what)}${secrets.includes(field) ? ' (kept sealed)' : ''} |`,
+  const parts = [ipmi, redfish, manualManagement, fakeHardware].map((driver) => {
+    const { name, about, interfaces, properties, secrets } = driverFacts(driver)
+    const methods = Object.entries(driver.interfaces.vendor ?? {}).flatMap(([of, { vendor = {} }]) =>
+      Object.entries(vendor).map(
+        ([method, { http, async, description }]) =>
+          `| \`${method}\` | ${of} | ${http.join(', ')} | ${async ? 'a task' : 'at once'} | ${cell(description)} |`,
+      ),
     )
-    const tables = [
-      ['| Interface | Implementations, the default first |', '|---|---|', ...kinds],
-      ['| driver_info | |', '|---|---|', ...fields],
-    ].map((lines) => lines.join('\n'))
-    return `## ${name}\n\n${about}.\n\n${tables.join('\n\n')}\n`
+    return [
+      `## ${name}`,
+      '',
+      `${about}.`,
+      '',
+      '| Interface | Implementations, the default first |',
+      '|---|---|',
+      ...Object.entries(interfaces).map(([kind, of]) => `| ${kind} | ${of.map((each) => `\`${each}\``).join(', ')} |`),
+      '',
+      '| `driver_info` | |',
+      '|---|---|',
+      ...Object.entries(properties).map(
+        ([field, text]) => `| \`${field}\` | ${cell(text)}${secrets.includes(field) ? ' (sealed to the site)' : ''} |`,
+      ),
+      ...(methods.length === 0
+        ? []
+        : ['', '| Vendor method | Of | HTTP | Answered | |', '|---|---|---|---|---|', ...methods]),
+      '',
+    ].join('\n')
   })
   const lacking = Object.entries(NOT_TAKEN).map(([names, why]) => `| ${names} | ${why} |`)
   const missing = ['## What Ironic has and drivers here do not', '', '| driver_info | Why |', '|---|---|', ...lacking]
-  return `# Drivers\n\n${GENERATED}\n${parts.join('\n')}\n${missing.join('\n')}\n`
+  return `# Drivers\n\n${GENERATED}\nWhat [steps](steps.md) each offers is told there.\n\n${parts.join('\n')}\n${missing.join('\n')}\n`
 }
 
 function steps(): string {

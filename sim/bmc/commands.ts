@@ -2,6 +2,7 @@
 import { noBoot, type Chassis, type PowerAction } from './chassis.ts'
 import type { FirmwareFaults } from './server.ts'
 import type { BmcSession, SessionTable } from './sessions.ts'
+import type { Sensors } from './sdr.ts'
 import type { Sol } from './sol.ts'
 
 /** What a command sees of the BMC. */
@@ -16,6 +17,7 @@ export interface Machine {
   suiteRecords: Uint8Array
   boot: BootParameters
   sol: Sol
+  sensors: Sensors
   switchedOn(): void
   now(): number
 }
@@ -186,6 +188,7 @@ export const commands: ReadonlyMap<number, BmcCommand> = new Map(
     0x0002: { name: 'Chassis Control', level: 3, mutation: true, run: chassisControl },
     0x0008: { name: 'Set System Boot Options', level: 3, mutation: true, run: setBootOption },
     0x0009: { name: 'Get System Boot Options', level: 3, run: getBootOption },
+    0x042d: { name: 'Get Sensor Reading', level: 2, run: ({ sensors }, data) => sensors.reading(data) },
     0x0601: {
       name: 'Get Device ID',
       level: 2,
@@ -210,6 +213,13 @@ export const commands: ReadonlyMap<number, BmcCommand> = new Map(
       run: ({ sol }, data, session) => sol.activate(data, session),
     },
     0x0649: { name: 'Deactivate Payload', level: 3, mutation: true, run: ({ sol }) => sol.deactivate() },
+    0x0a20: {
+      name: 'Get SDR Repository Info',
+      level: 2,
+      run: ({ sensors }) => ({ data: [0x51, sensors.list.length, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x22] }),
+    },
+    0x0a22: { name: 'Reserve SDR Repository', level: 2, run: ({ sensors }) => sensors.reserve() },
+    0x0a23: { name: 'Get SDR', level: 2, run: ({ sensors }, data) => sensors.getRecord(data) },
     0x0654: { name: 'Get Channel Cipher Suites', level: 0, run: cipherSuites },
   } satisfies { [code: number]: BmcCommand }).map(([code, command]): [number, BmcCommand] => [Number(code), command]),
 )

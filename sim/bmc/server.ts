@@ -11,6 +11,7 @@ import { commands, type Answer, type BmcCommand, type Machine } from './commands
 import type { Chassis } from './chassis.ts'
 import { CommandLog } from './log.ts'
 import type { SetTimer } from './network.ts'
+import { Sensors } from './sdr.ts'
 import { Sol } from './sol.ts'
 import { createLogin } from './login.ts'
 import { SessionTable, type BmcSession, type User } from './sessions.ts'
@@ -66,6 +67,7 @@ export interface BmcServer {
   faults: FirmwareFaults
   users: User[]
   sol: Sol
+  sensors: Sensors
 }
 
 export const defaultUsers: User[] = [
@@ -80,6 +82,7 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
   const offered = options.suites ?? [3, 17]
   const guid = options.guid ?? Uint8Array.from(world.random(16))
   const newId = () => Buffer.from(world.random(4)).readUInt32LE()
+  const sensors = new Sensors()
   const sol = new Sol(world.setTimer ?? (() => () => {}))
   const sessions = new SessionTable(world.now, newId, sessionLimit, sessionIdleMs, (gone) => sol.closed(gone))
   const log = new CommandLog(logReads)
@@ -101,6 +104,7 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
     suiteRecords: suiteRecords(offered),
     boot: { inProgress: 0, clearing: 0, acknowledge: [0, 0], setAtMs: undefined },
     sol,
+    sensors,
     switchedOn: () => void log.offToOn++,
     now: world.now,
   }
@@ -226,6 +230,7 @@ export function createBmc(chassis: Chassis, options: BmcOptions, world: World): 
     faults,
     users,
     sol,
+    sensors,
   }
 }
 

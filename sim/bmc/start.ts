@@ -6,6 +6,7 @@ import { memoryChassis, type Chassis } from './chassis.ts'
 import type { CommandLog } from './log.ts'
 import { badNetwork, type NetworkFaults, type SetTimer } from './network.ts'
 import { createBmc, type BmcOptions, type FirmwareFaults } from './server.ts'
+import type { Sensors } from './sdr.ts'
 import type { User } from './sessions.ts'
 import type { SerialLine, Sol } from './sol.ts'
 
@@ -32,6 +33,7 @@ export interface RunningBmc {
   users: User[]
   /** The machine's serial line. */
   serial: SerialLine & Pick<Sol, 'faults'>
+  sensors: Sensors
   activeSessions(): number
   /** As a restart of the BMC would. */
   forgetSessions(): void
@@ -80,6 +82,7 @@ export async function startBmc(options: StartOptions = {}): Promise<RunningBmc> 
     firmware: server.faults,
     users: server.users,
     serial: server.sol,
+    sensors: server.sensors,
     activeSessions: () => server.sessions.active().length,
     forgetSessions: () => server.sessions.forgetAll(),
     async close() {

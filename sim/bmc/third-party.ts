@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { sensorRecord, type SimSensor } from './sdr.ts'
 
 /** Where a program lives and what brings it. */
 const packages = {
@@ -51,7 +52,10 @@ export interface ForeignBmc {
  * OpenIPMI's BMC simulator: cipher suites up to 14, so 3 but not 17. Users admin/secret, operator/operate, viewer/view. `serialPort`: of a TCP server
  * that is the machine's serial line.
  */
-export async function startIpmiSim({ serialPort }: { serialPort?: number } = {}): Promise<ForeignBmc> {
+export async function startIpmiSim({
+  serialPort,
+  sensors = [],
+}: { serialPort?: number; sensors?: readonly SimSensor[] } = {}): Promise<ForeignBmc> {
   need('/usr/bin/ipmi_sim')
   const folder = await mkdtemp(join(tmpdir(), 'ipmi-sim-'))
   const port = await freePort()
@@ -73,7 +77,13 @@ export async function startIpmiSim({ serialPort }: { serialPort?: number } = {})
   const device = 'mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02'
   // Another controller on its bus, another product.
   const behind = 'mc_add 0x30 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf03'
-  await file('bmc.emu', ['mc_setbmc 0x20', device, 'mc_enable 0x20', behind, 'mc_enable 0x30', ''].join('\n'))
+  const measured = sensors.flatMap((sensor, i) => [
+    `main_sdr_add 0x20 ${[...sensorRecord(i + 1, sensor)].join(' ')}`,
+    `sensor_add 0x20 0 ${sensor.number} ${sensor.type} 1`,
+    `sensor_set_value 0x20 0 ${sensor.number} ${sensor.raw ?? 0} 0`,
+  ])
+  const controllers = ['mc_setbmc 0x20', device, ...measured, 'mc_enable 0x20', behind, 'mc_enable 0x30', '']
+  await file('bmc.emu', controllers.join('\n'))
   await file('power', '0')
   await file('chassis', powerScript(join(folder, 'power')), 0o755)
   const args = ['-c', join(folder, 'lan.conf'), '-f', join(folder, 'bmc.emu'), '-s', folder, '-n']

@@ -79,7 +79,7 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
             root_uuid: null,
             target_boot_mode,
           })
-        await options.setBootDevice(context, forced(context, { boot_device: 'disk', persistent: true }))
+        return await options.setBootDevice(context, forced(context, { boot_device: 'disk', persistent: true }))
       },
       /** What it boots next ends it whatever happens here, so an agent that is gone already is no failure. */
       async tear_down_agent(context) {

@@ -3,7 +3,7 @@ import type { CommandProgress } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { startCommand, waitForCommand } from '../agent-client.ts'
 import { type AgentConnection, openAgentConnections } from '../agent-connection.ts'
-import type { Context, StepContext } from '../driver.ts'
+import type { Context, StepContext, StepResult } from '../driver.ts'
 import { deployContext, openSecret } from './task-context.ts'
 
 /** A step of a minute tells about twenty times how far it is. */
@@ -12,7 +12,10 @@ const PROGRESS_SPACING_MS = 3_000
 const POWER_SPACING_MS = 10_000
 
 export interface AgentOptions<Info> {
-  readonly setBootDevice: (context: Context<Info>, args: { boot_device: 'disk'; persistent: true }) => Promise<void>
+  readonly setBootDevice: (
+    context: Context<Info>,
+    args: { boot_device: 'disk'; persistent: boolean },
+  ) => Promise<StepResult | void>
   /** Tells a machine that lost its power from an agent that is slow. */
   readonly getPowerState?: (context: Context<Info>) => Promise<unknown>
 }

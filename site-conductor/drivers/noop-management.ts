@@ -2,10 +2,10 @@
 // then its disk. What else management can do is not there.
 import { FaultError } from '../../shared/faults.ts'
 import { plannedBootDevice } from '../deploy/boot-device.ts'
-import type { Context, Implementation } from '../driver.ts'
+import type { Context, Implementation, StepResult } from '../driver.ts'
 
 type Args = Readonly<Record<string, unknown>>
-type SetBootDevice<Info> = (context: Context<Info>, args: Args) => Promise<void>
+type SetBootDevice<Info> = (context: Context<Info>, args: Args) => Promise<StepResult | void>
 
 const DEVICES: readonly unknown[] = ['pxe', 'disk']
 
@@ -39,6 +39,6 @@ export function noopManagement<Info>(tell: (context: Context<Info>, device: unkn
 export function setBootDeviceBy<Info>(management: Readonly<Record<string, Implementation<Info>>>): SetBootDevice<Info> {
   return async (context, args) => {
     const used = management[context.node.interfaces['management'] ?? ''] ?? Object.values(management)[0]
-    await used?.methods?.['set_boot_device']?.(context, args)
+    return (await used?.methods?.['set_boot_device']?.(context, args)) as StepResult | void
   }
 }

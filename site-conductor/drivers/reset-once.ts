@@ -18,7 +18,8 @@ export async function resetOnce<Info>(context: StepContext<Info>, start: Start):
   const over = { reset_begun: null }
   if (!hasBegun || start.isOff) {
     await context.keep({ reset_begun: true })
-    return { ...(await (start.isOff ? start.switchOn() : start.reset())), context: over }
+    const done = await (start.isOff ? start.switchOn() : start.reset())
+    return { ...done, context: { ...done.context, ...over } }
   }
   // The agent's call, which is waited for next, shows it; where nobody serves that boot any more, the task has gone back before this step.
   if (bootsRamdisk !== undefined) {

@@ -4,7 +4,9 @@ import { bootModeOf } from '../../../shared/capabilities.ts'
 import { getBootFlags, setBootFlags, setBootFlagTimeoutDisabled } from '../../ipmi/commands/boot-options.ts'
 import { IpmiError } from '../../ipmi/errors.ts'
 import type { RequestOptions, Requester } from '../../ipmi/request.ts'
+import type { StepResult } from '../../driver.ts'
 import { type IpmiContext, mutate, read } from './bmc.ts'
+import { recall, remember } from './boot-memory.ts'
 
 export const BOOT_DEVICES = ['pxe', 'disk', 'cdrom', 'bios', 'safe'] as const
 type Device = (typeof BOOT_DEVICES)[number]
@@ -15,7 +17,10 @@ const SUPERMICRO_UEFI_DISK = 9
 /** Boot option 3 is optional for a BMC (Table 28-14): one that does not have it has nothing to switch off. */
 const NO_SUCH_PARAMETER = 0x80
 
-export async function setBootDevice(context: IpmiContext, args: Readonly<Record<string, unknown>>): Promise<void> {
+export async function setBootDevice(
+  context: IpmiContext,
+  args: Readonly<Record<string, unknown>>,
+): Promise<StepResult | void> {
   const device = BOOT_DEVICES.find((each) => each === args['boot_device'])
   if (device === undefined) {
     throw new FaultError(
@@ -23,8 +28,22 @@ export async function setBootDevice(context: IpmiContext, args: Readonly<Record<
       `boot_device must be one of ${BOOT_DEVICES.join(', ')}, not ${String(args['boot_device'])}`,
     )
   }
+  const memory = remember(context, device, args['persistent'] === true)
+  // What a BMC does not keep it is told for one start.
+  await tellBmc(context, device, args['persistent'] === true && memory === undefined)
+  if (memory?.facts) context.tell?.(memory.facts)
+  return memory
+}
+
+/** Before each start: what was set to stay, where the BMC does not keep it. */
+export async function assertBootDevice(context: IpmiContext): Promise<void> {
+  const device = BOOT_DEVICES.find((each) => each === recall(context))
+  if (device !== undefined) await tellBmc(context, device, false)
+}
+
+async function tellBmc(context: IpmiContext, device: Device, persistent: boolean): Promise<void> {
   const efi = bootModeOf(context.node.properties) === 'uefi'
-  const wanted = { device: codeOf(context, device, efi), persistent: args['persistent'] === true, efi }
+  const wanted = { device: codeOf(context, device, efi), persistent, efi }
   const found = await mutate(context, async (session, options) => {
     if (context.driverInfo.ipmi_disable_boot_timeout) await keepFlags(session, options)
     await setBootFlags(session, wanted, options)
@@ -59,7 +78,9 @@ async function keepFlags(session: Requester, options: RequestOptions): Promise<v
 
 export async function getBootDevice(
   context: IpmiContext,
-): Promise<{ boot_device: Device | null; persistent: boolean | null }> {
+): Promise<{ boot_device: string | null; persistent: boolean | null }> {
+  const forced = recall(context)
+  if (forced !== undefined) return { boot_device: forced, persistent: true }
   const flags = await read(context, getBootFlags, 'operator')
   const device = BOOT_DEVICES.find((each) => codeOf(context, each, flags.efi) === flags.device)
   if (!flags.valid || device === undefined) return { boot_device: null, persistent: null }

@@ -66,7 +66,7 @@ test('what the controller behind refuses is its own refusal, not one of the way 
 test('a read whose answer from behind got lost is asked again, a mutation is seen to be done', async () => {
   rig.bmc.firmware.bridging = 'after'
   rig.bmc.network.drop = 0.2
-  const on = await rig.step('power', 'power_on', {}, { info: single })
+  const on = await rig.step('power', 'power_on', {}, { info: single, hurries: true })
   expect(on.result).toMatchObject({ facts: { power_state: 'power on' } })
   expect(blades.single.power()).toBe('on')
 })

@@ -1,4 +1,4 @@
-// Management by IPMI: what the machine boots from, who made it, and the interrupt. IPMI changes neither boot mode nor secure boot.
+// Management by IPMI: what the machine boots from, who made it, its sensors, and the interrupt. IPMI changes neither boot mode nor secure boot.
 import { plannedBootDevice } from '../../deploy/boot-device.ts'
 import type { Implementation } from '../../driver.ts'
 import { getBootFlags } from '../../ipmi/commands/boot-options.ts'
@@ -8,6 +8,7 @@ import { type IpmiContext, read } from './bmc.ts'
 import { BOOT_DEVICES, getBootDevice, ofIpmi, setBootDevice } from './boot-device.ts'
 import type { IpmiInfo } from './info.ts'
 import { injectNmi } from './nmi.ts'
+import { getSensorsData } from './sensors.ts'
 
 async function detectVendor(context: IpmiContext): Promise<string | null> {
   const { manufacturer } = await read(context, getDeviceId)
@@ -28,6 +29,7 @@ export const ipmiManagement: Implementation<IpmiInfo> = {
       return flags.valid ? (flags.efi ? 'uefi' : 'bios') : null
     },
     detect_vendor: detectVendor,
+    get_sensors_data: getSensorsData,
     inject_nmi: injectNmi,
   },
 }

@@ -9,6 +9,8 @@ import { getDeviceId } from '../../ipmi/commands/device-id.ts'
 import { manufacturerName } from '../../ipmi/manufacturers.ts'
 import { sleep } from '../../timing.ts'
 import { type IpmiContext, mutate, read } from './bmc.ts'
+import { assertBootDevice } from './boot-device.ts'
+import { afterStart } from './boot-memory.ts'
 import { resetOnce } from '../reset-once.ts'
 import { factsOf } from '../fence.ts'
 import { fenceAbility } from './fence.ts'
@@ -43,6 +45,18 @@ async function bring(
   return { facts: { power_state: `power ${wanted}` } }
 }
 
+/** With ipmi_force_boot_device each start is told what to boot; one that has been already is not told again. */
+async function switchOn(context: StepContext<IpmiInfo>): Promise<StepResult> {
+  if (!context.driverInfo.ipmi_force_boot_device) return await bring(context, 'on', 'on', SWITCH_TIMEOUT_MS)
+  if ((await powerOf(context)) === 'off') await assertBootDevice(context)
+  return withMemory(context, await bring(context, 'on', 'on', SWITCH_TIMEOUT_MS))
+}
+
+function withMemory(context: StepContext<IpmiInfo>, { facts }: StepResult): StepResult {
+  const memory = afterStart(context)
+  return { ...memory, facts: { ...memory.facts, ...facts } }
+}
+
 async function seen(context: IpmiContext, wanted: Power, action: ChassisAction, timeoutMs: number): Promise<void> {
   const { env, signal } = context
   const until = env.mono() + timeoutMs
@@ -65,11 +79,12 @@ async function seen(context: IpmiContext, wanted: Power, action: ChassisAction, 
 async function reset(context: StepContext<IpmiInfo>): Promise<StepResult> {
   return await resetOnce(context, {
     isOff: (await powerOf(context)) === 'off',
-    switchOn: () => bring(context, 'on', 'on', SWITCH_TIMEOUT_MS),
+    switchOn: () => switchOn(context),
     async reset() {
+      await assertBootDevice(context)
       await mutate(context, (session, options) => controlChassis(session, 'reset', options))
       await seen(context, 'on', 'reset', SWITCH_TIMEOUT_MS)
-      return { facts: { power_state: 'power on' } }
+      return withMemory(context, { facts: { power_state: 'power on' } })
     },
   })
 }
@@ -85,7 +100,7 @@ export const ipmiPower: Implementation<IpmiInfo> = {
       const vendor = context.node.properties['vendor'] ? undefined : manufacturerName(manufacturer)
       return { facts: { power_state, ...(vendor !== undefined && { properties: { vendor } }), ...factsOf(ability) } }
     },
-    power_on: (context) => bring(context, 'on', 'on', SWITCH_TIMEOUT_MS),
+    power_on: switchOn,
     power_off: (context) => bring(context, 'off', 'off', SWITCH_TIMEOUT_MS),
     reset,
     soft_power_off: (context) => bring(context, 'off', 'soft', SOFT_TIMEOUT_MS),

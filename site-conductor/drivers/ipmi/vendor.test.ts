@@ -22,7 +22,7 @@ test('what changes the BMC is a step within a fence, as Administrator', async ()
 })
 
 test('without a fence, too, nobody is kept from what the user may do', async () => {
-  const context = await rig.made({ warm: true })
+  const context = await rig.made({ warm: true }, { hurries: true })
   await implementation('vendor').steps!['bmc_reset']!(context)
   expect(rig.bmc.log.of('Warm Reset')).toMatchObject([{ privilege: 4 }])
 })
@@ -48,7 +48,7 @@ test.each([
 })
 
 test('raw bytes whose answer got lost are not sent again, by this run or the next', async () => {
-  const context = await rig.made({ raw_bytes: '0x00 0x02 0x03' })
+  const context = await rig.made({ raw_bytes: '0x00 0x02 0x03' }, { hurries: true })
   rig.bmc.chassis.control('on')
   const fence = await driver.fencing!.open(context, undefined)
   rig.bmc.firmware.loseAnswers = 1
@@ -77,7 +77,7 @@ test.each([
   [{ warm: true }, 'Warm Reset'],
   [{ warm: false }, 'Cold Reset'],
 ])('a reset of the BMC with %j is one %s, the machine is left alone', async (args, command) => {
-  await rig.step('vendor', 'bmc_reset', args)
+  await rig.step('vendor', 'bmc_reset', args, { hurries: true })
   expect([...rig.told('Warm Reset'), ...rig.told('Cold Reset')]).toEqual([''])
   expect(rig.told(command)).toEqual([''])
   expect(rig.told('Chassis Control')).toEqual([])
@@ -85,7 +85,7 @@ test.each([
 })
 
 test('a BMC that starts anew before it answers has done what it was told', async () => {
-  const context = await rig.made()
+  const context = await rig.made({}, { hurries: true })
   const fence = await driver.fencing!.open(context, undefined)
   // Of what is asked in the session only the reset is behind the last-moment check.
   const before = () => void (rig.bmc.firmware.loseAnswers = 1)
@@ -95,7 +95,7 @@ test('a BMC that starts anew before it answers has done what it was told', async
 })
 
 test('a BMC that was silent before the reset was not reset', async () => {
-  const context = await rig.made()
+  const context = await rig.made({}, { hurries: true })
   const fence = await driver.fencing!.open(context, undefined)
   rig.bmc.network.silent = true
   const step = implementation('vendor').steps!['bmc_reset']!

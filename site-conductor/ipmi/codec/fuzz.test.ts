@@ -14,6 +14,7 @@ import { afterRmcp } from './rmcp.ts'
 import { decodeSession15, encodeSession15 } from './session15.ts'
 import { decodeSession20, encodePlain20, encodeSealed20, unseal20 } from './session20.ts'
 import { decodeSol } from './sol.ts'
+import { decodeSensorRecord } from './sensor-record.ts'
 import { suites } from './suites.ts'
 
 const keys = sessionKeys(suites[17], Buffer.alloc(32, 1))
@@ -31,6 +32,7 @@ const decoders: { [name: string]: (bytes: Uint8Array) => unknown } = {
   decodeRakp3,
   decodeRakp4,
   decodeSol,
+  decodeSensorRecord,
 }
 
 const response = encodeResponse({ netFn: 1, command: 1, sequence: 1, completionCode: 0, data: Buffer.alloc(3) })

@@ -3,6 +3,7 @@ import { afterEach, beforeEach } from 'vitest'
 import { memoryChassis, type MemoryChassis } from '../../../../sim/bmc/chassis.ts'
 import { type RunningBmc, startBmc, type StartOptions } from '../../../../sim/bmc/start.ts'
 import { type Fault, toFault } from '../../../../shared/faults.ts'
+import type { Grant } from '../../../../shared/protocol.ts'
 import { type FakeContext, fakeContext } from '../../../fake-context.ts'
 import { fakeGrant } from '../../../fake-hub.ts'
 import { nodeEnv } from '../../../ipmi/env.ts'
@@ -26,6 +27,11 @@ export interface Asked {
   readonly properties?: Args
   /** What an earlier step has left. */
   readonly kept?: Args
+  readonly bootMemory?: Grant['bootMemory']
+  /** Waits a fifteenth as long for each answer: about a second for them all, where some are lost. */
+  readonly hurries?: boolean
+  /** Of a call. */
+  readonly tell?: (facts: Args) => void
 }
 
 export class Rig {
@@ -48,16 +54,13 @@ export class Rig {
     await this.bmc.close()
   }
 
-  /** Of a conductor of its own, which is not patient: a BMC on loopback answers at once. */
-  async made(args: Args = {}, { info = {}, properties = {}, kept = {} }: Asked = {}): Promise<FakeContext> {
+  /** Of a conductor of its own. */
+  async made(args: Args = {}, { info = {}, properties = {}, kept = {}, bootMemory, hurries = false }: Asked = {}): Promise<FakeContext> {
     const place = { ipmi_address: this.bmc.address, ipmi_port: this.bmc.port }
     const driverInfo = { ...place, ipmi_username: 'admin', ipmi_password: 'secret', ...info }
-    const node = fakeGrant('n', { driver: 'ipmi', driverInfo, properties })
+    const node = fakeGrant('n', { driver: 'ipmi', driverInfo, properties, bootMemory })
     const context = await fakeContext(driver, { node, args, context: kept })
-    const { resource } = context.site
-    const { setTimer, ...env } = nodeEnv()
-    const hasty = () => openPool({ env: { ...env, setTimer: (run, delayMs) => setTimer(run, delayMs / 50) } })
-    context.site.resource = (make) => resource((make as unknown) === openPool ? (hasty as unknown as typeof make) : make)
+    if (hurries) hurry(context)
     this.#contexts.push(context)
     return context
   }
@@ -81,11 +84,19 @@ export class Rig {
   async call(kind: Kind, name: string, args: Args = {}, asked: Asked = {}): Promise<unknown> {
     // A person's call is no task.
     const { task: _, ...context } = await this.made({}, asked)
-    return await implementation(kind).methods![name]!({ ...context, before: context.before }, args)
+    const { tell = () => {} } = asked
+    return await implementation(kind).methods![name]!({ ...context, before: context.before, tell }, args)
   }
 
   /** What the BMC was told of `command`. */
   told(command: string): string[] {
     return this.bmc.log.of(command).map(({ detail }) => detail)
   }
+}
+
+function hurry(context: FakeContext): void {
+  const { resource } = context.site
+  const { setTimer, ...env } = nodeEnv()
+  const hasty = () => openPool({ env: { ...env, setTimer: (run, delayMs) => setTimer(run, delayMs / 15) } })
+  context.site.resource = (make) => resource((make as unknown) === openPool ? (hasty as unknown as typeof make) : make)
 }
