@@ -5,7 +5,7 @@ import type { LoaderFamily } from '../boot/loaders.ts'
 import { bootAddress } from '../boot/ticket.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
-import { BOOT_AGAIN, deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
+import { BOOT_AGAIN, deployContext, openSecret, withoutRamdisk } from './task-context.ts'
 
 const BOOT_TOKEN_BYTES = 18
 /** 43 characters: agents accept a token of at least 32. */
@@ -108,13 +108,13 @@ export function ramdiskBoot<Info>(loader: LoaderFamily = 'ipxe'): Implementation
           agent_api: bootOf(site).agentApiUrl,
         }
         // On record before anybody can see them: a successor must know the tokens that the machine may have got.
-        await context.keep({ ...Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])), ...sealed })
+        await context.keep({ ...withoutRamdisk(context), ...sealed })
         letOut(node.node, site)
         await letIn(context, { boot, agent }, loader)
       },
-      async clean_up_ramdisk({ node, site }) {
-        letOut(node.node, site)
-        return { context: Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])) }
+      async clean_up_ramdisk(context) {
+        letOut(context.node.node, context.site)
+        return { context: withoutRamdisk(context) }
       },
       async clean_up_instance({ node, site }) {
         letOut(node.node, site)
