@@ -89,8 +89,9 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
             if (!(error instanceof FaultError) || error.fault.code !== 'agent.command') throw error
             throw new FaultError('disk.io', `what was written may not be on the disk: ${error.fault.message}`)
           })
-          const leaves = context.args['power_off'] !== false && !isSet(context, 'deploy_forces_oob_reboot')
-          if (leaves) await startCommand(agent, 'standby.power_off', {})
+          if (context.args['power_off'] === false || isSet(context, 'deploy_forces_oob_reboot')) return {}
+          await startCommand(agent, 'standby.power_off', {})
+          return { context: { power_off_told: true } }
         } catch (error) {
           if (
             !(error instanceof FaultError) ||
@@ -98,6 +99,7 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
           )
             throw error
           context.note('agent.gone', { why: error.fault.message })
+          return {}
         }
       },
     },

@@ -4,7 +4,7 @@ import { FaultError } from '../../shared/faults.ts'
 import { startCommand, waitForCommand } from '../agent-client.ts'
 import { type AgentConnection, openAgentConnections } from '../agent-connection.ts'
 import type { Context, StepContext, StepResult } from '../driver.ts'
-import { deployContext, openSecret } from './task-context.ts'
+import { deployContext, type KnownAgent, openSecret } from './task-context.ts'
 
 /** A step of a minute tells about twenty times how far it is. */
 const PROGRESS_SPACING_MS = 3_000
@@ -22,12 +22,21 @@ export interface AgentOptions<Info> {
 
 export async function agentOf<Info>(
   context: StepContext<Info>,
-  { getPowerState }: Pick<AgentOptions<Info>, 'getPowerState'>,
+  options: Pick<AgentOptions<Info>, 'getPowerState'>,
 ): Promise<AgentConnection> {
   const { agent_url: url, agent_token: sealed, agent_certificate: certificate } = deployContext(context)
   if (url === undefined || sealed === undefined || certificate === undefined) {
     throw new FaultError('agent.no_call', 'no agent has called during this boot')
   }
+  return await connectTo(context, { url, token: sealed, certificate }, options)
+}
+
+/** `agent`: one that the context knows, as it is on record: its token sealed. */
+export async function connectTo<Info>(
+  context: StepContext<Info>,
+  { url, token, certificate }: KnownAgent,
+  { getPowerState }: Pick<AgentOptions<Info>, 'getPowerState'>,
+): Promise<AgentConnection> {
   const { before, env, signal, task } = context
   const [{ agents }, { node }] = [context.site, context.node]
   let askedPowerAt = -Infinity
@@ -35,7 +44,7 @@ export async function agentOf<Info>(
     connections: context.site.resource(openAgentConnections),
     url,
     certificate,
-    token: await openSecret(context, 'task.agent_token', sealed),
+    token: await openSecret(context, 'task.agent_token', token),
     before,
     env,
     signal,

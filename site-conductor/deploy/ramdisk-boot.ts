@@ -8,7 +8,7 @@ import type { Site, SiteBoot } from '../site.ts'
 import { type BootWay, httpWay, networkWay } from './boot-way.ts'
 import { bootOf, macsOf, whoOf } from './door.ts'
 import { appendParams, checkRamdiskInfo, namesIso, ramdiskFiles } from './ramdisk-files.ts'
-import { BOOT_AGAIN, deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
+import { BOOT_AGAIN, deployContext, openSecret, withoutRamdisk } from './task-context.ts'
 
 const BOOT_TOKEN_BYTES = 18
 /** 43 characters: agents accept a token of at least 32. */
@@ -161,7 +161,7 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
           ramdisk_device: way.device,
         }
         // On record before anybody can see them: a successor must know the tokens that the machine may have got.
-        await context.keep({ ...Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])), ...sealed })
+        await context.keep({ ...withoutRamdisk(context), ...sealed })
         letOut(node.node, site)
         await letIn(context, { boot, agent }, way)
         await way.atBmc?.attach(context, mediumPath(boot))
@@ -169,7 +169,7 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
       async clean_up_ramdisk(context) {
         letOut(context.node.node, context.site)
         await unlessRefused(context, async () => way.atBmc?.detach(context))
-        return { context: Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])) }
+        return { context: withoutRamdisk(context) }
       },
       async clean_up_instance(context) {
         letOut(context.node.node, context.site)

@@ -6,6 +6,9 @@ import type { StepContext } from '../driver.ts'
 
 const json = z.record(z.string(), z.unknown())
 
+const KnownAgent = z.object({ url: z.string(), token: z.string(), certificate: z.string() })
+export type KnownAgent = z.output<typeof KnownAgent>
+
 const DeployContext = z.looseObject({
   instance_info: json.default({}),
   /** Networks of the instance as its node describes them. */
@@ -27,6 +30,10 @@ const DeployContext = z.looseObject({
   agent_certificate: z.string().optional(),
   /** The machine is let in to boot its instance. */
   instance_admitted: z.boolean().default(false),
+  /** The agent has been told to switch its machine off. */
+  power_off_told: z.boolean().default(false),
+  /** Of the boot before: it may still run when the next one, or the disk, is to be started. */
+  last_agent: KnownAgent.optional(),
   /** A reset of the machine may have been sent, and how that went is not known. */
   reset_begun: z.boolean().default(false),
   /** All this is of an agent that an earlier task has left, and nobody has asked it since. */
@@ -40,7 +47,7 @@ export type DeployContext = z.output<typeof DeployContext>
 export const BOOT_AGAIN: readonly string[] = ['power.power_off', 'boot.prepare_ramdisk']
 
 /** Removed when the ramdisk is done with. */
-export const RAMDISK_KEYS = [
+const RAMDISK_KEYS = [
   'boot_token',
   'agent_token',
   'agent_token_shown',
@@ -54,8 +61,19 @@ export const RAMDISK_KEYS = [
   'instance_admitted',
   // A boot that is prepared anew is begun anew.
   'rescue_begun',
+  'power_off_told',
   'reset_begun',
 ] as const
+
+/** What is left of the context when a ramdisk is done with, or another one is to come. */
+export function withoutRamdisk(context: StepContext<unknown>): Record<string, unknown> {
+  const { agent_url: url, agent_token: token, agent_certificate: certificate } = deployContext(context)
+  const isKnown = url !== undefined && token !== undefined && certificate !== undefined
+  return {
+    ...Object.fromEntries(RAMDISK_KEYS.map((key) => [key, null])),
+    ...(isKnown && { last_agent: { url, token, certificate } }),
+  }
+}
 
 export function deployContext(context: StepContext<unknown>): DeployContext {
   const parsed = DeployContext.safeParse(context.task.context)

@@ -1,8 +1,9 @@
-// The driver for machines whose power nobody but a person can switch (Ironic's manual-management): power is noted, not changed. Deployment is over
+// The driver for machines whose power nobody but a person can switch (Ironic's manual-management), or their agent, while one runs. Deployment is over
 // the network, as with any machine; a step that switches on asks for it on the timeline, and the agent is awaited.
 import { z } from 'zod'
 import { noopDeploy } from '../deploy/noop.ts'
 import { defineDriver, type Implementation, type StepContext, type StepResult } from '../driver.ts'
+import { agentPower } from './agent/power.ts'
 import { baseInterfaces } from './base.ts'
 import { commonInfo } from './common-info.ts'
 import { noopManagement, setBootDeviceBy } from './noop-management.ts'
@@ -12,7 +13,7 @@ type Info = z.output<typeof info>
 
 type Power = 'power on' | 'power off'
 
-/** Node → what a person was asked for last, by this process: nothing else is known of the power of such a machine. */
+/** Node → what a person was asked for last, or an agent has done, by this process: nothing else is known of the power of such a machine. */
 const asked = new Map<string, Power>()
 /** The same, each change in its order. */
 export const askedOf = new Map<string, Power[]>()
@@ -61,7 +62,7 @@ export default defineDriver({
   interfaces: {
     ...base,
     deploy: { ...base.deploy, ...noopDeploy<Info>() },
-    power: { fake: power },
+    power: { agent: agentPower(power, (node, state) => void asked.set(node, state)), fake: power },
     management: { noop, fake: noop },
   },
 })
