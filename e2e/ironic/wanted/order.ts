@@ -22,7 +22,7 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     name: 'two faults of a request: its query, then the item that is not there',
     why: 'as with bodies',
     method: /GET/,
-    path: /^\/v1\/[a-z_]+\/[^?]+\?/,
+    path: /^\/v1\/[^?]+\?/,
     at: status,
     status: [404, 400],
     harmless: true,
@@ -77,16 +77,15 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     example: () => [at('PATCH', '/nodes', [{}])],
   },
   {
-    name: 'values that a later operation replaces',
+    name: 'values that a later operation replaces or removes',
     why: 'each operation is checked, not only what comes out in the end',
     method: /PATCH/,
     path: /^\/v1\/[a-z_]+/,
     at: status,
     status: [200, 400],
     when: (judged) => {
-      const { body } = judged.sent
-      const last = Array.isArray(body) ? (body as { op?: unknown; path?: unknown }[]).at(-1) : undefined
-      return (body as unknown[]).length > 1 && last?.op !== 'remove' && last?.path === `/${attributeSaid(judged)}`
+      const body = judged.sent.body as { path?: unknown }[]
+      return body.length > 1 && body.at(-1)!.path === `/${attributeSaid(judged)}`
     },
     example: ({ names }) => [
       at('PATCH', `/nodes/${names[0]}`, [
