@@ -118,17 +118,4 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     when: ({ theirs, ours }) => theirs.status >= 400 && /cannot be used together/.test(faultOf(ours.body)),
     example: () => [at('GET', '/portgroups?address=zz&node=zzz')],
   },
-  {
-    name: 'two faults of a port: its address is taken',
-    why: 'both refuse; upstream looks for the portgroup first',
-    method: /POST/,
-    path: /^\/v1\/ports$/,
-    at: status,
-    status: [400, 409],
-    harmless: true,
-    when: all(theySaid(/^Portgroup \S+ could not be found/), weSaid(/ already exists/)),
-    example: ({ nodes, macs }) => [
-      at('POST', '/ports', { address: macs[0], node_uuid: nodes[0], portgroup_uuid: ABSENT }),
-    ],
-  },
 ]
