@@ -3,6 +3,7 @@ import { capabilitiesOf } from '../../shared/capabilities.ts'
 import { itemsOf, type Condition } from './conditions.ts'
 import { namesField, RuleFailure, textOf, type Values } from './fields.ts'
 import { argsOf, type Signature } from './signature.ts'
+import type { Work } from './work.ts'
 
 type Fields = Record<string, unknown>
 
@@ -93,12 +94,12 @@ export const ACTIONS: Readonly<Record<string, Doer>> = {
 }
 
 /** Throws RuleFailure. */
-export function act(action: Action, found: Found): void {
+export function act(action: Action, found: Found, work: Work): void {
   const doer = ACTIONS[action.op]
   if (!doer) throw new RuleFailure(`there is no action ${action.op}`)
-  const items = itemsOf(action.loop, namesOf(found))
-  if (!items) return doer.run(found, argsOf(doer, action.args, namesOf(found)))
-  for (const item of items) doer.run(found, argsOf(doer, action.args, { ...namesOf(found), item }))
+  const items = itemsOf(action.loop, namesOf(found), work)
+  if (!items) return doer.run(found, argsOf(doer, action.args, namesOf(found), work))
+  for (const item of items) doer.run(found, argsOf(doer, action.args, { ...namesOf(found), item }, work))
 }
 
 /** What replacement fields may name. */

@@ -1,8 +1,9 @@
 // The conditions of inspection rules: each operator with what it takes.
 import { filled, namesField, RuleFailure, textOf, type Values } from './fields.ts'
-import { notPattern, type Patterns } from './patterns.ts'
+import { notPattern } from './patterns.ts'
 import { argsOf, type Arguments, type Signature } from './signature.ts'
 import { contains } from './subnet.ts'
+import type { Work } from './work.ts'
 
 export interface Condition {
   /** A `!` in front turns it round. */
@@ -15,7 +16,7 @@ export interface Condition {
 }
 
 interface Operator extends Signature {
-  holds(args: Values, patterns: Patterns): boolean
+  holds(args: Values, work: Work): boolean
 }
 
 const ofTwo = (compare: (a: unknown, b: unknown, asText: boolean) => boolean): Operator => ({
@@ -38,7 +39,7 @@ const ofPattern = (how: 'matches' | 'contains'): Operator => ({
     if (typeof regex !== 'string') return 'regex must be a text'
     return namesField(regex) ? undefined : notPattern(regex)
   },
-  holds: ({ value, regex }, patterns) => patterns[how](textOf(regex), textOf(value)),
+  holds: ({ value, regex }, work) => work[how](textOf(regex), textOf(value)),
 })
 
 export const OPERATORS: Readonly<Record<string, Operator>> = {
@@ -68,12 +69,12 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
 }
 
 /** Throws RuleFailure. */
-export function holds(condition: Condition, names: Values, patterns: Patterns): boolean {
+export function holds(condition: Condition, names: Values, work: Work): boolean {
   const isTurned = condition.op.startsWith('!')
   const operator = OPERATORS[condition.op.replace(/^! ?/, '')]
   if (!operator) throw new RuleFailure(`there is no condition ${condition.op}`)
-  const one = (all: Values) => operator.holds(argsOf(operator, condition.args, all), patterns) !== isTurned
-  const items = itemsOf(condition.loop, names)
+  const one = (all: Values) => operator.holds(argsOf(operator, condition.args, all, work), work) !== isTurned
+  const items = itemsOf(condition.loop, names, work)
   if (!items) return one(names)
   const withItem = (item: unknown) => one({ ...names, item })
   if (condition.multiple === 'all') return items.every(withItem)
@@ -82,9 +83,9 @@ export function holds(condition: Condition, names: Values, patterns: Patterns): 
 }
 
 /** What is done once for each; undefined: there is no loop. */
-export function itemsOf(loop: Condition['loop'], names: Values): unknown[] | undefined {
+export function itemsOf(loop: Condition['loop'], names: Values, work: Work): unknown[] | undefined {
   if (loop === undefined || Object.keys(loop).length === 0) return undefined
-  return (Array.isArray(loop) ? loop : [loop]).map((item: unknown) => filled(item, names))
+  return (Array.isArray(loop) ? loop : [loop]).map((item: unknown) => filled(item, names, work))
 }
 
 /** A replaced field is text whatever it was: where one of them is text, both are compared as such. */

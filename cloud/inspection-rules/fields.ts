@@ -8,12 +8,21 @@ export class RuleFailure extends Error {
   override name = 'RuleFailure'
 }
 
-/** `value` with the fields in every text inside it replaced. */
-export function filled(value: unknown, names: Values): unknown {
-  if (typeof value === 'string') return filledText(value, names)
-  if (Array.isArray(value)) return value.map((each) => filled(each, names))
+const MAX_TEXT = 1024 * 1024
+
+/** Who is told how many characters were put in. */
+interface Watcher {
+  made(characters: number): void
+}
+
+/** `value` with the fields in every text inside it replaced. Throws RuleFailure where that is too much. */
+export function filled(value: unknown, names: Values, watcher: Watcher): unknown {
+  if (typeof value === 'string') return filledText(value, names, watcher)
+  if (Array.isArray(value)) return value.map((each) => filled(each, names, watcher))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [filledText(key, names), filled(each, names)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [filledText(key, names, watcher), filled(each, names, watcher)]),
+  )
 }
 
 /** May something be put into this text? */
@@ -28,14 +37,18 @@ export function textOf(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number)
 }
 
-function filledText(text: string, names: Values): string {
-  let isWhole = true
+function filledText(text: string, names: Values, watcher: Watcher): string {
+  let [isWhole, made] = [true, 0]
   const result = text.replaceAll(/\{\{|\}\}|\{([^{}]*)\}/g, (match, path: string | undefined) => {
     if (path === undefined) return match[0]!
     const found = lookUp(path, names)
     if (found === undefined) isWhole = false
-    return textOf(found)
+    const put = textOf(found)
+    made += put.length
+    if (made > MAX_TEXT) throw new RuleFailure('a text of an inspection rule becomes too long')
+    return put
   })
+  watcher.made(made)
   return isWhole ? result : text
 }
 

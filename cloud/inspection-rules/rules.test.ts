@@ -74,7 +74,7 @@ it.each<[string, Condition, boolean | string]>([
   [
     'more than patterns may look at',
     { op: 'contains', args: ['{item}', '(a?){500}'], loop: Array(10).fill('b'.repeat(10_000)), multiple: 'all' },
-    'inspection rule r1: the regular expressions of all rules have too much to look at together',
+    'inspection rule r1: the inspection rules have too much to do together',
   ],
   [
     'a pattern with a field',
@@ -137,6 +137,29 @@ it.each<[Action, object]>([
   [{ op: 'del-port-attribute', args: { port_id: PORT.uuid, path: '/extra/a' } }, { ports: [PORT] }],
   [{ op: 'set-port-attribute', args: { port_id: 'x', path: '/extra/a', value: 1 } }, { failure: 'inspection rule r1: the node has no port x' }], // prettier-ignore
 ])('action: %j', (action, expected) => expect(after(action)).toMatchObject(expected))
+
+it.each<[string, Action, string]>([
+  [
+    'a text that doubles each time',
+    { op: 'set-plugin-data', args: { path: 'a', value: '{plugin_data[a]}{plugin_data[a]}x' }, loop: Array(60).fill(1) },
+    'a text of an inspection rule becomes too long',
+  ],
+  [
+    'a text of many large fields',
+    { op: 'log', args: { msg: '{inventory[text]}'.repeat(30_000) } },
+    'a text of an inspection rule becomes too long',
+  ],
+  [
+    'a list that grows and grows',
+    { op: 'extend-plugin-data', args: { path: 'b', value: '{inventory[text]}' }, loop: Array(100_000).fill(1) },
+    'the inspection rules have too much to do together',
+  ],
+])('no rule fills the memory of its hub: %s', (_what, action, message) => {
+  const found = newFound()
+  found.pluginData['a'] = 'x'
+  const large = { ...found, inventory: { text: 'y'.repeat(500_000) } }
+  expect(applyRules([rule({ actions: [action] })], large)).toBe(`inspection rule r1: ${message}`)
+})
 
 it('capabilities that are an object stay one', () => {
   const found = newFound()

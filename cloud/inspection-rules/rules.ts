@@ -2,7 +2,7 @@
 import { act, namesOf, type Action, type Found } from './actions.ts'
 import { holds, type Condition } from './conditions.ts'
 import { RuleFailure } from './fields.ts'
-import { Patterns } from './patterns.ts'
+import { Work } from './work.ts'
 
 export interface Rule {
   readonly uuid: string
@@ -16,11 +16,11 @@ export interface Rule {
  * it did. Answers why the inspection fails, if it does; what was done until then stays.
  */
 export function applyRules(rules: readonly Rule[], found: Found): string | undefined {
-  const patterns = new Patterns()
+  const work = new Work()
   for (const rule of rules.toSorted((a, b) => b.priority - a.priority)) {
     try {
-      if (!rule.conditions.every((condition) => holds(condition, namesOf(found), patterns))) continue
-      for (const action of rule.actions) act(action, found)
+      if (!rule.conditions.every((condition) => holds(condition, namesOf(found), work))) continue
+      for (const action of rule.actions) act(action, found, work)
     } catch (error) {
       if (!(error instanceof RuleFailure)) throw error
       return `inspection rule ${rule.uuid}: ${error.message}`

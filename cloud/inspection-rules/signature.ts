@@ -1,5 +1,6 @@
 // What an operator or an action of an inspection rule takes. Arguments come by name, or as a list in the order of the signature.
 import { filled, RuleFailure, type Values } from './fields.ts'
+import type { Work } from './work.ts'
 
 export interface Signature {
   readonly needs: readonly string[]
@@ -25,10 +26,10 @@ export function complaint(signature: Signature, given: Arguments): string | unde
 }
 
 /** Arguments by name, with their fields replaced. Throws RuleFailure. */
-export function argsOf(signature: Signature, given: Arguments = {}, names: Values): Values {
+export function argsOf(signature: Signature, given: Arguments = {}, names: Values, work: Work): Values {
   const refused = complaint(signature, given)
   if (refused !== undefined) throw new RuleFailure(refused)
-  return filled(byName([...signature.needs, ...(signature.may ?? [])], given), names) as Values
+  return filled(byName([...signature.needs, ...(signature.may ?? [])], given), names, work) as Values
 }
 
 function byName(all: readonly string[], given: Arguments): Values {

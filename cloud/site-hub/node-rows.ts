@@ -27,8 +27,8 @@ export async function createRow(turn: Turn, command: Command<'row.create'>, site
     created_at: turn.time,
     updated_at: null,
   }
-  await refuseTaken(turn, kind, row, null)
   const after = (await kind.check?.(turn, { site, node, before: null, after: row })) ?? row
+  await refuseTaken(turn, kind, after, null)
   if (kind.granted) await refuseLargerNode(turn, kind, after)
   const { id: _, ...values } = after
   turn.write(insert(kind.table, values as never))
@@ -47,8 +47,8 @@ export async function patchRow(turn: Turn, command: Command<'row.patch'>, site: 
   const node = await turn.node(before.node)
   const change: Change = { site, node, before, after: { ...before, ...patched } as NodeOwned }
   if (patched['node'] !== before.node) await refuseMove(turn, kind, change, String(patched['node']))
-  await refuseTaken(turn, kind, change.after, before)
   const after = (await kind.check?.(turn, change)) ?? change.after
+  await refuseTaken(turn, kind, after, before)
   if (kind.granted) await refuseLargerNode(turn, kind, after)
   const written = kind.secrets ? [...columns, 'secrets'] : columns
   const changes = Object.fromEntries(written.map((column) => [column, after[column]]))

@@ -15,13 +15,17 @@ export function masked(column: string, more: readonly string[] = []): Json {
   return json(`CASE WHEN ${column} = '{}' THEN '{}' WHEN ${sounds(column, more)} THEN (${rebuilt}) ELSE ${column} END`)
 }
 
-/** A list of steps: secrets are at any depth of their args. No path of JSON reaches a key with a quotation mark: there the args go as a whole. */
+/**
+ * Steps, or what holds some: secrets are at any depth. No path of JSON reaches a key with a quotation mark: there the args of its step go as a
+ * whole, or everything.
+ */
 export function maskedSteps(column: string): Json {
-  const path = `iif(instr(fullkey, '\\"') > 0, substr(fullkey, 1, instr(fullkey, '.args') + 4), fullkey)`
+  const args = `iif(instr(fullkey, '.args') > 0, substr(fullkey, 1, instr(fullkey, '.args') + 4), '$')`
+  const path = `iif(instr(fullkey, '\\"') > 0, ${args}, fullkey)`
   const found = `SELECT row_number() OVER () AS i, ${path} AS path FROM json_tree(${column}) WHERE ${sounds('key')} AND type <> 'null'`
   const shown =
     `WITH RECURSIVE found AS (${found}), shown(i, steps) AS (SELECT 0, ${column} UNION ALL` +
     ` SELECT found.i, json_replace(steps, path, '${MASK}') FROM shown JOIN found ON found.i = shown.i + 1)` +
     ' SELECT steps FROM shown ORDER BY i DESC LIMIT 1'
-  return json(`CASE WHEN ${sounds(column)} THEN (${shown}) ELSE ${column} END`)
+  return json(`CASE WHEN ${column} = '{}' THEN '{}' WHEN ${sounds(column)} THEN (${shown}) ELSE ${column} END`)
 }

@@ -1,5 +1,6 @@
 // Two answers to one request, and where they differ: status, keys, values. Times, host names and texts for people are compared by whether
 // there is one; what a driver keeps for itself is not looked into.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sent } from './requests/sent.ts'
 
 export interface Seen {
@@ -16,7 +17,18 @@ export interface Difference {
   readonly ours: unknown
 }
 
-export async function ask(url: string, { method, path, body, raw, version }: Sent): Promise<Seen> {
+const LOCKED_TRIES = 20
+
+/** Upstream's SQLite may be busy with another of its processes, and then nothing was done. */
+export async function ask(url: string, sent: Sent): Promise<Seen> {
+  for (let attempt = 1; ; attempt++) {
+    const seen = await askOnce(url, sent)
+    if (attempt === LOCKED_TRIES || !faultOf(seen.body).includes('database is locked')) return seen
+    await sleep(100)
+  }
+}
+
+async function askOnce(url: string, { method, path, body, raw, version }: Sent): Promise<Seen> {
   const headers = { 'X-OpenStack-Ironic-API-Version': `1.${version}`, 'Content-Type': 'application/json' }
   const text = raw ?? (body === undefined ? undefined : JSON.stringify(body))
   const response = await fetch(`${url}${path}`, { method, headers, ...(text === undefined ? {} : { body: text }) })

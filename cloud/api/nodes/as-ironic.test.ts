@@ -132,3 +132,17 @@ it('names are those of hosts below 1.10', async () => {
     site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'replace', path: '/name', value }], at(minor))
   expect([(await rename('c_d', 9)).status, (await rename('c_d', 10)).status]).toEqual([400, 200])
 })
+
+it('secrets in the arguments of the steps under way are shown as ******', async () => {
+  const step = { interface: 'bios', step: 'x', args: { password: 'hidden', n: [1] } }
+  const json = (value: unknown) => `'${JSON.stringify(value)}'`
+  const info = { clean_steps: [step], agent_token: 'hidden', fence: 'session' }
+  const steps = ['clean_step', 'deploy_step', 'service_step']
+  const set = [...steps.map((name) => `${name} = ${json(step)}`), `driver_internal_info = ${json(info)}`]
+  const node = await newNode(site, {}, set.join(', '))
+  const { body, text } = await site.api('GET', `/v1/nodes/${node}`)
+  const shown = { ...step, args: { password: '******', n: [1] } }
+  for (const name of steps) expect([name, body[name]]).toEqual([name, shown])
+  expect(body.driver_internal_info).toEqual({ clean_steps: [shown], agent_token: '******', fence: 'session' })
+  expect(text).not.toContain('hidden')
+})

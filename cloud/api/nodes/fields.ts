@@ -2,7 +2,7 @@
 // this one table. 1. The column `secrets` is never named here. 2. What may hold a secret goes through `masked`.
 import { STATES } from '../../../shared/states.ts'
 import { fieldsOf, flag as flagOf, json, NOW, sortOf, type Field } from '../../store/json-sql.ts'
-import { masked } from '../../store/masked-sql.ts'
+import { masked, maskedSteps } from '../../store/masked-sql.ts'
 
 /** FROM of every statement that uses these fields. */
 export const FROM_NODES = 'nodes n JOIN sites s ON s.id = n.site LEFT JOIN conductors c ON c.id = n.conductor'
@@ -69,11 +69,11 @@ export const NODE_FIELDS: readonly Field[] = [
   made('target_provision_state', 1, state('n.target_provision_state'), 'n.target_provision_state'),
   column('chassis_uuid', 1),
   links('nodes', 1, 'ports', 'ports'),
-  made('driver_internal_info', 3, masked('n.driver_internal_info')),
+  made('driver_internal_info', 3, maskedSteps('n.driver_internal_info')),
   column('name', 5),
   column('inspection_started_at', 6),
   column('inspection_finished_at', 6),
-  jsonField('clean_step', 7),
+  made('clean_step', 7, maskedSteps('n.clean_step')),
   jsonField('raid_config', 12),
   jsonField('target_raid_config', 12),
   links('nodes', 14, 'states', 'states'),
@@ -86,7 +86,7 @@ export const NODE_FIELDS: readonly Field[] = [
   links('nodes', 32, 'volume', 'volume'),
   made('traits', 37, json(TRAITS)),
   column('fault', 42),
-  jsonField('deploy_step', 44),
+  made('deploy_step', 44, maskedSteps('n.deploy_step')),
   made('conductor_group', 46, 's.name', 's.name'),
   flag('automated_clean', 47),
   flag('protected', 48),
@@ -103,7 +103,7 @@ export const NODE_FIELDS: readonly Field[] = [
   flag('secure_boot', 75),
   column('shard', 82),
   column('parent_node', 83),
-  jsonField('service_step', 87),
+  made('service_step', 87, maskedSteps('n.service_step')),
   flag('disable_power_off', 95),
   column('instance_name', 104),
   column('health', 109),

@@ -117,6 +117,15 @@ describe('ports', () => {
     ])
   })
 
+  it('whose body is wrong and whose address is taken are told of the body first, as by Ironic', async () => {
+    const node = await newNode(site)
+    const { address } = await make('ports', node)
+    const again = (more: object) => statusOf(site.api('POST', '/v1/ports', { node_uuid: node, address, ...more }))
+    expect(await again({})).toBe(409)
+    expect(await again({ local_link_connection: { port_id: '1', switch_id: 'zz' } })).toBe(400)
+    expect(await again({ portgroup_uuid: crypto.randomUUID() })).toBe(400)
+  })
+
   it('are found by name since 1.88', async () => {
     const node = await newNode(site)
     const { uuid, name } = await make('ports', node, { name: fresh('eth') })

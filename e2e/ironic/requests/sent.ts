@@ -75,7 +75,7 @@ export const identOf = (...real: readonly string[]) =>
 export const nodeOf = ({ nodes, names }: Things) => identOf(nodes[0], names[0], names[0], names[1])
 
 /** What may be meant as a value of anything. */
-export const value = fc.constantFrom<unknown>('x', '', 7, 1.5, true, false, null, {}, { a: { b: [1, null] } }, [], ['x'], 'é𝔽 "\\', 'x'.repeat(300), 'x'.repeat(5000)) // prettier-ignore
+export const value = fc.constantFrom<unknown>('x', '', 'True', 'off', 7, 1.5, true, false, null, {}, { a: { b: [1, null] } }, [], ['x'], 'é𝔽 "\\', 'x'.repeat(300), 'x'.repeat(5000)) // prettier-ignore
 export const dict = fc.constantFrom<unknown>({}, { a: 1, b: 'x' }, { a: { b: [1, null] } }, { é: '𝔽' })
 
 export const of = (

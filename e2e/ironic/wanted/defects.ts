@@ -206,6 +206,18 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     example: () => [at('GET', '/nodes?fields=links')],
   },
   {
+    name: 'what upstream fails at: a percent sign in a description',
+    why: 'upstream finds every node that has a description: the sign is a pattern of its database',
+    method: /GET/,
+    path: /[?&]description_contains=%25/,
+    at: /^\.nodes\.length$/,
+    harmless: true,
+    example: ({ names }) => [
+      at('PATCH', `/nodes/${names[0]}`, [{ op: 'add', path: '/description', value: 'x' }]),
+      at('GET', '/nodes?description_contains=%25'),
+    ],
+  },
+  {
     name: 'what upstream fails at: a description of null',
     why: 'upstream 500; it is none',
     method: /PATCH/,

@@ -314,10 +314,10 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'remove', path: '/retired' }])],
   },
   {
-    name: 'mode and properties of portgroups came with 1.26',
+    name: 'fields of portgroups that came with 1.24 and 1.26',
     why: 'a version does not show what it does not have; upstream shows them in every answer',
     path: /^\/v1\/(portgroups|nodes\/[^/]+\/portgroups)/,
-    at: /^(\.portgroups\[\])?\.(mode|properties)$/,
+    at: /^(\.portgroups\[\])?\.(ports|mode|properties)$/,
     harmless: true,
     when: ({ sent }, { ours }) => sent.version < 26 && ours === 'missing',
     example: ({ portgroup }) => [at('GET', `/portgroups/${portgroup}`, undefined, 25)],

@@ -22,7 +22,7 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     name: 'two faults of a request: its query, then the item that is not there',
     why: 'as with bodies',
     method: /GET/,
-    path: /^\/v1\/[a-z_]+\/[^?]+\?/,
+    path: /^\/v1\/[^?]+\?/,
     at: status,
     status: [404, 400],
     harmless: true,
@@ -77,16 +77,15 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     example: () => [at('PATCH', '/nodes', [{}])],
   },
   {
-    name: 'values that a later operation replaces',
+    name: 'values that a later operation replaces or removes',
     why: 'each operation is checked, not only what comes out in the end',
     method: /PATCH/,
     path: /^\/v1\/[a-z_]+/,
     at: status,
     status: [200, 400],
     when: (judged) => {
-      const { body } = judged.sent
-      const last = Array.isArray(body) ? (body as { op?: unknown; path?: unknown }[]).at(-1) : undefined
-      return (body as unknown[]).length > 1 && last?.op !== 'remove' && last?.path === `/${attributeSaid(judged)}`
+      const body = judged.sent.body as { path?: unknown }[]
+      return body.length > 1 && body.at(-1)!.path === `/${attributeSaid(judged)}`
     },
     example: ({ names }) => [
       at('PATCH', `/nodes/${names[0]}`, [
@@ -118,18 +117,5 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     harmless: true,
     when: ({ theirs, ours }) => theirs.status >= 400 && /cannot be used together/.test(faultOf(ours.body)),
     example: () => [at('GET', '/portgroups?address=zz&node=zzz')],
-  },
-  {
-    name: 'two faults of a port: its address is taken',
-    why: 'both refuse; upstream looks for the portgroup first',
-    method: /POST/,
-    path: /^\/v1\/ports$/,
-    at: status,
-    status: [400, 409],
-    harmless: true,
-    when: all(theySaid(/^Portgroup \S+ could not be found/), weSaid(/ already exists/)),
-    example: ({ nodes, macs }) => [
-      at('POST', '/ports', { address: macs[0], node_uuid: nodes[0], portgroup_uuid: ABSENT }),
-    ],
   },
 ]

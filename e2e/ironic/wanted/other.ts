@@ -1,6 +1,7 @@
 // Other statuses that are wanted to differ.
 import { theySaid, weSaid, type Wanted } from '../wanted.ts'
 import { ABSENT, at } from '../requests/sent.ts'
+import { all, theyMiss, weMiss } from './said.ts'
 
 const status = /^status$/
 
@@ -82,7 +83,7 @@ export const OTHER_STATUSES: readonly Wanted[] = [
     path: /^\/v1\/(chassis|ports|portgroups|volume|nodes|deploy_templates|allocations)/,
     at: status,
     status: [400, 200],
-    when: theySaid(/not found in/),
+    when: theySaid(/not found in|NoneType'>' does not support indexing/),
     example: ({ chassis }) => [
       at('PATCH', `/chassis/${chassis}`, [
         { op: 'remove', path: '/extra' },
@@ -175,6 +176,27 @@ export const OTHER_STATUSES: readonly Wanted[] = [
     at: /^\.ports\.length$/,
     harmless: true,
     example: ({ macs, ports }) => [at('GET', `/ports?address=${macs[0]}&marker=${ports[0]}`)],
+  },
+  {
+    name: 'the allocation of a node that is not there',
+    why: 'it is 404 as everything below an absent node',
+    method: /GET|DELETE/,
+    path: /^\/v1\/nodes\/[^/]+\/allocation$/,
+    at: status,
+    status: [400, 404],
+    harmless: true,
+    when: all(theyMiss, weMiss),
+    example: () => [at('GET', `/nodes/${ABSENT}/allocation`)],
+  },
+  {
+    name: 'network data of null',
+    why: 'takes it away, as at creation, and as removing it does',
+    method: /PATCH/,
+    path: /^\/v1\/nodes\/[^/]+$/,
+    at: status,
+    status: [400, 200],
+    when: theySaid(/^Invalid network_data: None is not of type/),
+    example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'add', path: '/network_data', value: null }])],
   },
   {
     name: 'links among the fields',
