@@ -75,6 +75,7 @@ it('steps are listed as Ironic lists them, and say which arguments they want', (
     ['write_image', 'deploy', 0],
     ['write_configdrive', 'deploy', 0],
     ['erase_devices_metadata', 'deploy', 0],
+    ['apply_configuration', 'raid', 0],
   ])
   expect(listed[0]!.argsinfo).toMatchObject({ image_info: { required: true }, configdrive: { required: false } })
   const cleaning = listSteps('clean', stepsWith([]))['FerruleHardwareManager']!
@@ -83,6 +84,8 @@ it('steps are listed as Ironic lists them, and say which arguments they want', (
     ['erase_devices', 10],
     ['erase_devices_express', 0],
     ['erase_pstore', 0],
+    ['create_configuration', 0],
+    ['delete_configuration', 0],
   ])
   expect(agentNodeSchema.parse(testNode)).toEqual(testNode)
 })

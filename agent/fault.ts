@@ -23,6 +23,7 @@ const codes = {
   ImageWriteError: 500,
   InvalidConfigDrive: 500,
   PartitionTableError: 500,
+  SoftwareRAIDError: 500,
   BootEntryError: 500,
   VersionMismatch: 500,
 } as const

@@ -6,9 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BlockDevice } from './disk/block-devices.ts'
 import { listBlockDevices } from './disk/block-devices.ts'
 import { openBlockTarget } from './disk/block-target.ts'
-import type { BlockTarget } from './disk/block-target.ts'
+import type { BlockTarget, DiskAccess } from './disk/block-target.ts'
 import { AgentFault } from './fault.ts'
 import { eraseItself, type OwnErase } from './disk/own-erase.ts'
+import { mdArrays, type SoftwareRaid } from './disk/md-arrays.ts'
 import { IscsiTarget } from './disk/iscsi-target.ts'
 import { runTool } from './tool.ts'
 
@@ -21,13 +22,15 @@ export interface Machine {
   /** PEM of the site's certificate authority, once pinned; image servers are verified against it and the public roots. */
   caPem: string | undefined
   listDisks(): Promise<BlockDevice[]>
-  openDisk(device: BlockDevice): Promise<BlockTarget>
+  openDisk(device: BlockDevice, access?: DiskAccess): Promise<BlockTarget>
   /** The disk's own erase, of everything on it; absent where no disk has one. */
   eraseItself?(device: BlockDevice): Promise<OwnErase>
   /** Makes the kernel read the partition table again; says why not instead of failing. */
   rereadPartitions(device: BlockDevice): Promise<string | undefined>
   /** Mounts the file system of a block device for reading while `use` runs. Throws when it cannot be mounted. */
   withFileSystem<T>(device: string, type: string, use: (folder: string) => Promise<T>): Promise<T>
+  /** Software RAID; absent where that is not possible. */
+  readonly raid?: SoftwareRaid
   /** Lets a conductor write a disk over the network; absent where that is not possible. */
   readonly iscsi?: IscsiTarget
   memAvailableBytes(): Promise<number>
@@ -53,6 +56,7 @@ export async function readMemAvailable(root: string): Promise<number> {
 /** The machine that this process runs on. `recentLog` gives the agent's own lines. */
 export function realMachine(recentLog: () => string): Machine {
   const root = '/'
+  const raid = mdArrays(root)
   /** The programs come from busybox; the SysRq key works even when the root file system is in pieces. */
   const stop = async (program: 'poweroff' | 'reboot', key: 'o' | 'b') => {
     await runTool('sync', [])
@@ -63,8 +67,13 @@ export function realMachine(recentLog: () => string): Machine {
   return {
     root,
     caPem: undefined,
-    listDisks: () => listBlockDevices(root),
-    openDisk: (device) => openBlockTarget(device),
+    raid,
+    async listDisks() {
+      // Arrays are disks, too, once they are put together.
+      await raid.list()
+      return await listBlockDevices(root)
+    },
+    openDisk: openBlockTarget,
     eraseItself: (device) => eraseItself(device),
     async rereadPartitions(device) {
       const { code, stderr } = await runTool('blockdev', ['--rereadpt', device.path])

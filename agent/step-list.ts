@@ -7,6 +7,7 @@ import { AgentFault } from './fault.ts'
 import { eraseDevicesMetadataStep } from './steps/erase-devices-metadata.ts'
 import { eraseDevicesExpressStep, eraseDevicesStep } from './steps/erase-devices.ts'
 import { erasePstoreStep } from './steps/erase-pstore.ts'
+import { applyConfigurationStep, createConfigurationStep, deleteConfigurationStep } from './steps/raid.ts'
 import { writeConfigDriveStep } from './steps/write-configdrive.ts'
 import { writeImageStep } from './steps/write-image.ts'
 
@@ -17,6 +18,9 @@ const steps: readonly Step[] = [
   eraseDevicesStep,
   eraseDevicesExpressStep,
   erasePstoreStep,
+  createConfigurationStep,
+  deleteConfigurationStep,
+  applyConfigurationStep,
 ]
 
 /** Those of the ramdisk, and commands that are steps as well. One of the same name is the ramdisk's. */

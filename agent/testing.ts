@@ -85,7 +85,7 @@ export function fakeMachine(disks: BlockDevice[] = [], facts: Partial<Machine> =
     root: '/nonexistent',
     caPem: undefined,
     listDisks: async () => disks,
-    openDisk: (device) => openBlockTarget(device),
+    openDisk: openBlockTarget,
     rereadPartitions: async () => undefined,
     withFileSystem: async (device) => {
       throw new Error(`no file system on ${device}`)

@@ -1,4 +1,4 @@
-// Vendor methods of IPMI from the API to the BMC's log: raw bytes and a reset of the BMC.
+// Vendor methods from the API to the BMC: raw bytes and a reset of the BMC by IPMI, subscriptions to its events by Redfish.
 import { expect, test } from 'vitest'
 import { startStory } from './story.ts'
 
@@ -32,4 +32,25 @@ test('raw bytes and a reset of the BMC are asked for through the API, and raw by
     message: expect.stringContaining('vendor.send_raw is not allowed'),
   })
   await story.reach('manageable')
+})
+
+test('subscriptions to a BMC’s events are made, seen and deleted through the API, and answered at once', async (context) => {
+  await using story = await startStory(context, { driver: 'redfish' })
+  const { api, machine, node } = story
+  const call = (method: string, name: string, body?: object) =>
+    api.call(method, `/nodes/${node}/vendor_passthru/${name}`, body)
+  const { subscriptions } = machine.redfish!.machine
+  const Destination = 'http://192.0.2.1/events'
+  const made = { Id: '1', Context: '', Protocol: 'Redfish', Destination, EventTypes: ['Alert'] }
+  expect(await call('POST', 'create_subscription', { Destination })).toEqual(made)
+  await call('POST', 'create_subscription', { Destination })
+  expect([...subscriptions.keys()]).toEqual(['1', '2'])
+  expect(await call('GET', 'get_all_subscriptions')).toMatchObject({ 'Members@odata.count': 2 })
+  expect(await call('GET', 'get_subscription?id=1')).toEqual(made)
+  await expect(call('POST', 'create_subscription', {})).rejects.toMatchObject({ status: 400 })
+  await expect(call('GET', 'delete_subscription?id=1')).rejects.toMatchObject({ status: 400 })
+  await call('DELETE', 'delete_subscription', { id: '1' })
+  await call('DELETE', 'delete_subscription?id=2')
+  expect(subscriptions.size).toBe(0)
+  await expect(call('DELETE', 'delete_subscription?id=2')).rejects.toMatchObject({ status: 404 })
 })

@@ -14,10 +14,13 @@ test('a disk is overwritten all over, and a chosen step may follow itself', asyn
     clean_steps: [step('erase_devices'), step('erase_pstore'), step('erase_devices')],
   })
   await story.reach('manageable')
-  const timeline = await api.timeline(node)
-  const result = (of: string) => timeline.find(({ type }) => type === `${of}.done`)?.body['result']
-  expect(result('erase_devices')).toBe('erase_devices: 1 disks erased: sda overwritten (it cannot erase itself)')
-  expect(result('erase_pstore')).toBe('erase_pstore: this machine keeps no such records')
+  const result = (of: string) =>
+    story.until(`${of}.done`, async () => {
+      const told = (await api.timeline(node)).find(({ type }) => type === `${of}.done`)
+      return told?.body['result']
+    })
+  expect(await result('erase_devices')).toBe('erase_devices: 1 disks erased: sda overwritten (it cannot erase itself)')
+  expect(await result('erase_pstore')).toBe('erase_pstore: this machine keeps no such records')
   expect(isZero(await readFile(machine.disk.path))).toBe(true)
   expect(machine.console().match(/clean.execute_clean_step started/g)).toHaveLength(3)
 })

@@ -1,5 +1,6 @@
 // Everything that the API does to a machine behind a Redfish BMC, beside deploying it: the BMC's state and log are the judge of each.
 import { expect, test } from 'vitest'
+import { commonInfo } from '../site-conductor/drivers/common-info.ts'
 import { startStory, type Story } from './story.ts'
 
 /** Managed, and what a test wants of the machine's BMC. */
@@ -20,7 +21,7 @@ test.concurrent('what the driver can do is shown, and every interface of a node 
   expect(await api.call('GET', '/drivers/redfish')).toMatchObject({
     name: 'redfish',
     enabled_power_interfaces: ['redfish'],
-    enabled_management_interfaces: ['redfish'],
+    enabled_management_interfaces: ['redfish', 'noop'],
     enabled_boot_interfaces: ['ipxe', 'pxe', 'http-ipxe', 'http', 'redfish-virtual-media', 'redfish-https'],
     default_boot_interface: 'ipxe',
     enabled_bios_interfaces: ['redfish', 'no-bios'],
@@ -33,6 +34,7 @@ test.concurrent('what the driver can do is shown, and every interface of a node 
   })
   const properties = (await api.call('GET', '/drivers/redfish/properties')) as Record<string, string>
   expect(Object.keys(properties)).toEqual([
+    ...Object.keys(commonInfo),
     'redfish_address',
     'redfish_system_id',
     'redfish_username',

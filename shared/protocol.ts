@@ -94,6 +94,8 @@ export const Grant = z.object({
   instanceBoot: z.record(z.string(), z.string()).optional(),
   /** It is in maintenance for its power could not be kept in sync: to be looked at less often, and to be told when its BMC answers. */
   powerFault: z.boolean().optional(),
+  /** Its console is to be there, whoever has it. */
+  consoleEnabled: z.boolean().optional(),
 })
 export type Grant = z.infer<typeof Grant>
 

@@ -9,6 +9,7 @@ import { bootVolume } from './grub.ts'
 import { runScript, type ScriptEnd } from './ipxe.ts'
 import { isoLabel } from './iso9660.ts'
 import type { MachineOptions, Transition } from './machine.ts'
+import { SimRaid } from './raid.ts'
 import { startRamdisk } from './ramdisk.ts'
 
 const PXE = 1
@@ -28,15 +29,17 @@ export class Computer implements Chassis {
   httpBootUri: () => string = () => ''
   #starts = 0
   readonly #options: MachineOptions
-  readonly #disk: BlockDevice
+  readonly #disks: readonly BlockDevice[]
+  readonly #raid: SimRaid
   #flags: ChassisBoot = noBoot
   /** Aborts when the power goes; undefined while it is off. */
   #power: AbortController | undefined
   #activity: Promise<void> = Promise.resolve()
 
-  constructor(options: MachineOptions, disk: BlockDevice) {
+  constructor(options: MachineOptions, disks: readonly BlockDevice[]) {
     this.#options = options
-    this.#disk = disk
+    this.#disks = disks
+    this.#raid = new SimRaid(options.folder, options.diskBytes / 2)
   }
 
   power(): 'on' | 'off' {
@@ -117,7 +120,7 @@ export class Computer implements Chassis {
     if (device === PXE && (await this.#networkBoot(power)) === 'done') return
     if (device === CD && (await this.#mediumBoot(power)) === 'done') return
     if (device === HTTP_DEVICE && (await this.#httpBoot(power)) === 'done') return
-    const found = await lookAtDisk(this.#disk.path)
+    const found = await lookAtDisk((this.#raid.root ?? this.#disks[0]!).path)
     power.throwIfAborted()
     if (found === undefined) {
       this.#note('nothing to boot')
@@ -245,7 +248,8 @@ export class Computer implements Chassis {
       folder,
       mac,
       uuid,
-      disk: this.#disk,
+      disks: this.#disks,
+      raid: this.#raid,
       address,
       commandLine,
       moreCommands: this.#options.agentCommands,

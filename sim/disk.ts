@@ -9,12 +9,12 @@ const SECTOR = 512
 const MAX_VOLUME_BYTES = 64 * 2 ** 20
 const LATEST = 'openstack/latest'
 
-export async function makeDisk(path: string, sizeBytes: number, serial: string): Promise<BlockDevice> {
+export async function makeDisk(path: string, sizeBytes: number, serial: string, name = 'sda'): Promise<BlockDevice> {
   const file = await open(path, 'w')
   await file.truncate(sizeBytes)
   await file.close()
   const device: BlockDevice = {
-    name: 'sda',
+    name,
     path,
     sizeBytes,
     logicalSectorBytes: SECTOR,

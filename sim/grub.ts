@@ -6,8 +6,11 @@ import { readIsoFile } from './iso9660.ts'
 export function bootVolume(volume: Buffer, echo: (text: string) => void): string | undefined {
   const config = readIsoFile(volume, 'boot/grub/grub.cfg')
   const boot = config && runGrub(config.toString(), echo)
-  for (const path of boot ? [boot.kernel, boot.ramdisk] : [])
-    if (readIsoFile(volume, path.slice(1)) === undefined) throw new Error(`GRUB: file ${path} not found`)
+  for (const path of boot ? [boot.kernel, boot.ramdisk] : []) {
+    const file = readIsoFile(volume, path.slice(1))
+    if (file === undefined) throw new Error(`GRUB: file ${path} not found`)
+    echo(`GRUB: ${path}, ${file.length} bytes`)
+  }
   return boot?.commandLine
 }
 

@@ -17,6 +17,8 @@ export interface MachineOptions {
   /** For its disk and what else it has; made when absent. */
   readonly folder: string
   readonly diskBytes: number
+  /** Beside the first one, of the same size; default none. */
+  readonly moreDisks?: number
   readonly bmcPassword: string
   /** Shared by the machines of a site; may grow. */
   readonly dhcpServers: readonly { readonly address: string; readonly port: number }[]
@@ -67,7 +69,11 @@ export const BMC_USER = 'admin'
 export async function startMachine(options: MachineOptions): Promise<SimMachine> {
   await mkdir(options.folder, { recursive: true })
   const disk = await makeDisk(join(options.folder, 'disk'), options.diskBytes, options.uuid)
-  const computer = new Computer(options, disk)
+  const more = Array.from({ length: options.moreDisks ?? 0 }, (_, i) => `sd${String.fromCharCode(98 + i)}`)
+  const others = more.map((name) =>
+    makeDisk(join(options.folder, name), options.diskBytes, `${options.uuid}-${name}`, name),
+  )
+  const computer = new Computer(options, [disk, ...(await Promise.all(others))])
   const bmc = await startBmc({
     chassis: computer,
     users: [{ name: BMC_USER, password: options.bmcPassword, limit: 4 }],

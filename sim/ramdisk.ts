@@ -6,6 +6,7 @@ import type { Command } from '../agent/command.ts'
 import type { Machine } from '../agent/machine.ts'
 import { startAgent, type Agent } from '../agent/start.ts'
 import { openWhilePowered } from './disk.ts'
+import type { SimRaid } from './raid.ts'
 
 const MEMORY_BYTES = 4 * 2 ** 30
 
@@ -14,7 +15,8 @@ export interface RamdiskOptions {
   readonly folder: string
   readonly mac: string
   readonly uuid: string
-  readonly disk: BlockDevice
+  readonly disks: readonly BlockDevice[]
+  readonly raid: SimRaid
   readonly address: string
   readonly commandLine: string
   log(line: string): void
@@ -28,14 +30,15 @@ export interface RamdiskOptions {
 
 /** Resolves when the agent has looked itself up and serves. */
 export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
-  const { commandLine, address, power, log, disk } = options
+  const { commandLine, address, power, log, disks, raid } = options
   const root = join(options.folder, 'root')
   await makeRoot(root, options)
   const lines: string[] = []
   const machine: Machine = {
     root,
     caPem: undefined,
-    listDisks: async () => [disk],
+    listDisks: async () => [...disks, ...raid.disks],
+    raid,
     openDisk: (device) => openWhilePowered(device, power),
     rereadPartitions: async () => undefined,
     withFileSystem: async (device) => {

@@ -34,6 +34,8 @@ export interface SimSiteOptions {
   readonly createNodes?: boolean
   /** Default 8 GiB, sparse. Agents take no disk below 4 GiB as root disk. */
   readonly diskBytes?: number
+  /** Of each machine beside its first one; default none. */
+  readonly moreDisks?: number
   /** Default 8 MiB. */
   readonly imageBytes?: number
   /** Of kernel and initrd each; default 256 KiB. */
@@ -165,6 +167,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
         uuid: crypto.randomUUID(),
         folder: joined(dataDir, 'machines', name),
         diskBytes: options.diskBytes ?? 8 * 2 ** 30,
+        moreDisks: options.moreDisks ?? 0,
         bmcPassword,
         dhcpServers,
         relayAddress: network.relay,

@@ -1,4 +1,5 @@
 // Calls of the hub: reads, and what a person may repeat (ownership.md). One answer each, within the hub's time limit.
+import type { Duplex } from 'node:stream'
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
 import type { FromConductor, Grant, ToConductor } from '../shared/protocol.ts'
@@ -83,6 +84,19 @@ export class Calls {
     if (run === undefined)
       throw new FaultError('driver.unsupported', `driver ${driver.name} cannot do ${kind}.${method}`)
     return await run(await this.#context(driver, hold, signal), args)
+  }
+
+  /** Joins a client with the console of the node, for as long as both are there; what the driver does is waited for as a call's. */
+  async join(hold: Hold, client: Duplex): Promise<void> {
+    const driver = this.#options.drivers.get(hold.grant.driver)
+    const { join } = (driver && implementationOf(driver, hold.grant, 'console')) ?? {}
+    if (driver === undefined || join === undefined)
+      throw new FaultError(
+        'driver.unsupported',
+        `driver ${hold.grant.driver} has no console with the node's interfaces`,
+      )
+    const joined = async () => join(await this.#context(driver, hold, hold.signal), client)
+    await this.#acts.track(hold.grant.node, 'console', joined())
   }
 
   /** Ironic's answer to `GET /v1/nodes/{id}/validate`: interface → {result, reason}; an interface that the driver lacks is null. */

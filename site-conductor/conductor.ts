@@ -10,7 +10,8 @@ import { blobs } from './blobs.ts'
 import { ImageCache } from './deploy/image-cache.ts'
 import { Turns } from './deploy/turns.ts'
 import { Calls } from './calls.ts'
-import type { Config } from './config.ts'
+import { type Config, portRange } from './config.ts'
+import { Consoles } from './consoles.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
 import { type Disk, folder, lend } from './disk.ts'
 import { type Driver, driverFacts } from './driver.ts'
@@ -119,6 +120,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       turns: new Turns(config.iscsiWrites),
       folder: join(config.dataDir, 'images'),
     },
+    consoles: {
+      start: (node, port) => consoles.start(node, port),
+      stop: (node) => consoles.stop(node),
+      urlOf: (node) => consoles.urlOf(node),
+    },
     resource: kept.resource,
   }
   const failure = Promise.withResolvers<never>()
@@ -152,6 +158,15 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     return residentAt(mac, { grants, tasks, log })
   }
   const calls = new Calls({ ...shared, note: (node, stage, body) => notes.add({ node, stage, body }) })
+  const consoles: Consoles = new Consoles({
+    log,
+    grants,
+    address: config.consoleAddress,
+    ports: portRange(config.consolePorts)!,
+    join: (hold, client) => calls.join(hold, client),
+    restart: (hold) => calls.invoke(hold, 'console', 'restart_console', {}, hold.signal),
+  })
+  opened.defer(() => consoles.close())
   const link: Link = new Link({
     env,
     log,
@@ -222,6 +237,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       case 'grants':
         if (!message.last) return
         tasks.granted()
+        consoles.granted()
         return daemon.granted()
       case 'welcome':
       case 'lease':

@@ -12,6 +12,12 @@ const port = z.coerce.number().int().min(0).max(65_535)
 
 const STEP_PRIORITY = /^(clean|deploy|verify|service)\.[a-z]+\.[a-z0-9_-]+=\d{1,5}$/
 
+/** Of "10000-10999"; undefined for what is none. */
+export function portRange(text: string): { first: number; last: number } | undefined {
+  const [, first = 0, last = 0] = (/^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []).map(Number)
+  return 0 < first && first <= last && last <= 65_535 ? { first, last } : undefined
+}
+
 // prettier-ignore
 export const Config = z.strictObject({
   dataDir:       z.string().default('/var/lib/ferrule-conductor').describe('Identity, keys and journal; keep it on a disk that survives a restart'),
@@ -42,8 +48,12 @@ export const Config = z.strictObject({
   loaderLdlinux: z.string().optional().describe('ldlinux.c32 of the same PXELINUX; absolute path'),
   deployKernel:  z.string().default('/var/lib/ferrule-conductor/ramdisk/kernel').describe('Kernel of the deploy ramdisk; absolute path'),
   deployRamdisk: z.string().default('/var/lib/ferrule-conductor/ramdisk/initrd').describe('Initrd of the deploy ramdisk; absolute path'),
+  fileUrlFolders: list.pipe(z.array(z.string().startsWith('/', 'must be an absolute path'))).default([]).describe('Folders whose files driver_info may name by file URLs, for deploy_kernel and the like; absolute paths'),
   iscsiWrites:   z.coerce.number().int().min(1).max(64).default(4).describe('Images that this conductor writes at once, for nodes with deploy_interface iscsi'),
   imageCacheGiB: z.coerce.number().min(1).max(65_536).default(20).describe('Disk space for the images that it writes, below dataDir'),
+  consoleAddress: z.string().default('127.0.0.1').describe('Address that consoles of machines are offered at. Whoever reaches it needs no password: loopback unless the network is trusted'),
+  consolePorts:  z.string().refine((text) => portRange(text) !== undefined, 'must be two ports, the lower first, like 10000-10999')
+                 .default('10000-10999').describe('TCP ports of consoles, for nodes without ipmi_terminal_port'),
   kernelArguments: z.string().default('').describe('More arguments for the deploy kernel, such as console=ttyS0,115200'),
 })
 export type Config = z.output<typeof Config>

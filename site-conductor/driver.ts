@@ -1,6 +1,7 @@
 // What a driver is: one file with one defineDriver(). Steps are what cloud/plans names; methods answer a person's call at once.
 // 1. A step reads, then acts, then reads: run twice, it changes nothing the second time. 2. `before` is called in the same turn as each
 // packet of a mutation. 3. Secrets of driver_info are open in a StepContext only, and never leave it.
+import type { Duplex } from 'node:stream'
 import type { z } from 'zod'
 import type { Env } from '../shared/env.ts'
 import type { CoreStep } from '../shared/core-steps.ts'
@@ -118,6 +119,8 @@ export interface Implementation<Info = Record<string, unknown>> {
    * steps where the task cannot go on from here but has to go back, to the first of them that it has.
    */
   readonly resume?: (context: StepContext<Info>) => Promise<readonly string[] | void>
+  /** Of the interface console: carries bytes between a client and the machine until either ends, and lets go of the machine. Its failure is told to the client. */
+  readonly join?: (context: Context<Info>, client: Duplex) => Promise<void>
   /** Called when a task has ended here, however: let go of what only this conductor holds. Must not touch the machine. */
   readonly release?: (node: string, site: Site) => void
 }

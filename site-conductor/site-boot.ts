@@ -13,6 +13,7 @@ import type { Config } from './config.ts'
 import type { StoredSite } from './identity.ts'
 import type { Log } from './log.ts'
 import type { SiteBoot } from './site.ts'
+import { BootFiles } from './deploy/boot-files.ts'
 import { certificateDigest, issueServer } from './site-ca.ts'
 
 export interface RunningSiteBoot {
@@ -82,6 +83,7 @@ export async function startSiteBoot(
       door,
       givesAddresses: config.bootMode === 'reservations',
       ramdisk: { kernel: config.deployKernel, initrd: config.deployRamdisk },
+      files: new BootFiles({ folder: join(config.dataDir, 'boot-files'), fileFolders: config.fileUrlFolders }),
       isos: new BootIsos(join(config.dataDir, 'boot-isos')),
       httpUrlFor: (bmcHost) => externalUrl(config.externalHttpUrls, bmcHost) ?? door.origin,
       kernelArguments: config.kernelArguments,

@@ -4,6 +4,8 @@ import { open, seal, type SealedFor } from '../shared/sealing.ts'
 import type { Agents } from './agents.ts'
 import type { BootIsos } from './boot/boot-iso.ts'
 import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
+import type { BootFiles } from './deploy/boot-files.ts'
+import type { ConsoleDoor } from './consoles.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
 import type { Turns } from './deploy/turns.ts'
 
@@ -23,6 +25,8 @@ export interface SiteBoot {
   readonly givesAddresses?: boolean
   /** Absolute paths of the deploy ramdisk's kernel and initrd. */
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
+  /** What nodes name themselves instead. */
+  readonly files: Pick<BootFiles, 'get'>
   /** Volumes that boot a ramdisk from a drive. */
   readonly isos: Pick<BootIsos, 'get'>
   /** Where a BMC at this address, or of this name, finds what is served over HTTP; without a slash at its end. */
@@ -59,6 +63,8 @@ export interface Site {
   readonly boot?: SiteBoot | undefined
   /** Undefined where images are only written by agents. */
   readonly writes?: SiteWrites
+  /** Where consoles of machines are to be had. */
+  readonly consoles?: ConsoleDoor
   /** The one `make()` of this conductor, made at first use and closed when the conductor ends: a driver's connections. */
   resource<T extends Closable>(make: () => T): T
 }

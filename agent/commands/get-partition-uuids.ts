@@ -1,10 +1,10 @@
 // standby.get_partition_uuids: which identifiers a bootloader or the conductor may look for after a deployment.
 import * as z from 'zod'
 import { defineCommand } from '../command.ts'
+import { EFI_SYSTEM } from '../disk/partition-types.ts'
 import { listPartitions, readPartitionTable } from '../disk/partition-table.ts'
 import { withRootDisk } from '../steps/root-disk.ts'
 
-export const EFI_SYSTEM = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B'
 const PREP_BOOT = '9E1A2D38-C612-4316-AA26-8B49521E5A8B'
 
 export const getPartitionUuids = defineCommand({

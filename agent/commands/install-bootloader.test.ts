@@ -6,9 +6,10 @@ import { openBlockTarget } from '../disk/block-target.ts'
 import { descriptionOf } from '../disk/boot-entry.ts'
 import { encodeGptEntries, encodeGptHeader, type Gpt } from '../disk/gpt.ts'
 import { MBR_TYPE_PROTECTIVE, withMbrEntry } from '../disk/mbr.ts'
-import { fakeContext, fakeMachine, fileDisk, GIB, temporaryFolder } from '../testing.ts'
+import { fakeContext, fakeMachine, fileDisk, GIB, MIB, noise, temporaryFolder } from '../testing.ts'
 import { DESCRIPTION, installBootloader } from './install-bootloader.ts'
-import { EFI_SYSTEM } from './get-partition-uuids.ts'
+import { writeNewTable } from '../disk/partition-table.ts'
+import { EFI_SYSTEM, LINUX_RAID } from '../disk/partition-types.ts'
 
 const sectors = (4 * GIB) / 512
 
@@ -74,4 +75,39 @@ it.each([
   await using _ = folder
   expect(await run(machine, params)).toContain(said)
   expect(await readdir(variables).catch(() => [])).toEqual([])
+})
+
+it('on software RAID every disk of the root volume gets the EFI system partition, and an entry', async () => {
+  const { folder, machine, disk, variables } = await machineWith()
+  await using _ = folder
+  const system = noise(MIB, 7)
+  const volume = await openBlockTarget(disk)
+  await volume.write(system, 2048 * 512)
+  await volume.close()
+  const members = [await fileDisk(folder.path, 'sda', 64 * MIB), await fileDisk(folder.path, 'sdb', 64 * MIB)]
+  for (const device of members) {
+    const target = await openBlockTarget(device)
+    const place = { number: 1, name: 'boot', type: EFI_SYSTEM, startBytes: MIB, sizeBytes: 4 * MIB }
+    await writeNewTable(target, [place, { ...place, number: 2, type: LINUX_RAID, startBytes: 5 * MIB }])
+    await target.close()
+    await fileDisk(folder.path, `${device.name}1`, 4 * MIB)
+  }
+  const array = { path: disk.path, name: 'system', isRoot: true, members: members.map(({ path }) => `${path}2`) }
+  Object.assign(machine, {
+    listDisks: async () => [disk, ...members],
+    raid: { list: async () => [array] },
+  })
+  expect(await run(machine)).toMatch(/^Boot0001 starts \\EFI\S+ of partition 1 of sda; Boot0000 starts .* of sdb$/)
+  for (const { path } of members) expect((await readFile(`${path}1`)).subarray(0, MIB).equals(system)).toBe(true)
+  const names = (await readdir(variables)).map((name) => name.split('-')[0]).sort()
+  expect(names).toEqual(['Boot0000', 'Boot0001', 'BootOrder'])
+  const order = (
+    await readFile(
+      join(
+        variables,
+        (await readdir(variables)).find((name) => name.startsWith('BootOrder'))!,
+      ),
+    )
+  ).subarray(4)
+  expect([order.readUInt16LE(0), order.readUInt16LE(2)]).toEqual([1, 0])
 })

@@ -8,6 +8,8 @@ import { alignedBuffer, CHUNK_BYTES } from './aligned.ts'
 import type { BlockDevice } from './block-devices.ts'
 import { runTool } from '../tool.ts'
 
+export type DiskAccess = 'exclusive' | 'read'
+
 export interface BlockTarget {
   readonly path: string
   readonly sizeBytes: number
@@ -26,17 +28,23 @@ export interface BlockTarget {
 const ZERO_OUT_MIN_BYTES = 16 * 1024 * 1024
 const ALIGN_BYTES = 4096
 
-/** Opens for reading and writing. Fails with DeviceNotFound, DiskReadError or DiskWriteError, always naming path and offset. */
+/** Opens for reading and writing, unless `access` says otherwise: `read` is also possible where something in the kernel holds the disk. Fails with DeviceNotFound, DiskReadError or DiskWriteError, always naming path and offset. */
 export async function openBlockTarget(
   device: Pick<BlockDevice, 'path' | 'sizeBytes' | 'logicalSectorBytes' | 'canZero'>,
+  access: DiskAccess = 'exclusive',
 ): Promise<BlockTarget> {
   const { path, sizeBytes } = device
   // O_EXCL on a block device fails when something in the kernel (a mount, an array) holds it; on a file it means nothing without O_CREAT.
-  const cached = await open(path, constants.O_RDWR | constants.O_EXCL).catch((error: Error) => {
-    throw new AgentFault('DeviceNotFound', `cannot open ${path} for writing`, error.message)
+  const [mode, only] = access === 'read' ? [constants.O_RDONLY, 0] : [constants.O_RDWR, constants.O_EXCL]
+  const cached = await open(path, mode | only).catch((error: Error) => {
+    throw new AgentFault(
+      'DeviceNotFound',
+      `cannot open ${path} for ${access === 'read' ? 'reading' : 'writing'}`,
+      error.message,
+    )
   })
   // Some file systems (tmpfs) have no O_DIRECT; then everything goes through the cache.
-  const direct = await open(path, constants.O_RDWR | constants.O_DIRECT).catch(() => cached)
+  const direct = await open(path, mode | constants.O_DIRECT).catch(() => cached)
   const zeros = alignedBuffer(CHUNK_BYTES)
 
   const handleFor = (bytes: Uint8Array, offset: number): FileHandle =>

@@ -118,6 +118,40 @@ async function writeGpt(target: BlockTarget, gpt: Gpt): Promise<void> {
   await target.flush()
 }
 
+/** A table on a disk that has none: a protective MBR, and a GPT with these partitions. */
+export async function writeNewTable(
+  target: BlockTarget,
+  partitions: readonly (Partition & { readonly type: string })[],
+): Promise<void> {
+  const { sectorBytes } = target
+  const diskSectors = Math.floor(target.sizeBytes / sectorBytes)
+  const [entryCount, entryBytes] = [128, 128]
+  const entrySectors = Math.ceil((entryCount * entryBytes) / sectorBytes)
+  const guid = () => crypto.randomUUID().toUpperCase()
+  const protective = { number: 1, bootable: false, type: MBR_TYPE_PROTECTIVE, firstLba: 1 }
+  const sectors = protectiveSectors(diskSectors)
+  await target.write(withMbrEntry(Buffer.alloc(sectorBytes), { ...protective, sectors }), 0)
+  await writeGpt(target, {
+    diskGuid: guid(),
+    myLba: 1,
+    otherLba: diskSectors - 1,
+    firstUsableLba: 2 + entrySectors,
+    lastUsableLba: diskSectors - entrySectors - 2,
+    entriesLba: 2,
+    entryCount,
+    entryBytes,
+    entries: partitions.map(({ number, type, name, startBytes, sizeBytes }) => ({
+      number,
+      type,
+      guid: guid(),
+      firstLba: startBytes / sectorBytes,
+      lastLba: (startBytes + sizeBytes) / sectorBytes - 1,
+      attributes: 0n,
+      name,
+    })),
+  })
+}
+
 /** After a raw write: moves the GPT's mirror from the image's end to the disk's. Nothing to do without a GPT. */
 export async function moveGptMirrorToEnd(target: BlockTarget): Promise<PartitionTable> {
   const table = await readPartitionTable(target)

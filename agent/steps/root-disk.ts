@@ -2,16 +2,26 @@
 import type { CommandContext } from '../command.ts'
 import type { BlockDevice } from '../disk/block-devices.ts'
 import type { BlockTarget } from '../disk/block-target.ts'
+import { arrayOf } from '../disk/md-arrays.ts'
 import { chooseRootDisk } from '../disk/root-hints.ts'
 
 type Hints = Record<string, unknown>
 const isHints = (value: unknown): value is Hints => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Hints of the instance win over those of the node; properties.skip_block_devices are never chosen. */
+/**
+ * The root volume of software RAID, where there is one. Else hints of the instance win over those of the node; properties.skip_block_devices and
+ * members of arrays are never chosen.
+ */
 export async function findRootDisk({ machine, node }: CommandContext): Promise<BlockDevice> {
   const wanted = [node.instance_info['root_device'], node.properties['root_device']].find(isHints)
   const skip = node.properties['skip_block_devices']
-  return chooseRootDisk(await machine.listDisks(), wanted, Array.isArray(skip) ? skip.filter(isHints) : [])
+  const arrays = (await machine.raid?.list()) ?? []
+  const disks = await machine.listDisks()
+  const root = arrays.find(({ isRoot }) => isRoot)
+  const volume = root && disks.find(({ path }) => path === root.path)
+  if (volume) return volume
+  const free = disks.filter(({ path }) => arrayOf(path, arrays) === undefined)
+  return chooseRootDisk(free, wanted, Array.isArray(skip) ? skip.filter(isHints) : [])
 }
 
 /**

@@ -120,5 +120,6 @@ function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
     powerSync: isPowerWatched(node),
     ...(instance && { instanceBoot: instance }),
     ...(node.fault === POWER_FAILURE ? { powerFault: true } : {}),
+    ...(node.console_enabled ? { consoleEnabled: true } : {}),
   }
 }

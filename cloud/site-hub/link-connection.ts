@@ -1,21 +1,22 @@
 // A port's local_link_connection: where its cable ends. Either nothing, or a switch's port {port_id, switch_id}, or a smart NIC's
-// {port_id, hostname}, or {network_type: 'unmanaged'}.
+// {port_id, hostname}, or {network_type: 'unmanaged'}, or {port_id, vtep-logical-switch, vtep-physical-switch}.
 import { FaultError } from '../../shared/faults.ts'
 import { parseMac } from '../../shared/ids.ts'
 
 const KEYS = ['port_id', 'switch_id', 'hostname', 'switch_info', 'network_type']
-/** Of VXLAN endpoints: known from 1.90 to 1.104 only, which the API looks at. */
-export const VTEP = /^vtep-[\w-]+$/
+/** Of an OVN VTEP endpoint, both or none: known from 1.90 to 1.104 only, which the API looks at. */
+const VTEP = ['vtep-logical-switch', 'vtep-physical-switch']
 
 /** The connection in its normal form (a MAC address in lower case). Throws request.invalid. */
 export function linkConnection(given: unknown, isSmartNic: boolean): Record<string, unknown> {
   const link = { ...(given as Record<string, unknown>) }
   const names = Object.keys(link)
   for (const name of names) {
-    if (!KEYS.includes(name) && !VTEP.test(name)) throw invalid(`has no key ${name}; possible are ${KEYS.join(', ')}`)
-    const isText = typeof link[name] === 'string'
-    if (!isText && name !== 'switch_info' && !VTEP.test(name)) throw invalid(`${name} must be a text`)
+    if (![...KEYS, ...VTEP].includes(name)) throw invalid(`has no key ${name}; possible are ${KEYS.join(', ')}`)
+    if (typeof link[name] !== 'string' && name !== 'switch_info') throw invalid(`${name} must be a text`)
   }
+  const endpoint = VTEP.filter((name) => names.includes(name))
+  if (endpoint.length === 1) throw invalid(`needs ${VTEP.join(' and ')} together`)
   if (names.length === 0) {
     if (isSmartNic) throw invalid('of a smart NIC needs port_id and hostname')
     return link
@@ -27,7 +28,7 @@ export function linkConnection(given: unknown, isSmartNic: boolean): Record<stri
     throw invalid('of a smart NIC needs port_id and hostname')
   if (switchId !== undefined) link['switch_id'] = switchIdOf(String(switchId))
   if (type === 'unmanaged' || isSmartNic) return link
-  if (portId === undefined || (switchId === undefined && hostname === undefined))
+  if (portId === undefined || (switchId === undefined && hostname === undefined && endpoint.length === 0))
     throw invalid('needs port_id and switch_id (or hostname), or network_type unmanaged')
   return link
 }

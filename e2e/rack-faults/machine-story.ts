@@ -11,7 +11,7 @@ import type { PublishedImage } from '../../sim/image-server.ts'
 const PATIENCE_MS = 420_000
 const POLL_MS = 200
 /** An agent that waits as long for an image that a story holds; by itself it asks again after a minute, and gets the rest. */
-export const PATIENT = { driver_info: { kernel_append_params: `ferrule.image-stall=${PATIENCE_MS / 1000}` } }
+export const PATIENT = { driver_info: { kernel_append_params: `%default% ferrule.image-stall=${PATIENCE_MS / 1000}` } }
 const LAST_LINES = 30
 const WIPED_BYTES = 2 ** 20
 

@@ -7,7 +7,9 @@ import { tellAll } from './tell.ts'
 
 const GIB8 = [{ sizeGiB: 8 }]
 /** Given up after two tries of so many seconds without enough bytes; far more than a busy rack needs for them. */
-const SHORT_PATIENCE = { driver_info: { kernel_append_params: 'ferrule.image-stall=15 ferrule.image-tries=2' } }
+const SHORT_PATIENCE = {
+  driver_info: { kernel_append_params: '%default% ferrule.image-stall=15 ferrule.image-tries=2' },
+}
 /** Shorter than the conductor's retransmissions to a BMC, which go on for 15 s. */
 const SHORT_SILENCE_MS = 5_000
 

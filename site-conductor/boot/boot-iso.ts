@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { FaultError } from '../../shared/faults.ts'
 import type { Patch } from '../http-boot/content.ts'
 import { grubConfig } from './script.ts'
+import { removeUnused } from './unused.ts'
 
 export interface BootIso {
   /** Absolute. */
@@ -19,7 +20,6 @@ export interface BootIso {
 
 /** Room for the longest command line with each argument in quotes. */
 const CONFIG_BYTES = 8192
-const KEPT_DAYS = 7
 const SEARCH_BYTES = 1024 * 1024
 /** What the configuration uses, what it takes to find it, and what grub-mkrescue's own configuration asks for with an error for each that is not there. */
 const PARTITIONS = ['acorn', 'amiga', 'apple', 'bsd', 'dfly', 'dvh', 'gpt', 'msdos', 'plan', 'sun', 'sunpc']
@@ -64,7 +64,7 @@ export class BootIsos {
       await utimes(known.path, now, now)
       return known
     }
-    await this.#sweep()
+    await removeUnused(this.#folder)
     const work = await mkdtemp(join(this.#folder, 'new-'))
     try {
       const marker = `# ${crypto.randomUUID()}\n`
@@ -93,15 +93,6 @@ export class BootIsos {
   #parse(name: string, key: string): BootIso | undefined {
     const [, of, at] = /^([\w-]+)-(\d+)\.iso$/.exec(name) ?? []
     return of === key ? { path: join(this.#folder, name), configAtByte: Number(at) } : undefined
-  }
-
-  /** Removes what nothing has booted from for days, and what a killed process has left half made. */
-  async #sweep(): Promise<void> {
-    for (const name of await readdir(this.#folder)) {
-      const path = join(this.#folder, name)
-      const { mtimeMs } = await stat(path)
-      if (Date.now() - mtimeMs > KEPT_DAYS * 86_400_000) await rm(path, { recursive: true, force: true })
-    }
   }
 }
 

@@ -24,10 +24,10 @@ export interface BootTicket {
   /** Instead of it: what the machine's instance is. */
   instance?: InstanceBoot
   /**
-   * A volume, and what it has of this boot, that the machine boots from a drive: the network tells it nothing but its address. `overHttp`: UEFI's HTTP boot
+   * A volume, and what is put into it for this boot, that the machine boots from a drive: the network tells it nothing but its address. `overHttp`: UEFI's HTTP boot
    * is told where it is, and makes a drive of it. Not with `ramdisk`.
    */
-  medium?: { path: string; patch: Patch; overHttp?: boolean }
+  medium?: { path: string; patch?: Patch; overHttp?: boolean }
   /** What boots the ramdisk; default ipxe. */
   loader?: LoaderFamily
   /** Unguessable part of this boot's paths: 22 or more characters of A-Z a-z 0-9 _ -, never used twice. */

@@ -1,18 +1,15 @@
 // What a step of a plan sets a machine to boot from. Plans say `pxe` for the start that loads the ramdisk, whatever the boot interface loads it from,
 // and a machine's BMC may need every override to stay, or none (driver_info.force_persistent_boot_device).
 import type { StepContext } from '../driver.ts'
+import { bootInfoOf } from './boot-info.ts'
 import { deployContext } from './task-context.ts'
-
-/** Ironic's `Default`: as the plan has it. */
-export const PERSISTENCE = ['Always', 'Default', 'Never'] as const
-export type Persistence = (typeof PERSISTENCE)[number]
 
 /** A boot device that is `persistent` as the node wants it. */
 export function forced<Args extends { readonly persistent: boolean }>(
-  { driverInfo }: Pick<StepContext<unknown>, 'driverInfo'>,
+  context: Pick<StepContext<unknown>, 'driverInfo'>,
   args: Args,
 ): Args {
-  const { force_persistent_boot_device: force } = (driverInfo ?? {}) as { force_persistent_boot_device?: Persistence }
+  const { force_persistent_boot_device: force } = bootInfoOf(context)
   return force === 'Always' || force === 'Never' ? { ...args, persistent: force === 'Always' } : args
 }
 

@@ -1,30 +1,27 @@
 // How a boot interface brings the deploy ramdisk to a machine: over the network, by one of the loaders, or on a volume that its BMC shows it.
 import { bootModeOf } from '../../shared/capabilities.ts'
 import { FaultError } from '../../shared/faults.ts'
-import type { BootIso } from '../boot/boot-iso.ts'
 import { bootPatch } from '../boot/boot-iso.ts'
 import type { LoaderFamily } from '../boot/loaders.ts'
 import type { BootTicket } from '../boot/ticket.ts'
 import type { Context, StepContext } from '../driver.ts'
 import { type InstanceWay, kernelInstance, volumeInstance } from './instance-way.ts'
 import type { SiteBoot } from '../site.ts'
+import type { RamdiskFiles } from './ramdisk-files.ts'
 
 /** What a ticket has of the way. */
 export type Carried = Pick<BootTicket, 'loader' | 'ramdisk' | 'medium'>
-type Files = SiteBoot['ramdisk']
 
 export interface BootWay<Info> {
   /** What the machine is set to boot from. */
   readonly device: 'pxe' | 'cdrom' | 'uefihttp'
-  /** Of the kernel, beside those of every boot. */
-  kernelArguments(token: string): string
   /** How it boots instances that are not on a disk; absent: it does not. GRUB and PXELINUX take everything by TFTP, from here; an instance is where its operator has it. */
   readonly instance?: InstanceWay<Info>
-  /** The agent's token comes with its ramdisk, and is shown to nobody who asks. */
-  readonly carriesToken: boolean
+  /** The machine boots a volume: what it has loaded, it has, and the token of its agent with it. */
+  readonly isVolume: boolean
   /** Throws a FaultError. */
   validate?(context: Context<Info>): void
-  carry(files: Files, kernelArguments: string, iso: (files: Files) => Promise<BootIso>): Promise<Carried>
+  carry(files: RamdiskFiles, kernelArguments: string, isos: SiteBoot['isos']): Promise<Carried>
   /** What is done at the machine's BMC, behind the fence. */
   readonly atBmc?: {
     /** `at`: the path of the volume below the URL where the BMC reaches this conductor, or a URL. Done twice, it changes nothing the second time. */
@@ -47,19 +44,21 @@ export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
   return {
     device: isHttp ? 'uefihttp' : 'pxe',
     ...(loader !== 'pxe' && { instance: kernelInstance<Info>() }),
-    carriesToken: false,
+    isVolume: false,
     ...(isHttp && { validate: uefiOnly }),
-    kernelArguments: () => '',
-    carry: async (files, kernelArguments) => ({ loader, ramdisk: { ...files, kernelArguments } }),
+    async carry(files, kernelArguments) {
+      if ('iso' in files) throw new Error('a volume is not loaded over the network')
+      return { loader, ramdisk: { ...files, kernelArguments } }
+    },
   }
 }
 
-function ofVolume<Info>(overHttp: boolean): Pick<BootWay<Info>, 'carriesToken' | 'kernelArguments' | 'carry'> {
+function ofVolume<Info>(overHttp: boolean): Pick<BootWay<Info>, 'isVolume' | 'carry'> {
   return {
-    carriesToken: true,
-    kernelArguments: (token) => `boot_method=vmedia ipa-agent-token=${token}`,
-    async carry(files, kernelArguments, iso) {
-      const made = await iso(files)
+    isVolume: true,
+    async carry(files, kernelArguments, isos) {
+      if ('iso' in files) return { medium: { path: files.iso, overHttp } }
+      const made = await isos.get(files)
       return { medium: { path: made.path, patch: bootPatch(made, kernelArguments), overHttp } }
     },
   }

@@ -128,6 +128,7 @@ function services(): Services {
             withdraw: (name) => void tickets.delete(name),
           },
           ramdisk: { kernel: '/kernel', initrd: '/initrd' },
+          files: { get: async ({ name }) => `/${name}` },
           isos: { get: async () => ({ path: '/boot.iso', configAtByte: 0 }) },
           httpUrlFor: () => 'http://127.0.0.1',
           kernelArguments: 'console=ttyS0',

@@ -164,7 +164,8 @@ test('a server that does not say how long its image is cannot fill the disk', as
 
 test('a conductor whose disk is full says so, and does not fetch the image three times', async () => {
   await using full = await open('/dev/full', 'w')
-  const options = { ...use, image: imageOf(bytes), digest: imageDigestOf(imageOf(bytes)), into: full }
+  const image = imageOf(bytes)
+  const options = { ...use, url: image.urls[0]!, digest: imageDigestOf(image), into: full }
   await expect(fetchImage({ ...options, reserve: async () => {} })).rejects.toMatchObject({
     fault: { code: 'unavailable', message: expect.stringContaining('ENOSPC') as string },
   })

@@ -134,7 +134,8 @@ export class ImageCache {
     try {
       const bytes = await fetchImage({
         ...use,
-        image,
+        url: image.urls[0]!,
+        format: image.disk_format,
         digest,
         into,
         reserve,

@@ -14,7 +14,9 @@ export interface ImageDigest {
 }
 
 export interface ImageFetch {
-  readonly image: ImageInfo
+  readonly url: string
+  /** What its bytes must look like (disk_format); anything when absent. */
+  readonly format?: string
   readonly digest: ImageDigest
   readonly into: FileHandle
   readonly env: Env
@@ -31,17 +33,18 @@ const RETRY_PAUSE_MS = 2_000
 /** So long without a byte: the try has failed. */
 const STALL_MS = 60_000
 
+/** A SHA-256 or SHA-512 in hexadecimal, told apart by their length; undefined: neither. */
+export function digestOfHex(text: string): ImageDigest | undefined {
+  const hex = text.trim().toLowerCase()
+  const algorithm = hex.length === HEX_LENGTH.sha512 ? 'sha512' : 'sha256'
+  return /^[0-9a-f]+$/.test(hex) && hex.length === HEX_LENGTH[algorithm] ? { algorithm, hex } : undefined
+}
+
 /** SHA-256 and SHA-512 only; os_hash_algo with os_hash_value win over checksum, whose algorithm follows from its length. */
 export function imageDigestOf(image: ImageInfo): ImageDigest {
-  const hex = (image.os_hash_value || image.checksum || '').trim().toLowerCase()
+  const digest = digestOfHex(image.os_hash_value || image.checksum || '')
   const named = image.os_hash_value ? image.os_hash_algo?.toLowerCase() : undefined
-  const algorithm = named ?? (hex.length === HEX_LENGTH.sha512 ? 'sha512' : 'sha256')
-  if (
-    (algorithm === 'sha256' || algorithm === 'sha512') &&
-    /^[0-9a-f]+$/.test(hex) &&
-    hex.length === HEX_LENGTH[algorithm]
-  )
-    return { algorithm, hex }
+  if (digest !== undefined && (named ?? digest.algorithm) === digest.algorithm) return digest
   throw new FaultError('image.digest', 'the digest of the image is not a SHA-256 or SHA-512 in hexadecimal')
 }
 
@@ -61,14 +64,14 @@ export async function fetchImage(options: ImageFetch): Promise<number> {
 }
 
 async function fetchOnce(options: ImageFetch): Promise<number> {
-  const { image, digest, into, env, reserve, onProgress } = options
+  const { url, format, digest, into, env, reserve, onProgress } = options
   const stalled = new AbortController()
   const signal = AbortSignal.any([options.signal, stalled.signal])
   const stall = () =>
     stalled.abort(new FaultError('image.unreachable', `no byte of the image for ${STALL_MS / 1000} s`))
   let stopTimer = env.setTimer(STALL_MS, stall)
   try {
-    const response = await follow(image.urls[0]!, signal)
+    const response = await follow(url, signal)
     const announced = Number(response.headers.get('content-length') ?? NaN)
     const total = Number.isSafeInteger(announced) ? announced : undefined
     if (total !== undefined) await reserve(total)
@@ -81,7 +84,7 @@ async function fetchOnce(options: ImageFetch): Promise<number> {
       stopTimer = env.setTimer(STALL_MS, stall)
       if (!isSniffed) {
         head = Buffer.concat([head, chunk])
-        if (head.length >= SNIFF_BYTES) isSniffed = checkFormat(image, head)
+        if (head.length >= SNIFF_BYTES) isSniffed = checkFormat(format, head)
       }
       if (total === undefined || bytes + chunk.length > total) await reserve(bytes + chunk.length)
       hash.update(chunk)
@@ -95,7 +98,7 @@ async function fetchOnce(options: ImageFetch): Promise<number> {
     const actual = hash.digest('hex')
     if (actual !== digest.hex)
       throw new FaultError('image.digest', `the image has another ${digest.algorithm} than it should: ${actual}`)
-    if (!isSniffed) checkFormat(image, head)
+    if (!isSniffed) checkFormat(format, head)
     await into.truncate(bytes) // an earlier try may have gone further
     return bytes
   } catch (error) {
@@ -143,8 +146,8 @@ async function follow(start: string, signal: AbortSignal): Promise<Response> {
   throw new FaultError('image.unreachable', `more than ${MAX_REDIRECTS} redirects`)
 }
 
-function checkFormat(image: ImageInfo, head: Uint8Array): true {
-  const lie = formatLie(image.disk_format, sniffFormat(head))
+function checkFormat(format: string | undefined, head: Uint8Array): true {
+  const lie = format === undefined ? undefined : formatLie(format, sniffFormat(head))
   if (lie !== undefined) throw new FaultError('image.format', lie)
   return true
 }

@@ -20,7 +20,7 @@ export function instanceBootOf(instanceInfo: Fields, driverInfo: Fields): Instan
     })
   const kernelArguments = [
     ALWAYS,
-    text(driverInfo, 'kernel_append_params'),
+    text(driverInfo, 'kernel_append_params').replaceAll('%default%', '').trim(),
     text(instanceInfo, 'ramdisk_kernel_arguments'),
   ]
     .filter(Boolean)

@@ -8,8 +8,6 @@ test.for([
   [{ fast_track: 'Yes', deploy_forces_oob_reboot: false, has_dedicated_power_supply: 1 }, undefined],
   [{ fast_track: 'perhaps' }, 'driver_info.fast_track "perhaps": must be true or false'],
   [{ deploy_forces_oob_reboot: 2 }, 'driver_info.deploy_forces_oob_reboot 2: must be true or false'],
-  [{ force_persistent_boot_device: 'Never' }, undefined],
-  [{ force_persistent_boot_device: 'never' }, 'must be one of Always, Default, Never'],
   [{ agent_verify_ca: 'true' }, undefined],
   [{ agent_verify_ca: false }, 'an agent is always verified'],
   [{ agent_verify_ca: '/etc/ca.pem' }, 'an agent is always verified'],

@@ -1,7 +1,6 @@
 // Fields of driver_info that are common to deploy interfaces (drivers/common-info.ts): what they may be, and what they mean.
 import { FaultError } from '../../shared/faults.ts'
 import type { Context } from '../driver.ts'
-import { PERSISTENCE } from './boot-device.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -26,9 +25,6 @@ export function refuseProperties(
     if (value !== undefined && value !== null && !TRUE.test(String(value)) && !FALSE.test(String(value)))
       throw invalid(name, value, 'must be true or false')
   }
-  const force = info['force_persistent_boot_device']
-  if (force !== undefined && force !== null && !(PERSISTENCE as readonly unknown[]).includes(force))
-    throw invalid('force_persistent_boot_device', force, `must be one of ${PERSISTENCE.join(', ')}`)
   const verify = info['agent_verify_ca']
   if (verify !== undefined && verify !== null && !TRUE.test(String(verify)))
     throw invalid('agent_verify_ca', verify, 'an agent is always verified, by the certificate with which it called')

@@ -108,12 +108,14 @@ test.for(['http', 'http-ipxe'])('%s is of UEFI firmware', async (name) => {
 })
 
 test('each boot interface says what the machine is set to boot from, and that is what a plan means', async () => {
+  const files = { get: async () => '/file' }
   const iso = { get: async () => ({ path: '/iso', configAtByte: 0 }) }
   const tickets: BootTicket[] = []
   const door = { admit: (ticket: BootTicket) => void tickets.push(ticket), withdraw: () => {} }
   const boot = {
     door,
     ramdisk: { kernel: '/k', initrd: '/i' },
+    files,
     isos: iso,
     kernelArguments: '',
     agentApiUrl: HERE,

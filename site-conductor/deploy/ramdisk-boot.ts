@@ -7,6 +7,7 @@ import type { Context, Implementation, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
 import { type BootWay, httpWay, networkWay } from './boot-way.ts'
 import { bootOf, macsOf, whoOf } from './door.ts'
+import { appendParams, checkRamdiskInfo, namesIso, ramdiskFiles } from './ramdisk-files.ts'
 import { BOOT_AGAIN, deployContext, openSecret, RAMDISK_KEYS } from './task-context.ts'
 
 const BOOT_TOKEN_BYTES = 18
@@ -45,15 +46,13 @@ function expectAgent(context: StepContext<unknown>, macs: readonly string[], tok
   })
 }
 
-function kernelArgumentsOf(context: StepContext<unknown>, boot: SiteBoot, ofWay: string): string {
-  const more = (context as StepContext).driverInfo['kernel_append_params']
+function kernelArgumentsOf(context: StepContext<unknown>, boot: SiteBoot, ofVolume: readonly string[]): string {
   return [
     `ipa-api-url=${boot.agentApiUrl}`,
     `ferrule.ca=sha256:${boot.caSha256}`,
     `ferrule.node=${context.node.node}`,
-    ofWay,
-    boot.kernelArguments,
-    typeof more === 'string' ? more : '',
+    ...ofVolume,
+    appendParams(context, boot.kernelArguments),
   ]
     .filter(Boolean)
     .join(' ')
@@ -65,12 +64,14 @@ async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: Boot
   const who = whoOf(context)
   const { macs } = who
   // What a machine has from a volume, it has: only its address is still asked for.
-  const isLoaded = way.carriesToken && deployContext(context).agent_url !== undefined
-  const ofWay = [way.kernelArguments(tokens.agent), way.atBmc && macs.length === 1 ? `BOOTIF=${macs[0]}` : '']
-  const line = kernelArgumentsOf(context, boot, ofWay.filter(Boolean).join(' '))
-  expectAgent(context, macs, tokens.agent, way.carriesToken)
+  const isLoaded = way.isVolume && deployContext(context).agent_url !== undefined
+  const carriesToken = way.isVolume && !namesIso(context)
+  const bootif = way.atBmc && macs.length === 1 ? [`BOOTIF=${macs[0]}`] : []
+  const ofVolume = carriesToken ? ['boot_method=vmedia', `ipa-agent-token=${tokens.agent}`, ...bootif] : []
+  const line = kernelArgumentsOf(context, boot, ofVolume)
+  expectAgent(context, macs, tokens.agent, carriesToken)
   try {
-    const carried = isLoaded ? {} : await way.carry(boot.ramdisk, line, (files) => boot.isos.get(files))
+    const carried = isLoaded ? {} : await way.carry(await ramdiskFiles(context, boot, way.isVolume), line, boot.isos)
     boot.door.admit({ ...who, token: tokens.boot, ...carried })
   } catch (cause) {
     if (cause instanceof FaultError) throw cause
@@ -98,12 +99,12 @@ async function unlessRefused(context: StepContext<unknown>, detach: () => Promis
 }
 
 /** Why the boot of an agent that has not called has to begin anew at this conductor; undefined: it goes on. */
-function whyAgain<Info>(context: StepContext<Info>, { carriesToken }: BootWay<Info>): string | undefined {
+function whyAgain<Info>(context: StepContext<Info>, { isVolume }: BootWay<Info>): string | undefined {
   const { agent_api: api, agent_token_shown: shown, boot_script_fetched: fetched } = deployContext(context)
   // Files come from there, and the agent calls there: nobody here would ever hear of it.
   if (api !== undefined && api !== bootOf(context.site).agentApiUrl)
     return 'another conductor has taken over before the agent called'
-  if (carriesToken) return 'whether the volume could be read to its end is not known'
+  if (isVolume) return 'whether the volume could be read to its end is not known'
   // Firmware that nobody answered gives the network up at once, and starts the disk. A token that is on record as shown is shown to nobody
   // again, and an agent that has it calls within a moment. Either way the machine might be waited for in vain.
   if (shown) return 'whether the agent has got its token is not known'
@@ -118,6 +119,7 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
     validate(context) {
       bootOf(context.site)
       macsOf(context)
+      checkRamdiskInfo(context)
       way.validate?.(context)
     },
     steps: {

@@ -10,6 +10,7 @@ const DeployContext = z.looseObject({
   instance_info: json.default({}),
   /** Networks of the instance as its node describes them. */
   network_data: json.default({}),
+  target_raid_config: json.optional(),
   /** Sealed: the unguessable part of this boot's paths, and the token of its agent. */
   boot_token: z.string().optional(),
   agent_token: z.string().optional(),

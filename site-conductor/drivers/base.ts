@@ -11,6 +11,7 @@ import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
 import { noInterface, noop } from '../no-interface.ts'
 import { agentInspect } from './agent/inspect.ts'
+import { agentRaid } from './agent/raid.ts'
 import { agentRescue } from './agent/rescue.ts'
 
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
@@ -32,7 +33,7 @@ export function baseInterfaces<Info>(
     console: noInterface('console'),
     inspect: { agent: agentInspect<Info>(options), ...noInterface('inspect') },
     bios: noInterface('bios'),
-    raid: noInterface('raid'),
+    raid: { ...noInterface('raid'), agent: agentRaid<Info>(options) },
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
     network: { ...noop<Info>(), ...flat<Info>() },

@@ -1,12 +1,18 @@
 // Fields of driver_info that every driver with real machines has, with Ironic's names. Here they are told and nothing more: what is wrong with one is
-// for the interface that uses it to refuse (deploy/properties.ts), so that nobody loses the power of a machine by it.
+// for the interface that uses it to refuse (properties.ts and boot-info.ts of deploy), so that nobody loses the power of a machine by it.
 import { z } from 'zod'
 
 const told = (about: string) => z.unknown().optional().describe(about)
 
 // prettier-ignore
 export const commonInfo = {
-  kernel_append_params:         told('More arguments for the kernel of the deploy ramdisk, and of an instance that is booted over the network'),
+  deploy_kernel:                told("URL of the deploy ramdisk's kernel, with deploy_ramdisk; the conductor's own when absent. file URLs only in its fileUrlFolders"),
+  deploy_kernel_checksum:       told('Its SHA-256 or SHA-512; needed where it is fetched'),
+  deploy_ramdisk:               told('URL of the deploy ramdisk, with deploy_kernel'),
+  deploy_ramdisk_checksum:      told('Its SHA-256 or SHA-512; needed where it is fetched'),
+  deploy_iso:                   told('URL of a volume with a deploy ramdisk, for boot interfaces that boot volumes. It is served as it is: its agent must know where the conductor is'),
+  deploy_iso_checksum:          told('Its SHA-256 or SHA-512; needed where it is fetched'),
+  kernel_append_params:         told("Arguments for the kernel of the deploy ramdisk instead of the conductor's, which %default% among them stands for; more arguments for an instance that is booted over the network"),
   force_persistent_boot_device: told('Always, Never or Default: does what the machine is set to boot from stay? Default: as each step means it'),
   deploy_forces_oob_reboot:     told('true: at the end of its work the agent only flushes the disks, and the BMC switches the machine off; false (default): the agent is asked to as well'),
   image_download_source:        told('Who fetches images, also as instance_info.image_download_source. http (default): the agent; local: the conductor, with deploy interface iscsi only'),
@@ -18,10 +24,8 @@ export const commonInfo = {
 
 /** Ironic's other fields that are common to its boot and deploy interfaces, and why there is no such thing here. */
 export const NOT_TAKEN: Readonly<Record<string, string>> = {
-  'deploy_kernel, deploy_ramdisk':
-    'one deploy ramdisk for all nodes of a conductor: `deployKernel` and `deployRamdisk` of its configuration',
   'rescue_kernel, rescue_ramdisk': 'rescue is done by the deploy ramdisk',
-  'deploy_iso, rescue_iso': 'what virtual media shows is made of the deploy ramdisk',
+  rescue_iso: 'rescue is done by the deploy ramdisk',
   'image_http_proxy, image_https_proxy, image_no_proxy':
     'an agent fetches images without a proxy; with deploy interface iscsi the conductor fetches them',
 }

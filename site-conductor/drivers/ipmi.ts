@@ -3,6 +3,7 @@ import { defineDriver } from '../driver.ts'
 import { noInterface } from '../no-interface.ts'
 import { baseInterfaces } from './base.ts'
 import { ipmiManagement } from './ipmi/management.ts'
+import { socatConsole } from './ipmi/console.ts'
 import { openFence } from './ipmi/fence.ts'
 import { ipmiInfo, type IpmiInfo } from './ipmi/info.ts'
 import { getPowerState, ipmiPower } from './ipmi/power.ts'
@@ -20,6 +21,7 @@ export default defineDriver({
     ...baseInterfaces<IpmiInfo>({ setBootDevice: setBootDeviceBy(management), getPowerState }),
     power: { ipmitool: ipmiPower },
     management,
+    console: { 'ipmitool-socat': socatConsole, ...noInterface('console') },
     vendor: { ipmitool: ipmiVendor, ...noInterface('vendor') },
   },
   fencing: {
@@ -29,6 +31,7 @@ export default defineDriver({
       'power.soft_power_off',
       'power.reset',
       'management.set_boot_device',
+      'console.start_console',
       'vendor.send_raw',
       'vendor.bmc_reset',
       'deploy.prepare_instance_boot',

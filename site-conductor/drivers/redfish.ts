@@ -9,9 +9,9 @@ import { redfishFirmware } from './redfish/firmware.ts'
 import { redfishInfo, type RedfishInfo } from './redfish/info.ts'
 import { redfishInspect } from './redfish/inspect.ts'
 import { redfishManagement } from './redfish/management.ts'
-import { redfishVendor } from './redfish/media.ts'
 import { getPowerState, redfishPower } from './redfish/power.ts'
 import { redfishRaid } from './redfish/raid.ts'
+import { redfishVendor } from './redfish/vendor.ts'
 import { redfishHttps, redfishVirtualMedia } from './redfish/volume-boot.ts'
 
 const management = { redfish: redfishManagement, ...noopManagement<RedfishInfo>() }
@@ -30,7 +30,7 @@ export default defineDriver({
     bios: { redfish: redfishBios, ...noInterface('bios') },
     firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
     inspect: { redfish: redfishInspect, ...base.inspect },
-    raid: { redfish: redfishRaid, ...noInterface('raid') },
+    raid: { redfish: redfishRaid, ...base.raid },
     vendor: { redfish: redfishVendor, ...noInterface('vendor') },
   },
   fencing: {

@@ -14,7 +14,7 @@ export interface SolCarrier {
 }
 
 export interface ConsoleLineOptions {
-  readonly env: Env
+  readonly env: Pick<Env, 'setTimer'>
   readonly carrier: SolCarrier
   /** Characters in one packet. */
   readonly most: number

@@ -118,3 +118,17 @@ it('an instance without a name has the one that nova shows', async () => {
   const removed = await site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'remove', path: '/instance_name' }])
   expect(removed.body.instance_name).toBeNull()
 })
+
+it('names are those of hosts below 1.10', async () => {
+  const make = (given: string, minor: number) =>
+    site.api('POST', '/v1/nodes', { driver: 'fake-hardware', name: given }, at(minor))
+  for (const given of ['a_b', 'a~b', '-a', 'a..b']) {
+    const old = await make(given, 9)
+    expect([given, old.status, old.body.detail]).toEqual([given, 400, expect.stringContaining('host')])
+  }
+  expect((await make('a_b', 10)).status).toBe(201)
+  const { uuid: node } = (await make('host-1.example.org', 9)).body
+  const rename = (value: string, minor: number) =>
+    site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'replace', path: '/name', value }], at(minor))
+  expect([(await rename('c_d', 9)).status, (await rename('c_d', 10)).status]).toEqual([400, 200])
+})

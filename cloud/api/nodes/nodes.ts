@@ -159,6 +159,7 @@ export const NODES: Resource = {
 
 async function createNode(call: Call, body: Body): Promise<string> {
   const { conductor_group: group, ...rest } = body
+  refuseOldName(call, rest['name'])
   const uuid = String(rest['uuid'] ?? uuidv7(call.ports.env))
   const node: Record<string, unknown> = { ...rest, uuid }
   if (typeof node['parent_node'] === 'string')
@@ -173,6 +174,18 @@ async function createNode(call: Call, body: Body): Promise<string> {
   return uuid
 }
 
+/** Until 1.10 names were those of hosts (RFC 1123 §2.1), with underscores behind the first dot. */
+function refuseOldName({ version }: Call, name: unknown): void {
+  if (version >= 10 || typeof name !== 'string') return
+  const [host = '', ...domains] = name.replace(/\.$/, '').split('.')
+  if (
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(host) &&
+    domains.every((part) => /^[\w-]{0,62}[a-z0-9]$/i.test(part))
+  )
+    return
+  throw invalid(`Below API version 1.10 a node is called like a host, which "${name}" is not`)
+}
+
 /** The microversion from which new nodes start in `enroll`. */
 const ENROLL_SINCE = 11
 
@@ -185,6 +198,7 @@ async function patchNode(
   const patch: PatchOperation[] = []
   for (const operation of operations) {
     const { path, value, op } = operation
+    if (path === '/name') refuseOldName(call, value)
     if (path === '/chassis_uuid' && op === 'remove') need(call.version, 25, 'Taking a node out of its chassis')
     if (path === '/conductor_group') await refuseMove(call, uuid, op === 'remove' ? '' : String(value))
     else if (path === '/parent_node' && typeof value === 'string')

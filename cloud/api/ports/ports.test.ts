@@ -73,7 +73,7 @@ describe('ports', () => {
     ['an unknown key', { port_id: '1', switch_id: 'aa:bb:cc:00:11:22', rack: 7 }, 400],
     ['an unknown type', { network_type: 'mesh' }, 400],
     ['a list', [], 400],
-    ['vtep, which 1.105 took away', { port_id: '1', switch_id: 'aa:bb:cc:00:11:22', 'vtep-vni': '7' }, 400],
+    ['vtep, which 1.105 took away', { port_id: '1', 'vtep-logical-switch': 'l', 'vtep-physical-switch': 'p' }, 400],
   ])('local_link_connection: %s', async (_what, link, status, shown = link) => {
     const node = await newNode(site)
     const made = await site.api('POST', '/v1/ports', {
@@ -105,10 +105,13 @@ describe('ports', () => {
           { 'X-OpenStack-Ironic-API-Version': `1.${version}` },
         ),
       )
-    const vtep = { port_id: '1', switch_id: 'aa:bb:cc:00:11:22', 'vtep-vni': '7' }
+    const vtep = { port_id: '1', 'vtep-logical-switch': 'l', 'vtep-physical-switch': 'p' }
     expect([await post(63, { network_type: 'unmanaged' }), await post(64, { network_type: 'unmanaged' })]).toEqual([
       406, 201,
     ])
+    const { 'vtep-physical-switch': _, ...half } = vtep
+    expect(await post(90, half), 'both go together').toBe(400)
+    expect(await post(90, { ...vtep, 'vtep-vni': '7' })).toBe(400)
     expect([await post(89, vtep), await post(90, vtep), await post(104, vtep), await post(105, vtep)]).toEqual([
       406, 201, 201, 400,
     ])

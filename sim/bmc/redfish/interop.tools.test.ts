@@ -54,6 +54,8 @@ const everything = () => ({
   media: [true, 'http://192.0.2.1/image.iso', false],
   manager: '2.10.0',
   update: ['Running', 'Completed'],
+  subscription: [['Alert', 'ResourceUpdated', 'StatusChange'], 'sushy', '1'],
+  subscriptions: 0,
 })
 
 test.each(['session', 'basic'] as const)(

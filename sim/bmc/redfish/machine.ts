@@ -35,6 +35,16 @@ export interface Medium {
   hiddenFor: number
 }
 
+/** Of a destination to events of the BMC. */
+export interface Subscription {
+  readonly id: string
+  readonly destination: string
+  readonly protocol: string
+  readonly context: string
+  readonly eventTypes: readonly string[]
+  readonly headers: readonly unknown[]
+}
+
 const GIB = 1024 ** 3
 
 export const FACTORY_BIOS: Readonly<Record<string, string | number | boolean>> = {
@@ -85,6 +95,8 @@ export class RedfishMachine {
     ['BMC', '2.10.0'],
     ['NIC.1', '22.31.6'],
   ])
+  readonly subscriptions = new Map<string, Subscription>()
+  nextSubscription = 1
   /** Interrupts so far. */
   nmis = 0
   #bios: Record<string, unknown> = { ...FACTORY_BIOS }

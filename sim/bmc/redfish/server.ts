@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { PowerAction } from '../chassis.ts'
 import { biosResources } from './bios.ts'
+import { EVENT_SERVICE, eventResources } from './events.ts'
 import { RedfishLog } from './log.ts'
 import type { RedfishMachine } from './machine.ts'
 import { chassisResources, managerResources, updateResources } from './manager.ts'
@@ -38,6 +39,8 @@ export interface Quirks extends MediaQuirks {
   updatesFail: boolean
   /** What deleting another's session does: deletes it, is refused, deletes the one that asks, or only says so. */
   closing: 'works' | 'refused' | 'asker' | 'pretended'
+  /** Where the answer to a new subscription says where that is; 'none': nobody can subscribe. */
+  eventService: 'header' | 'body' | 'none'
 }
 
 export interface RedfishOptions {
@@ -104,6 +107,7 @@ export class RedfishServer {
       closing: 'works',
       targets: BOOT_TARGETS,
       ...usualMedia,
+      eventService: 'header',
       ...quirks,
     }
   }
@@ -218,13 +222,14 @@ export class RedfishServer {
         ...mediaResources(machine, quirks),
         ...chassisResources(machine),
         ...updateResources({ machine, tasks: this.#tasks, fails: () => quirks.updatesFail }),
+        ...(quirks.eventService !== 'none' && eventResources(machine, quirks.eventService === 'header')),
         ...this.#tasks.resources(),
       } satisfies Record<string, Resource>),
     )
   }
 
   #root(): Record<string, unknown> {
-    const { sessionService } = this.quirks
+    const { sessionService, eventService } = this.quirks
     return {
       '@odata.type': '#ServiceRoot.v1_5_0.ServiceRoot',
       '@odata.id': '/redfish/v1/',
@@ -240,6 +245,7 @@ export class RedfishServer {
       Registries: link('/redfish/v1/Registries'),
       Tasks: link('/redfish/v1/TaskService'),
       UpdateService: link('/redfish/v1/UpdateService'),
+      ...(eventService !== 'none' && { EventService: link(EVENT_SERVICE) }),
       ...(sessionService && { SessionService: link('/redfish/v1/SessionService') }),
       Links: sessionService ? { Sessions: link('/redfish/v1/SessionService/Sessions') } : {},
     }

@@ -97,6 +97,14 @@ while monitor.is_processing:
 found['update'] = [states[0], monitor.get_task().task_state.value]
 
 system.reset_system(sushy.RESET_NMI)
+events = bmc.get_event_service()
+subscription = events.subscriptions.create({
+    'Destination': 'http://192.0.2.1/', 'Protocol': 'Redfish', 'Context': 'sushy', 'EventTypes': ['Alert']})
+found['subscription'] = [sorted(each.value for each in events.get_event_types_for_subscription()), subscription.context, subscription.identity]
+subscription.delete()
+events.subscriptions.refresh(force=True)
+found['subscriptions'] = len(events.subscriptions.get_members())
+
 print(json.dumps(found))
 if kind == 'session':
     bmc._auth.close()

@@ -44,6 +44,7 @@ export const ipmiInfo = z.looseObject({
   ipmi_transit_channel: byte(15).describe('Channel that the controller in between is on. Needed with ipmi_bridging dual'),
   ipmi_transit_address: byte(255).describe('Address of the controller in between. Needed with ipmi_bridging dual'),
   ipmi_local_address:   byte(255).describe('Address of the BMC on its bus, with ipmi_bridging; default 0x20'),
+  ipmi_terminal_port: z.coerce.number().int().min(1024).max(65_535).optional().describe('TCP port of the console, on the conductor; default any of its consolePorts'),
   ipmi_disable_boot_timeout: flag.default(true).describe('Tell the BMC not to forget a boot device after a minute; default true'),
 }).superRefine((info, context) => {
   for (const field of neededFor(info.ipmi_bridging))

@@ -1,6 +1,6 @@
 // Virtual media of the BMC, by Ironic's names of devices; and Ironic's vendor method that takes them out.
 import { FaultError } from '../../../shared/faults.ts'
-import type { Implementation } from '../../driver.ts'
+import type { StepContext, VendorMethod } from '../../driver.ts'
 import { ejectMedium, getMedia, insertMedium, isInserted, type Medium } from '../../redfish/media.ts'
 import type { Reading } from '../../redfish/requests.ts'
 import type { Session } from '../../redfish/session.ts'
@@ -69,20 +69,17 @@ function kindOf(args: Args): string | undefined {
   throw new FaultError('request.invalid', `boot_device must be one of ${Object.keys(BOOT_DEVICES).join(', ')}`)
 }
 
-export const redfishVendor: Implementation<RedfishInfo> = {
-  vendor: {
-    eject_vmedia: {
-      description:
-        "Ejects a virtual medium, all of them without arguments. Optional: 'boot_device', one of cd, dvd, usb, floppy",
-      http: ['POST'],
-      async: true,
-      validate: (args) => void kindOf(args),
-    },
+export const mediaVendor: Readonly<Record<string, VendorMethod>> = {
+  eject_vmedia: {
+    description:
+      "Ejects a virtual medium, all of them without arguments. Optional: 'boot_device', one of cd, dvd, usb, floppy",
+    http: ['POST'],
+    async: true,
+    validate: (args) => void kindOf(args),
   },
-  steps: {
-    async eject_vmedia(context) {
-      const kind = kindOf(context.args)
-      await eject(context, ({ value }) => kind === undefined || value.MediaTypes.includes(kind))
-    },
-  },
+}
+
+export async function ejectMedia(context: StepContext<RedfishInfo>): Promise<void> {
+  const kind = kindOf(context.args)
+  await eject(context, ({ value }) => kind === undefined || value.MediaTypes.includes(kind))
 }

@@ -24,6 +24,7 @@ const boot: SiteBoot = {
     withdraw: (node) => void tickets.delete(node),
   },
   ramdisk: { kernel: '/kernel', initrd: '/initrd' },
+  files: { get: async ({ name }) => `/${name}` },
   isos: { get: async ({ kernel }) => ({ path: `/isos${kernel}.iso`, configAtByte: 4096 }) },
   httpUrlFor: (host) => `http://conductor-for-${host}:8088`,
   kernelArguments: 'console=ttyS0',
@@ -50,12 +51,12 @@ const drive = () => rig.bmc.machine.media[0]!
 const told = () => rig.bmc.log.entries.filter(({ what }) => what.includes('VirtualMedia.') || what.startsWith('PATCH'))
 
 test('the volume carries the arguments of this boot and the token of its agent, under a path that nobody can guess', async () => {
-  const context = await made({ kernel_append_params: 'debug' })
+  const context = await made({ kernel_append_params: '%default% debug' })
   await prepare(context)
   const { medium, ramdisk, token, macs } = tickets.get('n')!
-  expect([ramdisk, macs, medium!.path, medium!.patch.atByte]).toEqual([undefined, [MAC], '/isos/kernel.iso', 4096])
+  expect([ramdisk, macs, medium!.path, medium!.patch!.atByte]).toEqual([undefined, [MAC], '/isos/kernel.iso', 4096])
   const agentToken = await context.site.open('n', 'task.agent_token', String(context.kept['agent_token']))
-  const line = Buffer.from(medium!.patch.bytes)
+  const line = Buffer.from(medium!.patch!.bytes)
     .toString()
     .split('\n')
     .find((each) => each.startsWith('linux '))!
@@ -89,6 +90,20 @@ const fakeContextWith = async ({ kept, ...context }: FakeContext, args: Record<s
   kept,
   task: { ...context.task, context: kept },
   args,
+})
+
+test('a volume of the node’s own is served as it is, and its agent asks for the token', async () => {
+  const context = await made({ deploy_iso: 'https://images.example/deploy.iso', deploy_iso_checksum: 'a'.repeat(64) })
+  await prepare(context)
+  expect(tickets.get('n')!.medium).toEqual({ path: '/deploy_iso', overHttp: false })
+  const agentToken = await context.site.open('n', 'task.agent_token', String(context.kept['agent_token']))
+  expect(await context.site.agents.showToken('n', '10.0.0.50')).toBe(agentToken)
+})
+
+test('a kernel and a ramdisk of the node’s own are on the volume', async () => {
+  const info = { deploy_kernel: 'file:///srv/kernel', deploy_ramdisk: 'file:///srv/ramdisk' }
+  await prepare(await made(info))
+  expect(tickets.get('n')!.medium!.path).toBe('/isos/deploy_kernel.iso')
 })
 
 test('both steps are behind the fence, and no network boot needs one for them', () => {

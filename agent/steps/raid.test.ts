@@ -1,0 +1,97 @@
+// Software RAID on disks made of files: what lies on the disks, and what is refused.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { openBlockTarget } from '../disk/block-target.ts'
+import type { BlockDevice } from '../disk/block-devices.ts'
+import type { MdArray, NewArray } from '../disk/md-arrays.ts'
+import { readPartitionTable } from '../disk/partition-table.ts'
+import { EFI_SYSTEM, LINUX_RAID } from '../disk/partition-types.ts'
+import { executeParams, executeStep } from '../step-list.ts'
+import { fakeContext, fakeMachine, fileDisk, GIB, temporaryFolder, testNode } from '../testing.ts'
+import { findRootDisk } from './root-disk.ts'
+
+const mirror = { size_gb: 1, raid_level: '1', controller: 'software', volume_name: 'system', is_root_volume: true }
+
+async function machineWith({ uefi = true, dirty = false } = {}) {
+  const folder = await temporaryFolder()
+  if (uefi) await mkdir(join(folder.path, 'sys/firmware/efi'), { recursive: true })
+  const disks: BlockDevice[] = [
+    await fileDisk(folder.path, 'sda', 5 * GIB),
+    await fileDisk(folder.path, 'sdb', 5 * GIB),
+  ]
+  const arrays: MdArray[] = []
+  const volume = await fileDisk(folder.path, 'md0', GIB)
+  const machine = fakeMachine(disks, {
+    root: folder.path,
+    listDisks: async () => [...disks, ...(arrays.length > 0 ? [volume] : [])],
+    raid: {
+      list: async () => [...arrays],
+      create: async (array: NewArray) => void arrays.push({ ...array, path: volume.path }),
+      delete: async (array) => void arrays.splice(arrays.indexOf(array), 1),
+    },
+  })
+  if (dirty) {
+    const target = await openBlockTarget(disks[1]!)
+    // An MBR with one partition.
+    const sector = Buffer.alloc(512)
+    sector.writeUInt8(0x83, 450)
+    sector.writeUInt32LE(2048, 454)
+    sector.writeUInt32LE(2048, 458)
+    sector.writeUInt16LE(0xaa55, 510)
+    await target.write(sector, 0)
+    await target.close()
+  }
+  const order = (phase: 'clean' | 'service', step: string, args: object = {}, more: object = {}) => {
+    const node = { ...testNode, target_raid_config: { logical_disks: [mirror] }, ...more }
+    return executeStep(phase, fakeContext(machine), executeParams.parse({ step: { step, args }, node, ports: [] }))
+  }
+  const table = async (disk: BlockDevice) => {
+    const target = await openBlockTarget(disk)
+    return await readPartitionTable(target).finally(() => target.close())
+  }
+  return { folder, machine, disks, arrays, volume, order, table }
+}
+
+it('each disk gets room for its firmware and a part of the array, which the instance then goes to', async () => {
+  const { folder, machine, disks, arrays, volume, order, table } = await machineWith()
+  await using _ = folder
+  expect(await order('clean', 'create_configuration')).toMatchObject({ clean_result: { logical_disks: [mirror] } })
+  expect(arrays).toMatchObject([
+    { name: 'system', isRoot: true, level: '1', members: disks.map(({ path }) => `${path}2`) },
+  ])
+  for (const disk of disks) {
+    const found = await table(disk)
+    expect(found.kind === 'gpt' && found.gpt.entries.map(({ type }) => type)).toEqual([EFI_SYSTEM, LINUX_RAID])
+  }
+  const context = fakeContext(machine)
+  expect(
+    await findRootDisk({ ...context, node: { ...testNode, instance_info: { root_device: { name: disks[0]!.path } } } }),
+  ).toBe(volume)
+  arrays[0] = { ...arrays[0]!, isRoot: false }
+  await expect(findRootDisk(context)).rejects.toThrow('at least 4 GiB')
+
+  await order('service', 'apply_configuration', {
+    raid_config: { logical_disks: [{ ...mirror, volume_name: 'other' }] },
+  })
+  expect(arrays).toMatchObject([{ name: 'other' }])
+  expect(await order('clean', 'delete_configuration')).toMatchObject({
+    clean_result: { result: 'delete_configuration: 1 arrays taken apart: other' },
+  })
+  expect(await Promise.all(disks.map(async (disk) => (await table(disk)).kind))).toEqual(['none', 'none'])
+})
+
+it.each([
+  ['a disk that is in use', { dirty: true }, {}, 'erase_devices_metadata makes room'],
+  ['a root volume that a BIOS would have to start', { uefi: false }, {}, 'use UEFI'],
+  ['too few disks that may be used', {}, { properties: { skip_block_devices: [{ name: 's!= x' }] } }, 'needs 2 disks'],
+  ['no configuration', {}, { target_raid_config: {} }, 'target_raid_config'],
+])('%s: nothing is changed', async (_, facts, node, said) => {
+  const { folder, arrays, disks, order, table } = await machineWith(facts)
+  await using _folder = folder
+  await expect(order('clean', 'create_configuration', {}, node)).rejects.toMatchObject({
+    type: 'SoftwareRAIDError',
+    message: expect.stringContaining(said) as string,
+  })
+  expect([arrays, (await table(disks[0]!)).kind]).toEqual([[], 'none'])
+})

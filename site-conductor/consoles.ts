@@ -1,0 +1,154 @@
+// Consoles of machines as TCP ports of this host: one client at a time each, whose bytes the node's driver carries to the machine and back.
+// 1. A console is there as long as its node is held; a client that is joined is seen to its end before the node is given back (acts.ts).
+// 2. Nothing authenticates a client: the address is loopback unless the configuration says otherwise. 3. A node that comes with its console enabled
+// (a new conductor, a take-over) has it started once, and no failure of that disturbs anything else.
+import { createServer, type Server, type Socket } from 'node:net'
+import { FaultError, toFault } from '../shared/faults.ts'
+import type { Grants, Hold } from './grants.ts'
+import type { Log } from './log.ts'
+
+/** What a driver may do with them. */
+export interface ConsoleDoor {
+  /** Listens for the node's client, on `port` or else any free one of the configured range. Nothing new where it does already. */
+  start(node: string, port?: number): Promise<void>
+  /** Ends it and its client. Resolves when the driver has come back from that one. */
+  stop(node: string): Promise<void>
+  /** `tcp://127.0.0.1:10000`; undefined while it is not started. */
+  urlOf(node: string): string | undefined
+}
+
+export interface ConsolesOptions {
+  readonly log: Log
+  readonly grants: Grants
+  readonly address: string
+  readonly ports: { readonly first: number; readonly last: number }
+  /** Joins a client with the console of the node, until either ends. Its failure is told to the client. */
+  readonly join: (hold: Hold, client: Socket) => Promise<void>
+  /** Starts a console whose node came with it enabled. */
+  readonly restart: (hold: Hold) => Promise<unknown>
+  /** How long neither side may say something, default 600,000, as Ironic's. */
+  readonly idleMs?: number
+}
+
+interface Listener {
+  readonly server: Server
+  readonly port: number
+  client?: { readonly socket: Socket; readonly ended: Promise<void> }
+}
+
+const IDLE_MS = 600_000
+
+export class Consoles implements ConsoleDoor {
+  readonly #options: ConsolesOptions
+  readonly #listeners = new Map<string, Promise<Listener>>()
+  readonly #ports = new Map<string, number>()
+  /** Holds that were looked at: what a person does under them afterwards is not undone. */
+  readonly #seen = new WeakSet<Hold>()
+
+  constructor(options: ConsolesOptions) {
+    this.#options = options
+  }
+
+  urlOf(node: string): string | undefined {
+    const { address } = this.#options
+    const port = this.#ports.get(node)
+    return port === undefined ? undefined : `tcp://${address.includes(':') ? `[${address}]` : address}:${port}`
+  }
+
+  async start(node: string, port?: number): Promise<void> {
+    const hold = this.#options.grants.get(node)
+    if (hold === undefined) throw new FaultError('fenced', `node ${node} is not granted to this conductor`)
+    let starting = this.#listeners.get(node)
+    if (starting === undefined) {
+      starting = this.#listen(hold, port)
+      this.#listeners.set(node, starting)
+      starting.catch(() => this.#listeners.delete(node))
+      hold.signal.addEventListener('abort', () => void this.stop(node), { once: true })
+    }
+    this.#ports.set(node, (await starting).port)
+  }
+
+  async stop(node: string): Promise<void> {
+    const starting = this.#listeners.get(node)
+    this.#listeners.delete(node)
+    this.#ports.delete(node)
+    const listener = await starting?.catch(() => undefined)
+    if (listener === undefined) return
+    listener.server.close()
+    listener.client?.socket.destroy()
+    await listener.client?.ended
+  }
+
+  /** Nodes have been granted. */
+  granted(): void {
+    for (const hold of this.#options.grants.all()) {
+      if (this.#seen.has(hold)) continue
+      this.#seen.add(hold)
+      if (hold.grant.consoleEnabled) void this.#restart(hold)
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#listeners.keys()].map((node) => this.stop(node)))
+  }
+
+  async #restart(hold: Hold): Promise<void> {
+    const { restart, log } = this.#options
+    await restart(hold).catch((error: unknown) =>
+      log.warn('a console was not started again', { node: hold.grant.node, code: toFault(error).code, error }),
+    )
+  }
+
+  async #listen(hold: Hold, wanted: number | undefined): Promise<Listener> {
+    const { address, ports } = this.#options
+    const { node } = hold.grant
+    const candidates =
+      wanted === undefined ? Array.from({ length: ports.last - ports.first + 1 }, (_, i) => ports.first + i) : [wanted]
+    for (const port of candidates) {
+      const server = await listenOn(port, address)
+      if (server === undefined) continue
+      const listener: Listener = { server, port }
+      server.on('connection', (socket) => this.#welcome(hold, listener, socket))
+      return listener
+    }
+    const tried = wanted ?? `any of ${ports.first} to ${ports.last}`
+    throw new FaultError(
+      'conflict',
+      `the console of node ${node} needs TCP port ${tried} at ${address}, which is taken`,
+      {
+        hint: 'stop a console, or configure more ports (consolePorts, driver_info.ipmi_terminal_port)',
+      },
+    )
+  }
+
+  #welcome(hold: Hold, listener: Listener, socket: Socket): void {
+    const { idleMs = IDLE_MS, join, log } = this.#options
+    const { node } = hold.grant
+    // What goes wrong with a client ends it, and nothing else.
+    socket.on('error', (error) => log.debug('a console client is gone', { node, error }))
+    if (listener.client !== undefined) return void socket.end('\r\n[the console is in use]\r\n')
+    socket.setTimeout(idleMs, () => socket.end('\r\n[the console was idle for too long]\r\n'))
+    const ended = join(hold, socket)
+      .catch((error: unknown) => {
+        const { code, message } = toFault(error)
+        log.info('a console ended', { node, code, error })
+        if (socket.writable) socket.write(`\r\n[${message}]\r\n`)
+      })
+      .finally(() => {
+        socket.end()
+        delete listener.client
+      })
+    listener.client = { socket, ended }
+  }
+}
+
+/** Undefined: the port is taken. */
+async function listenOn(port: number, address: string): Promise<Server | undefined> {
+  const server = createServer()
+  return await new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    )
+    server.listen(port, address, () => resolve(server))
+  })
+}
