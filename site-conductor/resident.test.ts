@@ -25,7 +25,7 @@ test('a machine that is granted boots its disk, or what its instance is', () => 
 })
 
 test('arguments that the node has for every kernel come before those of the instance', () => {
-  const driverInfo = { kernel_append_params: 'console=ttyS0' }
+  const driverInfo = { kernel_append_params: '%default% console=ttyS0' }
   expect(at(MAC, { instanceBoot, driverInfo })?.instance?.kernelArguments).toBe(
     'root=/dev/ram0 text console=ttyS0 quiet',
   )
