@@ -121,6 +121,8 @@ export const PLANS: Record<PlannedKind, readonly Step[]> = {
   unrescue: [
     step('power.power_off'),
     step('rescue.unrescue'),
+    // A rescue leaves its ramdisk running, and what it came from in place: a volume in the machine's drive.
+    step('boot.clean_up_ramdisk'),
     step('management.set_boot_device', { args: { boot_device: 'disk', persistent: true } }),
     step('power.power_on'),
   ],

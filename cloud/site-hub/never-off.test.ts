@@ -17,7 +17,7 @@ test.each([
   ['active', 'rebuild', {}, [...boot, ...write, ...end, 'power.reset']],
   ['active', 'deleted', {}, ['boot.clean_up_instance']],
   ['active', 'rescue', { rescuePassword: 'sealed' }, [...boot, 'rescue.rescue']],
-  ['rescue', 'unrescue', {}, ['rescue.unrescue', toDisk, 'power.reset']],
+  ['rescue', 'unrescue', {}, ['rescue.unrescue', 'boot.clean_up_ramdisk', toDisk, 'power.reset']],
   ['active', 'service', inBand, [...boot, 'deploy.burn', ...end, 'power.reset']],
   ['manageable', 'clean', inBand, [...boot, 'deploy.burn', ...end]],
   ['manageable', 'clean', { steps: steps('power.reboot') }, ['power.reset']],

@@ -77,7 +77,7 @@ test('rescue has the password sealed, and it is gone afterwards; unrescue boots 
   expect(await row('instance_info', 'secrets')).toEqual({ instance_info: '{}', secrets: '{}' })
   await verb('unrescue')
   expect(await work()).toEqual([
-    ...['power.power_off', 'rescue.unrescue', 'management.set_boot_device', 'power.power_on'],
+    ...['power.power_off', 'rescue.unrescue', 'boot.clean_up_ramdisk', 'management.set_boot_device', 'power.power_on'],
   ])
   expect(await path()).toEqual(['unrescuing', 'active'])
 })
