@@ -20,7 +20,7 @@ test.concurrent('what the driver can do is shown, and every interface of a node 
   expect(await api.call('GET', '/drivers/redfish')).toMatchObject({
     name: 'redfish',
     enabled_power_interfaces: ['redfish'],
-    enabled_management_interfaces: ['redfish'],
+    enabled_management_interfaces: ['redfish', 'noop'],
     enabled_bios_interfaces: ['redfish', 'no-bios'],
     enabled_raid_interfaces: ['redfish', 'no-raid'],
     default_bios_interface: 'redfish',
