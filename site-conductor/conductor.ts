@@ -166,6 +166,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     },
   })
   const consoles: Consoles = new Consoles({
+    env,
     log,
     grants,
     address: config.consoleAddress,

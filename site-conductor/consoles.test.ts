@@ -19,7 +19,16 @@ const made = (more: Partial<ConsolesOptions> = {}) => {
   for (const node of ['a', 'b']) grants.add(fakeGrant(node))
   const join: ConsolesOptions['join'] = async (_, client) => void (await once(client, 'close'))
   const ports = { first: 23_000, last: 23_999 }
-  consoles = new Consoles({ log: silent, grants, address: '127.0.0.1', ports, join, restart: async () => {}, ...more })
+  consoles = new Consoles({
+    env: systemEnv,
+    log: silent,
+    grants,
+    address: '127.0.0.1',
+    ports,
+    join,
+    restart: async () => {},
+    ...more,
+  })
   return consoles
 }
 afterEach(async () => {
@@ -46,6 +55,21 @@ test('a client that cannot be joined is told why, and the next one may try', asy
   let tries = 0
   await made({ join: async () => Promise.reject(new FaultError('bmc.refused', `no console, ${++tries}`)) }).start('a')
   expect([await visit('a'), await visit('a')]).toEqual(['\r\n[no console, 1]\r\n', '\r\n[no console, 2]\r\n'])
+})
+
+test('a client that does not hang up when it is told to is hung up on', async () => {
+  await made({ idleMs: 20 }).start('a')
+  const { port } = new URL(consoles.urlOf('a')!)
+  const socket = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true })
+  await once(socket, 'connect')
+  socket.resume()
+  await once(socket, 'end')
+  // It goes on as if nothing had been said, until nobody is there any more.
+  const gone = new Promise((resolve) => socket.on('error', resolve).on('close', resolve))
+  const typing = setInterval(() => socket.write('x'), 50)
+  await gone
+  clearInterval(typing)
+  socket.destroy()
 })
 
 test('each node has a port of its own, and the same one however often it is started', async () => {

@@ -3,6 +3,7 @@
 // 2. Nothing authenticates a client: the address is loopback unless the configuration says otherwise. 3. A node that comes with its console enabled
 // (a new conductor, a take-over) has it started once, and no failure of that disturbs anything else.
 import { createServer, type Server, type Socket } from 'node:net'
+import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
 import type { Grants, Hold } from './grants.ts'
 import type { Log } from './log.ts'
@@ -18,6 +19,7 @@ export interface ConsoleDoor {
 }
 
 export interface ConsolesOptions {
+  readonly env: Env
   readonly log: Log
   readonly grants: Grants
   readonly address: string
@@ -37,6 +39,7 @@ interface Listener {
 }
 
 const IDLE_MS = 600_000
+const GOODBYE_MS = 1_000
 
 export class Consoles implements ConsoleDoor {
   readonly #options: ConsolesOptions
@@ -122,24 +125,37 @@ export class Consoles implements ConsoleDoor {
   }
 
   #welcome(hold: Hold, listener: Listener, socket: Socket): void {
-    const { idleMs = IDLE_MS, join, log } = this.#options
+    const { env, idleMs = IDLE_MS, join, log } = this.#options
     const { node } = hold.grant
     // What goes wrong with a client ends it, and nothing else.
     socket.on('error', (error) => log.debug('a console client is gone', { node, error }))
-    if (listener.client !== undefined) return void socket.end('\r\n[the console is in use]\r\n')
-    socket.setTimeout(idleMs, () => socket.end('\r\n[the console was idle for too long]\r\n'))
+    if (listener.client !== undefined) return hangUp(env, socket, 'the console is in use')
+    socket.setTimeout(idleMs, () => hangUp(env, socket, 'the console was idle for too long'))
     const ended = join(hold, socket)
       .catch((error: unknown) => {
         const { code, message } = toFault(error)
         log.info('a console ended', { node, code, error })
-        if (socket.writable) socket.write(`\r\n[${message}]\r\n`)
+        hangUp(env, socket, message)
       })
       .finally(() => {
-        socket.end()
+        hangUp(env, socket)
         delete listener.client
       })
     listener.client = { socket, ended }
   }
+}
+
+/** Says why, and ends the client's connection whether it does so itself or not. */
+function hangUp(env: Env, socket: Socket, why?: string): void {
+  if (socket.destroyed) return
+  if (why !== undefined && socket.writable) socket.write(`\r\n[${why}]\r\n`)
+  socket.end()
+  socket.resume()
+  // However much it still types.
+  socket.once(
+    'close',
+    env.setTimer(GOODBYE_MS, () => socket.destroy()),
+  )
 }
 
 /** Undefined: the port is taken. */

@@ -54,7 +54,7 @@ export const ipmiVendor: Implementation<IpmiInfo> = {
   vendor: {
     send_raw: {
       description:
-        "Sends raw bytes to the BMC, whose answer is on the timeline. Required: 'raw_bytes', a text such as 0x00 0x01",
+        "Sends raw bytes to the BMC, whose answer is on the timeline. Required: 'raw_bytes', a text such as 0x00 0x01; it is kept with the task, so no passwords",
       http: ['POST'],
       async: true,
       validate: (args) => void rawOf(args),
