@@ -1,4 +1,4 @@
-// A volume that boots a ramdisk from a drive: BIOS and UEFI by GRUB (docs/adr/0016). It is made once for each pair of kernel and ramdisk, with room for
+// A volume that boots a ramdisk from a drive: BIOS and UEFI by GRUB (docs/adr/0017). It is made once for each pair of kernel and ramdisk, with room for
 // the configuration of one boot; HttpBootServer puts that in while it serves (Patch), so that a thousand boots are one file.
 // 1. A file with its final name is whole. 2. The same volume has the same bytes for as long as it may be read, whoever restarts meanwhile.
 import { execFile } from 'node:child_process'
