@@ -25,7 +25,7 @@ test.concurrent('what the driver can do is shown, and every interface of a node 
     enabled_boot_interfaces: ['ipxe', 'pxe', 'http-ipxe', 'http', 'redfish-virtual-media', 'redfish-https'],
     default_boot_interface: 'ipxe',
     enabled_bios_interfaces: ['redfish', 'no-bios'],
-    enabled_raid_interfaces: ['redfish', 'no-raid'],
+    enabled_raid_interfaces: ['redfish', 'no-raid', 'agent'],
     default_bios_interface: 'redfish',
     default_raid_interface: 'redfish',
     default_firmware_interface: 'redfish',

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
 import { countBoot } from '../../lab/boot-count.ts'
-import { inventorySchema } from '../../shared/agent-protocol.ts'
+import { inspectionDataSchema, inventorySchema } from '../../shared/agent-protocol.ts'
 import { startFakeConductor } from '../fake-conductor.ts'
 import { MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder, testNode } from '../testing.ts'
 import { configDrive, partitions, readRange, tool } from '../testdata/host-tools.ts'
@@ -137,6 +137,15 @@ it('boots, is looked up, writes images, tells of it by heartbeat, powers off', {
     expect(inventory.interfaces).toMatchObject([{ mac_address: MAC, ipv4_address: '10.0.2.15', driver: 'virtio_net' }])
     expect(inventory.boot).toEqual({ current_boot_mode: 'bios', pxe_interface: MAC })
     expect(inventory.cpu.count).toBe(1)
+    const inspected = await conductor.command('inspection.collect')
+    const found = inspectionDataSchema.parse(inspected.command_result)
+    expect(found.inventory.disks).toEqual(inventory.disks)
+    expect(found).toMatchObject({
+      root_disk: { name: '/dev/vda' },
+      boot_interface: MAC,
+      pci_devices: expect.arrayContaining([expect.objectContaining({ vendor_id: '1af4', class: '020000' })]) as unknown,
+      numa_topology: { cpus: [{ cpu: 0, numa_node: 0, thread_siblings: [0] }] },
+    })
 
     // The asynchronous way: RUNNING at once, and a heartbeat as soon as it has ended.
     const params = {
@@ -150,7 +159,7 @@ it('boots, is looked up, writes images, tells of it by heartbeat, powers off', {
     }
     const running = await conductor.command('deploy.execute_deploy_step', params, { wait: false, epoch: 7 })
     expect(running.command_status).toBe('RUNNING')
-    await conductor.heartbeat(2) // one at the start, one after each asynchronous command
+    await conductor.heartbeat(3) // one at the start, one after each asynchronous command
     expect(await conductor.result(running.id, false)).toMatchObject({
       command_status: 'SUCCEEDED',
       command_error: null,
