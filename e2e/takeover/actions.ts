@@ -106,7 +106,9 @@ const networkInstance: Action = {
   changes: ['power on'],
   frames: framesOf({ steps: CORE_DEPLOY.boot_from_network.is.length }),
   every: { ...ALL, ipmi: 2, redfish: 4 },
-  look: async ({ last }, what) => expect.poll(last!, { timeout: 20_000, message: what }).toBe('os up'),
+  async look({ last }, what) {
+    await expect.poll(last!, { timeout: 20_000, message: what }).toBe('os up')
+  },
 }
 
 const cleaning: Action = {
