@@ -59,7 +59,7 @@ const besideUuid = ({ uuid }: Resource, column: string): string => uuid.replace(
 /** `columns` of the row that a client's identifier means. Throws 400 on what can be none, and 404. */
 async function rowOf(resource: Resource, call: Call, ident: string, columns: string): Promise<Row> {
   const column = columnOf(resource, call, ident)
-  const sql = `SELECT ${columns} FROM ${resource.from} WHERE ${besideUuid(resource, column)} = ?3`
+  const sql = `SELECT ${columns} FROM ${resource.from} WHERE ${besideUuid(resource, column)} = ?3 LIMIT 1`
   const [row] = await call.sql.all(sql, [...shownArgs(call), column === 'uuid' ? ident.toLowerCase() : ident])
   if (!row) throw new FaultError('not_found', `${resource.noun} ${ident} could not be found.`)
   return row

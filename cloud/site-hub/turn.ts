@@ -95,7 +95,9 @@ export class Turn {
     const missing = [...new Set(uuids)].filter((uuid) => !this.#rows.has(uuid))
     if (missing.length === 0) return
     for (const uuid of missing) this.#rows.set(uuid, null)
-    const where = `uuid IN (${marks(missing.length)}) AND site = ?`
+    // A single row is read faster, and by far the most turns have one node.
+    const where =
+      missing.length === 1 ? 'uuid = ? AND site = ? LIMIT 1' : `uuid IN (${marks(missing.length)}) AND site = ?`
     for (const row of await select(this.sql, nodes, where, [...missing, this.state.site.id]))
       this.#rows.set(row.uuid, row)
   }

@@ -30,7 +30,7 @@ export function noNode(ident: string): FaultError {
 
 export async function findNode(call: Call, ident: string): Promise<FoundNode> {
   const column = identColumn(ident, call.version)
-  const [row] = await call.sql.all(`SELECT uuid, site FROM nodes WHERE ${column} = ?`, [
+  const [row] = await call.sql.all(`SELECT uuid, site FROM nodes WHERE ${column} = ? LIMIT 1`, [
     column === 'uuid' ? ident.toLowerCase() : ident,
   ])
   if (!row) throw noNode(ident)

@@ -70,7 +70,7 @@ async function provision(call: Call): Promise<Answer> {
 
 async function targetOf(call: Call, ident: string): Promise<Found> {
   const column = identColumn(ident, call.version)
-  const sql = `SELECT uuid, site, provision_state, maintenance, task, reservation FROM nodes WHERE ${column} = ?`
+  const sql = `SELECT uuid, site, provision_state, maintenance, task, reservation FROM nodes WHERE ${column} = ? LIMIT 1`
   const [row] = await call.sql.all(sql, [column === 'uuid' ? ident.toLowerCase() : ident])
   if (!row) throw noNode(ident)
   const [uuid, site, state, maintenance, task, reservation] = row

@@ -17,6 +17,7 @@ interface Prepared {
   readonly reader: boolean
   raw(): this
   all(args: readonly SqlValue[]): unknown[]
+  get(args: readonly SqlValue[]): unknown
   run(args: readonly SqlValue[]): unknown
 }
 
@@ -70,19 +71,28 @@ export class FileDatabase implements Sql {
     const known = this.#prepared.get(sql)
     if (known) return known
     const statement = this.#db.prepare(sql) as unknown as Prepared
-    const isReader = statement.reader
-    if (isReader) statement.raw()
-    const runs: Runs = isReader
-      ? (args) => statement.all(args) as Row[]
-      : (args) => {
-          statement.run(args)
-          return []
-        }
+    const runs = runsOf(statement, sql)
     // The oldest goes: the hot statements are few and come back at once.
     if (this.#prepared.size >= MAX_PREPARED) this.#prepared.delete(this.#prepared.keys().next().value!)
     this.#prepared.set(sql, runs)
     return runs
   }
+}
+
+function runsOf(statement: Prepared, sql: string): Runs {
+  if (!statement.reader)
+    return (args) => {
+      statement.run(args)
+      return []
+    }
+  statement.raw()
+  // The library makes room for a hundred rows otherwise, which costs as much as to read one.
+  if (sql.endsWith(' LIMIT 1'))
+    return (args) => {
+      const row = statement.get(args) as Row | undefined
+      return row === undefined ? [] : [row]
+    }
+  return (args) => statement.all(args) as Row[]
 }
 
 /** The databases under `folder`: directory.db and organisations/<id>.db, each opened once. */
