@@ -75,7 +75,7 @@ test('after rescue and service the machine boots its instance over the network a
   await deployed()
   await put('rescue')
   await verb('unrescue')
-  expect(await bench.work(peer)).toEqual(['power.power_off', 'rescue.unrescue', ...START])
+  expect(await bench.work(peer)).toEqual(['power.power_off', 'rescue.unrescue', 'boot.clean_up_ramdisk', ...START])
   await verb('service', { steps: steps('deploy.burn') })
   expect((await bench.work(peer)).slice(-4)).toEqual(['boot.clean_up_ramdisk', ...START])
   await verb('service', { steps: steps('deploy.burn') })
