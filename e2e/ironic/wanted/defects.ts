@@ -206,6 +206,28 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     example: () => [at('GET', '/nodes?fields=links')],
   },
   {
+    name: 'what upstream fails at: a list where a portgroup is named',
+    why: 'upstream 500; it is a bad request',
+    method: /PATCH|POST/,
+    path: /^\/v1\/ports/,
+    at: status,
+    status: [500, 400],
+    harmless: true,
+    when: theySaid(/Error binding parameter/),
+    example: ({ ports }) => [
+      at('PATCH', `/ports/${ports[0]}`, [{ op: 'replace', path: '/portgroup_uuid', value: ['x'] }]),
+    ],
+  },
+  {
+    name: 'what upstream fails at: ports of a node with an address',
+    why: 'both filters hold; upstream lists every port of the node',
+    method: /GET/,
+    path: /^\/v1\/ports\b.*[?&](address|node_uuid)=.*&(address|node_uuid)=/,
+    at: /^\.ports\.length$/,
+    harmless: true,
+    example: ({ nodes, macs }) => [at('GET', `/ports?address=${macs[0]}&node_uuid=${nodes[0]}`)],
+  },
+  {
     name: 'what upstream fails at: a percent sign in a description',
     why: 'upstream finds every node that has a description: the sign is a pattern of its database',
     method: /GET/,
