@@ -111,3 +111,14 @@ test('a failure to start one again is no failure of anything else', async () => 
   door.granted()
   expect(asked).toEqual(['b'])
 })
+
+test('a console that is stopped, or whose node is lost, while it starts has no URL', async () => {
+  made()
+  const starting = consoles.start('a')
+  await Promise.all([starting, consoles.stop('a')])
+  expect(consoles.urlOf('a')).toBeUndefined()
+  const other = consoles.start('b')
+  grants.lapse()
+  await other
+  expect(consoles.urlOf('b')).toBeUndefined()
+})

@@ -63,12 +63,17 @@ export class Consoles implements ConsoleDoor {
     if (hold === undefined) throw new FaultError('fenced', `node ${node} is not granted to this conductor`)
     let starting = this.#listeners.get(node)
     if (starting === undefined) {
-      starting = this.#listen(hold, port)
-      this.#listeners.set(node, starting)
-      starting.catch(() => this.#listeners.delete(node))
+      const fresh = this.#listen(hold, port)
+      starting = fresh
+      this.#listeners.set(node, fresh)
+      fresh.catch(() => {
+        if (this.#listeners.get(node) === fresh) this.#listeners.delete(node)
+      })
       hold.signal.addEventListener('abort', () => void this.stop(node), { once: true })
     }
-    this.#ports.set(node, (await starting).port)
+    const listener = await starting
+    // One that was stopped meanwhile has no URL: its port may soon be another machine's.
+    if (this.#listeners.get(node) === starting) this.#ports.set(node, listener.port)
   }
 
   async stop(node: string): Promise<void> {

@@ -12,6 +12,8 @@ import { resetOnce } from '../reset-once.ts'
 /** A kernel that stops its devices takes a while. */
 const END_MS = 60_000
 const LOOK_MS = 500
+/** A link that flaps, or a connection that is reset, is no machine that is off. */
+const SILENT_MS = 3_000
 
 /** `seen`: told what is known of the power now. */
 export function agentPower<Info>(
@@ -25,7 +27,7 @@ export function agentPower<Info>(
     if (url === undefined) return await ask('power_off', context)
     const agent = await agentOf(context, {})
     const ends = isTold || (await obeys(context, agent, 'standby.power_off'))
-    if (!ends || !(await isSilent(agent))) return await ask('power_off', context)
+    if (!ends || !(await fallsSilent(agent, () => runningCommand(agent, '')))) return await ask('power_off', context)
     seen(context.node.node, 'power off')
     return { facts: { power_state: 'power off' } }
   }
@@ -64,16 +66,22 @@ async function obeys(context: StepContext<unknown>, agent: AgentConnection, comm
   }
 }
 
-/** Resolves when the agent answers no more; false when it still does after a while. */
-async function isSilent(agent: AgentConnection): Promise<boolean> {
-  for (const end = agent.env.mono() + END_MS; agent.env.mono() < end;) {
+/** Resolves when the agent has answered nothing, and has not called, for a while; false when it is still there after a longer one. */
+export async function fallsSilent(
+  { env, signal, heartbeats }: Pick<AgentConnection, 'env' | 'signal' | 'heartbeats'>,
+  ask: () => Promise<unknown>,
+): Promise<boolean> {
+  let [since, calls]: [number | undefined, number] = [undefined, 0]
+  for (const end = env.mono() + END_MS; env.mono() < end;) {
     try {
-      await runningCommand(agent, '')
+      await ask()
+      since = undefined
     } catch (error) {
-      if (error instanceof Unreachable) return true
-      throw error
+      if (!(error instanceof Unreachable)) throw error
+      if (since === undefined || calls !== heartbeats.count()) [since, calls] = [env.mono(), heartbeats.count()]
+      if (env.mono() - since >= SILENT_MS) return true
     }
-    await sleep(agent.env, LOOK_MS, agent.signal)
+    await sleep(env, LOOK_MS, signal)
   }
   return false
 }
