@@ -1,5 +1,5 @@
 // What a conductor is cut off in the middle of: each kind of action, what its machine is made ready by, and what must come of it.
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { CORE_DEPLOY, PLANS, POWER_PLANS, type PowerTarget, type TaskKind } from '../../cloud/plans.ts'
 import type { Step } from '../../shared/protocol.ts'
 import type { Changes } from '../../sim/kills/judge.ts'
@@ -107,7 +107,7 @@ const networkInstance: Action = {
   frames: framesOf({ steps: CORE_DEPLOY.boot_from_network.is.length }),
   every: { ...ALL, ipmi: 2, redfish: 4 },
   async look({ last }, what) {
-    await expect.poll(last!, { timeout: 20_000, message: what }).toBe('os up')
+    await vi.waitFor(() => expect(last!(), what).toBe('os up'), { timeout: 20_000 })
   },
 }
 
