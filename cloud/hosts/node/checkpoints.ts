@@ -6,6 +6,10 @@ import Database from 'libsql/promise'
 const AFTER_MS = 2000
 /** Pages of 4 KiB. A log as long as this, since somebody wrote during each checkpoint, is emptied while writers wait for the rest of it. */
 const LONG_LOG = 16_384
+/** So long may writers have to wait for a reader of the old state (a backup, a person's shell) that keeps a long log from being emptied... */
+const WAIT_MS = 50
+/** ...and so long is nothing else tried then but what makes nobody wait. */
+const PAUSE_MS = 60_000
 
 interface Connection {
   prepare(sql: string): Promise<{ all(): Promise<{ busy: number; log: number; checkpointed: number }[]> }>
@@ -16,12 +20,13 @@ interface Connection {
 export class Checkpoints {
   readonly #connection: Connection
   readonly #failed: (error: unknown) => void
+  #pausedUntil = 0
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
 
   /** `failed` hears of a checkpoint that was not possible: nothing is lost then, but the log grows. */
-  constructor(path: string, timeoutMs: number, failed: (error: unknown) => void) {
-    this.#connection = new Database(path, { timeout: timeoutMs }) as unknown as Connection
+  constructor(path: string, failed: (error: unknown) => void) {
+    this.#connection = new Database(path, { timeout: WAIT_MS }) as unknown as Connection
     this.#failed = failed
   }
 
@@ -47,8 +52,10 @@ export class Checkpoints {
   }
 
   async #checkpoint(): Promise<void> {
-    const [result] = await this.#run('PASSIVE')
-    if (result !== undefined && result.log > LONG_LOG) await this.#run('RESTART')
+    const [passive] = await this.#run('PASSIVE')
+    if (passive === undefined || passive.log <= LONG_LOG || performance.now() < this.#pausedUntil) return
+    const [restart] = await this.#run('RESTART')
+    if (restart?.busy !== 0) this.#pausedUntil = performance.now() + PAUSE_MS
   }
 
   async #run(mode: 'PASSIVE' | 'RESTART') {

@@ -114,7 +114,7 @@ export class FileStore implements Store {
     if (known) return known.database
     if (!/^[0-9a-f-]{36}$/.test(id)) throw new Error('an organisation is named by its UUID')
     const path = join(this.#folder, `${id}.db`)
-    const checkpoints = new Checkpoints(path, BUSY_TIMEOUT_MS, (error) =>
+    const checkpoints = new Checkpoints(path, (error) =>
       this.#log('warn', 'database.checkpoint_failed', { organisation: id, error: String(error) }),
     )
     const database = new FileDatabase(path, checkpoints)
