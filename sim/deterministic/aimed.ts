@@ -8,7 +8,7 @@ import type { Random } from './random.ts'
  * the site that loses much. `relay`: nodes go to another conductor and come back. `returned`: so they do just as who had them first asks about them. `outlived`: cuts that outlast tenures. `waiting`: such cuts while machines boot, by tenures of minutes. `joined`: a second conductor comes, and the first is cut
  * off. `expired`: a cut as a deadline comes. `set-back`: cuts in which wall clocks go back. `brink`: hosts stop for about as long as a lease. `twins`: two hubs that start in one moment.
  * `evicted`: hubs that follow each other at a slow database. `torn`: lines that break with frames on them. `sluggish`: a database and lines that take seconds. `recalled`: nodes
- * that are asked for and then not wanted. `calling`: people who call BMCs all the
+ * that are asked for and then not wanted. `forgotten`: and their hub goes. `calling`: people who call BMCs all the
  * time, on nodes that move. `unstored`: a database that loses many questions. `local`: break-glass at a lone
  * conductor during long cuts.
  */
@@ -29,6 +29,7 @@ export const AIMED_FLAVOURS = [
   'torn',
   'sluggish',
   'recalled',
+  'forgotten',
   'calling',
   'unstored',
   'local',
@@ -118,6 +119,9 @@ export const aimed: Record<AimedFlavour, (mix: Draft, random: Random) => void> =
   },
   recalled(mix) {
     only(mix, { 'site.recalled': 15_000, 'node.call': 1_000 }, { busy: false, machines: 5 })
+  },
+  forgotten(mix) {
+    only(mix, { 'site.forgotten': 15_000, 'node.call': 1_000 }, { busy: false, machines: 5 })
   },
   calling(mix, random) {
     const moves = { 'conductor.drain': 10_000, 'conductor.weight': 10_000, 'wan.reset': 12_000 }

@@ -43,7 +43,11 @@ export function show({ conductor, epoch, step, node }: Cause): string {
   return `${conductor} (epoch ${epoch}, ${step}, node …${node.slice(-4)})`
 }
 
-/** A conductor whose grants went on under a new session repeats a packet: the one before may arrive after it. It is of the same step. */
+/**
+ * A conductor whose grants went on under a new session repeats a packet: the one before may arrive after it. It is of the same step. Or it goes on
+ * with a call, which names the epoch under which it began.
+ */
 function isOlderCopy(cause: Cause, highest: Cause): boolean {
-  return cause.conductor === highest.conductor && cause.task === highest.task && cause.step === highest.step
+  const isSame = cause.task === highest.task && cause.step === highest.step
+  return cause.conductor === highest.conductor && (isSame || cause.task === undefined)
 }

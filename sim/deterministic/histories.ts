@@ -77,22 +77,14 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
       for (const { wire } of conductors.slice(0, random.int(1, 2))) wire.cut(cutMs)
     })
   },
-  /**
-   * Its nodes are asked for, and then not, while BMCs are silent, and calls at them have no end; then its line breaks, or the hub goes and with it
-   * what it knew of that.
-   */
-  async 'site.recalled'({ stage: { world, hub, machines }, random, one }) {
-    const drain = async (on: boolean) => {
-      const wish = { kind: 'conductor.drain', conductor: one.id, on, actor: 'admin', requestId: 'recall' } as const
-      while (!(await hub.command(wish)).ok) await world.clock.wait(1_000)
-    }
-    for (const machine of machines) machine.silentUntil = world.clock.now + random.between(4_000, 9_000)
-    await world.clock.wait(random.between(1_000, 3_000))
-    await drain(true)
-    await world.clock.wait(random.between(100, 500))
-    await drain(false)
-    if (random.chance(0.5)) one.wire.reset()
-    else hub.evict()
+  async 'site.recalled'(scene) {
+    await recall(scene)
+    scene.one.wire.reset()
+  },
+  /** With the hub goes what it knew of what it had asked for. */
+  async 'site.forgotten'(scene) {
+    await recall(scene)
+    scene.stage.hub.evict()
   },
   'site.set-back'({ stage: { world }, random, one }) {
     one.wire.cut(random.between(20_000, 60_000))
@@ -123,6 +115,19 @@ const HISTORIES: Partial<Record<FaultKind, History>> = {
     await world.clock.wait(random.between(0, 3 * mix.database.latencyMs))
     start()
   },
+}
+
+/** Its nodes are asked for, and then not, while BMCs are silent, and calls at them have no end. */
+async function recall({ stage: { world, hub, machines }, random, one }: Scene): Promise<void> {
+  const drain = async (on: boolean) => {
+    const wish = { kind: 'conductor.drain', conductor: one.id, on, actor: 'admin', requestId: 'recall' } as const
+    while (!(await hub.command(wish)).ok) await world.clock.wait(1_000)
+  }
+  for (const machine of machines) machine.silentUntil = world.clock.now + random.between(4_000, 9_000)
+  await world.clock.wait(random.between(1_000, 3_000))
+  await drain(true)
+  await world.clock.wait(random.between(100, 500))
+  await drain(false)
 }
 
 /** True when `kind` is one of these, and it has begun. */

@@ -84,7 +84,7 @@ export const FAULT_KINDS = [
   'conductor.dead', 'conductor.drain', 'conductor.weight', 'node.call', 'node.maintenance', 'deadline.near',
   'conductor.labels', 'conductor.clone',
   'local.power',
-  'site.relay', 'site.joined', 'site.expired', 'site.set-back', 'site.brink', 'site.recalled', 'site.twins', 'site.flutter', 'site.returned',
+  'site.relay', 'site.joined', 'site.expired', 'site.set-back', 'site.brink', 'site.recalled', 'site.twins', 'site.flutter', 'site.returned', 'site.forgotten',
 ] as const // prettier-ignore
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
@@ -109,6 +109,7 @@ const NEVER_DRAWN: ReadonlySet<FaultKind> = new Set([
   'site.twins',
   'site.flutter',
   'site.returned',
+  'site.forgotten',
 ])
 const OF_BMCS = ['bmc.silent', 'bmc.busy', 'bmc.loseAnswers', 'bmc.forget', 'power.fails'] as const
 /** After these a hub knows only what is stored, by the clock that was set meanwhile: it may be as far off as is allowed for (clock.ts). */

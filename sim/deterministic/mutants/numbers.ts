@@ -60,7 +60,7 @@ export const numbers: readonly Mutant[] = [
     find: '(await heldDigests(grants)).epochs !== held.epochs',
     replace: '(await heldDigests(grants)).epochs.length !== held.epochs.length',
     survives:
-      'a node that the conductor lacks is missing in the digests of its specs, too, and is sent; one that it has too many it has lost with its lease; and the welcome gives all of them its own number',
+      'a node that the conductor lacks is missing in the digests of its specs, too, and is sent; one that it has too many it has lost with its lease; and the welcome gives all of them its own number; sessions.test.ts has it',
   },
   {
     id: 'two-hubs',

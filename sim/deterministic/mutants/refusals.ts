@@ -65,7 +65,7 @@ export const refusals: readonly Mutant[] = [
   {
     id: 'lost-is-rejected',
     rule: '9',
-    flavour: 'recalled',
+    flavour: 'forgotten',
     breaks: 'a task whose node is not held (any more) is rejected, which fails it',
     file: 'site-conductor/tasks.ts',
     find: "if (isLost(error)) return log.info('task left', { node: task.node, task: task.id, why: error.message })",

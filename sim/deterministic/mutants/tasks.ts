@@ -72,7 +72,7 @@ export const tasks: readonly Mutant[] = [
     find: 'if (event.n !== task.last_event + 1) continue',
     replace: 'if (event.n <= task.last_event) continue',
     survives:
-      'frames of one socket come in order, and behind one that could not be stored nothing is heard on it any more (hub.ts)',
+      'frames of one socket come in order, and behind one that could not be stored nothing is heard on it any more (hub.ts); failures.test.ts has it',
   },
   {
     id: 'heard-after-a-failure',

@@ -55,8 +55,8 @@ function units(copy: string, mutants: readonly Mutant[], say: Say): void {
   let seen = 0
   for (const mutant of mutants) {
     writeFileSync(join(copy, mutant.file), mutated(mutant))
-    const { status, stdout } = run(copy, 'vitest', 'run', '--project', 'unit', '--bail', '1', dirname(mutant.file))
-    const [, file] = /FAIL.*?([\w./-]+\.test\.ts)/.exec(stdout) ?? []
+    const { status, stderr } = run(copy, 'vitest', 'run', '--project', 'unit', '--bail', '1', dirname(mutant.file))
+    const [, file] = /FAIL.*?([\w./-]+\.test\.ts)/.exec(stderr) ?? []
     if (status !== 0) seen++
     say(`${mutant.id.padEnd(24)} unit tests ${status === 0 ? 'pass' : `catch it: ${file ?? 'they do not run'}`}`)
     cpSync(join(ROOT, mutant.file), join(copy, mutant.file))
@@ -64,6 +64,10 @@ function units(copy: string, mutants: readonly Mutant[], say: Say): void {
   say(`the unit tests catch ${seen} of ${mutants.length}`)
 }
 
-function run(copy: string, program: string, ...args: string[]): { status: number | null; stdout: string } {
+function run(
+  copy: string,
+  program: string,
+  ...args: string[]
+): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(join(ROOT, 'node_modules/.bin', program), args, { cwd: copy, encoding: 'utf8' })
 }
