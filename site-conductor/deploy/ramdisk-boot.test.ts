@@ -1,6 +1,7 @@
 // What a conductor does about a boot that was under way when its process ended: it goes on where the machine goes on by itself, and is done
 // again where the machine might wait, or be waited for, in vain.
 import { expect, test } from 'vitest'
+import { FaultError } from '../../shared/faults.ts'
 import { fakeContext } from '../fake-context.ts'
 import { fakeGrant } from '../fake-hub.ts'
 import fake from '../drivers/fake-hardware.ts'
@@ -45,6 +46,34 @@ test.for([
   expect(admitted, 'the door is open where the boot goes on').toEqual(back || !('boot_token' in known) ? [] : ['n'])
   await context.close()
 })
+
+test.each(['ipxe', 'http'])(
+  'a machine whose agent has called needs no file that its node names: with %s, whoever takes over fetches none',
+  async (name) => {
+    const tickets: BootTicket[] = []
+    const boot = {
+      door: { admit: (ticket: BootTicket) => void tickets.push(ticket), withdraw: () => {} },
+      ramdisk: { kernel: '/kernel', initrd: '/initrd' },
+      files: { get: async () => Promise.reject(new FaultError('image.unreachable', 'the image server is away')) },
+      kernelArguments: '',
+      agentApiUrl: HERE,
+      caSha256: '',
+    }
+    const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
+    const node = fakeGrant('n', { ports })
+    const known = { ...BOOT, ...CALLED, agent_token_shown: true }
+    const context = await fakeContext(fake, { node, context: known, boot: boot as never })
+    await using _ = { [Symbol.asyncDispose]: () => context.close() }
+    const url = 'http://images.example/file'
+    const checksum = 'a'.repeat(64)
+    const driverInfo = {
+      ...{ deploy_kernel: url, deploy_kernel_checksum: checksum },
+      ...{ deploy_ramdisk: url, deploy_ramdisk_checksum: checksum },
+    }
+    expect(await networkBoot()[name]!.resume!({ ...context, driverInfo } as never)).toBeUndefined()
+    expect(tickets).toEqual([{ node: 'n', macs: ['52:54:00:00:00:01'], token: BOOT.boot_token }])
+  },
+)
 
 test('that the script was fetched is on record once', async () => {
   const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]

@@ -74,8 +74,8 @@ async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: Boot
   const boot = bootOf(context.site)
   const who = whoOf(context)
   const { macs } = who
-  // What a machine has from a volume, it has: only its address is still asked for.
-  const isLoaded = way.isVolume && deployContext(context).agent_url !== undefined
+  // Its agent has called, so it has loaded everything: only its address is still asked for. Where the files come from may be away by now.
+  const isLoaded = deployContext(context).agent_url !== undefined
   const carriesToken = way.isVolume && !namesIso(context)
   const [mac, ...others] = macs
   const ofVolume = carriesToken
