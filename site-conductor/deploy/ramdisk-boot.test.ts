@@ -7,6 +7,7 @@ import { fakeGrant } from '../fake-hub.ts'
 import fake from '../drivers/fake-hardware.ts'
 import type { BootTicket } from '../boot/ticket.ts'
 import { plannedBootDevice } from './boot-device.ts'
+import { mediaWay } from './boot-way.ts'
 import { networkBoot, ramdiskBoot } from './ramdisk-boot.ts'
 
 const HERE = 'https://10.0.0.1:9999'
@@ -95,6 +96,29 @@ test('that the script was fetched is on record once', async () => {
   await ramdiskBoot().steps!['clean_up_ramdisk']!(context as never)
   await context.close()
 })
+
+test.each(['clean_up_ramdisk', 'clean_up_instance'])(
+  '%s: a volume goes out while it is still served, and a BMC that cannot be asked keeps nothing from going on',
+  async (step) => {
+    const order: string[] = []
+    const detach = async () => {
+      order.push('detach')
+      throw new FaultError('bmc.unreachable', 'no answer')
+    }
+    const way = mediaWay({ attach: async () => {}, detach })
+    const door = { admit: () => {}, withdraw: () => void order.push('withdraw') }
+    const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
+    const context = await fakeContext(fake, {
+      node: fakeGrant('n', { ports }),
+      context: { instance_info: { boot_iso: 'http://images.example/a.iso' } },
+      boot: { door } as never,
+    })
+    await using _ = { [Symbol.asyncDispose]: () => context.close() }
+    await ramdiskBoot(way).steps![step]!(context)
+    expect(order).toEqual(['detach', 'withdraw'])
+    expect(context.notes).toEqual([{ stage: 'boot.medium_stays', body: { why: 'no answer' } }])
+  },
+)
 
 test('an instance that a task has let in is let in again by whoever goes on with the task, and by a boot of the ramdisk no more', async () => {
   const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
