@@ -87,11 +87,11 @@ export const INSPECT_BY_AGENT: readonly Step[] = [
 
 /**
  * After a task that boots the ramdisk and did not end well: a machine must not go on booting over the network, nor show its disk to
- * whoever comes next. What needs nobody's answer comes first, and the power before what a BMC may refuse.
+ * whoever comes next. The power comes first, for none of the rest may keep it on: a BMC may take its time over a medium, or refuse to let it go.
  */
 const undo: readonly Step[] = [
-  step('boot.clean_up_ramdisk'),
   step('power.power_off'),
+  step('boot.clean_up_ramdisk'),
   step('management.set_boot_device', { args: { boot_device: 'disk', persistent: true } }),
 ]
 /** Kinds that are followed by `undo` when they fail, are cancelled or run out of time. */

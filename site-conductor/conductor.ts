@@ -7,6 +7,7 @@ import { Agents } from './agents.ts'
 import { goesOnByItself, inWords, type StageEvent } from './boot/timeline.ts'
 import type { Resident } from './boot/residents.ts'
 import { blobs } from './blobs.ts'
+import { FetchNetworks } from './deploy/fetch-networks.ts'
 import { ImageCache } from './deploy/image-cache.ts'
 import { Turns } from './deploy/turns.ts'
 import { Calls } from './calls.ts'
@@ -116,7 +117,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     agentTimeoutMs: config.agentTimeoutS * 1000,
     boot: boot?.site,
     writes: {
-      images: new ImageCache({ folder: join(config.dataDir, 'images'), maxBytes: config.imageCacheGiB * 2 ** 30 }),
+      images: new ImageCache({
+        folder: join(config.dataDir, 'images'),
+        maxBytes: config.imageCacheGiB * 2 ** 30,
+        networks: new FetchNetworks(config.fetchNetworks),
+      }),
       turns: new Turns(config.iscsiWrites),
       folder: join(config.dataDir, 'images'),
     },

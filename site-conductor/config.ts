@@ -2,6 +2,7 @@
 // Key `dataDir` is flag --data-dir, environment FERRULE_CONDUCTOR_DATA_DIR and "dataDir" in the JSON file. Unknown keys are errors.
 import { z } from 'zod'
 import { externalUrlError } from './boot/external-url.ts'
+import { networkError } from './networks.ts'
 
 export const DEFAULT_FILE = '/etc/ferrule/conductor.json'
 const ENVIRONMENT_PREFIX = 'FERRULE_CONDUCTOR_'
@@ -49,6 +50,8 @@ export const Config = z.strictObject({
   deployKernel:  z.string().default('/var/lib/ferrule-conductor/ramdisk/kernel').describe('Kernel of the deploy ramdisk; absolute path'),
   deployRamdisk: z.string().default('/var/lib/ferrule-conductor/ramdisk/initrd').describe('Initrd of the deploy ramdisk; absolute path'),
   fileUrlFolders: list.pipe(z.array(z.string().startsWith('/', 'must be an absolute path'))).default([]).describe('Folders whose files driver_info may name by file URLs, for deploy_kernel and the like; absolute paths'),
+  fetchNetworks: list.pipe(z.array(z.string().superRefine((text, { addIssue }) => { const message = networkError(text); if (message !== undefined) addIssue({ code: 'custom', message }) })))
+                 .default([]).describe('Networks that this conductor fetches images, kernels, ramdisks and volumes from, and no others: 10.2.0.0/16. Without any: from everywhere but loopback, link-local, multicast and metadata addresses'),
   iscsiWrites:   z.coerce.number().int().min(1).max(64).default(4).describe('Images that this conductor writes at once, for nodes with deploy_interface iscsi'),
   imageCacheGiB: z.coerce.number().min(1).max(65_536).default(20).describe('Disk space for the images that it writes, below dataDir'),
   consoleAddress: z.string().default('127.0.0.1').describe('Address that consoles of machines are offered at. Whoever reaches it needs no password: loopback unless the network is trusted'),

@@ -43,6 +43,8 @@ export interface StepContext<Info = Record<string, unknown>> extends Context<Inf
   readonly args: Readonly<Record<string, unknown>>
   /** Of a step that the driver lists in `fence.steps`: the step reads and acts through it. */
   readonly fence?: Fence | undefined
+  /** So often the step is still begun anew, with another fence, where this one is lost; absent: not at all. */
+  readonly fencesLeft?: number | undefined
   /** The step's time limit begins anew: what it did so far was to wait for others, and that is watched in its own way. */
   limitFromNow(): void
   /** Leaves something for a successor before the step has ended; a null removes a key. Resolves when it is safe on disk. */

@@ -1,7 +1,11 @@
 // Fence, permit, read, act: in which order a step that changes a machine does what, and what happens when it is shut out in between.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PLANS } from '../cloud/plans.ts'
+import { FaultError } from '../shared/faults.ts'
 import type { Step } from '../shared/protocol.ts'
+import { mediaWay } from './deploy/boot-way.ts'
+import { ramdiskBoot } from './deploy/ramdisk-boot.ts'
+import type { StepContext } from './driver.ts'
 import fakeHardware from './drivers/fake-hardware.ts'
 import { fakeMachine } from './drivers/fake/machine.ts'
 import { fakeGrant, type FakeHub } from './fake-hub.ts'
@@ -134,6 +138,28 @@ test('a session that is lost again and again fails the step with a fault that sa
   expect((await hub.next('result')).outcome).toMatchObject({ ok: false, step: 0, fault: { code: 'bmc.session_lost' } })
   expect(new Set(sessions()).size).toBe(3)
   expect(fakeMachine(node).changes).toEqual([])
+})
+
+test('a volume that a BMC neither lets go nor answers about is tried in three sessions, each after the one before, and then stays', async () => {
+  const tried: string[] = []
+  const detach = async ({ fence }: StepContext) => {
+    tried.push(fence!.session!)
+    throw new FaultError('bmc.session_lost', 'the BMC did not answer')
+  }
+  const boot = { hangs: ramdiskBoot(mediaWay({ attach: async () => {}, detach })) }
+  const driver = { ...fakeHardware, interfaces: { ...fakeHardware.interfaces, boot } }
+  hub.grants.set(node, fakeGrant(node, { interfaces: { boot: 'hangs' } }))
+  await site.start({ drivers: new Map([[driver.name, driver]]) })
+  await hub.next('hello')
+  hub.give({ id: 't', node, steps: [{ interface: 'boot', step: 'clean_up_ramdisk', args: {} }, powerOn] })
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(tried, 'the hub was asked for each').toEqual(sessions().slice(0, 3))
+  expect(new Set(tried).size).toBe(3)
+  const { notes } = await hub.next('notes')
+  expect(notes.filter(({ stage }) => stage.startsWith('boot.'))).toMatchObject([
+    { stage: 'boot.medium_stays', body: { why: 'the BMC did not answer' } },
+  ])
+  expect(fakeMachine(node)).toMatchObject({ power: 'power on', sessions: new Set() })
 })
 
 test('a question that is asked again after a lost connection names the same session', async () => {

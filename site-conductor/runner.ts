@@ -145,7 +145,7 @@ export class Run {
         if (fence?.session !== undefined) await this.#remember(fence.session)
         this.#checkCancelled()
         await this.#options.questions.ask(this.task.id, this.#index, this.authority, fence?.session)
-        return await this.#perform(step, fence)
+        return await this.#perform(step, fence, FENCES - 1 - lost)
       } catch (error) {
         if (toFault(error).code !== 'bmc.session_lost' || ++lost === FENCES) throw error
         this.#log.warn('the BMC session of a step was lost', { step: nameOf(step), lost })
@@ -201,7 +201,7 @@ export class Run {
     if (this.#cancelled) throw new FaultError('task.cancelled', 'the task was cancelled')
   }
 
-  async #perform(step: Step, fence: Fence | undefined): Promise<void> {
+  async #perform(step: Step, fence: Fence | undefined, fencesLeft: number): Promise<void> {
     this.#begun = this.#index
     const wait = new AbortController()
     this.#endStep = (reason) => wait.abort(reason)
@@ -219,7 +219,7 @@ export class Run {
       if (act === undefined)
         throw new FaultError('driver.unsupported', `driver ${this.#driver.name} has no step ${nameOf(step)}`)
       const work = async (signal: AbortSignal, again: () => void) =>
-        act(await this.#contextOf(step, signal, fence, again))
+        act(await this.#contextOf(step, signal, fence, again, fencesLeft))
       const done = (await this.#act(limit, outer, work)) ?? {}
       if (done.value !== undefined) this.#value = done.value
       if (step.waits) await this.#report('resumed')
@@ -246,7 +246,13 @@ export class Run {
     })
   }
 
-  async #contextOf(step: Step, signal: AbortSignal, fence?: Fence, again = () => {}): Promise<StepContext> {
+  async #contextOf(
+    step: Step,
+    signal: AbortSignal,
+    fence?: Fence,
+    again = () => {},
+    fencesLeft = 0,
+  ): Promise<StepContext> {
     const { task, authority } = this
     const log = this.#log.with({ step: nameOf(step) })
     const [context, keep] = [
@@ -263,6 +269,7 @@ export class Run {
       context,
       keep,
       limitFromNow: again,
+      fencesLeft,
     }
     return await stepContext(running, step, signal, fence)
   }

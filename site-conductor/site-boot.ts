@@ -14,6 +14,7 @@ import type { StoredSite } from './identity.ts'
 import type { Log } from './log.ts'
 import type { SiteBoot } from './site.ts'
 import { BootFiles } from './deploy/boot-files.ts'
+import { FetchNetworks } from './deploy/fetch-networks.ts'
 import { certificateDigest, issueServer } from './site-ca.ts'
 
 export interface RunningSiteBoot {
@@ -83,7 +84,11 @@ export async function startSiteBoot(
       door,
       givesAddresses: config.bootMode === 'reservations',
       ramdisk: { kernel: config.deployKernel, initrd: config.deployRamdisk },
-      files: new BootFiles({ folder: join(config.dataDir, 'boot-files'), fileFolders: config.fileUrlFolders }),
+      files: new BootFiles({
+        folder: join(config.dataDir, 'boot-files'),
+        fileFolders: config.fileUrlFolders,
+        networks: new FetchNetworks(config.fetchNetworks),
+      }),
       isos: new BootIsos(join(config.dataDir, 'boot-isos')),
       httpUrlFor: (bmcHost) => externalUrl(config.externalHttpUrls, bmcHost) ?? door.origin,
       kernelArguments: config.kernelArguments,

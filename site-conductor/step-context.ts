@@ -18,6 +18,7 @@ export interface Running extends Pick<RunOptions, 'env' | 'site' | 'note'> {
   readonly context: () => Readonly<Record<string, unknown>>
   readonly keep: StepContext['keep']
   readonly limitFromNow: () => void
+  readonly fencesLeft: number
 }
 
 export async function stepContext(
@@ -26,7 +27,7 @@ export async function stepContext(
   signal: AbortSignal,
   fence: Fence | undefined,
 ): Promise<StepContext> {
-  const { env, site, note, log, driver, task, at, authority, context, keep, limitFromNow } = running
+  const { env, site, note, log, driver, task, at, authority, context, keep, limitFromNow, fencesLeft } = running
   const node = authority.hold.grant
   return {
     node,
@@ -51,6 +52,7 @@ export async function stepContext(
     },
     args: step.args,
     fence,
+    fencesLeft,
     limitFromNow,
     keep,
   }

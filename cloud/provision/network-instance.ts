@@ -56,7 +56,10 @@ export function forInstance(
       return steps.some(isOfRamdisk) ? [...steps.slice(0, -1), ...START_FROM_NETWORK] : steps
     case 'undo':
       if (undone === 'rescue' || undone === 'service') return toNetwork(steps)
-      return undone === 'deploy' || undone === 'rebuild' ? [planStep('boot.clean_up_instance'), ...steps] : steps
+      // Behind the power, as in a tear-down.
+      return undone === 'deploy' || undone === 'rebuild'
+        ? steps.toSpliced(1, 0, planStep('boot.clean_up_instance'))
+        : steps
     default:
       return steps
   }

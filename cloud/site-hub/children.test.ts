@@ -129,5 +129,5 @@ test('a ramdisk that runs on the node is ended when a child fails', async () => 
   await work()
   await work({ failAt: 'raid.delete' })
   expect(await state()).toBe('clean failed')
-  expect(given()).toEqual([one.node, 'boot.clean_up_ramdisk', 'power.power_off', 'management.set_boot_device'])
+  expect(given()).toEqual([one.node, 'power.power_off', 'boot.clean_up_ramdisk', 'management.set_boot_device'])
 })

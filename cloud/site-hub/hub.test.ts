@@ -76,7 +76,7 @@ test('undeploy clears the instance and cleans; a failed step ends in a last_erro
   await provision(node, 'active')
   await bench.work(peer, { failAt: 'deploy.write_image' })
   expect((await provision(node, 'deleted')).ok, 'the machine is being switched off').toBe(false)
-  expect(await bench.work(peer)).toEqual(['boot.clean_up_ramdisk', 'power.power_off', 'management.set_boot_device'])
+  expect(await bench.work(peer)).toEqual(['power.power_off', 'boot.clean_up_ramdisk', 'management.set_boot_device'])
   const failed = await bench.node(node)
   expect(failed).toMatchObject({ provision_state: 'deploy failed', target_provision_state: 'active', task: null })
   expect(failed.last_error).toBe('deploy step deploy.write_image failed: sha256 differs. Next: correct it')

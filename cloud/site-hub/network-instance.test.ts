@@ -67,7 +67,7 @@ test('a deployment that failed is not booted, and leaves nothing behind', async 
   expect((await bench.node(node)).provision_state).toBe('deploy failed')
   expect(peer.grant(node)!.instanceBoot).toBeUndefined()
   expect(await bench.work(peer)).toEqual([
-    ...['boot.clean_up_instance', 'boot.clean_up_ramdisk', 'power.power_off', 'management.set_boot_device'],
+    ...['power.power_off', 'boot.clean_up_instance', 'boot.clean_up_ramdisk', 'management.set_boot_device'],
   ])
 })
 

@@ -201,7 +201,7 @@ for (const [kind, from, begin, waiting, end] of [
       provision_state: `${kind} failed`,
       last_error: `${kind} hold was aborted by tester`,
     })
-    expect(await work()).toEqual(['boot.clean_up_ramdisk', 'power.power_off', 'management.set_boot_device'])
+    expect(await work()).toEqual(['power.power_off', 'boot.clean_up_ramdisk', 'management.set_boot_device'])
   })
 }
 

@@ -1,13 +1,11 @@
 // Where a BMC finds what this conductor serves over HTTP: its network is seldom the machines'. The longest matching network wins; without one it is
 // the address that machines use.
-import { BlockList, isIP } from 'node:net'
+import { type Network, parseNetwork } from '../networks.ts'
 
 /** By network: `10.2.0.0/16=http://10.2.0.5:8088`; for all others the URL alone. */
 export type ExternalUrls = readonly string[]
 
-interface Rule {
-  readonly bits: number
-  readonly holds: (address: string) => boolean
+interface Rule extends Network {
   readonly url: string
 }
 
@@ -19,15 +17,7 @@ function ruleOf(text: string): Rule {
     throw new Error(`${JSON.stringify(url)} is not an http or https URL`)
   const base = url.replace(/\/+$/, '')
   if (network === undefined) return { bits: -1, holds: () => true, url: base }
-  const [, address = '', prefix = ''] = /^([\d.:a-f]+)\/(\d{1,3})$/i.exec(network) ?? []
-  const family = isIP(address)
-  const bits = Number(prefix)
-  if (family === 0 || bits > (family === 4 ? 32 : 128))
-    throw new Error(`${JSON.stringify(network)} is not a network such as 10.2.0.0/16`)
-  const type = family === 4 ? 'ipv4' : 'ipv6'
-  const list = new BlockList()
-  list.addSubnet(address, bits, type)
-  return { bits, holds: (host) => isIP(host) === family && list.check(host, type), url: base }
+  return { ...parseNetwork(network), url: base }
 }
 
 export function externalUrlError(text: string): string | undefined {

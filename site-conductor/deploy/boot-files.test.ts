@@ -16,6 +16,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemEnv } from '../../shared/env.ts'
+import { toFault } from '../../shared/faults.ts'
+import { FetchNetworks } from './fetch-networks.ts'
 import { BootFiles, type BootFileUse } from './boot-files.ts'
 
 let folder: string
@@ -33,14 +35,15 @@ beforeEach(async () => {
   for (const name of ['allowed', 'secret', 'allowed-not']) mkdirSync(at(name))
   requests = 0
   gate = undefined
-  server = http.createServer(async (_, response) => {
+  server = http.createServer(async ({ url: path }, response) => {
     requests++
     await gate
+    if (path !== '/kernel') return response.writeHead(302, { location: decodeURIComponent(path!.slice(1)) }).end()
     response.end(KERNEL)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/kernel`
-  files = new BootFiles({ folder: at('kept'), fileFolders: [at('allowed')] })
+  files = filesOf(new FetchNetworks(['127.0.0.1/32']))
 })
 afterEach(async () => {
   server.closeAllConnections()
@@ -48,6 +51,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+const filesOf = (networks: FetchNetworks) =>
+  new BootFiles({ folder: at('kept'), fileFolders: [at('allowed')], networks })
 const using = (signal = new AbortController().signal): BootFileUse => ({ env: systemEnv, signal, onProgress: () => {} })
 const kernel = (checksum?: string) => ({ name: 'deploy_kernel', url, checksum })
 const local = (path: string) => files.get({ name: 'deploy_kernel', url: `file://${path}` }, using())
@@ -60,7 +65,7 @@ test('is fetched once for all who want it, and kept', async () => {
   const [first, second] = await Promise.all(both)
   expect(second).toBe(first)
   expect(readFileSync(first!).equals(KERNEL)).toBe(true)
-  await new BootFiles({ folder: at('kept'), fileFolders: [] }).get(kernel(sha256), using())
+  await filesOf(new FetchNetworks([])).get(kernel(sha256), using())
   expect(requests).toBe(1)
 })
 
@@ -86,6 +91,42 @@ test('with another digest it is refused, and nothing is kept', async () => {
     },
   })
   expect(readdirSync(at('kept'))).toEqual([])
+})
+
+test('with another digest, nobody is told what is there', async () => {
+  const fault = await files.get(kernel('0'.repeat(64)), using()).catch(toFault)
+  expect(JSON.stringify(fault)).not.toMatch(/[0-9a-f]{32}/)
+})
+
+test.each(['127.0.0.1', '[::ffff:127.0.0.1]', 'localhost', '0x7f.1'])(
+  'nobody has the conductor ask its own host, also as %s',
+  async (host) => {
+    const named = { ...kernel(sha256), url: url.replace('127.0.0.1', host) }
+    await expect(filesOf(new FetchNetworks([])).get(named, using())).rejects.toMatchObject({
+      fault: { code: 'image.not_found', message: expect.stringContaining('fetches nothing from') },
+    })
+    expect(requests).toBe(0)
+  },
+)
+
+test('a redirect to where nothing is fetched from is not followed', async () => {
+  const elsewhere = http.createServer((_, response) => response.end(KERNEL))
+  let asked = 0
+  elsewhere.on('connection', () => asked++)
+  await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.2', resolve))
+  try {
+    const { port } = elsewhere.address() as AddressInfo
+    const redirect = `${new URL(url).origin}/${encodeURIComponent(`http://127.0.0.2:${port}/kernel`)}`
+    await expect(files.get({ ...kernel(sha256), url: redirect }, using())).rejects.toMatchObject({
+      fault: { code: 'image.not_found', message: expect.stringContaining('fetches nothing from 127.0.0.2') },
+    })
+    expect([requests, asked]).toEqual([1, 0])
+    const all = filesOf(new FetchNetworks(['127.0.0.0/8']))
+    expect(readFileSync(await all.get({ ...kernel(sha256), url: redirect }, using())).equals(KERNEL)).toBe(true)
+  } finally {
+    elsewhere.closeAllConnections()
+    await new Promise((resolve) => elsewhere.close(resolve))
+  }
 })
 
 test('without a digest nothing is fetched', async () => {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Env } from '../../shared/env.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { removeUnused } from '../boot/unused.ts'
+import type { FetchNetworks } from './fetch-networks.ts'
 import { digestOfHex, fetchImage, type ImageDigest } from './image-fetch.ts'
 import { Turns } from './turns.ts'
 
@@ -29,6 +30,7 @@ export interface BootFilesOptions {
   readonly folder: string
   /** Whose files may be named by file URLs. */
   readonly fileFolders: readonly string[]
+  readonly networks: FetchNetworks
 }
 
 const LARGEST_BYTES = 4 * 2 ** 30
@@ -81,7 +83,7 @@ export class BootFiles {
   }
 
   async #get(key: string, file: BootFile, digest: ImageDigest, use: BootFileUse): Promise<string> {
-    const { folder } = this.#options
+    const { folder, networks } = this.#options
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const path = join(folder, key)
     if (await touched(path)) return path
@@ -89,7 +91,8 @@ export class BootFiles {
     const part = `${path}.${crypto.randomUUID()}`
     const into = await open(part, 'wx', 0o600)
     try {
-      await fetchImage({ ...use, url: file.url, digest, into, reserve: async (bytes) => checkSize(file, bytes) })
+      const reserve = async (bytes: number) => checkSize(file, bytes)
+      await fetchImage({ ...use, url: file.url, networks, digest, into, reserve })
       await into.sync()
       await rename(part, path)
       return path

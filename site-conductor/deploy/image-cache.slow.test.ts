@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder } from '../../agent/testing.ts'
 import type { ImageInfo } from '../../shared/agent-protocol.ts'
 import { systemEnv } from '../../shared/env.ts'
+import { FetchNetworks } from './fetch-networks.ts'
 import { ImageCache } from './image-cache.ts'
 import { fetchImage, imageDigestOf } from './image-fetch.ts'
 
@@ -50,7 +51,8 @@ const imageOf = (content: Buffer, more: Partial<ImageInfo> = {}): ImageInfo => (
 // Pauses between tries are not waited for; the time in which a server must say something is.
 const env = { ...systemEnv, setTimer: (ms: number, run: () => void) => systemEnv.setTimer(ms > 10_000 ? ms : 1, run) }
 const use = { env, signal: new AbortController().signal, onProgress: () => {} }
-const cache = (maxBytes = 100 * MIB) => new ImageCache({ folder, maxBytes })
+const networks = new FetchNetworks(['127.0.0.0/8'])
+const cache = (maxBytes = 100 * MIB) => new ImageCache({ folder, maxBytes, networks })
 const pathOf = (images: ImageCache, image: ImageInfo) => images.use(image, use, async ({ path }) => path)
 
 test('an image is fetched once, also by several at once and after a restart', async () => {
@@ -165,7 +167,7 @@ test('a server that does not say how long its image is cannot fill the disk', as
 test('a conductor whose disk is full says so, and does not fetch the image three times', async () => {
   await using full = await open('/dev/full', 'w')
   const image = imageOf(bytes)
-  const options = { ...use, url: image.urls[0]!, digest: imageDigestOf(image), into: full }
+  const options = { ...use, url: image.urls[0]!, networks, digest: imageDigestOf(image), into: full }
   await expect(fetchImage({ ...options, reserve: async () => {} })).rejects.toMatchObject({
     fault: { code: 'unavailable', message: expect.stringContaining('ENOSPC') as string },
   })

@@ -10,6 +10,7 @@ import { CodecError } from '../../shared/codec-error.ts'
 import type { Env } from '../../shared/env.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { decodeQcow2Header, QCOW2_HEADER_BYTES } from '../../shared/qcow2-header.ts'
+import type { FetchNetworks } from './fetch-networks.ts'
 import { fetchImage, type ImageDigest, imageDigestOf } from './image-fetch.ts'
 import { runQemuImg } from './qemu-img.ts'
 import { Turns } from './turns.ts'
@@ -41,6 +42,7 @@ export interface ImageCacheOptions {
   readonly folder: string
   /** What it may take on the disk, with what is being made. Images in use are not removed: where nothing else makes room, another one is refused. */
   readonly maxBytes: number
+  readonly networks: FetchNetworks
 }
 
 export class ImageCache {
@@ -135,6 +137,7 @@ export class ImageCache {
       const bytes = await fetchImage({
         ...use,
         url: image.urls[0]!,
+        networks: this.#options.networks,
         format: image.disk_format,
         digest,
         into,

@@ -16,6 +16,7 @@ import {
   folder,
   image,
   lines,
+  networks,
   never,
   port,
   processes,
@@ -71,7 +72,7 @@ test('a qcow2 that is small as a file and larger than the cache when it is unpac
   await run('qemu-img', ['convert', '-c', '-f', 'raw', '-O', 'qcow2', join(folder, 'raw'), join(folder, 'qcow2')])
   serve(readFileSync(join(folder, 'qcow2')))
   const context = await contextOf(never, 'qcow2')
-  const images = new ImageCache({ folder: join(folder, 'images'), maxBytes: 8 * MIB })
+  const images = new ImageCache({ folder: join(folder, 'images'), maxBytes: 8 * MIB, networks })
   const site = { ...context.site, writes: { ...writes(), images } }
   await expect(writeImage({ ...context, site })).rejects.toMatchObject({ fault: { code: 'image.too_large' } })
   expect(target.lastIqn).toBeUndefined()

@@ -1,11 +1,13 @@
 // What a conductor does about a boot that was under way when its process ended: it goes on where the machine goes on by itself, and is done
 // again where the machine might wait, or be waited for, in vain.
 import { expect, test } from 'vitest'
+import { FaultError } from '../../shared/faults.ts'
 import { fakeContext } from '../fake-context.ts'
 import { fakeGrant } from '../fake-hub.ts'
 import fake from '../drivers/fake-hardware.ts'
 import type { BootTicket } from '../boot/ticket.ts'
 import { plannedBootDevice } from './boot-device.ts'
+import { mediaWay } from './boot-way.ts'
 import { networkBoot, ramdiskBoot } from './ramdisk-boot.ts'
 
 const HERE = 'https://10.0.0.1:9999'
@@ -46,6 +48,34 @@ test.for([
   await context.close()
 })
 
+test.each(['ipxe', 'http'])(
+  'a machine whose agent has called needs no file that its node names: with %s, whoever takes over fetches none',
+  async (name) => {
+    const tickets: BootTicket[] = []
+    const boot = {
+      door: { admit: (ticket: BootTicket) => void tickets.push(ticket), withdraw: () => {} },
+      ramdisk: { kernel: '/kernel', initrd: '/initrd' },
+      files: { get: async () => Promise.reject(new FaultError('image.unreachable', 'the image server is away')) },
+      kernelArguments: '',
+      agentApiUrl: HERE,
+      caSha256: '',
+    }
+    const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
+    const node = fakeGrant('n', { ports })
+    const known = { ...BOOT, ...CALLED, agent_token_shown: true }
+    const context = await fakeContext(fake, { node, context: known, boot: boot as never })
+    await using _ = { [Symbol.asyncDispose]: () => context.close() }
+    const url = 'http://images.example/file'
+    const checksum = 'a'.repeat(64)
+    const driverInfo = {
+      ...{ deploy_kernel: url, deploy_kernel_checksum: checksum },
+      ...{ deploy_ramdisk: url, deploy_ramdisk_checksum: checksum },
+    }
+    expect(await networkBoot()[name]!.resume!({ ...context, driverInfo } as never)).toBeUndefined()
+    expect(tickets).toEqual([{ node: 'n', macs: ['52:54:00:00:00:01'], token: BOOT.boot_token }])
+  },
+)
+
 test('that the script was fetched is on record once', async () => {
   const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
   const door = { admit: () => {}, withdraw: () => {} }
@@ -66,6 +96,29 @@ test('that the script was fetched is on record once', async () => {
   await ramdiskBoot().steps!['clean_up_ramdisk']!(context as never)
   await context.close()
 })
+
+test.each(['clean_up_ramdisk', 'clean_up_instance'])(
+  '%s: a volume goes out while it is still served, and a BMC that cannot be asked keeps nothing from going on',
+  async (step) => {
+    const order: string[] = []
+    const detach = async () => {
+      order.push('detach')
+      throw new FaultError('bmc.unreachable', 'no answer')
+    }
+    const way = mediaWay({ attach: async () => {}, detach })
+    const door = { admit: () => {}, withdraw: () => void order.push('withdraw') }
+    const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
+    const context = await fakeContext(fake, {
+      node: fakeGrant('n', { ports }),
+      context: { instance_info: { boot_iso: 'http://images.example/a.iso' } },
+      boot: { door } as never,
+    })
+    await using _ = { [Symbol.asyncDispose]: () => context.close() }
+    await ramdiskBoot(way).steps![step]!(context)
+    expect(order).toEqual(['detach', 'withdraw'])
+    expect(context.notes).toEqual([{ stage: 'boot.medium_stays', body: { why: 'no answer' } }])
+  },
+)
 
 test('an instance that a task has let in is let in again by whoever goes on with the task, and by a boot of the ramdisk no more', async () => {
   const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]

@@ -1,6 +1,6 @@
 // What every boot interface does, whatever way the ramdisk takes (boot-way.ts): lets a node boot it once, with a token of its own. Some also boot
 // instances over the network.
-import { FaultError } from '../../shared/faults.ts'
+import { type FaultCode, FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
 import { mediumPath } from '../boot/ticket.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
@@ -74,8 +74,8 @@ async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: Boot
   const boot = bootOf(context.site)
   const who = whoOf(context)
   const { macs } = who
-  // What a machine has from a volume, it has: only its address is still asked for.
-  const isLoaded = way.isVolume && deployContext(context).agent_url !== undefined
+  // Its agent has called, so it has loaded everything: only its address is still asked for. Where the files come from may be away by now.
+  const isLoaded = deployContext(context).agent_url !== undefined
   const carriesToken = way.isVolume && !namesIso(context)
   const [mac, ...others] = macs
   const ofVolume = carriesToken
@@ -102,18 +102,24 @@ function letOut(node: string, site: Site): void {
   site.agents.forget(node)
 }
 
-/** A BMC that refuses keeps nothing from going on: the volume is served no more, and the next boot takes it out first. */
-async function unlessRefused(context: StepContext<unknown>, detach: () => Promise<void> | undefined): Promise<void> {
+const MEDIUM_STAYS: readonly FaultCode[] = ['bmc.refused', 'bmc.privilege', 'bmc.unreachable', 'driver.unsupported']
+
+/**
+ * Takes the volume out while it is still served: there are BMCs that do not let go of what they cannot read. One that refuses, or of which it is not
+ * known whether it has done it, keeps nothing from going on: the volume is served no more, and the next boot takes it out first. A request that may
+ * still be on its way is shut out with the fence, and tried again in another one first.
+ */
+async function takeOut(context: StepContext<unknown>, detach: () => Promise<void> | undefined): Promise<void> {
   try {
     await detach()
   } catch (error) {
-    if (
-      !(error instanceof FaultError) ||
-      !['bmc.refused', 'bmc.privilege', 'driver.unsupported'].includes(error.fault.code)
-    )
-      throw error
-    context.note('boot.medium_stays', { why: error.fault.message })
+    if (!(error instanceof FaultError)) throw error
+    const { code, message } = error.fault
+    const isLostForGood = code === 'bmc.session_lost' && !context.fencesLeft
+    if (!isLostForGood && !MEDIUM_STAYS.includes(code)) throw error
+    context.note('boot.medium_stays', { why: message })
   }
+  letOut(context.node.node, context.site)
 }
 
 /** Why the boot of an agent that has not called has to begin anew at this conductor; undefined: it goes on. */
@@ -167,13 +173,11 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
         await way.atBmc?.attach(context, mediumPath(boot))
       },
       async clean_up_ramdisk(context) {
-        letOut(context.node.node, context.site)
-        await unlessRefused(context, async () => way.atBmc?.detach(context))
+        await takeOut(context, async () => way.atBmc?.detach(context))
         return { context: withoutRamdisk(context) }
       },
       async clean_up_instance(context) {
-        letOut(context.node.node, context.site)
-        await unlessRefused(context, async () => instance?.end(context))
+        await takeOut(context, async () => instance?.end(context))
       },
     },
     async resume(context) {

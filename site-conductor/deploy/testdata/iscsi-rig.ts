@@ -27,6 +27,7 @@ import ipmi from '../../drivers/ipmi.ts'
 import { fakeContext, type FakeContext } from '../../fake-context.ts'
 import { fakeGrant } from '../../fake-hub.ts'
 import type { SiteWrites } from '../../site.ts'
+import { FetchNetworks } from '../fetch-networks.ts'
 import { ImageCache } from '../image-cache.ts'
 import { iscsiDeploy } from '../iscsi.ts'
 import { Turns } from '../turns.ts'
@@ -96,11 +97,13 @@ async function freePort(): Promise<number> {
   return port
 }
 
+export const networks = new FetchNetworks(['127.0.0.0/8'])
+
 /** From now on the image server has this instead. */
 export const serve = (content: Buffer) => void (served = content)
 
 export const writes = (most = 4): SiteWrites => ({
-  images: new ImageCache({ folder: join(folder, 'images'), maxBytes: 1 << 30 }),
+  images: new ImageCache({ folder: join(folder, 'images'), maxBytes: 1 << 30, networks }),
   turns: new Turns(most),
   folder: join(folder, 'images'),
 })
