@@ -2,7 +2,7 @@
 // when the instance has gone (Ironic's switch_interface and restore_interface).
 import type { NodeRow } from '../schema/rows.ts'
 import type { Turn } from '../site-hub/turn.ts'
-import { chosenBy } from './used-interfaces.ts'
+import { chosenBy, usedInterfaces } from './used-interfaces.ts'
 
 type Internal = Record<string, unknown>
 type Names = Readonly<Record<string, string>>
@@ -19,6 +19,11 @@ export function withChosen(turn: Turn, node: NodeRow): NodeRow {
   if (deploy === (node.interfaces as Names)['deploy']) return node
   const interfaces = { ...(node.interfaces as Names), deploy }
   return { ...node, interfaces, driver_internal_info: { ...(node.driver_internal_info as Internal), [KEPT]: own } }
+}
+
+/** What a deployment of the instance that it has now would use. */
+export function deployInterfaces(turn: Turn, node: NodeRow): Names {
+  return usedInterfaces(turn, withChosen(turn, node))
 }
 
 /** What is its own again when the instance has gone. */
