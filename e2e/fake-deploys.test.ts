@@ -56,6 +56,52 @@ test('autodetect is ramdisk for an instance that is a kernel, and direct for one
   }
 })
 
+test.for([
+  [
+    'rebuild',
+    async ({ api, reach }, node) => {
+      await api.provision(node, 'active')
+      await reach('active', node)
+      await api.patchNode(node, { instance_info: IMAGE })
+      await api.provision(node, 'rebuild')
+    },
+  ],
+  [
+    'active after a failed deployment',
+    async ({ api, fail }, node) => {
+      await api.patchNode(node, { driver_info: { fake_fail: { 'boot.prepare_instance': 'bmc.unreachable' } } })
+      await api.provision(node, 'active')
+      await fail('deploy failed', node)
+      await api.patchNode(node, { driver_info: {}, instance_info: IMAGE })
+      await api.provision(node, 'active')
+    },
+  ],
+  [
+    'active after a failed adoption',
+    async ({ api, reach, fail }, node) => {
+      await api.provision(node, 'manage')
+      await reach('manageable', node)
+      await api.patchNode(node, { driver_info: { fake_fail: { 'power.verify': 'bmc.unreachable' } } })
+      await api.provision(node, 'adopt')
+      await fail('adopt failed', node)
+      await api.provision(node, 'manage')
+      await api.provision(node, 'provide')
+      await reach('available', node)
+      await api.patchNode(node, { driver_info: {}, instance_info: IMAGE })
+      await api.provision(node, 'active')
+    },
+  ],
+] as const satisfies [string, (story: Story, node: string) => Promise<void>][])(
+  'autodetect judges an image by what deploys images, also where a kernel was there before: %s',
+  async ([, way], context) => {
+    await using story = await fake(context)
+    const node = await available(story, { deploy_interface: 'autodetect', instance_info: NETBOOT })
+    await way(story, node)
+    expect((await story.reach('active', node))['deploy_interface']).toBe('direct')
+    expect(fakeMachine(node).log).toContain(`image ${IMAGE.image_source}`)
+  },
+)
+
 test('custom-agent does a step that its ramdisk has, and refuses one that it does not have before anything is done', async (context) => {
   await using story = await fake(context)
   const { api, reach, fail } = story

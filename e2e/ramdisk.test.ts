@@ -48,6 +48,8 @@ test.for(['ipmi', 'redfish'] as const)(
     expect(steps.slice(-4)).toEqual([
       ...['power.power_off', 'boot.prepare_instance', 'management.set_boot_device', 'power.power_on'],
     ])
+    // The next instance is prepared; nothing has been done about it.
+    await api.patchNode(node, { instance_info: { image_source: `${site.images.url}/a.raw` } })
     expect(await rebooted(story)).toEqual(NETWORK)
     await until('line on the timeline', async () =>
       (await api.timeline(node)).some(
@@ -132,6 +134,7 @@ test('an instance that is a volume of an operator is shown to the machine by its
   )
   expect(await rebooted(story)).toEqual(['power off', ...MEDIUM])
 
+  await api.patchNode(node, { instance_info: {} })
   await api.provision(node, 'deleted')
   await reach('available')
   const drive = machine.redfish!.machine.media.find(({ mediaTypes }) => mediaTypes.includes('CD'))

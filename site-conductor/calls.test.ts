@@ -197,6 +197,19 @@ test.each([
   }
 })
 
+test('what a deployment will use is asked, where that is not what the grant has', async () => {
+  const more = { driver: 'ipmi', driverInfo: { ipmi_address: 'bmc' }, interfaces: { deploy: 'ramdisk' } }
+  hub.grants.set('v6', fakeGrant('v6', more))
+  await site.start()
+  await hub.next('hello')
+  const instance_info = { image_source: 'http://images/a', image_checksum: 'x' }
+  const asked = async (args: object) => (await call('v6', 'node', 'validate', { instance_info, ...args })).result
+  expect(await asked({})).toMatchObject({
+    deploy: { result: false, reason: 'instance_info has no kernel and no ramdisk' },
+  })
+  expect(await asked({ interfaces: { deploy: 'direct' } })).toMatchObject({ deploy: { result: true } })
+})
+
 test('a call that takes longer than the hub allows ends with a timeout', async () => {
   hub.grants.set('v5', fakeGrant('v5', { driver: 'ipmi', driverInfo: { ipmi_address: '127.0.0.1', ipmi_port: 9 } }))
   await site.start()

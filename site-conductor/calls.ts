@@ -25,6 +25,8 @@ export interface CallsOptions {
 
 /** instance_info, where it is asked about. */
 type Instance = Readonly<Record<string, unknown>> | undefined
+/** `interfaces`: what is to be asked, where a deployment will use others than the grant has. */
+type Question = { readonly instance_info?: Instance; readonly interfaces?: Grant['interfaces'] }
 type Call = Extract<ToConductor, { type: 'call' }>
 
 export class Calls {
@@ -76,8 +78,7 @@ export class Calls {
     const driver = this.#options.drivers.get(hold.grant.driver)
     if (driver === undefined)
       throw new FaultError('driver.unknown', `this conductor has no driver ${hold.grant.driver}`)
-    if (kind === 'node' && method === 'validate')
-      return await this.#validate(driver, hold, args['instance_info'] as Instance, signal)
+    if (kind === 'node' && method === 'validate') return await this.#validate(driver, hold, args as Question, signal)
     if (kind === 'vendor') {
       const told = aboutVendor(implementationOf(driver, hold.grant, kind), driver, method, args)
       if (told !== undefined) return told
@@ -105,27 +106,28 @@ export class Calls {
   async #validate(
     driver: Driver,
     hold: Hold,
-    instance: Instance,
+    { instance_info: instance, interfaces = hold.grant.interfaces }: Question,
     signal: AbortSignal,
   ): Promise<Record<string, { result: boolean | null; reason?: string }>> {
     const answers: Record<string, { result: boolean | null; reason?: string }> = {}
+    const node = { ...hold.grant, interfaces }
     // Once for all of them: opening secrets that are not ours costs as much as opening those that are.
     const [driverInfo, broken] = await openDriverInfo(driver, hold.grant, this.#options.site).then(
       (opened) => [opened, undefined] as const,
       (error: unknown) => [{}, toFault(error).message] as const,
     )
-    const context: Context = { ...this.#around(driver, hold, signal), driverInfo }
-    for (const kind of new Set([...Object.keys(driver.interfaces), ...Object.keys(hold.grant.interfaces)])) {
+    const context: Context = { ...this.#around(driver, hold, signal, node), driverInfo }
+    for (const kind of new Set([...Object.keys(driver.interfaces), ...Object.keys(interfaces)])) {
       const asked = instance?.[`${kind}_interface`]
       if (typeof asked === 'string' && driver.interfaces[kind as InterfaceKind]?.[asked] === undefined) {
         answers[kind] = { result: false, reason: `driver ${driver.name} has no ${kind} interface ${asked}` }
         continue
       }
-      const implementation = implementationOf(driver, hold.grant, kind)
+      const implementation = implementationOf(driver, node, kind)
       if (implementation === undefined) {
         answers[kind] = {
           result: null,
-          reason: `driver ${driver.name} has no ${kind} interface ${hold.grant.interfaces[kind] ?? ''}`,
+          reason: `driver ${driver.name} has no ${kind} interface ${interfaces[kind] ?? ''}`,
         }
         continue
       }
@@ -152,9 +154,8 @@ export class Calls {
     }
   }
 
-  #around(driver: Driver, hold: Hold, signal: AbortSignal): Omit<Context, 'driverInfo'> {
+  #around(driver: Driver, hold: Hold, signal: AbortSignal, node: Grant = hold.grant): Omit<Context, 'driverInfo'> {
     const { env, log, grants, site, note, told } = this.#options
-    const node: Grant = hold.grant
     return {
       node,
       before: () => grants.check(hold),

@@ -1,13 +1,14 @@
 // What a task knows of its node when it begins, beside its steps.
 import type { NodeRow } from '../schema/rows.ts'
 import { withSealed } from '../site-hub/secrets.ts'
+import { withBoot } from './deployed.ts'
 
-/** `instance_info` with what is sealed of it; networks where an instance comes; a RAID that is wanted. */
+/** `instance_info` with what is sealed of it, and what the instance that is there boots; networks where an instance comes; a RAID that is wanted. */
 export function contextOf(node: NodeRow, kind: string): Record<string, unknown> {
   const target = node.target_raid_config as object
   const networks = kind === 'deploy' || kind === 'rebuild' ? (node.network_data as object) : {}
   return {
-    instance_info: withSealed('instance_info', node.instance_info, node.secrets),
+    instance_info: withBoot(node, withSealed('instance_info', node.instance_info, node.secrets)),
     ...(Object.keys(networks).length > 0 && { network_data: networks }),
     ...(Object.keys(target).length > 0 && { target_raid_config: target }),
   }

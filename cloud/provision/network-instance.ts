@@ -8,6 +8,7 @@ import { planStep, START_FROM_NETWORK } from '../plans.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { liveDrivers } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { bootOf } from './deployed.ts'
 import { usedInterfaces } from './used-interfaces.ts'
 
 /** States in which an instance is there, or about to be. One that failed to come, or is going, is not booted. */
@@ -16,12 +17,6 @@ const IS_THERE: ReadonlySet<string> = new Set<State>([
   'servicing', 'service wait', 'service hold', 'service failed',
 ]) // prettier-ignore
 
-/** What says what such a machine boots. */
-const FIELDS = ['kernel', 'ramdisk', 'ramdisk_kernel_arguments', 'boot_iso'] as const
-
-/** Longer than any that could be booted. */
-const LONGEST = 2048
-
 /** What the deploy interface that the node uses makes of a deployment. */
 export function deploymentOf(turn: Turn, node: NodeRow): DeploymentFacts {
   const used = usedInterfaces(turn, node)['deploy'] ?? ''
@@ -29,13 +24,14 @@ export function deploymentOf(turn: Turn, node: NodeRow): DeploymentFacts {
 }
 
 /** The fields for the node's grant; undefined: it boots its disk. */
-export function instanceBoot(turn: Turn, node: NodeRow): Record<string, string> | undefined {
+export function instanceBoot(turn: Turn, node: NodeRow): Readonly<Record<string, string>> | undefined {
   if (!IS_THERE.has(node.provision_state) || !bootsFromNetwork(turn, node)) return undefined
-  const info = node.instance_info as Record<string, unknown>
-  const texts = FIELDS.map((field): [string, unknown] => [field, info[field]]).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1].length <= LONGEST,
-  )
-  return Object.fromEntries(texts)
+  return bootOf(node)
+}
+
+/** What an `undo` has to know of it; nothing, where the machine boots its disk. */
+export function undoContext(turn: Turn, node: NodeRow): Record<string, unknown> {
+  return bootsFromNetwork(turn, node) ? { instance_info: bootOf(node) } : {}
 }
 
 /** The steps of work of that kind, for what the node's instance boots from. `undone`: of an `undo`, the kind of work that is undone. */

@@ -10,7 +10,7 @@ import { notDriven } from '../site-hub/outage.ts'
 import { activeTask, isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { compose, hasInterface, type WorkKind } from './compose.ts'
-import { withChosen } from './chosen-interface.ts'
+import { withInstance } from './chosen-interface.ts'
 import { keepOn } from './offers.ts'
 import { cancel, move } from './move.ts'
 import { behindHold, continueList, hasBootedBefore, heldKind, isHeld, noSteps } from './step-list.ts'
@@ -117,7 +117,7 @@ async function unhold(turn: Turn, node: NodeRow, caller: Caller): Promise<string
 }
 
 function forWork(turn: Turn, node: NodeRow, kind: WorkKind | undefined): NodeRow {
-  return kind === 'deploy' || kind === 'adopt' ? withChosen(turn, node) : node
+  return kind === 'deploy' || kind === 'adopt' ? withInstance(turn, node) : node
 }
 
 /** The node with what the verb brings for the instance. Each is shown as ****** and kept sealed. */

@@ -1,16 +1,20 @@
-// The interfaces that a node uses: its own, unless its instance asks for others (Ironic's instance_info.<interface>_interface). A deploy interface that
-// only chooses (`autodetect`) stands for the one that it chooses by the instance.
+// The interfaces that a node uses: its own, unless its instance asks for others (Ironic's instance_info.<interface>_interface), or asked for them when it was
+// deployed. A deploy interface that only chooses (`autodetect`) stands for the one that it chooses by the instance.
 import { FaultError } from '../../shared/faults.ts'
 import type { DeploymentFacts } from '../../shared/protocol.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { liveDrivers } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { deployedOf } from './deployed.ts'
 
 type Names = Readonly<Record<string, string>>
 
 /** One that its driver does not have changes nothing: what reads the machine goes on, and a deployment is refused. */
 export function usedInterfaces(turn: Turn, node: NodeRow): Names {
-  const known = askedInterfaces(node).filter(([iface, name]) => hasInterface(turn, node, iface, name))
+  const asked = deployedOf(node)?.interfaces
+  const known = (asked ? Object.entries(asked) : askedInterfaces(node)).filter(([iface, name]) =>
+    hasInterface(turn, node, iface, name),
+  )
   const used =
     known.length === 0 ? (node.interfaces as Names) : { ...(node.interfaces as Names), ...Object.fromEntries(known) }
   const { deploy } = used
@@ -37,6 +41,13 @@ function takes(facts: DeploymentFacts | undefined, info: Fields): boolean {
 /** Flags are given as words, too. */
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '' && !/^(false|no|off|0)$/i.test(String(value))
+}
+
+/** Those of them that the instance has asked for. */
+export function instanceInterfaces(turn: Turn, node: NodeRow): Names {
+  const used = usedInterfaces(turn, node)
+  const known = askedInterfaces(node).filter(([iface, name]) => hasInterface(turn, node, iface, name))
+  return Object.fromEntries(known.map(([iface]) => [iface, used[iface]!]))
 }
 
 /** Throws 400 where the instance asks for what the node's driver does not have. */

@@ -13,7 +13,7 @@ import { restored } from './chosen-interface.ts'
 import { contextOf } from './context.ts'
 import { faultOf, inMaintenance, stepFault, tellMaintenance, undoFault, undoOf } from './maintenance.ts'
 import { move } from './move.ts'
-import { forInstance } from './network-instance.ts'
+import { forInstance, undoContext } from './network-instance.ts'
 import { stepsFor } from './offers.ts'
 import { callerOf, openTask } from './open-task.ts'
 import { endPowerTask } from './power.ts'
@@ -173,7 +173,7 @@ export async function undo(turn: Turn, task: TaskRow): Promise<void> {
 /** Ends what booted the machine for `work`. One that must stay on goes on with what it runs, and starts from its disk the next time. */
 export function openUndo(turn: Turn, node: NodeRow, work: Pick<TaskRow, 'kind' | 'cancel'>, caller: Caller): void {
   const steps = stepsFor(node, forInstance(turn, node, 'undo', PLANS.undo, work.kind))
-  openTask(turn, node, 'undo', steps, undoOf(work), caller)
+  openTask(turn, node, 'undo', steps, { ...undoContext(turn, node), ...undoOf(work) }, caller)
 }
 
 /** The agent is awaited (`wait`) or has come (`resume`). Ignored where the node has left that path, by an abort for one. */

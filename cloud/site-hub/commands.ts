@@ -68,6 +68,8 @@ export type HubCommand = Caller &
         readonly args: ProvisionArgs
         readonly dryRun?: true
       }
+    /** Answers the interfaces, by kind, that a deployment of the instance that the node has now would use. */
+    | { readonly kind: 'node.interfaces'; readonly node: string }
     | { readonly kind: 'node.power'; readonly node: string; readonly target: PowerTarget; readonly timeoutMs?: number }
     /** Opens a task of one step: a setting of the machine, or a vendor's method that nobody waits for. */
     | {

@@ -4,6 +4,7 @@
 import { FaultError, toFault } from '../../shared/faults.ts'
 import { decodeFromConductor, type FromConductor } from '../../shared/protocol.ts'
 import { CLOSE, type UpgradeIdentity } from '../../shared/upgrade.ts'
+import { deployInterfaces } from '../provision/chosen-interface.ts'
 import { power } from '../provision/power.ts'
 import { provision, rehearse } from '../provision/provision.ts'
 import { oneStep, setRaid } from '../provision/one-step.ts'
@@ -167,6 +168,7 @@ const carriers: { [K in TurnCommand['kind']]: Carrier<K> } = {
     command.dryRun
       ? rehearse(turn, command.node, command.verb, command.args)
       : { task: await provision(turn, command.node, command.verb, command.args, command) },
+  'node.interfaces': async (turn, command) => deployInterfaces(turn, await turn.node(command.node)),
   'node.power': async (turn, command) => ({
     task: await power(turn, command.node, command.target, command.timeoutMs, command),
   }),

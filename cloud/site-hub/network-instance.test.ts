@@ -84,6 +84,56 @@ test('after rescue and service the machine boots its instance over the network a
   expect(peer.last('task').steps.at(-1)).toMatchObject({ args: { boot_device: 'pxe' } })
 })
 
+const set = async (value: object) =>
+  expect(
+    await bench.command('node.patch', { node, patch: [{ op: 'add', path: '/instance_info', value }] }),
+  ).toMatchObject({ ok: true })
+const told = () => peer.last('task').context['instance_info']
+
+test('while the next instance is prepared the machine boots the one that it has', async () => {
+  await deployed()
+  await set({ image_source: 'http://a/x', kernel: 'http://b/k' })
+  expect(peer.grant(node)!.instanceBoot).toEqual(granted)
+  await put('rescue')
+  await verb('unrescue')
+  expect(told()).toEqual({ image_source: 'http://a/x', ...granted })
+  await bench.work(peer)
+  await verb('rebuild')
+  expect(peer.grant(node)!.instanceBoot, 'and then the next').toEqual({ kernel: 'http://b/k' })
+  expect(told()).toEqual({ image_source: 'http://a/x', kernel: 'http://b/k' })
+})
+
+test('an instance that asked for its deploy interface has it until its tear-down, which sets the machine to its disk', async () => {
+  await bench.command('node.patch', { node, patch: [{ op: 'add', path: '/deploy_interface', value: 'fake' }] })
+  await set({ boot_iso: 'http://a/x.iso', deploy_interface: 'netboot' })
+  await deployed()
+  await set({})
+  expect(peer.grant(node)).toMatchObject({
+    interfaces: { deploy: 'netboot' },
+    instanceBoot: { boot_iso: 'http://a/x.iso' },
+  })
+  await verb('deleted')
+  expect(told(), 'what is to be taken out of the drive').toEqual({ boot_iso: 'http://a/x.iso' })
+  expect((await bench.work(peer)).at(-1)).toBe('management.set_boot_device')
+  expect(peer.grant(node)!.interfaces).toMatchObject({ deploy: 'fake' })
+})
+
+test('an adopted instance is booted as it was when it was adopted', async () => {
+  await put('manageable')
+  await verb('adopt')
+  await bench.work(peer)
+  await set({})
+  expect(peer.grant(node)!.instanceBoot).toEqual(granted)
+})
+
+test('the undoing of a rescue knows what the machine is to boot', async () => {
+  await deployed()
+  await set({})
+  await verb('rescue', { rescuePassword: 'sealed' })
+  await bench.work(peer, { failAt: 'rescue.rescue' })
+  expect(peer.last('task')).toMatchObject({ kind: 'undo', context: { instance_info: granted } })
+})
+
 test('a step that needs an agent fails the deployment before anything is done', async () => {
   await verb('active', { steps: [{ interface: 'deploy', step: 'inject', priority: 90, args: {} }] })
   expect(await bench.node(node)).toMatchObject({ provision_state: 'deploy failed', task: null })

@@ -10,7 +10,7 @@ import { rehearsed } from './dry-run.ts'
 import type { Target } from './config-drive.ts'
 import { command, identColumn, noNode, underWay } from './find.ts'
 import { argumentsOf, MAX_BODY_BYTES, ProvisionBody } from './provision-arguments.ts'
-import { refuseInvalid } from './validation.ts'
+import { refuseUndeployable } from './validation.ts'
 
 const VERB_SINCE: Record<Verb, number> = {
   active: 1,
@@ -30,7 +30,7 @@ const VERB_SINCE: Record<Verb, number> = {
   service: 87,
 }
 
-/** Triggers before which Ironic validates power and deploy. */
+/** Triggers before which Ironic validates what deploys. */
 const DEPLOYS: ReadonlySet<string> = new Set(['deploy', 'rebuild'])
 
 /** Aborting came to some states later than the verb did. */
@@ -58,7 +58,7 @@ async function provision(call: Call): Promise<Answer> {
   if (verb === 'abort') need(call.version, ABORT_SINCE[node.state] ?? 1, `Aborting in "${node.state}"`)
   const args = await argumentsOf(call, node, verb, body)
   try {
-    if (DEPLOYS.has(VERBS[verb])) await refuseInvalid(call, node, ['power', 'deploy', 'network', 'storage'])
+    if (DEPLOYS.has(VERBS[verb])) await refuseUndeployable(call, node)
     if (dry) return await rehearsed(call, node, verb, args)
     await command(call, node.site, { kind: 'node.provision', node: node.uuid, verb, args })
   } catch (error) {

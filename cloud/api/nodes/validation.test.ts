@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { FaultError } from '../../../shared/faults.ts'
 import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { FAKE_DRIVER } from '../../hosts/test-conductor.ts'
 import { newNode } from '../testdata/samples.ts'
 
 let site: TestSite
@@ -46,7 +47,9 @@ it.each([
     ),
   ])
   expect(await stateOf(uuid)).toBe(state)
-  expect(asked).toEqual([{ instance_info: instance }])
+  const { power, deploy } = FAKE_DRIVER.interfaces
+  const interfaces = expect.objectContaining({ power: power![0], deploy: deploy![0] }) as object
+  expect(asked).toEqual([{ instance_info: instance, interfaces }])
 })
 
 it('a conductor that loses its lease while it is asked keeps nobody from asking: the work will find out', async () => {

@@ -15,9 +15,18 @@ export interface Verdict {
 }
 
 /** By interface; of one that its conductor says nothing about, nothing is known. */
-export async function verdicts(call: Call, { uuid, site }: FoundNode): Promise<Record<string, Verdict>> {
+export async function verdicts(call: Call, node: FoundNode): Promise<Record<string, Verdict>> {
+  return verdictsOf(call, node, {})
+}
+
+/** `interfaces`: to be asked instead of those that the node uses now. */
+async function verdictsOf(
+  call: Call,
+  { uuid, site }: FoundNode,
+  more: { readonly interfaces?: unknown },
+): Promise<Record<string, Verdict>> {
   const instanceInfo = await instanceOf(call, uuid)
-  const args = { instance_info: instanceInfo }
+  const args = { instance_info: instanceInfo, ...more }
   const about = { node: uuid, interface: 'node', method: 'validate', args, timeoutMs: TIMEOUT_MS }
   const answered = ((await order(call, site, { kind: 'call', ...about })) ?? {}) as Record<string, Verdict>
   const lacking = await lackingTraits(call, uuid, instanceInfo)
@@ -33,10 +42,24 @@ const UNANSWERED: ReadonlySet<string> = new Set(['site.no_conductor', 'lease.lap
  * out: one that is about to be back keeps nobody from asking for it.
  */
 export async function refuseInvalid(call: Call, node: FoundNode, interfaces: readonly string[]): Promise<void> {
-  const found = await verdicts(call, node).catch((error: unknown): Record<string, Verdict> => {
+  refuseWrong(node, interfaces, await ifAnswered(verdicts(call, node)))
+}
+
+/** The same of a deployment: what it will use is asked, which may be others than those of the instance that is there. */
+export async function refuseUndeployable(call: Call, node: FoundNode): Promise<void> {
+  const interfaces = await order(call, node.site, { kind: 'node.interfaces', node: node.uuid })
+  const found = await ifAnswered(verdictsOf(call, node, { interfaces }))
+  refuseWrong(node, ['power', 'deploy', 'network', 'storage'], found)
+}
+
+async function ifAnswered(asked: Promise<Record<string, Verdict>>): Promise<Record<string, Verdict>> {
+  return asked.catch((error: unknown) => {
     if (UNANSWERED.has(toFault(error).code)) return {}
     throw error
   })
+}
+
+function refuseWrong(node: FoundNode, interfaces: readonly string[], found: Record<string, Verdict>): void {
   for (const name of interfaces) {
     const { result, reason = 'nothing more is known' } = found[name] ?? { result: true }
     if (result === false)
