@@ -16,7 +16,11 @@ import { ofOrganisation } from './writers.ts'
 const SINCE = 96
 const { column, flag, common } = fieldsOf('i')
 
-const Loop = z.union([z.array(z.unknown()), z.record(z.string(), z.unknown())])
+/** Each item is a turn of the hub's time: more of them than a machine has of anything are a mistake. */
+const MAX_ITEMS = 400
+const Loop = z.union([z.array(z.unknown()).max(MAX_ITEMS), z.record(z.string(), z.unknown())], {
+  error: ({ input }) => (Array.isArray(input) ? `takes ${MAX_ITEMS} items at most` : 'must be a list or an object'),
+})
 
 /** Arguments by name or as a list, as the signature has them. */
 function argsOf(signature: Signature) {

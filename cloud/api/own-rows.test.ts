@@ -229,6 +229,8 @@ describe('inspection rules', () => {
     ['an action without one', doing('set-port-attribute', ['{item}', '/extra/a']), 'actions.0.args: needs value'],
     ['no action of that name', doing('del-port'), `actions.0.op: possible are ${Object.keys(ACTIONS).join(', ')}`],
     ['an action with another', doing('set-attribute', { path: '/name', value: 'n', unique: true }), 'actions.0.args: does not know unique; possible are path, value'], // prettier-ignore
+    ['a loop of too much', { actions: [{ op: 'fail', args: ['x'], loop: Array(401).fill(1) }] }, 'actions.0.loop: takes 400 items at most'], // prettier-ignore
+    ['a loop over a text', { actions: [{ op: 'fail', args: ['x'], loop: 'abc' }] }, 'actions.0.loop: must be a list or an object'], // prettier-ignore
     ['arguments that are a text', doing('add-trait', 'CUSTOM_A'), 'actions.0.args: needs name'],
     ['a level that is none', doing('log', { msg: 'x', level: 'loud' }), 'actions.0.args: level is one of debug, info, warning, error, critical'], // prettier-ignore
   ])('with %s are refused, by name', async (_what, more, detail) => {

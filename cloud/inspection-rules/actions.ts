@@ -17,21 +17,21 @@ export interface Found {
   readonly node: Fields
   readonly traits: Set<string>
   readonly ports: readonly Fields[]
-  /** What rules had to say. */
-  readonly log: { level: string; message: string }[]
+  /** What rules had to say, and how many lines more than are kept. */
+  readonly log: { readonly lines: { level: string; message: string }[]; more: number }
 }
 
 export type Action = Omit<Condition, 'multiple'>
 
 interface Doer extends Signature {
-  run(found: Found, args: Values): void
+  run(found: Found, args: Values, work: Work): void
 }
 
 /** A change of what is at `path` below `root`, and what it takes beside the path. */
 interface Change {
   readonly needs: readonly string[]
   readonly may: readonly string[]
-  make(root: Fields, path: readonly string[], args: Values): void
+  make(root: Fields, path: readonly string[], args: Values, work: Work): void
 }
 const SET: Change = { needs: ['value'], may: [], make: set }
 const EXTEND: Change = { needs: ['value'], may: ['unique'], make: extend }
@@ -40,24 +40,27 @@ const REMOVE: Change = { needs: [], may: [], make: remove }
 const onNode = ({ needs, may, make }: Change): Doer => ({
   needs: ['path', ...needs],
   may,
-  run: ({ node }, args) => make(node, attributePath(node, args['path']), args),
+  run: ({ node }, args, work) => make(node, attributePath(node, args['path']), args, work),
 })
 const onPort = ({ needs, may, make }: Change): Doer => ({
   needs: ['port_id', 'path', ...needs],
   may,
-  run({ ports }, args) {
+  run({ ports }, args, work) {
     const id = textOf(args['port_id']).toLowerCase()
     const port = ports.find(({ uuid, address }) => uuid === id || address === id)
     if (!port) throw new RuleFailure(`the node has no port ${id}`)
-    make(port, attributePath(port, args['path']), args)
+    make(port, attributePath(port, args['path']), args, work)
   },
 })
 const onPluginData = ({ needs, may, make }: Change): Doer => ({
   needs: ['path', ...needs],
   may,
-  run: ({ pluginData }, args) => make(pluginData, pathOf(args['path']), args),
+  run: ({ pluginData }, args, work) => make(pluginData, pathOf(args['path']), args, work),
 })
 
+/** Lines on the timeline that one inspection may have for its rules, and characters of each. */
+const MAX_LINES = 100
+const MAX_LINE = 2_000
 const LEVELS = ['debug', 'info', 'warning', 'error', 'critical']
 const isLevel = (level: unknown) => LEVELS.includes(textOf(level).toLowerCase())
 
@@ -73,16 +76,22 @@ export const ACTIONS: Readonly<Record<string, Doer>> = {
     may: ['level'],
     refuse: ({ level = 'info' }) =>
       isLevel(level) || namesField(textOf(level)) ? undefined : `level is one of ${LEVELS.join(', ')}`,
-    run: ({ log }, { msg, level = 'info' }) => void log.push({ level: textOf(level), message: textOf(msg) }),
+    run({ log }, { msg, level = 'info' }) {
+      if (log.lines.length === MAX_LINES) log.more++
+      else log.lines.push({ level: textOf(level), message: cut(textOf(msg)) })
+    },
   },
   'set-attribute': onNode(SET),
   'extend-attribute': onNode(EXTEND),
   'del-attribute': onNode(REMOVE),
   'set-capability': {
     needs: ['name', 'value'],
-    run: ({ node }, { name, value }) => setCapabilities(node, { [textOf(name)]: textOf(value) }),
+    run: ({ node }, { name, value }, work) => setCapabilities(node, { [textOf(name)]: textOf(value) }, work),
   },
-  'unset-capability': { needs: ['name'], run: ({ node }, { name }) => setCapabilities(node, { [textOf(name)]: null }) },
+  'unset-capability': {
+    needs: ['name'],
+    run: ({ node }, { name }, work) => setCapabilities(node, { [textOf(name)]: null }, work),
+  },
   'add-trait': { needs: ['name'], run: ({ traits }, { name }) => void traits.add(textOf(name)) },
   'remove-trait': { needs: ['name'], run: ({ traits }, { name }) => void traits.delete(textOf(name)) },
   'set-plugin-data': onPluginData(SET),
@@ -98,8 +107,9 @@ export function act(action: Action, found: Found, work: Work): void {
   const doer = ACTIONS[action.op]
   if (!doer) throw new RuleFailure(`there is no action ${action.op}`)
   const items = itemsOf(action.loop, namesOf(found), work)
-  if (!items) return doer.run(found, argsOf(doer, action.args, namesOf(found), work))
-  for (const item of items) doer.run(found, argsOf(doer, action.args, { ...namesOf(found), item }, work))
+  const once = (names: Values) => doer.run(found, argsOf(doer, action.args, names, work), work)
+  if (!items) return once(namesOf(found))
+  for (const item of items) once({ ...namesOf(found), item })
 }
 
 /** What replacement fields may name. */
@@ -111,12 +121,19 @@ function set(root: Fields, path: readonly string[], { value }: Values): void {
   parentOf(root, path)[path.at(-1)!] = value ?? null
 }
 
-function extend(root: Fields, path: readonly string[], { value, unique }: Values): void {
-  const parent = parentOf(root, path)
-  const list = parent[path.at(-1)!] ?? []
+function extend(root: Fields, path: readonly string[], { value, unique }: Values, work: Work): void {
+  const list = (parentOf(root, path)[path.at(-1)!] ??= [])
   if (!Array.isArray(list)) throw new RuleFailure(`${path.join('/')} is no list`)
-  const isThere = list.some((each) => JSON.stringify(each) === JSON.stringify(value))
-  parent[path.at(-1)!] = unique === true && isThere ? list : [...(list as unknown[]), value]
+  if (unique !== true || !isAmong(list, value, work)) list.push(value)
+}
+
+function isAmong(list: readonly unknown[], value: unknown, work: Work): boolean {
+  const wanted = JSON.stringify(value)
+  return list.some((each) => {
+    const text = JSON.stringify(each)
+    work.read(text.length)
+    return text === wanted
+  })
 }
 
 /** A root attribute becomes what it was before anybody set it. */
@@ -152,10 +169,20 @@ function attributePath(root: Fields, path: unknown): string[] {
 }
 
 /** They stay as they are written: text, or an object. */
-function setCapabilities(node: Fields, changes: Readonly<Record<string, string | null>>): void {
+function setCapabilities(node: Fields, changes: Readonly<Record<string, string | null>>, work: Work): void {
   const properties = (node['properties'] ?? {}) as Fields
-  const all = Object.entries({ ...capabilitiesOf(properties), ...changes }).filter(([, value]) => value !== null)
+  const all = new Map(Object.entries(capabilitiesOf(properties)))
+  // All of them are written again.
+  for (const [name, value] of all) {
+    work.read(name.length)
+    work.made(name.length + value.length)
+  }
+  for (const [name, value] of Object.entries(changes))
+    if (value === null) all.delete(name)
+    else all.set(name, value)
   const isObject = typeof properties['capabilities'] === 'object' && properties['capabilities'] !== null
-  const capabilities = isObject ? Object.fromEntries(all) : all.map((pair) => pair.join(':')).join(',')
+  const capabilities = isObject ? Object.fromEntries(all) : [...all].map((pair) => pair.join(':')).join(',')
   node['properties'] = { ...properties, capabilities }
 }
+
+const cut = (text: string): string => (text.length > MAX_LINE ? `${text.slice(0, MAX_LINE - 1)}…` : text)

@@ -10,14 +10,16 @@ export class RuleFailure extends Error {
 
 const MAX_TEXT = 1024 * 1024
 
-/** Who is told how many characters were put in. */
+/** Who is told how many characters are read, value by value, and how many were put in. */
 interface Watcher {
+  read(characters: number): void
   made(characters: number): void
 }
 
 /** `value` with the fields in every text inside it replaced. Throws RuleFailure where that is too much. */
 export function filled(value: unknown, names: Values, watcher: Watcher): unknown {
   if (typeof value === 'string') return filledText(value, names, watcher)
+  watcher.read(0)
   if (Array.isArray(value)) return value.map((each) => filled(each, names, watcher))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
@@ -38,6 +40,7 @@ export function textOf(value: unknown): string {
 }
 
 function filledText(text: string, names: Values, watcher: Watcher): string {
+  watcher.read(text.length)
   let [isWhole, made] = [true, 0]
   const result = text.replaceAll(/\{\{|\}\}|\{([^{}]*)\}/g, (match, path: string | undefined) => {
     if (path === undefined) return match[0]!

@@ -18,7 +18,7 @@ const newFound = (): Found => ({
   node: { driver: 'redfish', name: null, extra: { list: ['a'] }, properties: { capabilities: 'boot_mode:uefi' } },
   traits: new Set(['CUSTOM_OLD']),
   ports: [structuredClone(PORT)],
-  log: [],
+  log: { lines: [], more: 0 },
 })
 const rule = (more: Partial<Rule>): Rule => ({ uuid: 'r1', priority: 0, conditions: [], actions: [], ...more })
 const isMet = (condition: Condition) => {
@@ -108,7 +108,10 @@ const extra = (value: unknown) => ({ node: { extra: value } })
 
 it.each<[Action, object]>([
   [{ op: 'fail', args: { msg: 'only {inventory[cpu][count]} CPUs' } }, { failure: 'inspection rule r1: only 8 CPUs' }],
-  [{ op: 'log', args: { msg: 'seen {node.driver}' } }, { log: [{ level: 'info', message: 'seen redfish' }] }],
+  [
+    { op: 'log', args: { msg: 'seen {node.driver}' } },
+    { log: { lines: [{ level: 'info', message: 'seen redfish' }] } },
+  ],
   [{ op: 'set-attribute', args: { path: '/extra/a/b', value: COUNT } }, extra({ list: ['a'], a: { b: '8' } })],
   [{ op: 'set-attribute', args: ['extra.n', { deep: [COUNT, 1] }] }, extra({ list: ['a'], n: { deep: ['8', 1] } })],
   [{ op: 'set-attribute', args: { path: '/name', value: 'n1' } }, { node: { name: 'n1' } }],
@@ -161,6 +164,73 @@ it.each<[string, Action, string]>([
   expect(applyRules([rule({ actions: [action] })], large)).toBe(`inspection rule r1: ${message}`)
 })
 
+const TOO_MUCH = 'inspection rule r1: the inspection rules have too much to do together'
+const times = (count: number) => Array<number>(count).fill(1)
+const long = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`c${i}`, 'yes']))
+
+it.each<[string, Partial<Rule>]>([
+  [
+    'loops that do nothing',
+    { actions: Array.from({ length: 256 }, () => ({ op: 'remove-trait', args: ['X'], loop: times(400) })) },
+  ],
+  [
+    'conditions without an end',
+    {
+      conditions: Array.from({ length: 256 }, (): Condition => ({
+        op: 'eq',
+        args: [[1, 1]],
+        loop: times(400),
+        multiple: 'all',
+      })),
+    },
+  ],
+  [
+    'long lists to compare with',
+    { conditions: [{ op: '!one-of', args: [2, times(20_000)], loop: times(400), multiple: 'all' }] },
+  ],
+  [
+    'long texts without fields',
+    { conditions: [{ op: '!eq', args: [['x'.repeat(200_000), 'y']], loop: times(400), multiple: 'all' }] },
+  ],
+  [
+    'a list that has each of its items once',
+    { actions: [{ op: 'extend-plugin-data', args: ['a', '{item}', true], loop: [...times(20_000).keys()] }] },
+  ],
+  [
+    'capabilities that are written again and again',
+    {
+      actions: [
+        { op: 'set-attribute', args: ['/properties', { capabilities: long }] },
+        { op: 'set-capability', args: ['a', 'b'], loop: times(400) },
+      ],
+    },
+  ],
+])('what rules do without putting anything in is counted, too: %s', (_what, more) =>
+  expect(applyRules([rule(more)], newFound())).toBe(TOO_MUCH),
+)
+
+it('a list is compared with what is new only where each item is to be there once', () => {
+  const found = newFound()
+  const list = { op: 'extend-plugin-data', args: ['a', '{item}'], loop: [...times(12_000).keys()] }
+  expect(applyRules([rule({ actions: [list] })], found)).toBeUndefined()
+  expect(found.pluginData['a']).toHaveLength(12_000)
+})
+
+it('of what rules have to say, a hundred lines are kept', () => {
+  const found = newFound()
+  const said: Action = { op: 'log', args: { msg: '{item}' }, loop: [...times(250).keys()] }
+  expect(
+    applyRules([rule({ actions: [said, { op: 'log', args: { msg: 'z'.repeat(5_000) } }] })], found),
+  ).toBeUndefined()
+  expect([found.log.lines.length, found.log.lines.at(-1)!.message, found.log.more]).toEqual([100, '99', 151])
+})
+
+it('a line is cut where it becomes too long for a timeline', () => {
+  const found = newFound()
+  applyRules([rule({ actions: [{ op: 'log', args: { msg: 'z'.repeat(5_000) } }] })], found)
+  expect(found.log.lines).toEqual([{ level: 'info', message: `${'z'.repeat(1_999)}…` }])
+})
+
 it('capabilities that are an object stay one', () => {
   const found = newFound()
   found.node['properties'] = { capabilities: { a: '1' } }
@@ -187,5 +257,5 @@ it('the highest priority goes first, each sees what was done before, and none fo
 it('what was put in is not looked at again', () => {
   const found = { ...newFound(), inventory: { evil: '{node.driver}' } }
   applyRules([rule({ actions: [{ op: 'log', args: { msg: '{item} {{x}}' }, loop: ['{inventory[evil]}'] }] })], found)
-  expect(found.log).toEqual([{ level: 'info', message: '{node.driver} {x}' }])
+  expect(found.log.lines).toEqual([{ level: 'info', message: '{node.driver} {x}' }])
 })

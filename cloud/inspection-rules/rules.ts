@@ -15,8 +15,7 @@ export interface Rule {
  * Changes `found` by the rules all of whose conditions hold: the highest priority first, equals in the order given; each sees what those before
  * it did. Answers why the inspection fails, if it does; what was done until then stays.
  */
-export function applyRules(rules: readonly Rule[], found: Found): string | undefined {
-  const work = new Work()
+export function applyRules(rules: readonly Rule[], found: Found, work = new Work()): string | undefined {
   for (const rule of rules.toSorted((a, b) => b.priority - a.priority)) {
     try {
       if (!rule.conditions.every((condition) => holds(condition, namesOf(found), work))) continue

@@ -27,6 +27,7 @@ export function complaint(signature: Signature, given: Arguments): string | unde
 
 /** Arguments by name, with their fields replaced. Throws RuleFailure. */
 export function argsOf(signature: Signature, given: Arguments = {}, names: Values, work: Work): Values {
+  work.begins()
   const refused = complaint(signature, given)
   if (refused !== undefined) throw new RuleFailure(refused)
   return filled(byName([...signature.needs, ...(signature.may ?? [])], given), names, work) as Values

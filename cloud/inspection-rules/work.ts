@@ -1,4 +1,5 @@
-// What the rules of one inspection may do in a hub's turn, where nothing else of the site goes on: a budget of steps and of texts.
+// What the rules of one inspection may do in a hub's turn, where nothing else of the site goes on. Whatever grows with the rules or with what was
+// found is charged to one budget: conditions and actions, each as often as their loop turns; texts that are read, made or compared; patterns.
 import { RuleFailure } from './fields.ts'
 import { compile, type Pattern } from './patterns.ts'
 
@@ -8,12 +9,31 @@ const BUDGET = 50_000_000
 const COMPILATION = 100
 /** And a character that is put in the place of a field. */
 const CHARACTER = 4
+/** A condition or an action, once. */
+const OPERATION = 500
+/** A value that is looked at, beside its characters. */
+const VALUE = 10
 
 export class Work {
   readonly #patterns = new Map<string, Pattern>()
   #left = BUDGET
 
-  /** Characters that were made. Throws RuleFailure, as do the others. */
+  /** What has been charged so far. */
+  get spent(): number {
+    return BUDGET - this.#left
+  }
+
+  /** A condition is looked at, or an action carried out. Throws RuleFailure, as do the others. */
+  begins(): void {
+    this.#spend(OPERATION)
+  }
+
+  /** A value of so many characters is read. */
+  read(characters: number): void {
+    this.#spend(VALUE + characters)
+  }
+
+  /** Characters that were made. */
   made(characters: number): void {
     this.#spend(characters * CHARACTER)
   }

@@ -1,5 +1,6 @@
 // Inspection rules at the hub: what they do becomes the node's, and a rule may fail the inspection.
-import { beforeEach, expect, test } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { insert, isoTime } from '../schema/rows.ts'
 import { inspectionRules } from '../schema/organisation-resources.ts'
 import { OneNode } from './testdata/one-node.ts'
@@ -13,8 +14,11 @@ const rules = (...all: { priority?: number; conditions?: object[]; actions: obje
     all.map((rule, i) => insert(inspectionRules, { uuid: `rule-${i}`, created_at: isoTime(0), ...rule })),
   )
 const inventory = { cpu: { count: 8 }, bmc_address: '10.1.2.3' }
-/** Inspects the node, which has these facts. */
-const inspect = async (facts: Record<string, unknown> = { inventory, plugin_data: {}, properties: { cpus: 8 } }) => {
+/** Inspects the node, which has these facts; `hear` lets the hub hear of them. */
+const inspect = async (
+  facts: Record<string, unknown> = { inventory, plugin_data: {}, properties: { cpus: 8 } },
+  hear: (say: () => Promise<unknown>) => Promise<unknown> = (say) => say(),
+) => {
   await verb('inspect')
   const { id, epoch } = one.peer.last('task')
   const about = { id, epoch }
@@ -25,7 +29,7 @@ const inspect = async (facts: Record<string, unknown> = { inventory, plugin_data
     { n: 1, ...said, kind: 'started' as const },
     { n: 2, ...said, kind: 'finished' as const, facts },
   ]
-  await one.bench.say(one.peer, { type: 'event', ...about, events })
+  await hear(() => one.bench.say(one.peer, { type: 'event', ...about, events }))
   await one.bench.say(one.peer, { type: 'result', ...about, outcome: { ok: true } })
 }
 const shown = async (...columns: string[]) =>
@@ -93,6 +97,39 @@ test('an inspection that found no inventory has nothing for rules', async () => 
   await rules({ actions: [{ op: 'fail', args: { msg: 'never' } }] })
   await inspect({ properties: { cpus: 8 } })
   expect(await state()).toBe('manageable')
+})
+
+test.each<[string, number, number]>([
+  ['an inspection with little to do shares its turn', 1, 1],
+  ['what waits behind an inspection with much to do has the next turn', 256, 2],
+])('%s', async (_name, actions, turns) => {
+  const loop = Array<number>(100).fill(1)
+  await rules({ actions: Array.from({ length: actions }, () => ({ op: 'remove-trait', args: ['CUSTOM_X'], loop })) })
+  const create = () => one.bench.command('node.create', { node: { driver: 'fake-hardware' } })
+  const { sql } = one.bench
+  const store = sql.batch.bind(sql)
+  const batches = vi.spyOn(sql, 'batch')
+  await inspect(undefined, async (say) => {
+    batches.mockClear()
+    const held = Promise.withResolvers<void>()
+    batches.mockImplementationOnce((statements) => held.promise.then(() => store(statements)))
+    const first = create()
+    const heard = say()
+    await setImmediate() // now it waits behind the first
+    const last = create()
+    held.resolve()
+    expect(await Promise.all([first, last])).toMatchObject([{ ok: true }, { ok: true }])
+    await heard
+    expect(batches).toHaveBeenCalledTimes(1 + turns)
+  })
+  expect(await state()).toBe('manageable')
+})
+
+test('lines of rules beyond those that are kept are counted in one', async () => {
+  await rules({ actions: [{ op: 'log', args: { msg: 'seen' }, loop: Array<number>(130).fill(1) }] })
+  await inspect()
+  const notes = await one.bench.sql.all("SELECT body FROM notes WHERE stage = 'inspection rule' ORDER BY id DESC")
+  expect([notes.length, notes[0]![0]]).toEqual([101, '{"message":"30 lines more"}'])
 })
 
 test('NICs that were found become ports; an address that another node has is a line on the timeline', async () => {

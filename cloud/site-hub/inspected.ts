@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { fault, Fault, FaultError } from '../../shared/faults.ts'
 import type { Found } from '../inspection-rules/actions.ts'
 import { applyRules, type Rule } from '../inspection-rules/rules.ts'
+import { Work } from '../inspection-rules/work.ts'
 import { callerOf } from '../provision/open-task.ts'
 import type { SiteRef } from '../ports.ts'
 import { Name, Trait } from '../schema/names.ts'
@@ -66,8 +67,12 @@ export async function carryOutRules(turn: Turn, task: TaskRow, facts: Fields, si
   if (rules.length === 0) return
   const before = await found(turn, task.node, inventory.value, plugin instanceof StoredDocument ? plugin.value : {})
   const after = structuredClone(before)
-  const failure = applyRules(rules, after) ?? (await store(turn, task, before, after, site))
-  for (const line of after.log) turn.note(task.node, task.id, turn.now, 'inspection rule', line)
+  const work = new Work()
+  const failure = applyRules(rules, after, work) ?? (await store(turn, task, before, after, site))
+  turn.work += work.spent
+  const { lines, more } = after.log
+  for (const line of lines) turn.note(task.node, task.id, turn.now, 'inspection rule', line)
+  if (more > 0) turn.note(task.node, task.id, turn.now, 'inspection rule', { message: `${more} lines more` })
   if (failure === undefined) return
   const refused = fault('inspection.refused', failure)
   turn.updateTask(task, { context: { ...(task.context as Fields), inspection_refused: refused } })
@@ -92,7 +97,7 @@ async function found(turn: Turn, uuid: string, inventory: Fields, pluginData: Fi
     },
     traits: await traitsOf(turn, uuid),
     ports: attached.map((port) => ({ uuid: port.uuid, address: port['address'], ...pick(port, OF_PORT) })),
-    log: [],
+    log: { lines: [], more: 0 },
   }
 }
 

@@ -69,6 +69,8 @@ export class Turn {
   readonly regrant = new Set<string>()
   /** Has it something to tell those who watch? */
   isNews = false
+  /** What its inputs had to think about, in the units of a rule's Work: one that thought long is the last of its turn. */
+  work = 0
   /** Nodes whose timeline got lines. */
   readonly #noted = new Set<string>()
   #mustBePresent = false

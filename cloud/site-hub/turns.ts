@@ -23,6 +23,8 @@ interface Input {
 
 /** Inputs of one turn, at most: bounds the size of a batch. */
 const TURN_INPUTS = 128
+/** An input after which this much has been thought ends its turn: some 80 ms. Those behind it wait for the next. */
+const TURN_WORK = 5_000_000
 /** How often, and after which pause, a commit without an answer is looked up. Everybody waits meanwhile: far less than a lease. */
 const LOOK_UPS = 3
 const LOOK_UP_PAUSE_MS = 500
@@ -83,8 +85,8 @@ export class Turns {
     this.#running = null // in the same moment as the look at the queue: nothing can slip in between
   }
 
-  /** Runs one turn; false when it was thrown away and its inputs must be run again one by one. */
-  async #turn(inputs: readonly Input[]): Promise<boolean> {
+  /** Runs one turn, and leaves in `inputs` those that it had; false when it was thrown away and its inputs must be run again one by one. */
+  async #turn(inputs: Input[]): Promise<boolean> {
     const answers: (() => void)[] = []
     let turn: Turn | undefined
     let committing = false
@@ -119,7 +121,7 @@ export class Turns {
     return true
   }
 
-  async #draft(state: HubState, inputs: readonly Input[], answers: (() => void)[], setBy: number): Promise<Turn> {
+  async #draft(state: HubState, inputs: Input[], answers: (() => void)[], setBy: number): Promise<Turn> {
     const { env, sql, blobs } = this.#deps
     const turn = new Turn(state, env, sql, blobs)
     if (setBy !== 0) moveMoments(turn, setBy)
@@ -128,7 +130,7 @@ export class Turns {
     if (this.#isNew) await rebalance(turn)
     this.#isNew = false
     await turn.prefetch(inputs.flatMap((input) => input.nodes))
-    for (const input of inputs) {
+    for (const [i, input] of inputs.entries()) {
       const before = turn.drafts
       try {
         const value = await input.run(turn)
@@ -137,6 +139,7 @@ export class Turns {
         if (turn.drafts !== before) throw error
         answers.push(() => input.failed(error))
       }
+      if (turn.work > TURN_WORK) this.#queue.unshift(...inputs.splice(i + 1))
     }
     for (const node of turn.regrant) await regrant(turn, node)
     await sendGained(turn)
