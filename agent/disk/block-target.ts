@@ -120,3 +120,21 @@ export async function openBlockTarget(
 function isAligned(bytes: Uint8Array): boolean {
   return bytes.buffer instanceof SharedArrayBuffer
 }
+
+/** A range of an open disk as a disk of its own; closing it leaves the disk open. */
+export function partOf(target: BlockTarget, startBytes: number, sizeBytes: number): BlockTarget {
+  const at = (offset: number, length: number) => {
+    if (offset >= 0 && offset + length <= sizeBytes) return startBytes + offset
+    throw new AgentFault('DiskWriteError', `${length} bytes at ${offset} are outside a part of ${target.path}`)
+  }
+  return {
+    path: target.path,
+    sizeBytes,
+    sectorBytes: target.sectorBytes,
+    read: async (into, offset) => await target.read(into, at(offset, into.length)),
+    write: async (from, offset) => await target.write(from, at(offset, from.length)),
+    zero: async (offset, length) => await target.zero(at(offset, length), length),
+    flush: () => target.flush(),
+    close: async () => {},
+  }
+}

@@ -36,6 +36,9 @@ export interface SoftwareRaid {
   delete(array: MdArray): Promise<void>
 }
 
+/** Of a volume's name, what a superblock keeps. */
+export const shortName = (name: string): string => name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, NAME_CHARACTERS)
+
 type Run = typeof runTool
 
 export function mdArrays(root: string, run: Run = runTool): SoftwareRaid {
@@ -64,7 +67,7 @@ export function mdArrays(root: string, run: Run = runTool): SoftwareRaid {
     async create({ name, isRoot, level, members }) {
       const taken = await numbers()
       const path = join(root, `dev/md${[0, 1, 2, 3, 4].find((number) => !taken.includes(number)) ?? taken.length}`)
-      const full = `${isRoot ? ROOT : ''}${name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, NAME_CHARACTERS)}`
+      const full = `${isRoot ? ROOT : ''}${shortName(name)}`
       const options = [`--level=${level}`, '--metadata=1.2', `--homehost=${HOST}`, `--name=${full}`]
       const how = ['--force', '--run', '--bitmap=internal', `--raid-devices=${members.length}`]
       const hasBitmap = level !== '0'

@@ -105,7 +105,7 @@ describe('the root disk', () => {
     expect(chooseRootDisk(disks, { size: '<= 10' }).name).toBe('sdb')
   })
   it('is never one to be skipped', () => {
-    expect(chooseRootDisk(disks, undefined, [{ serial: 'e' }]).name).toBe('sdf')
+    expect(chooseRootDisk(disks, undefined, ({ serial }) => serial === 'E').name).toBe('sdf')
   })
   it('missing is a fault that says what was seen', () => {
     expect(() => chooseRootDisk(disks, { serial: 'zzz' })).toThrow(

@@ -115,15 +115,15 @@ export function matchesHints(device: BlockDevice, wanted: Record<string, unknown
 }
 
 /**
- * The disk to deploy to. `skip` (properties.skip_block_devices) is a list of hint sets; a disk that matches one is left alone.
+ * The disk to deploy to; one that is skipped is left alone.
  * Throws DeviceNotFound with what was there and why it did not do.
  */
 export function chooseRootDisk(
   devices: BlockDevice[],
   wanted: Record<string, unknown> | undefined,
-  skip: Record<string, unknown>[] = [],
+  isSkipped: (device: BlockDevice) => boolean = () => false,
 ): BlockDevice {
-  const candidates = devices.filter((d) => !d.readOnly && !d.removable && !skip.some((set) => matchesHints(d, set)))
+  const candidates = devices.filter((d) => !d.readOnly && !d.removable && !isSkipped(d))
   const seen = devices.map((d) => `${d.name} ${(d.sizeBytes / GIB).toFixed(1)} GiB ${d.model ?? ''}`.trim()).join('; ')
   if (wanted && Object.keys(wanted).length > 0) {
     const found = candidates.find((device) => matchesHints(device, wanted))

@@ -2,27 +2,22 @@
 import type { CommandContext } from '../command.ts'
 import type { BlockDevice } from '../disk/block-devices.ts'
 import { arrayOf } from '../disk/md-arrays.ts'
-import { matchesHints } from '../disk/root-hints.ts'
 import { AgentFault } from '../fault.ts'
-
-const isHints = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+import { skippedOf } from './skipped.ts'
 
 /** `skipped`: names with the reason. What is on a member of an array is the array's, which is a disk of its own. */
-export async function disksToErase({
-  machine,
-  node,
-}: CommandContext): Promise<{ wanted: BlockDevice[]; skipped: string[] }> {
-  const hints = node.properties['skip_block_devices']
-  const skip = Array.isArray(hints) ? hints.filter(isHints) : []
-  const arrays = (await machine.raid?.list()) ?? []
+export async function disksToErase(context: CommandContext): Promise<{ wanted: BlockDevice[]; skipped: string[] }> {
+  const arrays = (await context.machine.raid?.list()) ?? []
+  const disks = await context.machine.listDisks()
+  const skip = skippedOf(context, disks, arrays)
   const whyNot = (disk: BlockDevice): string | undefined => {
-    if (skip.some((set) => matchesHints(disk, set))) return 'skip_block_devices'
+    if (skip.has(disk)) return 'skip_block_devices'
     const array = arrayOf(disk.path, arrays)
     if (array) return `member of ${array.name}`
     return disk.readOnly ? 'read-only' : disk.removable ? 'removable' : undefined
   }
   const [wanted, skipped]: [BlockDevice[], string[]] = [[], []]
-  for (const disk of await machine.listDisks()) {
+  for (const disk of disks) {
     const why = whyNot(disk)
     if (why === undefined) wanted.push(disk)
     else skipped.push(`${disk.name} (${why})`)

@@ -2,16 +2,27 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { isZero } from '../disk/aligned.ts'
 import { openBlockTarget } from '../disk/block-target.ts'
 import type { BlockDevice } from '../disk/block-devices.ts'
+import { LINUX_DATA } from '../disk/gpt.ts'
 import type { MdArray, NewArray } from '../disk/md-arrays.ts'
-import { readPartitionTable } from '../disk/partition-table.ts'
+import { listPartitions, readPartitionTable, writeNewTable } from '../disk/partition-table.ts'
 import { EFI_SYSTEM, LINUX_RAID } from '../disk/partition-types.ts'
 import { executeParams, executeStep } from '../step-list.ts'
-import { fakeContext, fakeMachine, fileDisk, GIB, temporaryFolder, testNode } from '../testing.ts'
+import { fakeContext, fakeMachine, fileDisk, GIB, MIB, sha256, temporaryFolder, testNode } from '../testing.ts'
 import { findRootDisk } from './root-disk.ts'
 
 const mirror = { size_gb: 1, raid_level: '1', controller: 'software', volume_name: 'system', is_root_volume: true }
+
+/** The first and the last MiB of a disk: its table, and what a file system or an array leaves there. */
+async function edges(disk: BlockDevice): Promise<string> {
+  const target = await openBlockTarget(disk, 'read')
+  const bytes = Buffer.alloc(2 * MIB)
+  await target.read(bytes.subarray(0, MIB), 0)
+  await target.read(bytes.subarray(MIB), disk.sizeBytes - MIB).finally(() => target.close())
+  return sha256(bytes)
+}
 
 async function machineWith({ uefi = true, dirty = false } = {}) {
   const folder = await temporaryFolder()
@@ -94,4 +105,59 @@ it.each([
     message: expect.stringContaining(said) as string,
   })
   expect([arrays, (await table(disks[0]!)).kind]).toEqual([[], 'none'])
+})
+
+it.each([
+  ['its name', { volume_name: 'system' }],
+  ['the disk of a member', { serial: 'KEPT' }],
+  ['a size that only it has', { size: '== 1' }],
+])('an array that skip_block_devices keeps by %s is not deleted, and its disks are as they were', async (_, hints) => {
+  const { folder, disks, arrays, order, table } = await machineWith()
+  await using _folder = folder
+  await order('clean', 'create_configuration')
+  disks[1]!.serial = 'KEPT'
+  const kept = { properties: { skip_block_devices: [hints] } }
+  const apply = { raid_config: { logical_disks: [{ ...mirror, volume_name: 'other' }] } }
+  for (const step of ['delete_configuration', 'apply_configuration'])
+    await expect(order('service', step, step.startsWith('apply') ? apply : {}, kept)).rejects.toMatchObject({
+      type: 'SoftwareRAIDError',
+      message: expect.stringMatching(/system.*skip_block_devices/) as string,
+    })
+  expect(arrays).toMatchObject([{ name: 'system' }])
+  expect(await Promise.all(disks.map(async (disk) => (await table(disk)).kind))).toEqual(['gpt', 'gpt'])
+})
+
+it('a disk that is skipped takes its array out of the erasing, and a root volume that is skipped gets no instance', async () => {
+  const { folder, machine, disks, volume, order } = await machineWith()
+  await using _folder = folder
+  await order('clean', 'create_configuration')
+  disks[1]!.serial = 'KEPT'
+  const before = await Promise.all([...disks, volume].map(edges))
+  const keeping = (hints: object) => ({ properties: { skip_block_devices: [hints] } })
+  expect(await order('clean', 'erase_devices_metadata', {}, keeping({ serial: 'kept' }))).toMatchObject({
+    clean_result: { result: expect.stringContaining('md0 (skip_block_devices)') as string },
+  })
+  expect(await Promise.all([...disks, volume].map(edges))).toEqual(before)
+  const node = { ...testNode, ...keeping({ volume_name: 'system' }) }
+  await expect(findRootDisk({ ...fakeContext(machine), node })).rejects.toThrow('at least 4 GiB')
+})
+
+it('what lies beside the array on its disks outlives the deletion of the array', async () => {
+  const { folder, disks, order, table } = await machineWith()
+  await using _folder = folder
+  await order('clean', 'create_configuration')
+  const target = await openBlockTarget(disks[0]!)
+  const made = await readPartitionTable(target)
+  const planned = listPartitions(made, 512).map((each, i) => ({ ...each, type: [EFI_SYSTEM, LINUX_RAID][i]! }))
+  const beside = { number: 3, name: 'data', type: LINUX_DATA, startBytes: 4 * GIB, sizeBytes: 64 * MIB }
+  await writeNewTable(target, [...planned, beside])
+  const data = Buffer.alloc(4096, 0xa5)
+  for (const at of [beside.startBytes, planned[1]!.startBytes + 4096]) await target.write(data, at)
+  await order('clean', 'delete_configuration')
+  const [kept, superblock] = [Buffer.alloc(4096), Buffer.alloc(4096)]
+  await target.read(kept, beside.startBytes)
+  await target.read(superblock, planned[1]!.startBytes + 4096)
+  await target.close()
+  expect([kept.equals(data), isZero(superblock)]).toEqual([true, true])
+  expect(await Promise.all(disks.map(async (disk) => (await table(disk)).kind))).toEqual(['gpt', 'none'])
 })

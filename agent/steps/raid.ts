@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { type CommandContext, defineStep } from '../command.ts'
 import type { BlockDevice } from '../disk/block-devices.ts'
-import { eraseMetadata } from '../disk/erase.ts'
+import { eraseMembers } from '../disk/member-partitions.ts'
 import { arrayOf, partitionPath, type SoftwareRaid } from '../disk/md-arrays.ts'
 import { readPartitionTable, writeNewTable } from '../disk/partition-table.ts'
 import { planRaid, type RaidConfig, raidConfigSchema } from '../disk/raid-plan.ts'
 import { AgentFault } from '../fault.ts'
 import { BIOS_BOOT, EFI_SYSTEM, LINUX_RAID } from '../disk/partition-types.ts'
 import { disksToErase } from './each-disk.ts'
+import { skippedOf } from './skipped.ts'
 
 function raidOf({ machine }: CommandContext): SoftwareRaid {
   if (machine.raid) return machine.raid
@@ -61,11 +62,18 @@ async function takeApart(context: CommandContext): Promise<string> {
   const raid = raidOf(context)
   const { machine, signal } = context
   const arrays = await raid.list()
-  const members = (await machine.listDisks()).filter(({ path }) => arrayOf(path, arrays) !== undefined)
+  const disks = await machine.listDisks()
+  const kept = skippedOf(context, disks, arrays).arrays.map(({ name }) => name)
+  if (kept.length > 0)
+    throw new AgentFault(
+      'SoftwareRAIDError',
+      `${kept.join(', ')}: kept by skip_block_devices, and nothing is taken apart`,
+    )
   for (const array of arrays) await raid.delete(array)
-  for (const device of members) {
+  const members = arrays.flatMap((array) => array.members)
+  for (const device of disks.filter(({ path }) => arrayOf(path, arrays) !== undefined)) {
     const target = await machine.openDisk(device)
-    await eraseMetadata(target, signal).finally(() => target.close())
+    await eraseMembers(target, device, members, signal).finally(() => target.close())
     await machine.rereadPartitions(device)
   }
   return `${arrays.length} arrays taken apart: ${arrays.map(({ name }) => name).join(', ') || 'none'}`

@@ -4,24 +4,26 @@ import type { BlockDevice } from '../disk/block-devices.ts'
 import type { BlockTarget } from '../disk/block-target.ts'
 import { arrayOf } from '../disk/md-arrays.ts'
 import { chooseRootDisk } from '../disk/root-hints.ts'
+import { skippedOf } from './skipped.ts'
 
 type Hints = Record<string, unknown>
 const isHints = (value: unknown): value is Hints => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * The root volume of software RAID, where there is one. Else hints of the instance win over those of the node; properties.skip_block_devices and
- * members of arrays are never chosen.
+ * The root volume of software RAID, where there is one. Else hints of the instance win over those of the node. What properties.skip_block_devices keeps
+ * and members of arrays are never chosen.
  */
-export async function findRootDisk({ machine, node }: CommandContext): Promise<BlockDevice> {
+export async function findRootDisk(context: CommandContext): Promise<BlockDevice> {
+  const { machine, node } = context
   const wanted = [node.instance_info['root_device'], node.properties['root_device']].find(isHints)
-  const skip = node.properties['skip_block_devices']
   const arrays = (await machine.raid?.list()) ?? []
   const disks = await machine.listDisks()
   const root = arrays.find(({ isRoot }) => isRoot)
-  const volume = root && disks.find(({ path }) => path === root.path)
+  const skip = skippedOf(context, disks, arrays)
+  const volume = root && disks.find((disk) => disk.path === root.path && !skip.has(disk))
   if (volume) return volume
   const free = disks.filter(({ path }) => arrayOf(path, arrays) === undefined)
-  return chooseRootDisk(free, wanted, Array.isArray(skip) ? skip.filter(isHints) : [])
+  return chooseRootDisk(free, wanted, (disk) => skip.has(disk))
 }
 
 /**

@@ -1,0 +1,37 @@
+// What properties.skip_block_devices keeps, as in Ironic: sets of root device hints name disks, `volume_name` names an array. An array is kept as a whole: when
+// it, or the disk of one of its members, is named.
+import type { CommandContext } from '../command.ts'
+import type { BlockDevice } from '../disk/block-devices.ts'
+import { arrayOf, type MdArray, shortName } from '../disk/md-arrays.ts'
+import { matchesHints } from '../disk/root-hints.ts'
+
+type Hints = Record<string, unknown>
+const isHints = (value: unknown): value is Hints => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export interface Skipped {
+  readonly arrays: readonly MdArray[]
+  /** Whether the disk is named, or is an array that is kept. */
+  has(disk: BlockDevice): boolean
+}
+
+/** Of `disks`, among which the arrays are, too. */
+export function skippedOf(
+  { node }: CommandContext,
+  disks: readonly BlockDevice[],
+  arrays: readonly MdArray[],
+): Skipped {
+  const hints = node.properties['skip_block_devices']
+  const sets = Array.isArray(hints) ? hints.filter(isHints) : []
+  const isVolume = (disk: BlockDevice, name: unknown) =>
+    arrays.some((array) => array.path === disk.path && array.name === shortName(String(name)))
+  const isNamed = (disk: BlockDevice) =>
+    sets.some(
+      ({ volume_name: volume, ...set }) => (volume === undefined || isVolume(disk, volume)) && matchesHints(disk, set),
+    )
+  const named = disks.filter(isNamed)
+  const kept = arrays.filter((array) =>
+    named.some(({ path }) => path === array.path || arrayOf(path, [array]) !== undefined),
+  )
+  const has = (disk: BlockDevice) => named.includes(disk) || kept.some(({ path }) => path === disk.path)
+  return { arrays: kept, has }
+}
