@@ -29,7 +29,10 @@ const OVMF = '/usr/share/OVMF/OVMF_'
 export async function bootFromMedium(firmware: 'bios' | 'uefi'): Promise<MediumBoot> {
   await using folder = await temporaryFolder()
   const { kernel, initrd } = await buildRamdisk({ flavour: 'cloud' })
-  const iso = await new BootIsos(join(folder.path, 'isos')).get({ kernel, initrd })
+  const iso = await new BootIsos({ folder: join(folder.path, 'isos'), maxBytes: 2 ** 31, isServed: () => true }).get({
+    kernel,
+    initrd,
+  })
   // The lookup shows nobody the token.
   const conductor = await startFakeConductor({ node: testNode, names: ['10.0.2.2'], config: { agent_token: MASKED } })
   const patch = bootPatch(

@@ -54,6 +54,7 @@ export const Config = z.strictObject({
                  .default([]).describe('Networks that this conductor fetches images, kernels, ramdisks and volumes from, and no others: 10.2.0.0/16. Without any: from everywhere but loopback, link-local, multicast and metadata addresses'),
   iscsiWrites:   z.coerce.number().int().min(1).max(64).default(4).describe('Images that this conductor writes at once, for nodes with deploy_interface iscsi'),
   imageCacheGiB: z.coerce.number().min(1).max(65_536).default(20).describe('Disk space for the images that it writes, below dataDir'),
+  bootCacheGiB:  z.coerce.number().min(1).max(65_536).default(10).describe('Disk space for kernels, ramdisks and volumes that nodes name, and as much for the volumes that are made from them, below dataDir'),
   consoleAddress: z.string().default('127.0.0.1').describe('Address that consoles of machines are offered at. Whoever reaches it needs no password: loopback unless the network is trusted'),
   consolePorts:  z.string().refine((text) => portRange(text) !== undefined, 'must be two ports, the lower first, like 10000-10999')
                  .default('10000-10999').describe('TCP ports of consoles, for nodes without ipmi_terminal_port'),

@@ -78,6 +78,11 @@ export async function startSiteBoot(
     await api.close()
     throw error
   }
+  const kept = (name: string) => ({
+    folder: join(config.dataDir, name),
+    maxBytes: config.bootCacheGiB * 2 ** 30,
+    isServed: (path: string) => door.isServed(path),
+  })
   const host = isIPv6(address) ? `[${address}]` : address
   return {
     site: {
@@ -85,11 +90,11 @@ export async function startSiteBoot(
       givesAddresses: config.bootMode === 'reservations',
       ramdisk: { kernel: config.deployKernel, initrd: config.deployRamdisk },
       files: new BootFiles({
-        folder: join(config.dataDir, 'boot-files'),
+        ...kept('boot-files'),
         fileFolders: config.fileUrlFolders,
         networks: new FetchNetworks(config.fetchNetworks),
       }),
-      isos: new BootIsos(join(config.dataDir, 'boot-isos')),
+      isos: new BootIsos(kept('boot-isos')),
       httpUrlFor: (bmcHost) => externalUrl(config.externalHttpUrls, bmcHost) ?? door.origin,
       kernelArguments: config.kernelArguments,
       agentApiUrl: `https://${host}:${api.port}`,

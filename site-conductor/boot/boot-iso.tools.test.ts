@@ -1,6 +1,16 @@
 // The volume by a third party's eyes (xorriso), as it is served for one boot; that machines boot from it, e2e/boot-iso.lab.test.ts shows.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -13,15 +23,21 @@ let isos: BootIsos
 const at = (name: string) => join(folder, name)
 const ramdisk = () => ({ kernel: at('kernel'), initrd: at('initrd') })
 
+const isosHere = () => new BootIsos({ folder: at('isos'), maxBytes: 100 * 2 ** 20, isServed: () => false })
+
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'ferrule-boot-iso-'))
-  isos = new BootIsos(at('isos'))
+  isos = isosHere()
   writeFileSync(at('kernel-6.12'), 'not a kernel')
   symlinkSync('kernel-6.12', at('kernel'))
   writeFileSync(at('initrd'), Buffer.alloc(3_000_001, 'initrd'))
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
+const volumes = () =>
+  readdirSync(at('isos'))
+    .filter((name) => !name.endsWith('.used'))
+    .map((name) => at(`isos/${name}`))
 const xorriso = (...args: string[]) => promisify(execFile)('xorriso', args)
 
 /** As it comes over HTTP. */
@@ -57,8 +73,8 @@ test('holds kernel, ramdisk and the arguments of one boot, and starts in BIOS an
 test('is made once for all boots, by whoever asks first, and anew for another ramdisk', async () => {
   const [first, second] = await Promise.all([isos.get(ramdisk()), isos.get(ramdisk())])
   expect(second).toEqual(first)
-  expect(await new BootIsos(at('isos')).get(ramdisk()), 'after a restart').toEqual(first)
-  expect(readdirSync(at('isos'))).toHaveLength(1)
+  expect(await isosHere().get(ramdisk()), 'after a restart').toEqual(first)
+  expect(volumes()).toHaveLength(1)
   writeFileSync(at('initrd'), 'a newer one')
   expect((await isos.get(ramdisk())).path).not.toBe(first.path)
 })
@@ -70,7 +86,33 @@ test('what nothing has booted from for a week goes, and what a killed conductor 
   for (const path of [first.path, at('isos/new-abc')]) utimesSync(path, old, old)
   writeFileSync(at('initrd'), 'a newer one')
   const second = await isos.get(ramdisk())
-  expect(readdirSync(at('isos')).map((name) => at(`isos/${name}`))).toEqual([second.path])
+  expect(volumes()).toEqual([second.path])
+})
+
+test('a volume that is booted from again keeps the tag by which its readers know it', async () => {
+  const before = statSync((await isos.get(ramdisk())).path, { bigint: true })
+  const after = statSync((await isos.get(ramdisk())).path, { bigint: true })
+  expect([after.ino, after.mtimeNs]).toEqual([before.ino, before.mtimeNs])
+})
+
+test('volumes are made one at a time', async () => {
+  mkdirSync(at('bin'))
+  const program = `#!/bin/sh
+mkdir '${at('lock')}' || exit 1
+for each; do case "$each" in --output=*) out="\${each#*=}" ;; boot/grub/grub.cfg=*) config="\${each#*=}" ;; esac; done
+sleep 0.2
+cp "$config" "$out" && rmdir '${at('lock')}'
+`
+  writeFileSync(at('bin/grub-mkrescue'), program, { mode: 0o755 })
+  const path = process.env['PATH']
+  process.env['PATH'] = `${at('bin')}:${path}`
+  try {
+    writeFileSync(at('other'), 'another ramdisk')
+    const made = await Promise.all([isos.get(ramdisk()), isos.get({ ...ramdisk(), initrd: at('other') })])
+    expect(new Set(made.map((each) => each.path)).size).toBe(2)
+  } finally {
+    process.env['PATH'] = path
+  }
 })
 
 test('every command line that may be given to a kernel has room', async () => {

@@ -3,13 +3,13 @@
 // 1. A file with its final name is whole. 2. The same volume has the same bytes for as long as it may be read, whoever restarts meanwhile.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { FaultError } from '../../shared/faults.ts'
 import type { Patch } from '../http-boot/content.ts'
+import { KeptFolder, type KeptFolderOptions } from './kept-folder.ts'
 import { grubConfig } from './script.ts'
-import { removeUnused } from './unused.ts'
 
 export interface BootIso {
   /** Absolute. */
@@ -20,6 +20,8 @@ export interface BootIso {
 
 /** Room for the longest command line with each argument in quotes. */
 const CONFIG_BYTES = 8192
+/** More than GRUB takes beside kernel and ramdisk. */
+const GRUB_BYTES = 32 * 1024 * 1024
 const SEARCH_BYTES = 1024 * 1024
 /** What the configuration uses, what it takes to find it, and what grub-mkrescue's own configuration asks for with an error for each that is not there. */
 const PARTITIONS = ['acorn', 'amiga', 'apple', 'bsd', 'dfly', 'dvh', 'gpt', 'msdos', 'plan', 'sun', 'sunpc']
@@ -41,11 +43,14 @@ export function bootPatch({ configAtByte }: BootIso, kernelArguments: string): P
 
 export class BootIsos {
   readonly #folder: string
+  readonly #kept: KeptFolder
   readonly #making = new Map<string, Promise<BootIso>>()
+  /** One at a time is made: each takes a processor and twice its size. */
+  #last: Promise<unknown> = Promise.resolve()
 
-  /** `folder`: this conductor's own; made when it is needed. */
-  constructor(folder: string) {
-    this.#folder = folder
+  constructor(options: KeptFolderOptions) {
+    this.#folder = options.folder
+    this.#kept = new KeptFolder(options)
   }
 
   /** The volume of these files as they are now. Rejects with a FaultError that says what to install. */
@@ -57,16 +62,18 @@ export class BootIsos {
   }
 
   async #get(key: string, kernel: string, initrd: string): Promise<BootIso> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 })
-    const known = (await readdir(this.#folder)).map((name) => this.#parse(name, key)).find((iso) => iso !== undefined)
-    if (known !== undefined) {
-      const now = new Date()
-      await utimes(known.path, now, now)
-      return known
-    }
-    await removeUnused(this.#folder)
-    const work = await mkdtemp(join(this.#folder, 'new-'))
+    const known = (await this.#kept.names()).map((name) => this.#parse(name, key)).find((iso) => iso !== undefined)
+    if (known !== undefined && (await this.#kept.use(known.path))) return known
+    const made = this.#last.then(() => this.#make(key, kernel, initrd))
+    this.#last = made.catch(() => undefined)
+    return await made
+  }
+
+  async #make(key: string, kernel: string, initrd: string): Promise<BootIso> {
+    const work = await mkdtemp(await this.#kept.path('new-'))
     try {
+      const sizes = await Promise.all([kernel, initrd].map(async (path) => (await stat(path)).size))
+      await this.#kept.reserve(work, GRUB_BYTES + sizes.reduce((sum, size) => sum + size))
       const marker = `# ${crypto.randomUUID()}\n`
       const config = join(work, 'grub.cfg')
       await writeFile(config, marker.padEnd(CONFIG_BYTES, '\n'))
@@ -86,6 +93,7 @@ export class BootIsos {
       await rename(made, path)
       return { path, configAtByte }
     } finally {
+      this.#kept.settle(work)
       await rm(work, { recursive: true, force: true })
     }
   }

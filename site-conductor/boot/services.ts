@@ -155,6 +155,11 @@ export class BootServices {
     }
   }
 
+  /** Is a machine being booted from the file at this path? */
+  isServed(path: string): boolean {
+    return this.#tickets.serve(path)
+  }
+
   async close(): Promise<void> {
     const running = this.#running
     this.#running = undefined

@@ -19,6 +19,12 @@ export class Tickets {
     return this.#byNode.values()
   }
 
+  /** Is the file at this path one of theirs? */
+  serve(path: string): boolean {
+    const files = ({ ramdisk, medium }: BootTicket) => [ramdisk?.kernel, ramdisk?.initrd, medium?.path]
+    return this.#byNode.values().some((ticket) => files(ticket).includes(path))
+  }
+
   /** Throws TicketError where another node has one of its cards or its token. */
   refuseTaken({ node, macs, token }: BootTicket): void {
     for (const mac of macs) {

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -52,7 +53,13 @@ afterEach(async () => {
 })
 
 const filesOf = (networks: FetchNetworks) =>
-  new BootFiles({ folder: at('kept'), fileFolders: [at('allowed')], networks })
+  new BootFiles({
+    folder: at('kept'),
+    fileFolders: [at('allowed')],
+    networks,
+    maxBytes: 2 ** 20,
+    isServed: () => false,
+  })
 const using = (signal = new AbortController().signal): BootFileUse => ({ env: systemEnv, signal, onProgress: () => {} })
 const kernel = (checksum?: string) => ({ name: 'deploy_kernel', url, checksum })
 const local = (path: string) => files.get({ name: 'deploy_kernel', url: `file://${path}` }, using())
@@ -67,6 +74,12 @@ test('is fetched once for all who want it, and kept', async () => {
   expect(readFileSync(first!).equals(KERNEL)).toBe(true)
   await filesOf(new FetchNetworks([])).get(kernel(sha256), using())
   expect(requests).toBe(1)
+})
+
+test('is booted from again as the same file, so that a volume that was made from it fits', async () => {
+  const before = statSync(await files.get(kernel(sha256), using()), { bigint: true })
+  const after = statSync(await files.get(kernel(sha256), using()), { bigint: true })
+  expect([after.ino, after.mtimeNs]).toEqual([before.ino, before.mtimeNs])
 })
 
 test('whoever is cancelled leaves it to the next one', async () => {
@@ -127,6 +140,18 @@ test('a redirect to where nothing is fetched from is not followed', async () => 
     elsewhere.closeAllConnections()
     await new Promise((resolve) => elsewhere.close(resolve))
   }
+})
+
+test('what does not fit beside what is booted from is not kept', async () => {
+  const small = new BootFiles({
+    folder: at('kept'),
+    fileFolders: [],
+    networks: new FetchNetworks(['127.0.0.1/32']),
+    maxBytes: KERNEL.length - 1,
+    isServed: () => false,
+  })
+  await expect(small.get(kernel(sha256), using())).rejects.toMatchObject({ fault: { code: 'unavailable' } })
+  expect(readdirSync(at('kept'))).toEqual([])
 })
 
 test('without a digest nothing is fetched', async () => {

@@ -1,11 +1,11 @@
 // Kernels, ramdisks and volumes that nodes name themselves, as files of this host: fetched once by their digest, or in folders that the site's file allows.
 // 1. A file with its final name was verified whole. 2. What the API names can read nothing else of this host, and nothing unknown of its network.
-import { mkdir, open, realpath, rename, rm, stat, utimes } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Env } from '../../shared/env.ts'
 import { FaultError } from '../../shared/faults.ts'
-import { removeUnused } from '../boot/unused.ts'
+import { KeptFolder, type KeptFolderOptions } from '../boot/kept-folder.ts'
 import type { FetchNetworks } from './fetch-networks.ts'
 import { digestOfHex, fetchImage, type ImageDigest } from './image-fetch.ts'
 import { Turns } from './turns.ts'
@@ -25,9 +25,8 @@ export interface BootFileUse {
   onProgress(bytes: number, total: number | undefined): void
 }
 
-export interface BootFilesOptions {
-  /** For what was fetched; made when it is needed. */
-  readonly folder: string
+/** The folder is for what was fetched. */
+export interface BootFilesOptions extends KeptFolderOptions {
   /** Whose files may be named by file URLs. */
   readonly fileFolders: readonly string[]
   readonly networks: FetchNetworks
@@ -51,11 +50,13 @@ export function checkBootFile({ name, url, checksum }: BootFile): ImageDigest | 
 
 export class BootFiles {
   readonly #options: BootFilesOptions
+  readonly #kept: KeptFolder
   /** By digest: one at a time fetches it, and those who wait find it there. */
   readonly #turns = new Map<string, Turns>()
 
   constructor(options: BootFilesOptions) {
     this.#options = options
+    this.#kept = new KeptFolder(options)
   }
 
   /** Absolute path of the file. Rejects with a FaultError. */
@@ -83,15 +84,16 @@ export class BootFiles {
   }
 
   async #get(key: string, file: BootFile, digest: ImageDigest, use: BootFileUse): Promise<string> {
-    const { folder, networks } = this.#options
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    const path = join(folder, key)
-    if (await touched(path)) return path
-    await removeUnused(folder)
+    const { networks } = this.#options
+    const path = await this.#kept.path(key)
+    if (await this.#kept.use(path)) return path
     const part = `${path}.${crypto.randomUUID()}`
     const into = await open(part, 'wx', 0o600)
     try {
-      const reserve = async (bytes: number) => checkSize(file, bytes)
+      const reserve = async (bytes: number) => {
+        checkSize(file, bytes)
+        await this.#kept.reserve(part, bytes)
+      }
       await fetchImage({ ...use, url: file.url, networks, digest, into, reserve })
       await into.sync()
       await rename(part, path)
@@ -105,6 +107,7 @@ export class BootFiles {
         hint: `check ${file.name} in driver_info${hint === undefined ? '' : `; ${hint}`}`,
       })
     } finally {
+      this.#kept.settle(part)
       await into.close()
     }
   }
@@ -121,12 +124,4 @@ async function realPathOf(url: string): Promise<string | undefined> {
 
 function checkSize({ name }: BootFile, bytes: number): void {
   if (bytes > LARGEST_BYTES) throw new FaultError('image.too_large', `${name} has more than ${LARGEST_BYTES} bytes`)
-}
-
-async function touched(path: string): Promise<boolean> {
-  const now = new Date()
-  return await utimes(path, now, now).then(
-    () => true,
-    () => false,
-  )
 }

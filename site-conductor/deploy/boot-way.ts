@@ -17,8 +17,13 @@ export interface BootWay<Info> {
   readonly device: 'pxe' | 'cdrom' | 'uefihttp'
   /** How it boots instances that are not on a disk; absent: it does not. GRUB and PXELINUX take everything by TFTP, from here; an instance is where its operator has it. */
   readonly instance?: InstanceWay<Info>
-  /** The machine boots a volume: what it has loaded, it has, and the token of its agent with it. */
+  /** The machine boots a volume. */
   readonly isVolume: boolean
+  /**
+   * Where the volume is, the machine's BMC alone is told, so that the token of its agent may be on it. What DHCP tells, it tells whoever has the address of
+   * a card, as often as asked: there the token is for a lookup, which shows it once.
+   */
+  readonly isPrivate: boolean
   /** Throws a FaultError. */
   validate?(context: Context<Info>): void
   carry(files: RamdiskFiles, kernelArguments: string, isos: SiteBoot['isos']): Promise<Carried>
@@ -45,6 +50,7 @@ export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
     device: isHttp ? 'uefihttp' : 'pxe',
     ...(loader !== 'pxe' && { instance: kernelInstance<Info>() }),
     isVolume: false,
+    isPrivate: false,
     ...(isHttp && { validate: uefiOnly }),
     async carry(files, kernelArguments) {
       if ('iso' in files) throw new Error('a volume is not loaded over the network')
@@ -53,9 +59,10 @@ export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
   }
 }
 
-function ofVolume<Info>(overHttp: boolean): Pick<BootWay<Info>, 'isVolume' | 'carry'> {
+function ofVolume<Info>(overHttp: boolean): Pick<BootWay<Info>, 'isVolume' | 'isPrivate' | 'carry'> {
   return {
     isVolume: true,
+    isPrivate: !overHttp,
     async carry(files, kernelArguments, isos) {
       if ('iso' in files) return { medium: { path: files.iso, overHttp } }
       const made = await isos.get(files)

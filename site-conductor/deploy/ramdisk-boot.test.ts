@@ -7,7 +7,7 @@ import { fakeGrant } from '../fake-hub.ts'
 import fake from '../drivers/fake-hardware.ts'
 import type { BootTicket } from '../boot/ticket.ts'
 import { plannedBootDevice } from './boot-device.ts'
-import { mediaWay } from './boot-way.ts'
+import { httpWay, mediaWay } from './boot-way.ts'
 import { networkBoot, ramdiskBoot } from './ramdisk-boot.ts'
 
 const HERE = 'https://10.0.0.1:9999'
@@ -95,6 +95,36 @@ test('that the script was fetched is on record once', async () => {
   expect(context.kept).toMatchObject({ boot_script_fetched: true })
   await ramdiskBoot().steps!['clean_up_ramdisk']!(context as never)
   await context.close()
+})
+
+const atBmc = { attach: async () => {}, detach: async () => {} }
+test.each([
+  { what: 'that its BMC shows the machine', way: mediaWay(atBmc), isOnIt: true },
+  { what: 'whose URL its BMC was told', way: httpWay(atBmc), isOnIt: true },
+  { what: 'whose URL DHCP tells whoever has the address of the card', way: httpWay(), isOnIt: false },
+])('the token is on a volume $what: $isOnIt; if not, the first lookup has it', async ({ way, isOnIt }) => {
+  const tickets: BootTicket[] = []
+  const boot = {
+    door: { admit: (ticket: BootTicket) => void tickets.push(ticket), withdraw: () => {} },
+    ramdisk: { kernel: '/k', initrd: '/i' },
+    isos: { get: async () => ({ path: '/iso', configAtByte: 0 }) },
+    kernelArguments: '',
+    agentApiUrl: HERE,
+    caSha256: '',
+  }
+  const ports = [{ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled: true }]
+  const context = await fakeContext(fake, { node: fakeGrant('n', { ports }), boot: boot as never })
+  await using _ = { [Symbol.asyncDispose]: () => context.close() }
+  await ramdiskBoot(way).steps!['prepare_ramdisk']!(context as never)
+  const token = await context.site.open('n', 'task.agent_token', String(context.kept['agent_token']))
+  const config = Buffer.from(tickets[0]!.medium!.patch!.bytes).toString()
+  expect(config).toContain('BOOTIF=52:54:00:00:00:01')
+  expect(config.includes(token)).toBe(isOnIt)
+  const shown = [
+    await context.site.agents.showToken('n', '10.0.0.50'),
+    await context.site.agents.showToken('n', '10.0.0.51'),
+  ]
+  expect(shown).toEqual([isOnIt ? undefined : token, undefined])
 })
 
 test.each(['clean_up_ramdisk', 'clean_up_instance'])(

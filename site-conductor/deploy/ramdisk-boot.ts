@@ -76,12 +76,13 @@ async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: Boot
   const { macs } = who
   // Its agent has called, so it has loaded everything: only its address is still asked for. Where the files come from may be away by now.
   const isLoaded = deployContext(context).agent_url !== undefined
-  const carriesToken = way.isVolume && !namesIso(context)
+  const isOurs = way.isVolume && !namesIso(context)
+  const carriesToken = isOurs && way.isPrivate
   const [mac, ...others] = macs
-  const ofVolume = carriesToken
+  const ofVolume = isOurs
     ? [
         'boot_method=vmedia',
-        `ipa-agent-token=${tokens.agent}`,
+        ...(carriesToken ? [`ipa-agent-token=${tokens.agent}`] : []),
         // With several cards it is not known which of them is on the provisioning network.
         ...(others.length === 0 ? [`BOOTIF=${mac}`, ...addressArguments(context.node, boot)] : []),
       ]
