@@ -32,17 +32,17 @@ export function deployInterfaces(turn: Turn, node: NodeRow): Names {
   return usedInterfaces(turn, withInstance(turn, node))
 }
 
-/** What is its own again when the instance has gone. */
+/** What is its own again where no instance is: it has gone, or has failed to be adopted; and in any case after a cleaning. */
 export function restored(node: NodeRow): Columns {
-  const { [KEPT]: _, ...driver_internal_info } = node.driver_internal_info as Internal
   const own = ownDeploy(node)
   const interfaces = own === undefined ? node.interfaces : { ...(node.interfaces as Names), deploy: own }
-  return { interfaces, driver_internal_info }
+  return { interfaces, ...withoutKept(withoutDeployed(node)) }
 }
 
 /** Somebody has given the node another: that is its own now. */
 export function withoutKept(node: NodeRow): Pick<Columns, 'driver_internal_info'> {
-  return { driver_internal_info: restored(node).driver_internal_info }
+  const { [KEPT]: _, ...driver_internal_info } = node.driver_internal_info as Internal
+  return { driver_internal_info }
 }
 
 function ownDeploy(node: NodeRow): string | undefined {

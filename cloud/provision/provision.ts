@@ -6,6 +6,7 @@ import { choices, isResting, next, STATES, targetOf, VERBS, type State, type Ver
 import { BLOB, MASK } from '../../shared/sealing.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import type { Caller, ProvisionArgs, Rehearsal } from '../site-hub/commands.ts'
+import { asDeployed, refuseTooLarge } from '../site-hub/grants.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { activeTask, isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
@@ -57,7 +58,7 @@ export async function provision(
   const kind = WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
   if (verb === 'unhold') return unhold(turn, node, caller)
-  const given = forWork(turn, withArguments(node, args), kind)
+  const given = await forWork(turn, node, args, kind)
   const composed = kind && (await compose(turn, given, kind, args))
   if (node.task) cancel(turn, node)
   const target = verb === 'clean' ? { target_provision_state: 'manageable' } : {}
@@ -75,7 +76,7 @@ export async function rehearse(turn: Turn, uuid: string, verb: Verb, args: Provi
   const to = permitted(turn, node, verb)
   const kind = verb === 'abort' || verb === 'unhold' ? undefined : WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
-  const given = forWork(turn, withArguments(node, args), kind)
+  const given = await forWork(turn, node, args, kind)
   const composed = kind && (await compose(turn, given, kind, args))
   const left = composed?.steps.slice(composed.taken?.doneSteps) ?? []
   const tasks: { kind: string; steps: readonly Step[] }[] = kind ? [{ kind, steps: left }] : []
@@ -116,8 +117,12 @@ async function unhold(turn: Turn, node: NodeRow, caller: Caller): Promise<string
   return took(turn, node.uuid, heldKind(node), went, caller)
 }
 
-function forWork(turn: Turn, node: NodeRow, kind: WorkKind | undefined): NodeRow {
-  return kind === 'deploy' || kind === 'adopt' ? withInstance(turn, node) : node
+/** The node with what the verb brings. Throws 413 where the instance that comes would make its grant too large. */
+async function forWork(turn: Turn, node: NodeRow, args: ProvisionArgs, kind: WorkKind | undefined): Promise<NodeRow> {
+  const given = withArguments(node, args)
+  if (kind !== 'deploy' && kind !== 'adopt') return given
+  await refuseTooLarge(turn, node, asDeployed(turn, given))
+  return withInstance(turn, given)
 }
 
 /** The node with what the verb brings for the instance. Each is shown as ****** and kept sealed. */

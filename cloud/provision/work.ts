@@ -147,15 +147,17 @@ export async function complete(turn: Turn, uuid: string, kind: string, caller: C
   }
   const isManaged = kind === 'clean' && (now.retired || now.target_provision_state === 'manageable')
   const changes = { last_error: null, last_fault: null, ...noSteps(now), ...withoutRescue(now) }
+  const cleaned = kind === 'clean' ? restored({ ...now, ...noSteps(now) }) : {}
   const inspected = kind === 'inspect' ? { inspection_finished_at: turn.time } : {}
-  move(turn, now, isManaged ? 'manage' : 'done', 'task', { ...changes, ...inspected }, caller)
+  move(turn, now, isManaged ? 'manage' : 'done', 'task', { ...changes, ...cleaned, ...inspected }, caller)
 }
 
 /** The work on the node has failed; with a `fault` it goes into maintenance. */
 function failed(turn: Turn, node: NodeRow, error: string, why: Fault, fault?: string): void {
   const last_error = error.slice(0, 4096)
   const changes = { ...noSteps(node), ...withoutRescue(node), last_error, last_fault: why }
-  const adopted = node.provision_state === 'adopting' ? { power_state: null } : {}
+  const isAdoption = node.provision_state === 'adopting'
+  const adopted = isAdoption ? { power_state: null, ...restored({ ...node, ...noSteps(node) }) } : {}
   const kept = fault === undefined ? {} : inMaintenance(node, fault, last_error)
   move(turn, node, 'fail', 'task', { ...changes, ...adopted, ...kept })
   if (fault !== undefined) tellMaintenance(turn, node, fault, last_error)

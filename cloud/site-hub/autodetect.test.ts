@@ -72,6 +72,30 @@ test('while an instance is there the node has what was chosen for it, and its ow
   expect((await bench.node(node)).provision_state).toBe('available')
 })
 
+test('an adoption that failed leaves the node its own', async () => {
+  await set('instance_info', NETBOOT)
+  await put('manageable')
+  await verb('adopt')
+  expect(await own()).toEqual(['netboot', 'auto'])
+  await bench.work(peer, { failAt: 'power.verify' })
+  expect((await bench.node(node)).provision_state).toBe('adopt failed')
+  expect(await own()).toEqual(['auto', null])
+  await set('instance_info', IMAGE)
+  expect(granted()).toBe('image')
+})
+
+test('a cleaning that ends gives the node its own, whatever it was left with', async () => {
+  await put('manageable')
+  const kept = JSON.stringify({ original_deploy_interface: 'auto', deployed_instance: { interfaces: {}, boot: {} } })
+  const sql = "UPDATE nodes SET interfaces = json_set(interfaces, '$.deploy', 'netboot'), driver_internal_info = ?"
+  await bench.sql.batch([{ sql, args: [kept] }])
+  await verb('provide')
+  expect((await bench.node(node)).provision_state).toBe('available')
+  expect(await own()).toEqual(['auto', null])
+  const [info] = await bench.sql.all('SELECT driver_internal_info FROM nodes')
+  expect(info).toEqual(['{}'])
+})
+
 test('another that somebody gives the node meanwhile is its own', async () => {
   await set('instance_info', NETBOOT)
   await verb('active')

@@ -1,7 +1,7 @@
 // Grants that would not fit into a frame: refused where they are made, withheld where they are there already, and nobody else suffers.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MAX_FRAME_BYTES } from '../../shared/protocol.ts'
-import { HubBench, type TestPeer } from './testdata/hub-bench.ts'
+import { fakeDriver, HubBench, type TestPeer } from './testdata/hub-bench.ts'
 
 let bench: HubBench
 beforeEach(async () => void (bench = await HubBench.make()))
@@ -73,4 +73,46 @@ test('what a conductor itself finds out makes no grant too large for its site: i
   expect(a.grant(other)?.properties).toEqual(big(1))
   expect([a.grant(node)?.properties, (await bench.node(node)).conductor]).toEqual([big(58), 'a'])
   expect(Math.max(...sizes(a))).toBeLessThan(MAX_FRAME_BYTES)
+})
+
+const netboot = {
+  ...fakeDriver,
+  interfaces: { ...fakeDriver.interfaces, deploy: ['auto', 'netboot', 'fake'] },
+  deployments: {
+    auto: { core: [], chooses: ['netboot', 'fake'] },
+    netboot: { core: ['boot_from_network'], takes: [{ has: ['kernel'] }] },
+  },
+}
+const url = (kib: number) => `http://a/${'k'.repeat(kib * 1024)}`
+const instance = { kernel: url(1.9), ramdisk: url(1.9), ramdisk_kernel_arguments: 'x'.repeat(1900) }
+
+test('what an instance will boot has its place in the grant from when it is given', async () => {
+  const a = await bench.connect('a', [netboot])
+  const node = await bench.newNode({ properties: big(56) })
+  expect(await patch(node, '/instance_info', instance)).toMatchObject({
+    ok: false,
+    fault: { code: 'request.too_large' },
+  })
+  expect((await patch(node, '/instance_info', { ...instance, kernel: null })).ok, 'an image, say').toBe(true)
+  expect((await patch(node, '/properties', big(50))).ok).toBe(true)
+  expect((await patch(node, '/instance_info', instance)).ok).toBe(true)
+  expect((await patch(node, '/properties', big(56))).ok).toBe(false)
+  expect(a.grant(node)?.properties).toEqual(big(50))
+})
+
+test('a deployment that would make the grant too large is refused before it begins', async () => {
+  const a = await bench.connect('a', [netboot])
+  const node = await bench.newNode({ properties: big(50), instance_info: instance, automated_clean: false })
+  await bench.sql.batch([{ sql: "UPDATE nodes SET provision_state = 'available'", args: [] }])
+  await bench.say(a, { type: 'facts', nodes: { [node]: { properties: { found: 'y'.repeat(7 * 1024) } } } })
+  expect(a.grant(node)?.properties).toMatchObject({ found: expect.any(String) as string })
+  for (const dryRun of [{ dryRun: true as const }, {}])
+    expect(await bench.command('node.provision', { node, verb: 'active', args: {}, ...dryRun })).toMatchObject({
+      ok: false,
+      fault: { code: 'request.too_large' },
+    })
+  expect(await bench.node(node)).toMatchObject({ provision_state: 'available', task: null, conductor: 'a' })
+  expect((await patch(node, '/properties', {})).ok).toBe(true)
+  expect(await bench.command('node.provision', { node, verb: 'active', args: {} })).toMatchObject({ ok: true })
+  expect(a.grant(node)?.instanceBoot).toEqual(instance)
 })

@@ -2,6 +2,8 @@
 // make one larger is refused. 2. One that is larger all the same (a row from before, what a conductor found out) is withheld.
 import { FaultError } from '../../shared/faults.ts'
 import { bytesInFrame, MAX_FRAME_BYTES, Grant, type ToConductor } from '../../shared/protocol.ts'
+import type { State } from '../../shared/states.ts'
+import { withInstance } from '../provision/chosen-interface.ts'
 import { instanceBoot } from '../provision/network-instance.ts'
 import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
 import { usedInterfaces } from '../provision/used-interfaces.ts'
@@ -19,15 +21,23 @@ const MAX_GRANT_BYTES = MAX_FRAME_BYTES - 4 * 1024
 export function tooLarge(grant: Grant): string | null {
   const bytes = bytesInFrame(grant)
   if (bytes <= MAX_GRANT_BYTES) return null
-  const parts = (['driverInfo', 'properties', 'ports'] as const).map(
-    (part) => `${NAMES[part]} ${bytesInFrame(grant[part])}`,
+  const parts = (['driverInfo', 'properties', 'ports', 'instanceBoot'] as const).map(
+    (part) => `${NAMES[part]} ${bytesInFrame(grant[part] ?? {})}`,
   )
   return `what its conductor has to know of it does not fit into a message: ${bytes} bytes of ${MAX_GRANT_BYTES} (${parts.join(', ')})`
 }
 
-const NAMES = { driverInfo: 'driver_info', properties: 'properties', ports: 'ports' } as const
+const NAMES = {
+  driverInfo: 'driver_info',
+  properties: 'properties',
+  ports: 'ports',
+  instanceBoot: 'what its instance boots',
+} as const
 
-/** Refuses a node that has become too large by what is about to be stored; `before`: the node as it is, `nics`: its ports as they will be. */
+/**
+ * Refuses a node that has become too large by what is about to be stored, or would be with its instance deployed: what an instance boots is granted in
+ * the middle of work. `before`: the node as it is, `nics`: its ports as they will be.
+ */
 export async function refuseTooLarge(
   turn: Turn,
   before: NodeRow | null,
@@ -35,13 +45,24 @@ export async function refuseTooLarge(
   nics?: PortRow[],
 ): Promise<void> {
   const stored = before === null ? [] : ((await rowsWith(turn, ports, 'node', after.uuid)) as unknown as PortRow[])
-  const grant = grantOf(turn, after, nics ?? stored)
-  const why = tooLarge(grant)
-  // Whoever makes one smaller that was too large, or changes what is not in it, is not in the way.
-  if (why === null || (before !== null && bytesInFrame(grant) <= bytesInFrame(grantOf(turn, before, stored)))) return
-  throw new FaultError('request.too_large', `Node ${after.uuid} is too large: ${why}.`, {
-    hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports',
-  })
+  for (const as of [asItIs, asDeployed]) {
+    const grant = grantOf(turn, as(turn, after), nics ?? stored)
+    const why = tooLarge(grant)
+    // Whoever makes one smaller that was too large, or changes what is not in it, is not in the way.
+    const hasGrown = () =>
+      before === null || bytesInFrame(grant) > bytesInFrame(grantOf(turn, as(turn, before), stored))
+    if (why === null || !hasGrown()) continue
+    throw new FaultError('request.too_large', `Node ${after.uuid} is too large: ${why}.`, {
+      hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports',
+    })
+  }
+}
+
+const asItIs = (_: Turn, node: NodeRow): NodeRow => node
+
+/** The node with the instance that it is to have now. */
+export function asDeployed(turn: Turn, node: NodeRow): NodeRow {
+  return { ...withInstance(turn, node), provision_state: 'active' satisfies State }
 }
 
 /** Frames' worth of grants; one that is empty where there are none, since the last says that all have been said. */
