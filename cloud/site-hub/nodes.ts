@@ -14,6 +14,8 @@ import type { HubCommand, PatchOperation } from './commands.ts'
 import { refuseTooLarge } from './grants.ts'
 import {
   refuseChanges,
+  refuseConsole,
+  refuseConsoleOn,
   refuseDelete,
   refuseInterfaces,
   refuseNetworks,
@@ -64,6 +66,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
     ...sealed,
     boot_ip: freeAddress(turn.state),
   }
+  refuseConsole(row)
   refuseNetworks({}, row)
   await refuseReferences(turn, uuid, {}, row)
   await refuseTooLarge(turn, null, row)
@@ -126,9 +129,10 @@ export async function changeNode(
     // A driver that has more interfaces than before gives the node theirs: nobody has changed anything.
     const isChanged = Object.entries(node.interfaces as object).some(([iface, name]) => interfaces[iface] !== name)
     if (isChanged) refuseInterfaces(node)
+    const { console: watched, deploy } = node.interfaces as Record<string, string>
+    if (interfaces['console'] !== watched) refuseConsoleOn(node, 'console interface')
     changes.interfaces = interfaces
-    if (interfaces['deploy'] !== (node.interfaces as Record<string, string>)['deploy'])
-      Object.assign(changes, withoutKept(node))
+    if (interfaces['deploy'] !== deploy) Object.assign(changes, withoutKept(node))
   }
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })
   await refuseTooLarge(turn, node, { ...node, ...changes, ...sealed })

@@ -6,9 +6,14 @@ import { newNode, setNode } from '../testdata/samples.ts'
 
 let site: TestSite
 let uuid: string
+const withoutConsole = new Set<string>()
 const name = fresh('as-ironic')
 beforeAll(async () => {
-  site = await startTestSite()
+  site = await startTestSite({
+    answer({ node, interface: iface }) {
+      if (iface === 'console' && withoutConsole.has(node)) throw new Error('it has none')
+    },
+  })
   uuid = await newNode(site, { name })
   await site.conductor.granted(uuid)
 })
@@ -66,6 +71,16 @@ it('where a console is watched: at the console', async () => {
   ])
 })
 
+it('a console that is on can be switched off, also where the machine has none', async () => {
+  const node = await newNode(site)
+  withoutConsole.add(node)
+  await setNode(site, node, 'console_enabled = 1')
+  const turn = async (enabled: boolean) =>
+    (await site.api('PUT', `/v1/nodes/${node}/states/console`, { enabled })).status
+  expect([await turn(true), await turn(false), await turn(false)]).toEqual([400, 202, 400])
+  expect((await site.api('GET', `/v1/nodes/${node}`)).body.console_enabled).toBe(false)
+})
+
 it('what can be no name is 400, also before there were names', async () => {
   for (const below of ['', '/states', '/ports'])
     expect((await site.api('GET', `/v1/nodes/bad%20name${below}`, undefined, at(3))).status).toBe(400)
@@ -104,7 +119,8 @@ it('the owner of a node that is allocated to an owner stays', async () => {
 })
 
 it('a node whose console is on keeps its driver', async () => {
-  const node = await newNode(site, { console_enabled: true })
+  const node = await newNode(site)
+  await setNode(site, node, 'console_enabled = 1')
   const patch = await site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'replace', path: '/driver', value: 'ipmi' }])
   expect([patch.status, patch.body.detail]).toEqual([409, expect.stringContaining('console')])
 })
