@@ -125,14 +125,31 @@ it('a node whose console is on keeps its driver', async () => {
   expect([patch.status, patch.body.detail]).toEqual([409, expect.stringContaining('console')])
 })
 
-it('an instance without a name has the one that nova shows', async () => {
-  const node = await newNode(site)
-  const patch = (path: string, value: unknown) => site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'add', path, value }])
-  expect((await patch('/instance_info/display_name', 'web')).body.instance_name).toBe('web')
-  expect((await patch('/instance_info/display_name', 'db')).body.instance_name).toBe('web')
-  expect((await patch('/instance_name', 'mail')).body.instance_name).toBe('mail')
-  const removed = await site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'remove', path: '/instance_name' }])
-  expect(removed.body.instance_name).toBeNull()
+it('an instance is called what nova shows, from the beginning and whenever that changes', async () => {
+  const named = async (...patch: object[]) =>
+    (await site.api('PATCH', `/v1/nodes/${node}`, patch)).body.instance_name as string | null
+  const shown = (value: string) => ({ op: 'add', path: '/instance_info/display_name', value })
+  const made = await site.api('POST', '/v1/nodes', {
+    driver: 'fake-hardware',
+    instance_info: { display_name: 'web' },
+  })
+  const node = made.body.uuid as string
+  expect(made.body.instance_name).toBe('web')
+  expect(await named(shown('db'))).toBe('db')
+  expect(await named({ op: 'add', path: '/instance_info/other', value: 1 })).toBe('db')
+  expect(await named(shown('x'), { op: 'add', path: '/instance_name', value: 'mail' })).toBe('mail')
+  expect(await named(shown('z')), 'one that somebody chose stays').toBe('mail')
+  const remove = { op: 'remove', path: '/instance_name' }
+  expect(await named(remove, { op: 'add', path: '/instance_info/other', value: 2 })).toBeNull()
+  expect(await named({ op: 'add', path: '/instance_info/other', value: 3 })).toBeNull()
+  expect(await named(shown('y'))).toBe('y')
+  expect(await named({ op: 'remove', path: '/instance_info/display_name' })).toBeNull()
+  const both = await site.api('POST', '/v1/nodes', {
+    driver: 'fake-hardware',
+    instance_info: { display_name: 'web' },
+    instance_name: 'own',
+  })
+  expect(both.body.instance_name).toBe('own')
 })
 
 it('names are those of hosts below 1.10', async () => {
