@@ -112,6 +112,20 @@ test('a failure to start one again is no failure of anything else', async () => 
   expect(asked).toEqual(['b'])
 })
 
+test('a console that is no longer to be on has no port, also where nobody could stop it', async () => {
+  const door = made()
+  await door.start('a')
+  door.granted()
+  expect(door.urlOf('a'), 'its start is not known to the cloud yet').toBeDefined()
+  for (const more of [{ consoleEnabled: true }, {}]) {
+    grants.add(fakeGrant('a', more))
+    door.granted()
+    expect(door.urlOf('a') !== undefined).toBe('consoleEnabled' in more)
+  }
+  await door.start('a')
+  expect(door.urlOf('a'), 'somebody started it again').toBeDefined()
+})
+
 test('a console that is stopped, or whose node is lost, while it starts has no URL', async () => {
   made()
   const starting = consoles.start('a')

@@ -1,7 +1,8 @@
 // Consoles of machines as TCP ports of this host: one client at a time each, whose bytes the node's driver carries to the machine and back.
 // 1. A console is there as long as its node is held; a client that is joined is seen to its end before the node is given back (acts.ts).
 // 2. Nothing authenticates a client: the address is loopback unless the configuration says otherwise. 3. A node that comes with its console enabled
-// (a new conductor, a take-over) has it started once, and no failure of that disturbs anything else.
+// (a new conductor, a take-over) has it started once, and no failure of that disturbs anything else. 4. One whose grant no longer says that it is
+// enabled is stopped, by whomever it was switched off.
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Env } from '../shared/env.ts'
 import { FaultError, toFault } from '../shared/faults.ts'
@@ -45,8 +46,8 @@ export class Consoles implements ConsoleDoor {
   readonly #options: ConsolesOptions
   readonly #listeners = new Map<string, Promise<Listener>>()
   readonly #ports = new Map<string, number>()
-  /** Holds that were looked at: what a person does under them afterwards is not undone. */
-  readonly #seen = new WeakSet<Hold>()
+  /** Holds that were looked at: was their console enabled? One that a step starts is there before the cloud knows. */
+  readonly #seen = new WeakMap<Hold, boolean>()
 
   constructor(options: ConsolesOptions) {
     this.#options = options
@@ -90,9 +91,11 @@ export class Consoles implements ConsoleDoor {
   /** Nodes have been granted. */
   granted(): void {
     for (const hold of this.#options.grants.all()) {
-      if (this.#seen.has(hold)) continue
-      this.#seen.add(hold)
-      if (hold.grant.consoleEnabled) void this.#restart(hold)
+      const before = this.#seen.get(hold)
+      const { node, consoleEnabled: enabled = false } = hold.grant
+      this.#seen.set(hold, enabled)
+      if (before === undefined && enabled) void this.#restart(hold)
+      if (before && !enabled) void this.stop(node)
     }
   }
 

@@ -75,6 +75,8 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
     const column = FACTS[key]
     if (column && JSON.stringify(node[column]) !== JSON.stringify(value)) changes[column] = value
   }
+  // Its conductor stops to listen, whoever said that it is off.
+  if ('console_enabled' in changes) regrant(turn, node, changes)
   await takeParts(turn, node, changed)
   const { driver_internal_info: more } = changed
   if (more !== undefined && more !== null && typeof more === 'object') {

@@ -153,3 +153,66 @@ test('NICs that were found become ports; an address that another node has is a l
     { address: '52:54:00:00:00:02', why: expect.stringContaining('already exists') as unknown },
   ])
 })
+
+const nic = (i: number) => ({
+  address: `52:54:00:00:${Math.floor(i / 256)
+    .toString(16)
+    .padStart(2, '0')}:${(i % 256).toString(16).padStart(2, '0')}`,
+  pxe_enabled: false,
+})
+const nics = (count: number) => Array.from({ length: count }, (_, i) => nic(i))
+const portNotes = async () => {
+  const notes = await one.bench.sql.all("SELECT body FROM notes WHERE stage = 'inspection port'")
+  return notes.map(([body]) => JSON.parse(String(body)) as unknown)
+}
+const portCount = async () => (await one.bench.sql.all('SELECT count(*) FROM ports WHERE node = ?', [one.node]))[0]![0]
+
+test('many ports are one message to their conductor, and few questions to the database', async () => {
+  await inspect()
+  const reads = vi.spyOn(one.bench.sql, 'all')
+  const looked = async (ports: object[]) => {
+    await verb('manage')
+    const [before, granted] = [reads.mock.calls.length, one.peer.of('grants').length]
+    await inspect({ inventory, plugin_data: {}, ports })
+    return { reads: reads.mock.calls.length - before, grants: one.peer.of('grants').length - granted }
+  }
+  const first = await looked([nic(300)])
+  expect(await looked(nics(100))).toEqual(first)
+  expect(first.grants).toBe(1)
+  expect(one.peer.of('grants').at(-1)!.add[0]!.ports).toHaveLength(101)
+})
+
+test('NICs beyond those that a node takes at once are told', async () => {
+  await inspect({ inventory, plugin_data: {}, ports: nics(300) })
+  expect([await portCount(), await portNotes()]).toEqual([
+    256,
+    [{ count: 44, why: expect.stringContaining('256') as unknown }],
+  ])
+})
+
+test('one NIC that is none, and one that is found twice, do not hide the others', async () => {
+  const ports = [
+    { address: 'none', pxe_enabled: true },
+    7,
+    nic(1),
+    nic(1),
+    { ...nic(171), address: '52:54:00:00:00:AB' },
+  ]
+  await inspect({ inventory, plugin_data: {}, ports })
+  expect([await portCount(), (await portNotes()).length]).toEqual([2, 2])
+  await inspect({ inventory, plugin_data: {}, ports: ports.slice(2) })
+  expect([await portCount(), (await portNotes()).length]).toEqual([2, 2])
+})
+
+test('ports with which a node would be too large are told, and none is made', async () => {
+  const large = 'x'.repeat(55_000)
+  await one.bench.command('node.patch', {
+    node: one.node,
+    patch: [{ op: 'add', path: '/properties/large', value: large }],
+  })
+  await inspect({ inventory, plugin_data: {}, ports: nics(200) })
+  expect([await portCount(), await portNotes()]).toEqual([
+    0,
+    [{ count: 200, why: expect.stringContaining('too large') as unknown }],
+  ])
+})

@@ -5,10 +5,10 @@ import { uuidv7 } from '../../shared/ids.ts'
 import type { SiteRef, SqlValue } from '../ports.ts'
 import { blankRow, insert, remove, update, type PortRow, withArticle } from '../schema/rows.ts'
 import { applyPatch } from '../store/json-patch.ts'
-import type { HubCommand } from './commands.ts'
+import type { Caller, HubCommand, NewRow, NodeTable } from './commands.ts'
 import { refuseTooLarge } from './grants.ts'
 import { touchSpec } from './nodes.ts'
-import { rowsWith, type NodeOwned } from './owned-rows.ts'
+import { rowsAmong, rowsWith, type NodeOwned } from './owned-rows.ts'
 import { KINDS, type Change, type RowKind } from './row-kinds.ts'
 import type { Turn } from './turn.ts'
 
@@ -16,26 +16,67 @@ type Command<K> = Extract<HubCommand, { kind: K }>
 
 export async function createRow(turn: Turn, command: Command<'row.create'>, site: SiteRef): Promise<string> {
   const kind = KINDS[command.table]
-  const node = await turn.node(command.row.node)
-  const given = kind.columns.filter((column) => command.row[column] !== undefined)
+  const row = await newRow(turn, kind, command.row, site)
+  await refuseTaken(turn, kind, row, null)
+  if (kind.granted) await refuseLargerNode(turn, kind, [row])
+  insertRow(turn, command.table, row, command)
+  if (kind.granted) await touchSpec(turn, row.node)
+  return row.uuid
+}
+
+/**
+ * Ports of one node that have an address and no name; their conductor hears of all of them at once. Answers why some were not made, by address.
+ * Throws when the node would be too large with them: then none is.
+ */
+export async function createPorts(
+  turn: Turn,
+  node: string,
+  given: readonly (NewRow & { readonly address: string })[],
+  caller: Caller,
+  site: SiteRef,
+): Promise<Map<string, string>> {
+  const kind = KINDS.port
+  const addresses = given.map(({ address }) => address)
+  const taken = new Set((await rowsAmong(turn, kind.table, 'address', addresses)).map(({ address }) => address))
+  const refused = new Map<string, string>()
+  const rows: NodeOwned[] = []
+  for (const each of given) {
+    try {
+      if (taken.has(each.address)) throw alreadyExists(kind, ['address'], each)
+      rows.push(await newRow(turn, kind, each, site))
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error
+      refused.set(each.address, error.fault.message)
+    }
+  }
+  if (rows.length === 0) return refused
+  await refuseLargerNode(turn, kind, rows)
+  for (const row of rows) insertRow(turn, 'port', row, caller)
+  await touchSpec(turn, node)
+  return refused
+}
+
+/** As it would be stored. Throws what forbids it, but for what other rows are. */
+async function newRow(turn: Turn, kind: RowKind, given: NewRow, site: SiteRef): Promise<NodeOwned> {
+  const node = await turn.node(given.node)
+  const columns = kind.columns.filter((column) => given[column] !== undefined)
   const row: NodeOwned = {
     ...(blankRow(kind.table) as NodeOwned),
-    ...Object.fromEntries(given.map((column) => [column, command.row[column]])),
-    uuid: command.row.uuid ?? uuidv7(turn.env),
+    ...Object.fromEntries(columns.map((column) => [column, given[column]])),
+    uuid: given.uuid ?? uuidv7(turn.env),
     node: node.uuid,
     site: turn.state.site.id,
     created_at: turn.time,
     updated_at: null,
   }
-  const after = (await kind.check?.(turn, { site, node, before: null, after: row })) ?? row
-  await refuseTaken(turn, kind, after, null)
-  if (kind.granted) await refuseLargerNode(turn, kind, after)
-  const { id: _, ...values } = after
-  turn.write(insert(kind.table, values as never))
-  turn.changed(kind.table).set(row.uuid, after as never)
-  turn.event(`${command.table}.created`, { node: node.uuid, body: { [command.table]: row.uuid } }, command)
-  if (kind.granted) await touchSpec(turn, node.uuid)
-  return row.uuid
+  return (await kind.check?.(turn, { site, node, before: null, after: row })) ?? row
+}
+
+function insertRow(turn: Turn, table: NodeTable, row: NodeOwned, caller: Caller): void {
+  const { id: _, ...values } = row
+  turn.write(insert(KINDS[table].table, values as never))
+  turn.changed(KINDS[table].table).set(row.uuid, row as never)
+  turn.event(`${table}.created`, { node: row.node, body: { [table]: row.uuid } }, caller)
 }
 
 export async function patchRow(turn: Turn, command: Command<'row.patch'>, site: SiteRef): Promise<string> {
@@ -49,7 +90,7 @@ export async function patchRow(turn: Turn, command: Command<'row.patch'>, site: 
   if (patched['node'] !== before.node) await refuseMove(turn, kind, change, String(patched['node']))
   const after = (await kind.check?.(turn, change)) ?? change.after
   await refuseTaken(turn, kind, after, before)
-  if (kind.granted) await refuseLargerNode(turn, kind, after)
+  if (kind.granted) await refuseLargerNode(turn, kind, [after])
   const written = kind.secrets ? [...columns, 'secrets'] : columns
   const changes = Object.fromEntries(written.map((column) => [column, after[column]]))
   turn.write(update(kind.table, 'uuid', before.uuid, { ...changes, updated_at: turn.time } as never))
@@ -85,11 +126,12 @@ async function find(turn: Turn, kind: RowKind, uuid: string): Promise<NodeOwned>
   return row
 }
 
-/** The node is sent to its conductor with this row. */
-async function refuseLargerNode(turn: Turn, kind: RowKind, row: NodeOwned): Promise<void> {
-  const node = await turn.node(row.node)
-  const others = (await rowsWith(turn, kind.table, 'node', row.node)).filter(({ uuid }) => uuid !== row.uuid)
-  await refuseTooLarge(turn, node, node, [...others, row] as unknown as PortRow[])
+/** The node is sent to its conductor with these rows of it. */
+async function refuseLargerNode(turn: Turn, kind: RowKind, rows: readonly NodeOwned[]): Promise<void> {
+  const node = await turn.node(rows[0]!.node)
+  const written = new Set(rows.map(({ uuid }) => uuid))
+  const others = (await rowsWith(turn, kind.table, 'node', node.uuid)).filter(({ uuid }) => !written.has(uuid))
+  await refuseTooLarge(turn, node, node, [...others, ...rows] as unknown as PortRow[])
 }
 
 /** What must be unique, looked up before the constraint would throw the whole turn away. */
@@ -101,10 +143,13 @@ async function refuseTaken(turn: Turn, kind: RowKind, row: NodeOwned, before: No
     const same = (await rowsWith(turn, kind.table, first, row[first] as SqlValue)).filter(
       (other) => other.uuid !== before?.uuid && others.every((column) => other[column] === row[column]),
     )
-    if (same.length === 0) continue
-    const values = columns.map((column) => `${column} ${String(row[column])}`).join(' and ')
-    throw new FaultError('conflict', `${withArticle(kind.noun.toLowerCase())} with ${values} already exists.`)
+    if (same.length > 0) throw alreadyExists(kind, columns, row)
   }
+}
+
+function alreadyExists(kind: RowKind, columns: readonly string[], row: Readonly<Record<string, unknown>>): FaultError {
+  const values = columns.map((column) => `${column} ${String(row[column])}`).join(' and ')
+  return new FaultError('conflict', `${withArticle(kind.noun.toLowerCase())} with ${values} already exists.`)
 }
 
 /** Another node may get the row: one of the same site, whose hub this is. */

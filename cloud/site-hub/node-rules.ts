@@ -95,10 +95,7 @@ export async function refuseChanges(turn: Turn, node: NodeRow, before: Fields, a
     throw new FaultError('conflict', `Node ${uuid} can not be retired in state "available".`, {
       hint: 'take it back first: PUT states/provision {"target": "manage"}',
     })
-  if (node.console_enabled && isNew('driver'))
-    throw new FaultError('conflict', `Node ${uuid} can not change its driver while its console is on.`, {
-      hint: 'stop it first: PUT states/console {"enabled": false}',
-    })
+  if (isNew('driver')) refuseConsoleOn(node, 'driver')
   for (const flag of ['protected', 'retired'])
     if (after[flag] !== true && after[`${flag}_reason`] !== '' && isNew(`${flag}_reason`))
       throw new FaultError('request.invalid', `${flag}_reason needs ${flag}, which node ${uuid} is not.`)
@@ -142,6 +139,24 @@ export async function refuseReferences(turn: Turn, uuid: string, before: Fields,
   if (row[0] !== null)
     throw new FaultError('request.invalid', `Node ${parent} is a child itself, and can be no parent.`)
   if (row[1] === 1) throw new FaultError('request.invalid', `Node ${uuid} has children, and can be no child.`)
+}
+
+/** Whoever would stop it is no longer there afterwards. */
+export function refuseConsoleOn(node: NodeRow, what: 'driver' | 'console interface'): void {
+  if (!node.console_enabled) return
+  throw new FaultError('conflict', `Node ${node.uuid} can not change its ${what} while its console is on.`, {
+    hint: 'stop it first: PUT states/console {"enabled": false}',
+  })
+}
+
+/** A new node may come with its console on where it has one. */
+export function refuseConsole(node: NodeRow): void {
+  const { console: chosen } = node.interfaces as Record<string, string>
+  if (!node.console_enabled || (chosen !== undefined && chosen !== 'no-console')) return
+  throw new FaultError(
+    'driver.unsupported',
+    `Driver ${node.driver} does not support console (disabled or not implemented).`,
+  )
 }
 
 export function refuseInterfaces(node: NodeRow): void {

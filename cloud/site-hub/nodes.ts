@@ -14,6 +14,8 @@ import type { HubCommand, PatchOperation } from './commands.ts'
 import { refuseTooLarge } from './grants.ts'
 import {
   refuseChanges,
+  refuseConsole,
+  refuseConsoleOn,
   refuseDelete,
   refuseInterfaces,
   refuseNetworks,
@@ -64,6 +66,8 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
     ...sealed,
     boot_ip: freeAddress(turn.state),
   }
+  row.instance_name ??= nameShown(row.instance_info)
+  refuseConsole(row)
   refuseNetworks({}, row)
   await refuseReferences(turn, uuid, {}, row)
   await refuseTooLarge(turn, null, row)
@@ -119,16 +123,19 @@ export async function changeNode(
       after[column],
     ]),
   )
-  if (changes.instance_info !== undefined && after.instance_name === null)
-    changes.instance_name = nameShown(changes.instance_info)
+  const [called, shown] = [nameShown(before['instance_info']), nameShown(after.instance_info)]
+  // One that somebody chose stays.
+  if (called !== shown && changes.instance_name === undefined && [null, called].includes(node.instance_name))
+    changes.instance_name = shown
   const interfaces = interfacesOf(driver, wanted)
   if (JSON.stringify(interfaces) !== JSON.stringify(node.interfaces)) {
     // A driver that has more interfaces than before gives the node theirs: nobody has changed anything.
     const isChanged = Object.entries(node.interfaces as object).some(([iface, name]) => interfaces[iface] !== name)
     if (isChanged) refuseInterfaces(node)
+    const { console: watched, deploy } = node.interfaces as Record<string, string>
+    if (interfaces['console'] !== watched) refuseConsoleOn(node, 'console interface')
     changes.interfaces = interfaces
-    if (interfaces['deploy'] !== (node.interfaces as Record<string, string>)['deploy'])
-      Object.assign(changes, withoutKept(node))
+    if (interfaces['deploy'] !== deploy) Object.assign(changes, withoutKept(node))
   }
   if (changes.maintenance === false) Object.assign(changes, { maintenance_reason: null, fault: null })
   await refuseTooLarge(turn, node, { ...node, ...changes, ...sealed })
@@ -150,7 +157,7 @@ export async function changeNode(
   return node.uuid
 }
 
-/** Nova says what its instance is called in instance_info; since 1.104 it has a field of its own. */
+/** Nova says what its instance is called in instance_info; since 1.104 it has a field of its own, which follows what is said there. */
 function nameShown(instanceInfo: unknown): string | null {
   const name = (instanceInfo as Record<string, unknown> | null)?.['display_name']
   return typeof name === 'string' && name !== '' ? name.slice(0, 255) : null

@@ -13,10 +13,31 @@ export interface NodeOwned {
 }
 
 /** Rows of a table with this value in a column, as they are after the drafts so far. */
-export async function rowsWith(turn: Turn, table: SQLiteTable, column: string, value: SqlValue): Promise<NodeOwned[]> {
+export function rowsWith(turn: Turn, table: SQLiteTable, column: string, value: SqlValue): Promise<NodeOwned[]> {
+  return rowsWhere(turn, table, `${column} = ?`, value, (row) => row[column] === value)
+}
+
+/** With one of these, however many they are. */
+export function rowsAmong(
+  turn: Turn,
+  table: SQLiteTable,
+  column: string,
+  values: readonly string[],
+): Promise<NodeOwned[]> {
+  const where = `${column} IN (SELECT value FROM json_each(?))`
+  return rowsWhere(turn, table, where, JSON.stringify(values), (row) => values.includes(String(row[column])))
+}
+
+async function rowsWhere(
+  turn: Turn,
+  table: SQLiteTable,
+  where: string,
+  value: SqlValue,
+  isOne: (row: NodeOwned) => boolean,
+): Promise<NodeOwned[]> {
   const changed = turn.changed(table) as unknown as Map<string, NodeOwned | null>
-  const stored = (await select(turn.sql, table, `${column} = ? ORDER BY id`, [value])) as unknown as NodeOwned[]
-  const drafted = [...changed.values()].filter((row): row is NodeOwned => row !== null && row[column] === value)
+  const stored = (await select(turn.sql, table, `${where} ORDER BY id`, [value])) as unknown as NodeOwned[]
+  const drafted = [...changed.values()].filter((row): row is NodeOwned => row !== null && isOne(row))
   return [...stored.filter((row) => !changed.has(row.uuid)), ...drafted]
 }
 

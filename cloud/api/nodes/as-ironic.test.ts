@@ -6,9 +6,14 @@ import { newNode, setNode } from '../testdata/samples.ts'
 
 let site: TestSite
 let uuid: string
+const withoutConsole = new Set<string>()
 const name = fresh('as-ironic')
 beforeAll(async () => {
-  site = await startTestSite()
+  site = await startTestSite({
+    answer({ node, interface: iface }) {
+      if (iface === 'console' && withoutConsole.has(node)) throw new Error('it has none')
+    },
+  })
   uuid = await newNode(site, { name })
   await site.conductor.granted(uuid)
 })
@@ -66,6 +71,16 @@ it('where a console is watched: at the console', async () => {
   ])
 })
 
+it('a console that is on can be switched off, also where the machine has none', async () => {
+  const node = await newNode(site)
+  withoutConsole.add(node)
+  await setNode(site, node, 'console_enabled = 1')
+  const turn = async (enabled: boolean) =>
+    (await site.api('PUT', `/v1/nodes/${node}/states/console`, { enabled })).status
+  expect([await turn(true), await turn(false), await turn(false)]).toEqual([400, 202, 400])
+  expect((await site.api('GET', `/v1/nodes/${node}`)).body.console_enabled).toBe(false)
+})
+
 it('what can be no name is 400, also before there were names', async () => {
   for (const below of ['', '/states', '/ports'])
     expect((await site.api('GET', `/v1/nodes/bad%20name${below}`, undefined, at(3))).status).toBe(400)
@@ -104,19 +119,37 @@ it('the owner of a node that is allocated to an owner stays', async () => {
 })
 
 it('a node whose console is on keeps its driver', async () => {
-  const node = await newNode(site, { console_enabled: true })
+  const node = await newNode(site)
+  await setNode(site, node, 'console_enabled = 1')
   const patch = await site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'replace', path: '/driver', value: 'ipmi' }])
   expect([patch.status, patch.body.detail]).toEqual([409, expect.stringContaining('console')])
 })
 
-it('an instance without a name has the one that nova shows', async () => {
-  const node = await newNode(site)
-  const patch = (path: string, value: unknown) => site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'add', path, value }])
-  expect((await patch('/instance_info/display_name', 'web')).body.instance_name).toBe('web')
-  expect((await patch('/instance_info/display_name', 'db')).body.instance_name).toBe('web')
-  expect((await patch('/instance_name', 'mail')).body.instance_name).toBe('mail')
-  const removed = await site.api('PATCH', `/v1/nodes/${node}`, [{ op: 'remove', path: '/instance_name' }])
-  expect(removed.body.instance_name).toBeNull()
+it('an instance is called what nova shows, from the beginning and whenever that changes', async () => {
+  const named = async (...patch: object[]) =>
+    (await site.api('PATCH', `/v1/nodes/${node}`, patch)).body.instance_name as string | null
+  const shown = (value: string) => ({ op: 'add', path: '/instance_info/display_name', value })
+  const made = await site.api('POST', '/v1/nodes', {
+    driver: 'fake-hardware',
+    instance_info: { display_name: 'web' },
+  })
+  const node = made.body.uuid as string
+  expect(made.body.instance_name).toBe('web')
+  expect(await named(shown('db'))).toBe('db')
+  expect(await named({ op: 'add', path: '/instance_info/other', value: 1 })).toBe('db')
+  expect(await named(shown('x'), { op: 'add', path: '/instance_name', value: 'mail' })).toBe('mail')
+  expect(await named(shown('z')), 'one that somebody chose stays').toBe('mail')
+  const remove = { op: 'remove', path: '/instance_name' }
+  expect(await named(remove, { op: 'add', path: '/instance_info/other', value: 2 })).toBeNull()
+  expect(await named({ op: 'add', path: '/instance_info/other', value: 3 })).toBeNull()
+  expect(await named(shown('y'))).toBe('y')
+  expect(await named({ op: 'remove', path: '/instance_info/display_name' })).toBeNull()
+  const both = await site.api('POST', '/v1/nodes', {
+    driver: 'fake-hardware',
+    instance_info: { display_name: 'web' },
+    instance_name: 'own',
+  })
+  expect(both.body.instance_name).toBe('own')
 })
 
 it('names are those of hosts below 1.10', async () => {

@@ -79,15 +79,21 @@ async function getConsole(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { uuid } = await findNode(call, identOf(call))
   const info = await ask(call, uuid, 'console', 'get_console')
-  const [row] = await call.sql.all('SELECT console_enabled FROM nodes WHERE uuid = ?', [uuid])
-  const enabled = row?.[0] === 1
+  const enabled = await isConsoleOn(call, uuid)
   return json({ console_enabled: enabled, console_info: enabled ? info : null })
+}
+
+async function isConsoleOn(call: Call, uuid: string): Promise<boolean> {
+  const [row] = await call.sql.all('SELECT console_enabled FROM nodes WHERE uuid = ?', [uuid])
+  return row?.[0] === 1
 }
 
 async function setConsole(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { enabled } = await readBody(call.request, ConsoleBody)
-  await ask(call, identOf(call), 'console', 'get_console')
+  const { uuid } = await findNode(call, identOf(call))
+  // One that is on can be switched off whether its machine still has one or not.
+  if (enabled || !(await isConsoleOn(call, uuid))) await ask(call, uuid, 'console', 'get_console')
   return begin(call, 'console', enabled ? 'start_console' : 'stop_console', {}, 'states/console')
 }
 
