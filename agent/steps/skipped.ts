@@ -2,7 +2,7 @@
 // it, or the disk of one of its members, is named.
 import type { CommandContext } from '../command.ts'
 import type { BlockDevice } from '../disk/block-devices.ts'
-import { arrayOf, type MdArray, shortName } from '../disk/md-arrays.ts'
+import { arraysOn, type MdArray, shortName } from '../disk/md-arrays.ts'
 import { matchesHints } from '../disk/root-hints.ts'
 
 type Hints = Record<string, unknown>
@@ -10,6 +10,8 @@ const isHints = (value: unknown): value is Hints => typeof value === 'object' &&
 
 export interface Skipped {
   readonly arrays: readonly MdArray[]
+  /** Of which there is no array. */
+  readonly unknownVolumes: readonly string[]
   /** Whether the disk is named, or is an array that is kept. */
   has(disk: BlockDevice): boolean
 }
@@ -30,8 +32,11 @@ export function skippedOf(
     )
   const named = disks.filter(isNamed)
   const kept = arrays.filter((array) =>
-    named.some(({ path }) => path === array.path || arrayOf(path, [array]) !== undefined),
+    named.some(({ path }) => path === array.path || arraysOn(path, [array]).length > 0),
   )
   const has = (disk: BlockDevice) => named.includes(disk) || kept.some(({ path }) => path === disk.path)
-  return { arrays: kept, has }
+  const unknownVolumes = sets
+    .flatMap(({ volume_name: volume }) => (volume === undefined ? [] : [String(volume)]))
+    .filter((volume) => !arrays.some(({ name }) => name === shortName(volume)))
+  return { arrays: kept, unknownVolumes, has }
 }
