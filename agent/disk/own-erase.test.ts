@@ -113,6 +113,13 @@ test.each([
   ['not, with nobody knows which others', { oacs: 2, fna: 1 }, { ...ok, code: 1 }, NOT_KNOWN, []],
   ['not, with an empty list of others', { oacs: 2, fna: 2 }, ok, NOT_KNOWN, []],
   [
+    'by itself, with room for no other',
+    { oacs: 2, fna: 2, nn: 1 },
+    { ...ok, code: 1 },
+    { how: 'by NVMe format' },
+    [['--ses=1']],
+  ],
+  [
     'by itself, whatever others there are',
     { oacs: 2, fna: 0 },
     { ...ok, code: 1 },
