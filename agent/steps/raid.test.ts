@@ -216,3 +216,17 @@ it('a volume that is to be kept and is on no record: nothing is erased, and it i
   await expect(order('clean', 'erase_devices_metadata', {}, keeping)).rejects.toThrow('old')
   expect(await edges(disks[1]!)).toBe(before)
 })
+
+it.each([
+  ['does not run', (m: Made) => void (m.volume.sizeBytes = 0)],
+  ['is in pieces', (m: Made) => void m.arrays.splice(0)],
+])('a volume that is to be kept and %s is not deleted, and stays on record', async (_, spoil) => {
+  const made = await machineWith()
+  await using _folder = made.folder
+  await made.order('clean', 'create_configuration')
+  spoil(made)
+  const there = made.arrays.length
+  const keeping = { properties: { skip_block_devices: [{ volume_name: 'system' }] } }
+  await expect(made.order('clean', 'delete_configuration', {}, keeping)).rejects.toThrow('system: kept by skip')
+  expect(made.arrays.length).toBe(there)
+})

@@ -64,10 +64,12 @@ async function refuseUsed({ machine }: CommandContext, device: BlockDevice): Pro
 async function takeApart(context: CommandContext): Promise<string> {
   const raid = raidOf(context)
   const { machine, signal } = context
-  const { own, others } = await arraysOf(context)
+  const { own, others, absent } = await arraysOf(context)
   const arrays = [...own, ...others]
   const disks = await machine.listDisks()
-  const kept = skippedOf(context, disks, arrays).arrays.map(({ name }) => name)
+  const skip = skippedOf(context, disks, arrays)
+  // Off the record, one that is not seen today would be nobody's tomorrow.
+  const kept = [...skip.arrays.map(({ name }) => name), ...absent.filter((name) => skip.unknownVolumes.includes(name))]
   if (kept.length > 0)
     throw new AgentFault(
       'SoftwareRAIDError',

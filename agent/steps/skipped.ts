@@ -24,19 +24,22 @@ export function skippedOf(
 ): Skipped {
   const hints = node.properties['skip_block_devices']
   const sets = Array.isArray(hints) ? hints.filter(isHints) : []
-  const isVolume = (disk: BlockDevice, name: unknown) =>
-    arrays.some((array) => array.path === disk.path && array.name === shortName(String(name)))
+  const isCalled = ({ name }: MdArray, volume: unknown) => volume !== undefined && name === shortName(String(volume))
   const isNamed = (disk: BlockDevice) =>
-    sets.some(
-      ({ volume_name: volume, ...set }) => (volume === undefined || isVolume(disk, volume)) && matchesHints(disk, set),
-    )
+    sets.some(({ volume_name: volume, ...set }) => {
+      const isVolume = arrays.some((array) => array.path === disk.path && isCalled(array, volume))
+      return (volume === undefined || isVolume) && matchesHints(disk, set)
+    })
   const named = disks.filter(isNamed)
-  const kept = arrays.filter((array) =>
-    named.some(({ path }) => path === array.path || arraysOn(path, [array]).length > 0),
+  const kept = arrays.filter(
+    (array) =>
+      named.some(({ path }) => path === array.path || arraysOn(path, [array]).length > 0) ||
+      // One that does not run is no disk that other hints could be compared with.
+      (!disks.some(({ path }) => path === array.path) && sets.some((set) => isCalled(array, set['volume_name']))),
   )
   const has = (disk: BlockDevice) => named.includes(disk) || kept.some(({ path }) => path === disk.path)
   const unknownVolumes = sets
     .flatMap(({ volume_name: volume }) => (volume === undefined ? [] : [String(volume)]))
-    .filter((volume) => !arrays.some(({ name }) => name === shortName(volume)))
+    .filter((volume) => !arrays.some((array) => isCalled(array, volume)))
   return { arrays: kept, unknownVolumes, has }
 }
