@@ -21,6 +21,7 @@ export interface Machine {
   readonly root: string
   /** PEM of the site's certificate authority, once pinned; image servers are verified against it and the public roots. */
   caPem: string | undefined
+  /** Arrays, too, once they are put together. */
   listDisks(): Promise<BlockDevice[]>
   openDisk(device: BlockDevice, access?: DiskAccess): Promise<BlockTarget>
   /** The disk's own erase, of everything on it; absent where no disk has one. */
@@ -56,7 +57,6 @@ export async function readMemAvailable(root: string): Promise<number> {
 /** The machine that this process runs on. `recentLog` gives the agent's own lines. */
 export function realMachine(recentLog: () => string): Machine {
   const root = '/'
-  const raid = mdArrays(root)
   /** The programs come from busybox; the SysRq key works even when the root file system is in pieces. */
   const stop = async (program: 'poweroff' | 'reboot', key: 'o' | 'b') => {
     await runTool('sync', [])
@@ -67,12 +67,8 @@ export function realMachine(recentLog: () => string): Machine {
   return {
     root,
     caPem: undefined,
-    raid,
-    async listDisks() {
-      // Arrays are disks, too, once they are put together.
-      await raid.list()
-      return await listBlockDevices(root)
-    },
+    raid: mdArrays(root),
+    listDisks: () => listBlockDevices(root),
     openDisk: openBlockTarget,
     eraseItself: (device) => eraseItself(device),
     async rereadPartitions(device) {

@@ -28,10 +28,19 @@ export class SimRaid implements SoftwareRaid {
     return [...this.#arrays.keys()]
   }
 
-  async create({ name: called, isRoot, members }: NewArray): Promise<void> {
+  async create({ name: called, isRoot, members }: NewArray): Promise<string> {
     const name = `md${this.#arrays.size}`
     const device = await makeDisk(join(this.#folder, name), this.#bytes, name, name)
-    this.#arrays.set({ name: called, isRoot, members, path: device.path }, device)
+    const uuid = crypto
+      .randomUUID()
+      .replaceAll('-', '')
+      .replaceAll(/(.{8})(?=.)/g, '$1:')
+    this.#arrays.set({ uuid, name: called, isRoot, members, path: device.path }, device)
+    return uuid
+  }
+
+  async stop(array: MdArray): Promise<void> {
+    this.#arrays.delete(array)
   }
 
   async delete(array: MdArray): Promise<void> {

@@ -8,6 +8,7 @@ import { readInventory } from '../hardware/inventory.ts'
 import { readNumaTopology } from '../hardware/numa-topology.ts'
 import { listPciDevices } from '../hardware/pci-devices.ts'
 import { MANAGER, MANAGER_VERSION } from '../step-list.ts'
+import { arraysOf } from '../steps/arrays.ts'
 import { findRootDisk } from '../steps/root-disk.ts'
 
 const COLLECTORS = ['default', 'pci-devices', 'numa-topology']
@@ -19,6 +20,7 @@ export const collectInspection = defineCommand({
   params: z.object({ node: agentNodeSchema.optional(), ports: z.array(agentPortSchema).max(256).optional() }),
   async run(context) {
     const { root } = context.machine
+    await arraysOf(context)
     const inventory = await readInventory(root, await context.machine.listDisks())
     return {
       inventory,

@@ -2,11 +2,12 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import type { AgentNode } from '../../shared/agent-protocol.ts'
 import { openBlockTarget } from '../disk/block-target.ts'
 import { descriptionOf } from '../disk/boot-entry.ts'
 import { encodeGptEntries, encodeGptHeader, type Gpt } from '../disk/gpt.ts'
 import { MBR_TYPE_PROTECTIVE, withMbrEntry } from '../disk/mbr.ts'
-import { fakeContext, fakeMachine, fileDisk, GIB, MIB, noise, temporaryFolder } from '../testing.ts'
+import { fakeContext, fakeMachine, fileDisk, GIB, MIB, noise, temporaryFolder, testNode } from '../testing.ts'
 import { DESCRIPTION, installBootloader } from './install-bootloader.ts'
 import { writeNewTable } from '../disk/partition-table.ts'
 import { EFI_SYSTEM, LINUX_RAID } from '../disk/partition-types.ts'
@@ -52,8 +53,8 @@ async function machineWith({ partitionType = EFI_SYSTEM, loader = true, uefi = t
   return { folder, machine, disk, variables, mounted }
 }
 
-const run = (machine: ReturnType<typeof fakeMachine>, params: object = {}) =>
-  installBootloader.run(fakeContext(machine), installBootloader.params.parse(params))
+const run = (machine: ReturnType<typeof fakeMachine>, params: object = {}, node: AgentNode = testNode) =>
+  installBootloader.run(fakeContext(machine, { node }), installBootloader.params.parse(params))
 
 it('puts an entry for the loader in the image’s EFI system partition first', async () => {
   const { folder, machine, disk, variables, mounted } = await machineWith()
@@ -92,12 +93,16 @@ it('on software RAID every disk of the root volume gets the EFI system partition
     await target.close()
     await fileDisk(folder.path, `${device.name}1`, 4 * MIB)
   }
-  const array = { path: disk.path, name: 'system', isRoot: true, members: members.map(({ path }) => `${path}2`) }
+  const uuid = '01234567:89abcdef:01234567:89abcdef'
+  const array = { path: disk.path, uuid, name: 'system', isRoot: true, members: members.map(({ path }) => `${path}2`) }
   Object.assign(machine, {
     listDisks: async () => [disk, ...members],
     raid: { list: async () => [array] },
   })
-  expect(await run(machine)).toMatch(/^Boot0001 starts \\EFI\S+ of partition 1 of sda; Boot0000 starts .* of sdb$/)
+  const node = { ...testNode, raid_config: { logical_disks: [{ uuid }] } }
+  expect(await run(machine, {}, node)).toMatch(
+    /^Boot0001 starts \\EFI\S+ of partition 1 of sda; Boot0000 starts .* of sdb$/,
+  )
   for (const { path } of members) expect((await readFile(`${path}1`)).subarray(0, MIB).equals(system)).toBe(true)
   const names = (await readdir(variables)).map((name) => name.split('-')[0]).sort()
   expect(names).toEqual(['Boot0000', 'Boot0001', 'BootOrder'])

@@ -8,6 +8,7 @@ import { encodeBootEntry } from '../disk/boot-entry.ts'
 import { findEfiLoader } from '../disk/efi-loader.ts'
 import type { GptEntry } from '../disk/gpt.ts'
 import { partitionPath } from '../disk/md-arrays.ts'
+import { arraysOf } from '../steps/arrays.ts'
 import { copyToMembers } from '../disk/member-loaders.ts'
 import { readPartitionTable } from '../disk/partition-table.ts'
 import { AgentFault } from '../fault.ts'
@@ -38,7 +39,7 @@ export const installBootloader = defineCommand({
       })
       return `${name} starts ${path} of partition ${place.number}`
     }
-    const array = (await context.machine.raid?.list())?.find((each) => each.path === device.path)
+    const array = (await arraysOf(context)).own.find((each) => each.path === device.path)
     if (array === undefined) return await put(DESCRIPTION, partition)
     const loaders = await copyToMembers(context.machine, array, device, partition)
     const told: string[] = []

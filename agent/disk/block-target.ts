@@ -8,7 +8,8 @@ import { alignedBuffer, CHUNK_BYTES } from './aligned.ts'
 import type { BlockDevice } from './block-devices.ts'
 import { runTool } from '../tool.ts'
 
-export type DiskAccess = 'exclusive' | 'read'
+/** `read` and `shared` are also possible where something in the kernel holds the disk, or a partition of it. */
+export type DiskAccess = 'exclusive' | 'shared' | 'read'
 
 export interface BlockTarget {
   readonly path: string
@@ -28,14 +29,15 @@ export interface BlockTarget {
 const ZERO_OUT_MIN_BYTES = 16 * 1024 * 1024
 const ALIGN_BYTES = 4096
 
-/** Opens for reading and writing, unless `access` says otherwise: `read` is also possible where something in the kernel holds the disk. Fails with DeviceNotFound, DiskReadError or DiskWriteError, always naming path and offset. */
+/** Opens for reading and writing, unless `access` says otherwise. Fails with DeviceNotFound, DiskReadError or DiskWriteError, always naming path and offset. */
 export async function openBlockTarget(
   device: Pick<BlockDevice, 'path' | 'sizeBytes' | 'logicalSectorBytes' | 'canZero'>,
   access: DiskAccess = 'exclusive',
 ): Promise<BlockTarget> {
   const { path, sizeBytes } = device
   // O_EXCL on a block device fails when something in the kernel (a mount, an array) holds it; on a file it means nothing without O_CREAT.
-  const [mode, only] = access === 'read' ? [constants.O_RDONLY, 0] : [constants.O_RDWR, constants.O_EXCL]
+  const mode = access === 'read' ? constants.O_RDONLY : constants.O_RDWR
+  const only = access === 'exclusive' ? constants.O_EXCL : 0
   const cached = await open(path, mode | only).catch((error: Error) => {
     throw new AgentFault(
       'DeviceNotFound',

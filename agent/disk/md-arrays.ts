@@ -1,11 +1,11 @@
-// Software RAID (Linux md, by mdadm). Only arrays that this ramdisk made are put together: their superblocks name it as their host. A tenant's own stay in
-// pieces, so that they are erased with their disks.
+// Software RAID (Linux md, by mdadm). Only arrays that are asked for by UUID are put together. All others, a tenant's own, stay in pieces, so that they are
+// erased with their disks.
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AgentFault } from '../fault.ts'
 import { runTool } from '../tool.ts'
 
-/** The same as in mdadm.conf of the ramdisk. */
+/** For whoever looks at a superblock: it says nothing of whose the array is. */
 const HOST = 'ferrule'
 /** A superblock has 32 characters for host, colon and name. */
 const NAME_CHARACTERS = 18
@@ -14,6 +14,8 @@ const ROOT = 'root.'
 export interface MdArray {
   /** /dev/md127 */
   readonly path: string
+  /** As mdadm writes it: 01234567:89abcdef:01234567:89abcdef; '' where the kernel cannot say. */
+  readonly uuid: string
   readonly name: string
   readonly isRoot: boolean
   /** Partitions that it is made of. */
@@ -29,9 +31,12 @@ export interface NewArray {
 }
 
 export interface SoftwareRaid {
-  /** Those of this ramdisk, put together. */
-  list(): Promise<MdArray[]>
-  create(array: NewArray): Promise<void>
+  /** Puts those of these UUIDs together, where that is possible. Answers all that the kernel has, running or not. */
+  list(uuids: readonly string[]): Promise<MdArray[]>
+  /** Answers its UUID. */
+  create(array: NewArray): Promise<string>
+  /** Its members are free, and keep what is on them. */
+  stop(array: MdArray): Promise<void>
   /** Its members are members no more. */
   delete(array: MdArray): Promise<void>
 }
@@ -51,28 +56,49 @@ export function mdArrays(root: string, run: Run = runTool): SoftwareRaid {
     const names = await readdir(join(root, 'sys/block')).catch(() => [] as string[])
     return names.flatMap((name) => /^md(\d+)$/.exec(name)?.[1] ?? []).map(Number)
   }
+  const freePath = async () => {
+    const taken = await numbers()
+    const free = [...taken.keys()].find((number) => !taken.includes(number)) ?? taken.length
+    return join(root, `dev/md${free}`)
+  }
+  const arrays = async () => {
+    const found: MdArray[] = []
+    for (const number of await numbers()) {
+      const path = join(root, `dev/md${number}`)
+      // Also of one that does not run. Without any, it is a name that a stopped one has left.
+      const slaves = await readdir(join(root, `sys/block/md${number}/slaves`)).catch(() => [] as string[])
+      if (slaves.length === 0) continue
+      const { stdout } = await run('mdadm', ['--detail', '--export', path])
+      const members = slaves.map((name) => join(root, 'dev', name.replaceAll('!', '/'))).sort()
+      found.push({ path, ...parseDetail(stdout), members })
+    }
+    return found
+  }
   return {
-    async list() {
-      // That there are none is a failure to mdadm.
-      await run('mdadm', ['--assemble', '--scan', '--quiet'], { timeoutMs: 120_000 })
-      const arrays: MdArray[] = []
-      for (const number of await numbers()) {
-        const path = join(root, `dev/md${number}`)
-        const { stdout } = await run('mdadm', ['--detail', '--export', path])
-        const array = parseDetail(path, stdout)
-        if (array) arrays.push(array)
+    async list(uuids) {
+      const there = await arrays()
+      for (const uuid of uuids) {
+        if (there.some((array) => array.uuid === uuid)) continue
+        // Why it does not start is seen in what is there afterwards.
+        await run('mdadm', ['--assemble', await freePath(), `--uuid=${uuid}`, '--quiet'], { timeoutMs: 120_000 })
       }
-      return arrays
+      return await arrays()
     },
     async create({ name, isRoot, level, members }) {
-      const taken = await numbers()
-      const path = join(root, `dev/md${[0, 1, 2, 3, 4].find((number) => !taken.includes(number)) ?? taken.length}`)
+      const path = await freePath()
       const full = `${isRoot ? ROOT : ''}${shortName(name)}`
       const options = [`--level=${level}`, '--metadata=1.2', `--homehost=${HOST}`, `--name=${full}`]
       const how = ['--force', '--run', '--bitmap=internal', `--raid-devices=${members.length}`]
       const hasBitmap = level !== '0'
       const args = how.filter((option) => hasBitmap || !option.startsWith('--bitmap'))
       await must(`make ${name}`, ['--create', path, ...options, ...args, ...members])
+      const made = (await arrays()).find((array) => array.path === path)
+      if (made === undefined || made.uuid === '')
+        throw new AgentFault('SoftwareRAIDError', `${path} does not say its UUID`)
+      return made.uuid
+    },
+    async stop({ path }) {
+      await must(`stop ${path}`, ['--stop', path])
     },
     async delete({ path, members }) {
       await must(`stop ${path}`, ['--stop', path])
@@ -81,19 +107,20 @@ export function mdArrays(root: string, run: Run = runTool): SoftwareRaid {
   }
 }
 
-/** What `mdadm --detail --export` says; undefined for an array of somebody else, or one that is none. */
-export function parseDetail(path: string, text: string): MdArray | undefined {
-  const full = new RegExp(`^MD_NAME=${HOST}:(.*)$`, 'm').exec(text)?.[1]
-  if (full === undefined) return undefined
+/** What `mdadm --detail --export` says; an array that does not run may say nothing. */
+export function parseDetail(text: string): Pick<MdArray, 'uuid' | 'name' | 'isRoot'> {
+  const fact = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? ''
+  const full = fact('MD_NAME').replace(/^[^:]*:/, '')
   const isRoot = full.startsWith(ROOT)
-  const members = [...text.matchAll(/^MD_DEVICE_\S+_DEV=(.+)$/gm)].map(([, device]) => device!)
-  return { path, name: isRoot ? full.slice(ROOT.length) : full, isRoot, members: members.sort() }
+  return { uuid: fact('MD_UUID'), name: isRoot ? full.slice(ROOT.length) : full, isRoot }
 }
 
-/** The array whose member the disk, or a partition of it, is. */
-export function arrayOf(disk: string, arrays: readonly MdArray[]): MdArray | undefined {
-  const isOf = (member: string) => member.startsWith(disk) && /^(?:p?\d+)?$/.test(member.slice(disk.length))
-  return arrays.find(({ members }) => members.some(isOf))
+/** Whether the member is the disk, or a partition of it. */
+export const isOn = (disk: string, member: string): boolean =>
+  member.startsWith(disk) && /^(?:p?\d+)?$/.test(member.slice(disk.length))
+
+export function arraysOn(disk: string, arrays: readonly MdArray[]): MdArray[] {
+  return arrays.filter(({ members }) => members.some((member) => isOn(disk, member)))
 }
 
 /** /dev/sda and 2: /dev/sda2; a name that ends with a digit takes a p between. */

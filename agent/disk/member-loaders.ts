@@ -5,7 +5,7 @@ import type { Machine } from '../machine.ts'
 import { alignedBuffer, CHUNK_BYTES } from './aligned.ts'
 import type { BlockDevice } from './block-devices.ts'
 import type { GptEntry } from './gpt.ts'
-import { arrayOf, type MdArray, partitionPath } from './md-arrays.ts'
+import { arraysOn, type MdArray, partitionPath } from './md-arrays.ts'
 import { readPartitionTable } from './partition-table.ts'
 import { EFI_SYSTEM } from './partition-types.ts'
 
@@ -26,7 +26,7 @@ export async function copyToMembers(
   const from = system.firstLba * volume.logicalSectorBytes
   const loaders: MemberLoader[] = []
   for (const device of await machine.listDisks()) {
-    if (arrayOf(device.path, [array]) === undefined) continue
+    if (arraysOn(device.path, [array]).length === 0) continue
     const partition = await placeOn(machine, device)
     const sizeBytes = partition ? (partition.lastLba - partition.firstLba + 1) * device.logicalSectorBytes : 0
     if (partition === undefined || sizeBytes < bytes)

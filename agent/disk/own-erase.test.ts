@@ -85,24 +85,47 @@ test('an erase that fails is no success, and leaves no password behind', async (
   expect(state.enabled).toBe(false)
 })
 
-const nvme = (controller: object | undefined, namespaces = 1, formats = 0) => {
+/** `namespaces`: or what its list of them looks like. */
+const nvme = (controller: object | undefined, namespaces: number | ToolResult = 1, formats = 0) => {
   const did: string[][] = []
   const run = async (_: string, args: string[]): Promise<ToolResult> => {
     if (args[0] === 'id-ctrl')
       return controller ? { ...ok, stdout: JSON.stringify(controller) } : { code: 1, stdout: '', stderr: 'no' }
+    if (args[0] === 'list-ns' && typeof namespaces !== 'number') return namespaces
     if (args[0] === 'list-ns')
-      return { ...ok, stdout: Array.from({ length: namespaces }, (_each, i) => `[   ${i}]:0x${i + 1}`).join('\n') }
+      return {
+        ...ok,
+        stdout: Array.from({ length: Number(namespaces) }, (_each, i) => `[   ${i}]:0x${i + 1}`).join('\n'),
+      }
     did.push(args.filter((arg) => arg.startsWith('--ses')))
     return { ...ok, code: formats }
   }
   return { run, did }
 }
 
+const NOT_KNOWN = { cannot: expect.stringContaining('its namespaces are not known') as string }
+
 test.each([
   ['by a new key', { oacs: 2, fna: 4 }, 1, { how: 'by a new key (NVMe format)' }, [['--ses=2']]],
   ['by erasing its blocks', { oacs: 2, fna: 0 }, 3, { how: 'by NVMe format' }, [['--ses=1']]],
   ['not, without the command', { oacs: 4, fna: 4 }, 1, { cannot: expect.stringContaining('no Format') as string }, []],
   ['not, with others', { oacs: 2, fna: 2 }, 2, { cannot: expect.stringContaining('other namespaces') as string }, []],
+  ['not, with nobody knows which others', { oacs: 2, fna: 1 }, { ...ok, code: 1 }, NOT_KNOWN, []],
+  ['not, with an empty list of others', { oacs: 2, fna: 2 }, ok, NOT_KNOWN, []],
+  [
+    'by itself, with room for no other',
+    { oacs: 2, fna: 2, nn: 1 },
+    { ...ok, code: 1 },
+    { how: 'by NVMe format' },
+    [['--ses=1']],
+  ],
+  [
+    'by itself, whatever others there are',
+    { oacs: 2, fna: 0 },
+    { ...ok, code: 1 },
+    { how: 'by NVMe format' },
+    [['--ses=1']],
+  ],
   ['not, when it is silent', undefined, 1, { cannot: expect.stringContaining('no Format') as string }, []],
 ])('an NVMe disk is formatted %s', async (_, controller, namespaces, outcome, told) => {
   const { run, did } = nvme(controller, namespaces)

@@ -18,20 +18,30 @@ export async function eraseItself(device: BlockDevice, run: Run = runTool): Prom
   return code === 0 ? { how: 'by secure discard' } : { cannot: 'it cannot erase itself' }
 }
 
-/** NVM Express Base 2.0 §5.17 (OACS, FNA) and §5.14 (Format NVM, SES). */
+/** NVM Express Base 2.0 §5.17 (OACS, NN, FNA) and §5.14 (Format NVM, SES). */
 export async function nvmeFormat(path: string, run: Run = runTool): Promise<OwnErase> {
   const { code, stdout } = await run('nvme', ['id-ctrl', path, '--output-format=json'])
-  const { oacs = 0, fna = 0 } = code === 0 ? (JSON.parse(stdout) as { oacs?: number; fna?: number }) : {}
+  const facts = code === 0 ? (JSON.parse(stdout) as { oacs?: number; fna?: number; nn?: number }) : {}
+  const { oacs = 0, fna = 0, nn } = facts
   if ((oacs & 2) === 0) return { cannot: 'it has no Format NVM command' }
-  const { stdout: spaces } = await run('nvme', ['list-ns', path, '--all'])
   // FNA: a format, or an erasing one, is of all namespaces.
-  if ((fna & 3) !== 0 && spaces.trim().split('\n').length > 1)
-    return { cannot: 'its Format NVM would erase other namespaces, too' }
+  if ((fna & 3) !== 0) {
+    // A controller with room for one may have no list of them.
+    const count = nn === 1 ? 1 : await namespaces(path, run)
+    if (count === 0) return { cannot: 'its Format NVM is of all its namespaces, and its namespaces are not known' }
+    if (count > 1) return { cannot: 'its Format NVM would erase other namespaces, too' }
+  }
   const isCryptographic = (fna & 4) !== 0
   const args = ['format', path, `--ses=${isCryptographic ? 2 : 1}`, '--force', `--timeout=${LONGEST_MS}`]
   const formatted = await run('nvme', args, { timeoutMs: LONGEST_MS })
   if (formatted.code !== 0) throw failed(path, 'Format NVM', formatted)
   return { how: isCryptographic ? 'by a new key (NVMe format)' : 'by NVMe format' }
+}
+
+/** How many there are, attached or not; 0 where the controller does not say. */
+async function namespaces(path: string, run: Run): Promise<number> {
+  const { code, stdout } = await run('nvme', ['list-ns', path, '--all'])
+  return code === 0 ? (stdout.match(/^\[\s*\d+\s*\]:/gm)?.length ?? 0) : 0
 }
 
 /** What `hdparm -I` says of a disk's Security feature set; undefined where it has none. */

@@ -3,7 +3,7 @@
 import { AgentFault } from '../fault.ts'
 import type { BlockTarget } from './block-target.ts'
 import { CodecError } from '../../shared/codec-error.ts'
-import type { Gpt } from './gpt.ts'
+import type { Gpt, GptEntry } from './gpt.ts'
 import { decodeGpt, decodeGptHeader, encodeGptEntries, encodeGptHeader, hasGptMagic, LINUX_DATA } from './gpt.ts'
 import type { Mbr } from './mbr.ts'
 import { decodeMbr, MBR_MAX_LBA, MBR_TYPE_LINUX, MBR_TYPE_PROTECTIVE, protectiveSectors, withMbrEntry } from './mbr.ts'
@@ -123,33 +123,42 @@ export async function writeNewTable(
   target: BlockTarget,
   partitions: readonly (Partition & { readonly type: string })[],
 ): Promise<void> {
+  const guid = () => crypto.randomUUID().toUpperCase()
+  const entries = partitions.map(({ number, type, name, startBytes, sizeBytes }) => ({
+    number,
+    type,
+    guid: guid(),
+    firstLba: startBytes / target.sectorBytes,
+    lastLba: (startBytes + sizeBytes) / target.sectorBytes - 1,
+    attributes: 0n,
+    name,
+  }))
+  await writeTable(target, usualGpt(target, guid(), entries))
+}
+
+/** A GPT of the usual size with these entries. PartitionTableError where one of them lies outside of it. */
+export function usualGpt(target: BlockTarget, diskGuid: string, entries: GptEntry[]): Gpt {
   const { sectorBytes } = target
   const diskSectors = Math.floor(target.sizeBytes / sectorBytes)
   const [entryCount, entryBytes] = [128, 128]
   const entrySectors = Math.ceil((entryCount * entryBytes) / sectorBytes)
-  const guid = () => crypto.randomUUID().toUpperCase()
+  const [firstUsableLba, lastUsableLba] = [2 + entrySectors, diskSectors - entrySectors - 2]
+  const outside = entries.find(
+    ({ number, firstLba, lastLba }) => number > entryCount || firstLba < firstUsableLba || lastLba > lastUsableLba,
+  )
+  if (outside)
+    throw new AgentFault('PartitionTableError', `${target.path}: partition ${outside.number} does not fit into a GPT`)
+  const places = { myLba: 1, otherLba: diskSectors - 1, entriesLba: 2, firstUsableLba, lastUsableLba }
+  return { diskGuid, ...places, entryCount, entryBytes, entries }
+}
+
+/** The table, behind a protective MBR without boot code. */
+export async function writeTable(target: BlockTarget, gpt: Gpt): Promise<void> {
+  const { sectorBytes } = target
   const protective = { number: 1, bootable: false, type: MBR_TYPE_PROTECTIVE, firstLba: 1 }
-  const sectors = protectiveSectors(diskSectors)
+  const sectors = protectiveSectors(Math.floor(target.sizeBytes / sectorBytes))
   await target.write(withMbrEntry(Buffer.alloc(sectorBytes), { ...protective, sectors }), 0)
-  await writeGpt(target, {
-    diskGuid: guid(),
-    myLba: 1,
-    otherLba: diskSectors - 1,
-    firstUsableLba: 2 + entrySectors,
-    lastUsableLba: diskSectors - entrySectors - 2,
-    entriesLba: 2,
-    entryCount,
-    entryBytes,
-    entries: partitions.map(({ number, type, name, startBytes, sizeBytes }) => ({
-      number,
-      type,
-      guid: guid(),
-      firstLba: startBytes / sectorBytes,
-      lastLba: (startBytes + sizeBytes) / sectorBytes - 1,
-      attributes: 0n,
-      name,
-    })),
-  })
+  await writeGpt(target, gpt)
 }
 
 /** After a raw write: moves the GPT's mirror from the image's end to the disk's. Nothing to do without a GPT. */

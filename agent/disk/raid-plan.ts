@@ -53,6 +53,8 @@ export interface PlannedPartition {
   readonly sizeBytes: number
 }
 export interface PlannedArray {
+  /** Its place in the configuration. */
+  readonly index: number
   readonly name: string
   readonly isRoot: boolean
   readonly level: string
@@ -71,7 +73,7 @@ export function planRaid(config: RaidConfig, disks: readonly BlockDevice[], mode
   const firmware = { kind: 'firmware', number: 1, startBytes: START_BYTES, sizeBytes: FIRMWARE_BYTES[mode] } as const
   const arrays: PlannedArray[] = []
   const isRest = ({ size_gb: size }: { size_gb: unknown }) => size === 'MAX'
-  const named = config.logical_disks.map((disk, i) => ({ ...disk, name: disk.volume_name ?? `volume-${i}` }))
+  const named = config.logical_disks.map((disk, i) => ({ ...disk, index: i, name: disk.volume_name ?? `volume-${i}` }))
   for (const logical of named.toSorted((a, b) => Number(isRest(a)) - Number(isRest(b)))) {
     const { md, least, dataDisks } = LEVELS[logical.raid_level]
     const chosen = disksOf(logical.physical_disks, disks)
@@ -89,7 +91,13 @@ export function planRaid(config: RaidConfig, disks: readonly BlockDevice[], mode
       own.push({ kind: 'raid', number: own.length + 1, startBytes: start, sizeBytes: wanted })
       return { device, number: own.length }
     })
-    arrays.push({ name: logical.name, isRoot: logical.is_root_volume === true, level: md, members })
+    arrays.push({
+      index: logical.index,
+      name: logical.name,
+      isRoot: logical.is_root_volume === true,
+      level: md,
+      members,
+    })
   }
   return { partitions, arrays }
 }

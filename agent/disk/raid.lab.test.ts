@@ -23,6 +23,7 @@ it('two disks become a mirror and a stripe, which outlive cleaning and a restart
   await using images = await serveHttp(serveBytes(image))
   await using folder = await temporaryFolder()
   const raws: string[] = []
+  let raid_config = {}
   {
     await using agent = await saved.goOn()
     const disks = [
@@ -31,6 +32,7 @@ it('two disks become a mirror and a stripe, which outlive cleaning and a restart
     ]
     const made = await agent.step('clean', 'create_configuration', {}, { target_raid_config })
     expect(made).toMatchObject({ command_error: null, command_result: { clean_result: target_raid_config } })
+    raid_config = (made.command_result as { clean_result: object }).clean_result
     const again = await agent.step('clean', 'create_configuration', {}, { target_raid_config })
     expect(again.command_error).toMatchObject({
       type: 'SoftwareRAIDError',
@@ -44,9 +46,9 @@ it('two disks become a mirror and a stripe, which outlive cleaning and a restart
     expect(sizes['/dev/md0']).toBeGreaterThanOrEqual(GIB)
     expect(sizes['/dev/md1']).toBeGreaterThan(400 * MIB)
 
-    const { command_result: erased } = await agent.step('clean', 'erase_devices_metadata', {})
+    const { command_result: erased } = await agent.step('clean', 'erase_devices_metadata', {}, { raid_config })
     expect(JSON.stringify(erased)).toContain(
-      '2 disks erased: md0, md1; left out: sda (member of system), vda (member of system)',
+      '4 disks erased: md0, md1, sda beside system and scratch, vda beside system and scratch',
     )
     const image_info = {
       id: 'image',
@@ -54,7 +56,7 @@ it('two disks become a mirror and a stripe, which outlive cleaning and a restart
       disk_format: 'raw',
       checksum: sha256(image),
     }
-    const node = { instance_info: { root_device: { size: '>= 1' } } }
+    const node = { raid_config, instance_info: { root_device: { size: '>= 1' } } }
     const written = await agent.step('deploy', 'write_image', { image_info }, node)
     // The disks would do, too, were they not its members.
     expect(written.command_error).toBeNull()
@@ -73,11 +75,25 @@ it('two disks become a mirror and a stripe, which outlive cleaning and a restart
       raws.push(kept)
     }
   }
+  {
+    // One disk of two: a stripe in pieces, which the record still has, and a mirror that runs without its other half.
+    await using agent = await saved.goOn()
+    const { file, name } = await agent.addDisk({ sizeMiB: 1600, serial: 'D0' }, (path) => copyFile(raws[0]!, path))
+    const refused = await agent.step('clean', 'erase_devices_metadata', {}, { raid_config })
+    expect(refused.command_error).toMatchObject({
+      type: 'SoftwareRAIDError',
+      message: expect.stringMatching(/nothing is erased: software RAID scratch cannot/) as string,
+    })
+    const erased = await agent.step('clean', 'erase_devices_metadata', {})
+    expect(JSON.stringify(erased.command_result)).toContain(`1 disks erased: ${name}"`)
+    await agent.machine.cut()
+    expect((await readRange(await rawOf(file), FIRST_AT + 4096, 4)).readUInt32LE(0)).toBe(0)
+  }
   await using agent = await saved.goOn()
   const disks: string[] = []
   for (const [i, raw] of raws.entries())
     disks.push((await agent.addDisk({ sizeMiB: 1600, serial: `D${i}` }, (path) => copyFile(raw, path))).file)
-  const apart = await agent.step('clean', 'delete_configuration', {})
+  const apart = await agent.step('clean', 'delete_configuration', {}, { raid_config })
   expect(JSON.stringify(apart.command_result)).toMatch(/2 arrays taken apart: (system, scratch|scratch, system)/)
   await agent.machine.cut()
   for (const file of disks) {

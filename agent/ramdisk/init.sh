@@ -21,9 +21,9 @@ for round in 1 2; do
 done
 /usr/sbin/modprobe -a -q sd_mod efivarfs vfat nls_cp437 nls_ascii 2>/dev/null
 [ -d /sys/firmware/efi/efivars ] && mount -t efivarfs efivarfs /sys/firmware/efi/efivars 2>/dev/null
-# Of software RAID only what this ramdisk made is put together (agent/disk/md-arrays.ts).
+# No software RAID is put together by itself: the agent does that with the node's own (agent/disk/md-arrays.ts).
 mkdir -p /etc/mdadm
-printf 'HOMEHOST ferrule\nAUTO homehost -all\n' > /etc/mdadm/mdadm.conf
+echo 'AUTO -all' > /etc/mdadm/mdadm.conf
 /usr/sbin/modprobe -a -q raid0 raid1 raid10 raid456 2>/dev/null
 # The last words of kernels that crashed on this machine.
 /usr/sbin/modprobe -q efi_pstore 2>/dev/null

@@ -1,14 +1,13 @@
 // Step: erases the metadata of every disk that could be a root disk. Between tenants this is the least that is done.
 import * as z from 'zod'
 import { type CommandContext, defineStep } from '../command.ts'
-import type { BlockDevice } from '../disk/block-devices.ts'
 import { eraseMetadata } from '../disk/erase.ts'
-import { eraseEachDisk } from './each-disk.ts'
+import { eraseEachDisk, type Place } from './each-disk.ts'
 
-export async function eraseMetadataOf({ machine, signal, log }: CommandContext, device: BlockDevice): Promise<void> {
-  const target = await machine.openDisk(device)
-  const bytes = await eraseMetadata(target, signal).finally(() => target.close())
-  log(`erased ${bytes} bytes of metadata on ${device.path}`)
+export async function eraseMetadataOf({ signal, log }: CommandContext, place: Place): Promise<void> {
+  let bytes = 0
+  await place.each(async (target) => void (bytes += await eraseMetadata(target, signal)))
+  log(`erased ${bytes} bytes of metadata on ${place.device.path}`)
 }
 
 export const eraseDevicesMetadataStep = defineStep({
@@ -22,8 +21,8 @@ export const eraseDevicesMetadataStep = defineStep({
       failure: 'metadata could not be erased on all disks',
       atOnce: 1,
       workBytes: () => 1,
-      async erase(device) {
-        await eraseMetadataOf(context, device)
+      async erase(place) {
+        await eraseMetadataOf(context, place)
         return ''
       },
     }),

@@ -1,18 +1,18 @@
 // Steps: every disk, erased by itself where it can, and otherwise overwritten, or, where that would take too long, without its metadata.
 import * as z from 'zod'
 import { type CommandContext, defineStep } from '../command.ts'
-import type { BlockDevice } from '../disk/block-devices.ts'
 import { overwrite, overwrittenBytes } from '../disk/overwrite.ts'
 import type { OwnErase } from '../disk/own-erase.ts'
 import { AgentFault } from '../fault.ts'
-import { eraseEachDisk } from './each-disk.ts'
+import { eraseEachDisk, type Place } from './each-disk.ts'
 import { eraseMetadataOf } from './erase-devices-metadata.ts'
 
 /** Ironic's disk_erasure_concurrency. */
 const AT_ONCE = 4
 
 /** What a disk does by itself goes on whatever happens here: an abort is not kept waiting by it. */
-async function byItself({ machine, signal }: CommandContext, device: BlockDevice): Promise<OwnErase> {
+async function byItself({ machine, signal }: CommandContext, { device, beside }: Place): Promise<OwnErase> {
+  if (beside.length > 0) return { cannot: 'its arrays would go, too' }
   if (machine.eraseItself === undefined) return { cannot: 'it cannot erase itself' }
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const abort = () => reject(new AgentFault('CommandAborted', `aborted while ${device.path} erases itself`))
@@ -34,11 +34,14 @@ export const eraseDevicesStep = defineStep({
       failure: 'not all disks could be erased',
       atOnce: AT_ONCE,
       workBytes: ({ sizeBytes }) => overwrittenBytes(sizeBytes),
-      async erase(device, done) {
-        const own = await byItself(context, device)
+      async erase(place, done) {
+        const own = await byItself(context, place)
         if ('how' in own) return own.how
-        const target = await context.machine.openDisk(device)
-        await overwrite(target, context.signal, done).finally(() => target.close())
+        let before = 0
+        await place.each(async (target) => {
+          await overwrite(target, context.signal, (bytes) => done(before + bytes))
+          before += overwrittenBytes(target.sizeBytes)
+        })
         return `overwritten (${own.cannot})`
       },
     }),
@@ -55,11 +58,11 @@ export const eraseDevicesExpressStep = defineStep({
       failure: 'not all disks could be erased',
       atOnce: AT_ONCE,
       workBytes: () => 1,
-      async erase(device) {
-        const isNvme = device.name.startsWith('nvme')
-        const own = isNvme ? await byItself(context, device) : { cannot: 'no NVMe disk' }
+      async erase(place) {
+        const isNvme = place.device.name.startsWith('nvme')
+        const own = isNvme ? await byItself(context, place) : { cannot: 'no NVMe disk' }
         if ('how' in own) return own.how
-        await eraseMetadataOf(context, device)
+        await eraseMetadataOf(context, place)
         return `without its metadata (${own.cannot})`
       },
     }),

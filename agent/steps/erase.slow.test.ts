@@ -4,6 +4,10 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { BlockTarget } from '../disk/block-target.ts'
 import { openBlockTarget } from '../disk/block-target.ts'
+import { LINUX_DATA } from '../disk/gpt.ts'
+import type { SoftwareRaid } from '../disk/md-arrays.ts'
+import { readPartitionTable, writeNewTable } from '../disk/partition-table.ts'
+import { EFI_SYSTEM, LINUX_RAID } from '../disk/partition-types.ts'
 import type { OwnErase } from '../disk/own-erase.ts'
 import { isZero } from '../disk/aligned.ts'
 import { executeParams, executeStep } from '../step-list.ts'
@@ -132,4 +136,44 @@ it('records of crashed kernels are removed', async () => {
   })
   expect(await readdir(records)).toEqual([])
   await expect(executeStep('deploy', context, clean('erase_pstore'))).rejects.toThrow('no deploy step')
+})
+
+it('on the disks of an array all that lies beside it is erased: the firmware’s partition, other partitions, gaps, boot code', async () => {
+  await using folder = await temporaryFolder()
+  const [sda, md0] = [
+    await fileDisk(folder.path, 'sda', 64 * MIB, { dirty: true }),
+    await fileDisk(folder.path, 'md0', 2 * MIB, { dirty: true }),
+  ]
+  const target = await openBlockTarget(sda)
+  await writeNewTable(target, [
+    { number: 1, name: 'boot', type: EFI_SYSTEM, startBytes: MIB, sizeBytes: 8 * MIB },
+    { number: 2, name: 'raid', type: LINUX_RAID, startBytes: 9 * MIB, sizeBytes: 16 * MIB },
+    { number: 5, name: 'hidden', type: LINUX_DATA, startBytes: 30 * MIB, sizeBytes: 20 * MIB },
+  ])
+  await target.write(Buffer.alloc(440, 0xa5), 0)
+  const before = await readPartitionTable(target)
+  await target.close()
+  const uuid = '01234567:89abcdef:01234567:89abcdef'
+  const array = { path: md0.path, uuid, name: 'system', isRoot: true, members: [`${sda.path}2`] }
+  const raid = { list: async () => [array] } as unknown as SoftwareRaid
+  const machine = fakeMachine([sda, md0], { raid })
+  const node = { raid_config: { logical_disks: [{ uuid }] } }
+  const isClean = async (step: string) => {
+    const told = await executeStep('clean', fakeContext(machine), clean(step, node))
+    expect(JSON.stringify(told)).toContain('sda beside system')
+    const bytes = await diskBytes(sda)
+    expect(bytes.subarray(9 * MIB, 25 * MIB).every((byte) => byte === 0xa5)).toBe(true)
+    return (from: number, to: number) => isZero(bytes.subarray(from, to))
+  }
+  const ofMetadata = await isClean('erase_devices_metadata')
+  const edges = [MIB, 9 * MIB - 1, 25 * MIB, 30 * MIB - 1, 30 * MIB, 50 * MIB - 1, 50 * MIB, 63 * MIB]
+  expect([ofMetadata(0, 440), ...edges.map((at) => ofMetadata(at, at + 1))]).toEqual(Array(9).fill(true))
+  const ofAll = await isClean('erase_devices')
+  const LBA = 512
+  expect([ofAll(0, 440), ofAll(34 * LBA, 9 * MIB), ofAll(25 * MIB, 64 * MIB - 33 * LBA)]).toEqual([true, true, true])
+  const again = await openBlockTarget(sda)
+  const after = await readPartitionTable(again).finally(() => again.close())
+  const entries = before.kind === 'gpt' ? before.gpt.entries : []
+  expect(after).toMatchObject({ kind: 'gpt', gpt: { entries: entries.slice(0, 2) } })
+  expect(after.kind === 'gpt' && after.gpt.entries.length).toBe(2)
 })

@@ -24,6 +24,10 @@ async function edges(disk: BlockDevice): Promise<string> {
   return sha256(bytes)
 }
 
+const UUID = '01234567:89abcdef:01234567:89abcdef'
+
+type Made = Awaited<ReturnType<typeof machineWith>>
+
 async function machineWith({ uefi = true, dirty = false } = {}) {
   const folder = await temporaryFolder()
   if (uefi) await mkdir(join(folder.path, 'sys/firmware/efi'), { recursive: true })
@@ -35,10 +39,14 @@ async function machineWith({ uefi = true, dirty = false } = {}) {
   const volume = await fileDisk(folder.path, 'md0', GIB)
   const machine = fakeMachine(disks, {
     root: folder.path,
-    listDisks: async () => [...disks, ...(arrays.length > 0 ? [volume] : [])],
+    listDisks: async () => [...disks, ...(arrays.length > 0 && volume.sizeBytes > 0 ? [volume] : [])],
     raid: {
       list: async () => [...arrays],
-      create: async (array: NewArray) => void arrays.push({ ...array, path: volume.path }),
+      create: async (array: NewArray) => {
+        arrays.push({ ...array, uuid: UUID, path: volume.path })
+        return UUID
+      },
+      stop: async (array) => void arrays.splice(arrays.indexOf(array), 1),
       delete: async (array) => void arrays.splice(arrays.indexOf(array), 1),
     },
   })
@@ -53,21 +61,30 @@ async function machineWith({ uefi = true, dirty = false } = {}) {
     await target.write(sector, 0)
     await target.close()
   }
-  const order = (phase: 'clean' | 'service', step: string, args: object = {}, more: object = {}) => {
-    const node = { ...testNode, target_raid_config: { logical_disks: [mirror] }, ...more }
-    return executeStep(phase, fakeContext(machine), executeParams.parse({ step: { step, args }, node, ports: [] }))
+  let raid_config: unknown = {}
+  /** The node has on record what was answered. */
+  const order = async (phase: 'clean' | 'service', step: string, args: object = {}, more: object = {}) => {
+    const node = { ...testNode, target_raid_config: { logical_disks: [mirror] }, raid_config, ...more }
+    const params = executeParams.parse({ step: { step, args }, node, ports: [] })
+    const answer = await executeStep(phase, fakeContext(machine), params)
+    const made = (answer as Record<string, object>)[`${phase}_result`]!
+    if ('logical_disks' in made) raid_config = made
+    return answer
   }
   const table = async (disk: BlockDevice) => {
     const target = await openBlockTarget(disk)
     return await readPartitionTable(target).finally(() => target.close())
   }
-  return { folder, machine, disks, arrays, volume, order, table }
+  const node = (more: object) => ({ ...testNode, raid_config, ...more })
+  return { folder, machine, disks, arrays, volume, order, table, node }
 }
 
 it('each disk gets room for its firmware and a part of the array, which the instance then goes to', async () => {
-  const { folder, machine, disks, arrays, volume, order, table } = await machineWith()
+  const { folder, machine, disks, arrays, volume, order, table, node } = await machineWith()
   await using _ = folder
-  expect(await order('clean', 'create_configuration')).toMatchObject({ clean_result: { logical_disks: [mirror] } })
+  expect(await order('clean', 'create_configuration')).toMatchObject({
+    clean_result: { logical_disks: [{ ...mirror, uuid: UUID }] },
+  })
   expect(arrays).toMatchObject([
     { name: 'system', isRoot: true, level: '1', members: disks.map(({ path }) => `${path}2`) },
   ])
@@ -77,10 +94,10 @@ it('each disk gets room for its firmware and a part of the array, which the inst
   }
   const context = fakeContext(machine)
   expect(
-    await findRootDisk({ ...context, node: { ...testNode, instance_info: { root_device: { name: disks[0]!.path } } } }),
+    await findRootDisk({ ...context, node: node({ instance_info: { root_device: { name: disks[0]!.path } } }) }),
   ).toBe(volume)
   arrays[0] = { ...arrays[0]!, isRoot: false }
-  await expect(findRootDisk(context)).rejects.toThrow('at least 4 GiB')
+  await expect(findRootDisk({ ...context, node: node({}) })).rejects.toThrow('at least 4 GiB')
 
   await order('service', 'apply_configuration', {
     raid_config: { logical_disks: [{ ...mirror, volume_name: 'other' }] },
@@ -128,7 +145,7 @@ it.each([
 })
 
 it('a disk that is skipped takes its array out of the erasing, and a root volume that is skipped gets no instance', async () => {
-  const { folder, machine, disks, volume, order } = await machineWith()
+  const { folder, machine, disks, volume, order, node } = await machineWith()
   await using _folder = folder
   await order('clean', 'create_configuration')
   disks[1]!.serial = 'KEPT'
@@ -138,8 +155,8 @@ it('a disk that is skipped takes its array out of the erasing, and a root volume
     clean_result: { result: expect.stringContaining('md0 (skip_block_devices)') as string },
   })
   expect(await Promise.all([...disks, volume].map(edges))).toEqual(before)
-  const node = { ...testNode, ...keeping({ volume_name: 'system' }) }
-  await expect(findRootDisk({ ...fakeContext(machine), node })).rejects.toThrow('at least 4 GiB')
+  const skipped = node(keeping({ volume_name: 'system' }))
+  await expect(findRootDisk({ ...fakeContext(machine), node: skipped })).rejects.toThrow('at least 4 GiB')
 })
 
 it('what lies beside the array on its disks outlives the deletion of the array', async () => {
@@ -160,4 +177,56 @@ it('what lies beside the array on its disks outlives the deletion of the array',
   await target.close()
   expect([kept.equals(data), isZero(superblock)]).toEqual([true, true])
   expect(await Promise.all(disks.map(async (disk) => (await table(disk)).kind))).toEqual(['gpt', 'none'])
+})
+
+it('an array that is on no record does not keep its disks from being erased, whatever its name', async () => {
+  const { folder, machine, disks, arrays, order, table } = await machineWith()
+  await using _folder = folder
+  await order('clean', 'create_configuration')
+  await expect(findRootDisk(fakeContext(machine))).rejects.toThrow('at least 4 GiB')
+  expect(await order('clean', 'erase_devices_metadata', {}, { raid_config: {} })).toMatchObject({
+    clean_result: { result: 'erase_devices_metadata: 2 disks erased: sda, sdb' },
+  })
+  expect(arrays).toEqual([])
+  expect(await Promise.all(disks.map(async (disk) => (await table(disk)).kind))).toEqual(['none', 'none'])
+})
+
+it.each([
+  ['is in pieces', (m: Made) => void m.arrays.splice(0), 'system'],
+  ['does not run', (m: Made) => void (m.volume.sizeBytes = 0), 'system'],
+  ['is read-only', (m: Made) => void (m.volume.readOnly = true), 'system'],
+])('where an array on record %s, nothing is erased, and it is told', async (_, spoil, said) => {
+  const made = await machineWith()
+  await using _folder = made.folder
+  await made.order('clean', 'create_configuration')
+  const before = await Promise.all(made.disks.map(edges))
+  spoil(made)
+  await expect(made.order('clean', 'erase_devices_metadata')).rejects.toMatchObject({
+    type: 'SoftwareRAIDError',
+    message: expect.stringContaining(said) as string,
+  })
+  expect(await Promise.all(made.disks.map(edges))).toEqual(before)
+})
+
+it('a volume that is to be kept and is on no record: nothing is erased, and it is told', async () => {
+  const { folder, disks, order } = await machineWith({ dirty: true })
+  await using _folder = folder
+  const before = await edges(disks[1]!)
+  const keeping = { properties: { skip_block_devices: [{ volume_name: 'old' }] } }
+  await expect(order('clean', 'erase_devices_metadata', {}, keeping)).rejects.toThrow('old')
+  expect(await edges(disks[1]!)).toBe(before)
+})
+
+it.each([
+  ['does not run', (m: Made) => void (m.volume.sizeBytes = 0)],
+  ['is in pieces', (m: Made) => void m.arrays.splice(0)],
+])('a volume that is to be kept and %s is not deleted, and stays on record', async (_, spoil) => {
+  const made = await machineWith()
+  await using _folder = made.folder
+  await made.order('clean', 'create_configuration')
+  spoil(made)
+  const there = made.arrays.length
+  const keeping = { properties: { skip_block_devices: [{ volume_name: 'system' }] } }
+  await expect(made.order('clean', 'delete_configuration', {}, keeping)).rejects.toThrow('system: kept by skip')
+  expect(made.arrays.length).toBe(there)
 })

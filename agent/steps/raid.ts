@@ -1,17 +1,18 @@
 // Steps: software RAID made and taken apart (Ironic's raid interface `agent`). The configuration is what the node's owner asked for, and is answered as
-// it was made.
+// it was made, each array with its UUID, by which it is known from then on.
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { type CommandContext, defineStep } from '../command.ts'
 import type { BlockDevice } from '../disk/block-devices.ts'
 import { eraseMembers } from '../disk/member-partitions.ts'
-import { arrayOf, partitionPath, type SoftwareRaid } from '../disk/md-arrays.ts'
+import { arraysOn, partitionPath, type SoftwareRaid } from '../disk/md-arrays.ts'
 import { readPartitionTable, writeNewTable } from '../disk/partition-table.ts'
 import { planRaid, type RaidConfig, raidConfigSchema } from '../disk/raid-plan.ts'
 import { AgentFault } from '../fault.ts'
 import { BIOS_BOOT, EFI_SYSTEM, LINUX_RAID } from '../disk/partition-types.ts'
-import { disksToErase } from './each-disk.ts'
+import { arraysOf } from './arrays.ts'
+import { placesToErase } from './each-disk.ts'
 import { skippedOf } from './skipped.ts'
 
 function raidOf({ machine }: CommandContext): SoftwareRaid {
@@ -28,9 +29,10 @@ async function make(context: CommandContext, config: RaidConfig): Promise<Record
   )
   if (!isUefi && config.logical_disks.some((disk) => disk.is_root_volume))
     throw new AgentFault('SoftwareRAIDError', 'a BIOS does not boot an image from software RAID: use UEFI')
-  if ((await raid.list()).length > 0)
+  const { own, others } = await arraysOf(context)
+  if (own.length + others.length > 0)
     throw new AgentFault('SoftwareRAIDError', 'there is software RAID already: delete_configuration takes it apart')
-  const { wanted: disks } = await disksToErase(context)
+  const disks = (await placesToErase(context)).wanted.map(({ device }) => device)
   const { partitions, arrays } = planRaid(config, disks, isUefi ? 'uefi' : 'bios')
   for (const device of partitions.keys()) await refuseUsed(context, device)
   for (const [device, planned] of partitions) {
@@ -43,12 +45,13 @@ async function make(context: CommandContext, config: RaidConfig): Promise<Record
     const warning = await machine.rereadPartitions(device)
     if (warning) throw new AgentFault('SoftwareRAIDError', `partitions of ${device.path} are not seen`, warning)
   }
-  for (const { members, ...array } of arrays) {
+  const uuids = new Map<number, string>()
+  for (const { members, index, ...array } of arrays) {
     const paths = members.map(({ device, number }) => partitionPath(device.path, number))
-    await raid.create({ ...array, members: paths })
+    uuids.set(index, await raid.create({ ...array, members: paths }))
     log(`RAID ${array.level} ${array.name} of ${paths.join(', ')}`)
   }
-  return { logical_disks: config.logical_disks }
+  return { logical_disks: config.logical_disks.map((disk, i) => ({ ...disk, uuid: uuids.get(i) })) }
 }
 
 async function refuseUsed({ machine }: CommandContext, device: BlockDevice): Promise<void> {
@@ -61,9 +64,12 @@ async function refuseUsed({ machine }: CommandContext, device: BlockDevice): Pro
 async function takeApart(context: CommandContext): Promise<string> {
   const raid = raidOf(context)
   const { machine, signal } = context
-  const arrays = await raid.list()
+  const { own, others, absent } = await arraysOf(context)
+  const arrays = [...own, ...others]
   const disks = await machine.listDisks()
-  const kept = skippedOf(context, disks, arrays).arrays.map(({ name }) => name)
+  const skip = skippedOf(context, disks, arrays)
+  // Off the record, one that is not seen today would be nobody's tomorrow.
+  const kept = [...skip.arrays.map(({ name }) => name), ...absent.filter((name) => skip.unknownVolumes.includes(name))]
   if (kept.length > 0)
     throw new AgentFault(
       'SoftwareRAIDError',
@@ -71,7 +77,7 @@ async function takeApart(context: CommandContext): Promise<string> {
     )
   for (const array of arrays) await raid.delete(array)
   const members = arrays.flatMap((array) => array.members)
-  for (const device of disks.filter(({ path }) => arrayOf(path, arrays) !== undefined)) {
+  for (const device of disks.filter(({ path }) => arraysOn(path, arrays).length > 0)) {
     const target = await machine.openDisk(device)
     await eraseMembers(target, device, members, signal).finally(() => target.close())
     await machine.rereadPartitions(device)
@@ -95,7 +101,7 @@ export const createConfigurationStep = defineStep({
 export const deleteConfigurationStep = defineStep({
   interface: 'raid',
   step: 'delete_configuration',
-  about: 'Takes software RAID that this ramdisk made apart and erases the metadata of its disks.',
+  about: 'Takes the node’s software RAID apart and erases the metadata of its disks.',
   priorities: { clean: 0, service: 0 },
   args: z.object({}),
   run: takeApart,

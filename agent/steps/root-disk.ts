@@ -2,8 +2,9 @@
 import type { CommandContext } from '../command.ts'
 import type { BlockDevice } from '../disk/block-devices.ts'
 import type { BlockTarget } from '../disk/block-target.ts'
-import { arrayOf } from '../disk/md-arrays.ts'
+import { arraysOn } from '../disk/md-arrays.ts'
 import { chooseRootDisk } from '../disk/root-hints.ts'
+import { arraysOf } from './arrays.ts'
 import { skippedOf } from './skipped.ts'
 
 type Hints = Record<string, unknown>
@@ -14,15 +15,17 @@ const isHints = (value: unknown): value is Hints => typeof value === 'object' &&
  * and members of arrays are never chosen.
  */
 export async function findRootDisk(context: CommandContext): Promise<BlockDevice> {
-  const { machine, node } = context
+  const { node, machine } = context
   const wanted = [node.instance_info['root_device'], node.properties['root_device']].find(isHints)
-  const arrays = (await machine.raid?.list()) ?? []
+  const { own, others } = await arraysOf(context)
   const disks = await machine.listDisks()
-  const root = arrays.find(({ isRoot }) => isRoot)
-  const skip = skippedOf(context, disks, arrays)
+  const root = own.find(({ isRoot }) => isRoot)
+  const skip = skippedOf(context, disks, own)
   const volume = root && disks.find((disk) => disk.path === root.path && !skip.has(disk))
   if (volume) return volume
-  const free = disks.filter(({ path }) => arrayOf(path, arrays) === undefined)
+  const isHeld = ({ path }: BlockDevice) =>
+    arraysOn(path, [...own, ...others]).length > 0 || others.some((array) => array.path === path)
+  const free = disks.filter((disk) => !isHeld(disk))
   return chooseRootDisk(free, wanted, (disk) => skip.has(disk))
 }
 

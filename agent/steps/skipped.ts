@@ -2,7 +2,7 @@
 // it, or the disk of one of its members, is named.
 import type { CommandContext } from '../command.ts'
 import type { BlockDevice } from '../disk/block-devices.ts'
-import { arrayOf, type MdArray, shortName } from '../disk/md-arrays.ts'
+import { arraysOn, type MdArray, shortName } from '../disk/md-arrays.ts'
 import { matchesHints } from '../disk/root-hints.ts'
 
 type Hints = Record<string, unknown>
@@ -10,6 +10,8 @@ const isHints = (value: unknown): value is Hints => typeof value === 'object' &&
 
 export interface Skipped {
   readonly arrays: readonly MdArray[]
+  /** Of which there is no array. */
+  readonly unknownVolumes: readonly string[]
   /** Whether the disk is named, or is an array that is kept. */
   has(disk: BlockDevice): boolean
 }
@@ -22,16 +24,22 @@ export function skippedOf(
 ): Skipped {
   const hints = node.properties['skip_block_devices']
   const sets = Array.isArray(hints) ? hints.filter(isHints) : []
-  const isVolume = (disk: BlockDevice, name: unknown) =>
-    arrays.some((array) => array.path === disk.path && array.name === shortName(String(name)))
+  const isCalled = ({ name }: MdArray, volume: unknown) => volume !== undefined && name === shortName(String(volume))
   const isNamed = (disk: BlockDevice) =>
-    sets.some(
-      ({ volume_name: volume, ...set }) => (volume === undefined || isVolume(disk, volume)) && matchesHints(disk, set),
-    )
+    sets.some(({ volume_name: volume, ...set }) => {
+      const isVolume = arrays.some((array) => array.path === disk.path && isCalled(array, volume))
+      return (volume === undefined || isVolume) && matchesHints(disk, set)
+    })
   const named = disks.filter(isNamed)
-  const kept = arrays.filter((array) =>
-    named.some(({ path }) => path === array.path || arrayOf(path, [array]) !== undefined),
+  const kept = arrays.filter(
+    (array) =>
+      named.some(({ path }) => path === array.path || arraysOn(path, [array]).length > 0) ||
+      // One that does not run is no disk that other hints could be compared with.
+      (!disks.some(({ path }) => path === array.path) && sets.some((set) => isCalled(array, set['volume_name']))),
   )
   const has = (disk: BlockDevice) => named.includes(disk) || kept.some(({ path }) => path === disk.path)
-  return { arrays: kept, has }
+  const unknownVolumes = sets
+    .flatMap(({ volume_name: volume }) => (volume === undefined ? [] : [String(volume)]))
+    .filter((volume) => !arrays.some((array) => isCalled(array, volume)))
+  return { arrays: kept, unknownVolumes, has }
 }

@@ -3,13 +3,18 @@ import type { NodeRow } from '../schema/rows.ts'
 import { withSealed } from '../site-hub/secrets.ts'
 import { withBoot } from './deployed.ts'
 
-/** `instance_info` with what is sealed of it, and what the instance that is there boots; networks where an instance comes; a RAID that is wanted. */
+/**
+ * `instance_info` with what is sealed of it, and what the instance that is there boots; networks where an instance comes; the RAID that there is, and
+ * the one that is wanted.
+ */
 export function contextOf(node: NodeRow, kind: string): Record<string, unknown> {
   const target = node.target_raid_config as object
+  const made = node.raid_config as object
   const networks = kind === 'deploy' || kind === 'rebuild' ? (node.network_data as object) : {}
   return {
     instance_info: withBoot(node, withSealed('instance_info', node.instance_info, node.secrets)),
     ...(Object.keys(networks).length > 0 && { network_data: networks }),
+    ...(Object.keys(made).length > 0 && { raid_config: made }),
     ...(Object.keys(target).length > 0 && { target_raid_config: target }),
   }
 }

@@ -41,7 +41,13 @@ export async function takenOver(
   if (then && isStop(then)) return undefined
   const [last] = await select(turn.sql, tasks, 'node = ? ORDER BY nseq DESC LIMIT 1', [node.uuid])
   if (last?.kind !== 'clean' || last.state !== 'done') return undefined
-  const { instance_info: _, network_data: __, ...context } = last.context as Record<string, unknown>
+  const {
+    instance_info: _,
+    network_data: __,
+    raid_config: ___,
+    target_raid_config: ____,
+    ...context
+  } = last.context as Record<string, unknown>
   if (typeof context['agent_url'] !== 'string') return undefined
   return { doneSteps: boot.length, context: { ...context, fast_track: true } }
 }

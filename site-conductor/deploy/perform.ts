@@ -94,13 +94,18 @@ export function progressNotes({ env, note }: StepContext<unknown>, step: string)
 
 /** The node and its ports as agents want them in every step. */
 export function nodeParams({ node, ...context }: StepContext<unknown>): Record<string, unknown> {
-  const { instance_info: instanceInfo, target_raid_config: raid } = deployContext({ node, ...context })
+  const {
+    instance_info: instanceInfo,
+    target_raid_config: raid,
+    raid_config: made,
+  } = deployContext({ node, ...context })
   return {
     node: {
       uuid: node.node,
       properties: node.properties,
       instance_info: instanceInfo,
       driver_internal_info: {},
+      raid_config: made,
       ...(raid !== undefined && { target_raid_config: raid }),
     },
     ports: node.ports.map(({ address }) => ({ address })),

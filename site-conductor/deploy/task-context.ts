@@ -14,6 +14,8 @@ const DeployContext = z.looseObject({
   /** Networks of the instance as its node describes them. */
   network_data: json.default({}),
   target_raid_config: json.optional(),
+  /** What there is, by which the agent knows the node's own arrays. */
+  raid_config: json.default({}),
   /** Sealed: the unguessable part of this boot's paths, and the token of its agent. */
   boot_token: z.string().optional(),
   agent_token: z.string().optional(),

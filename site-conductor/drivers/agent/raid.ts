@@ -38,12 +38,14 @@ export function agentRaid<Info>(options: AgentOptions<Info>): Implementation<Inf
       async delete_configuration(context) {
         const { result } = await remove(context)
         context.note('raid.deleted', { result })
-        return { facts: { raid_config: {} } }
+        return { context: { raid_config: {} }, facts: { raid_config: {} } }
       },
     },
   }
 }
 
+/** The steps that follow in the same work are told, too: the agent erases arrays that are on no record. */
 function asFacts({ env }: StepContext<unknown>, made: Record<string, unknown>): StepResult {
-  return { facts: { raid_config: { ...made, last_updated: new Date(env.now()).toISOString() } } }
+  const raid_config = { ...made, last_updated: new Date(env.now()).toISOString() }
+  return { context: { raid_config }, facts: { raid_config } }
 }
