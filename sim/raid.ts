@@ -35,7 +35,7 @@ export class SimRaid implements SoftwareRaid {
       .randomUUID()
       .replaceAll('-', '')
       .replaceAll(/(.{8})(?=.)/g, '$1:')
-    this.#arrays.set({ uuid, name: called, isRoot, members, path: device.path }, device)
+    this.#arrays.set({ uuid, name: called, isRoot, members, spans: {}, path: device.path }, device)
     return uuid
   }
 

@@ -94,7 +94,14 @@ it('on software RAID every disk of the root volume gets the EFI system partition
     await fileDisk(folder.path, `${device.name}1`, 4 * MIB)
   }
   const uuid = '01234567:89abcdef:01234567:89abcdef'
-  const array = { path: disk.path, uuid, name: 'system', isRoot: true, members: members.map(({ path }) => `${path}2`) }
+  const array = {
+    path: disk.path,
+    uuid,
+    name: 'system',
+    isRoot: true,
+    spans: {},
+    members: members.map(({ path }) => `${path}2`),
+  }
   Object.assign(machine, {
     listDisks: async () => [disk, ...members],
     raid: { list: async () => [array] },

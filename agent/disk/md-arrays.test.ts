@@ -1,5 +1,5 @@
 // What mdadm is told, and what it says.
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../testing.ts'
@@ -16,7 +16,7 @@ MD_DEVICE_dev_sdb2_DEV=/dev/sdb2
 MD_DEVICE_dev_sda2_ROLE=0
 MD_DEVICE_dev_sda2_DEV=/dev/sda2
 `
-const ARRAY = { path: '/dev/md0', uuid: 'c0ffee:1:2:3', name: 'a', isRoot: false }
+const ARRAY = { path: '/dev/md0', uuid: 'c0ffee:1:2:3', name: 'a', isRoot: false, spans: {} }
 const members = ['/dev/sda2', '/dev/sdb2']
 
 test('what an array says of itself, and one that does not run', () => {
@@ -34,6 +34,10 @@ test('only arrays whose UUIDs are asked for are put together; all that the kerne
   await appear('md0', 'sda2', 'sdb2')
   // Left of one that was stopped.
   await mkdir(join(folder.path, 'sys/block/md1/slaves'), { recursive: true })
+  const member = join(folder.path, 'sys/block/md0/md/dev-sda2')
+  await mkdir(member, { recursive: true })
+  await writeFile(join(member, 'offset'), '2048\n')
+  await writeFile(join(member, 'size'), '1000\n')
   const assembled: string[][] = []
   const raid = mdArrays(folder.path, async (_program, args) => {
     if (args[0] === '--assemble') {
@@ -49,6 +53,7 @@ test('only arrays whose UUIDs are asked for are put together; all that the kerne
     ['md0', 'c0ffee:1:2:3', ['sda2', 'sdb2']],
     ['md2', '', ['sdc1']],
   ])
+  expect(there[0]!.spans).toEqual({ [join(folder.path, 'dev/sda2')]: { dataAt: 2048 * 512, dataBytes: 1000 * 1024 } })
 })
 
 test('a disk is a member where a partition of it is, and not where its name only begins like one', () => {

@@ -1,6 +1,6 @@
 // Software RAID (Linux md, by mdadm). Only arrays that are asked for by UUID are put together. All others, a tenant's own, stay in pieces, so that they are
 // erased with their disks.
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AgentFault } from '../fault.ts'
 import { runTool } from '../tool.ts'
@@ -20,6 +20,14 @@ export interface MdArray {
   readonly isRoot: boolean
   /** Partitions that it is made of. */
   readonly members: readonly string[]
+  /** What the array has of each, where the kernel says it: by path. */
+  readonly spans: Readonly<Record<string, Span>>
+}
+
+/** Of a member, in bytes. In front of the data are superblock and bitmap; what is behind it is nobody's. */
+export interface Span {
+  readonly dataAt: number
+  readonly dataBytes: number
 }
 
 export interface NewArray {
@@ -61,6 +69,18 @@ export function mdArrays(root: string, run: Run = runTool): SoftwareRaid {
     const free = [...taken.keys()].find((number) => !taken.includes(number)) ?? taken.length
     return join(root, `dev/md${free}`)
   }
+  const pathOf = (name: string) => join(root, 'dev', name.replaceAll('!', '/'))
+  /** Documentation/admin-guide/md.rst of Linux: `offset` counts sectors of 512 bytes, `size` KiB. */
+  const spansOf = async (number: number, slaves: readonly string[]) => {
+    const spans: Record<string, Span> = {}
+    for (const name of slaves) {
+      const read = async (fact: string) =>
+        Number(await readFile(join(root, `sys/block/md${number}/md/dev-${name}`, fact), 'latin1').catch(() => 'none'))
+      const span = { dataAt: (await read('offset')) * 512, dataBytes: (await read('size')) * 1024 }
+      if (span.dataAt >= 0 && span.dataBytes > 0) spans[pathOf(name)] = span
+    }
+    return spans
+  }
   const arrays = async () => {
     const found: MdArray[] = []
     for (const number of await numbers()) {
@@ -69,8 +89,8 @@ export function mdArrays(root: string, run: Run = runTool): SoftwareRaid {
       const slaves = await readdir(join(root, `sys/block/md${number}/slaves`)).catch(() => [] as string[])
       if (slaves.length === 0) continue
       const { stdout } = await run('mdadm', ['--detail', '--export', path])
-      const members = slaves.map((name) => join(root, 'dev', name.replaceAll('!', '/'))).sort()
-      found.push({ path, ...parseDetail(stdout), members })
+      const members = slaves.map(pathOf).sort()
+      found.push({ path, ...parseDetail(stdout), members, spans: await spansOf(number, slaves) })
     }
     return found
   }

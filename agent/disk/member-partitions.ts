@@ -4,7 +4,7 @@ import type { BlockDevice } from './block-devices.ts'
 import { type BlockTarget, partOf } from './block-target.ts'
 import { eraseMetadata } from './erase.ts'
 import type { GptEntry } from './gpt.ts'
-import { isOn, type MdArray, partitionPath } from './md-arrays.ts'
+import { isOn, type MdArray, partitionPath, type Span } from './md-arrays.ts'
 import { BIOS_BOOT, EFI_SYSTEM } from './partition-types.ts'
 import { listPartitions, type PartitionTable, readPartitionTable, usualGpt, writeTable } from './partition-table.ts'
 
@@ -37,7 +37,7 @@ function firmwareNumbers(table: PartitionTable): ReadonlySet<number> {
 
 /**
  * Gives `use` all of a disk that is not its arrays', in ranges that end where partitions do, each as a disk of its own: what is in the firmware's partition,
- * too, unless `keepsFirmware`. Then the table is written anew, without boot code and with the partitions of the arrays and of the firmware: not before, so
+ * too, unless `keepsFirmware`, and what an array does not use of its own. Then the table is written anew, without boot code and with the partitions of the arrays and of the firmware: not before, so
  * that another attempt still finds the others. PartitionTableError, with nothing changed, where an array is in anything but a partition of a GPT.
  */
 export async function eachBesideArrays(
@@ -55,16 +55,22 @@ export async function eachBesideArrays(
       'PartitionTableError',
       `${device.path}: its arrays are not in partitions of a GPT: delete_configuration takes them apart`,
     )
+  const spans = Object.assign({}, ...arrays.map((array) => array.spans)) as Readonly<Record<string, Span>>
   const firmware = firmwareNumbers(table)
   const kept = entries.filter((entry) => isMember(entry) || firmware.has(entry.number))
   const after = usualGpt(target, table.gpt.diskGuid, kept)
   const spared = kept.filter((entry) => isMember(entry) || keepsFirmware)
   const [first, end] = [after.firstUsableLba, after.lastUsableLba + 1]
-  const borders = entries.flatMap(({ firstLba, lastLba }) => [firstLba, lastLba + 1])
+  const endOf = ({ number, firstLba, lastLba }: GptEntry) => {
+    const span = spans[partitionPath(device.path, number)]
+    const sectors = span ? Math.ceil((span.dataAt + span.dataBytes) / target.sectorBytes) : Infinity
+    return Math.min(firstLba + sectors, lastLba + 1)
+  }
+  const borders = entries.flatMap((entry) => [entry.firstLba, endOf(entry), entry.lastLba + 1])
   const cuts = [...new Set([first, end, ...borders])].filter((lba) => lba >= first && lba <= end).sort((a, b) => a - b)
   for (const [i, to] of cuts.slice(1).entries()) {
     const from = cuts[i]!
-    if (spared.some(({ firstLba, lastLba }) => firstLba <= from && lastLba >= to - 1)) continue
+    if (spared.some((entry) => entry.firstLba <= from && endOf(entry) >= to)) continue
     await use(partOf(target, from * target.sectorBytes, (to - from) * target.sectorBytes))
   }
   await writeTable(target, after)

@@ -41,7 +41,7 @@ const LEVELS: Readonly<Record<Level, { readonly md: string; readonly least: numb
 }
 
 /** What an array keeps of a member for itself: superblock, bitmap and room to grow (mdadm takes 128 MiB of a large one). */
-const OVERHEAD_BYTES = 192 * MIB
+export const OVERHEAD_BYTES = 192 * MIB
 const START_BYTES = MIB
 /** Ironic's sizes. */
 export const FIRMWARE_BYTES = { uefi: 550 * MIB, bios: 8 * MIB } as const

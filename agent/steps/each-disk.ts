@@ -4,6 +4,7 @@ import type { BlockDevice } from '../disk/block-devices.ts'
 import type { BlockTarget } from '../disk/block-target.ts'
 import { arraysOn, type MdArray } from '../disk/md-arrays.ts'
 import { eachBesideArrays } from '../disk/member-partitions.ts'
+import { OVERHEAD_BYTES } from '../disk/raid-plan.ts'
 import { AgentFault } from '../fault.ts'
 import type { Machine } from '../machine.ts'
 import { arraysOf } from './arrays.ts'
@@ -77,9 +78,13 @@ async function refuseUnseen(context: CommandContext): Promise<void> {
   const disks = await context.machine.listDisks()
   const isWritable = ({ path }: MdArray) => disks.some((disk) => disk.path === path && !disk.readOnly)
   const still = own.filter((array) => !isWritable(array)).map(({ name }) => name)
+  // Whoever makes an array of the same UUID anew may hide things there.
+  const isRoomy = ({ spans }: MdArray) => Object.values(spans).some(({ dataAt }) => dataAt > OVERHEAD_BYTES)
+  const roomy = own.filter(isRoomy).map(({ name }) => name)
   const unknown = skippedOf(context, disks, own).unknownVolumes
   const why = [
     absent.length > 0 && `${absent.join(', ')} cannot be put together`,
+    roomy.length > 0 && `${roomy.join(', ')} has room in front of its data that nothing here has made`,
     still.length > 0 && `${still.join(', ')} cannot be written`,
     unknown.length > 0 && `${unknown.join(', ')} of skip_block_devices is no array of this node`,
   ].filter(Boolean)

@@ -43,7 +43,7 @@ async function machineWith({ uefi = true, dirty = false } = {}) {
     raid: {
       list: async () => [...arrays],
       create: async (array: NewArray) => {
-        arrays.push({ ...array, uuid: UUID, path: volume.path })
+        arrays.push({ ...array, uuid: UUID, path: volume.path, spans: {} })
         return UUID
       },
       stop: async (array) => void arrays.splice(arrays.indexOf(array), 1),
@@ -194,6 +194,11 @@ it('an array that is on no record does not keep its disks from being erased, wha
 it.each([
   ['is in pieces', (m: Made) => void m.arrays.splice(0), 'system'],
   ['does not run', (m: Made) => void (m.volume.sizeBytes = 0), 'system'],
+  [
+    'has much room in front of its data',
+    (m: Made) => void (m.arrays[0] = { ...m.arrays[0]!, spans: { sda2: { dataAt: GIB, dataBytes: 1 } } }),
+    'system',
+  ],
   ['is read-only', (m: Made) => void (m.volume.readOnly = true), 'system'],
 ])('where an array on record %s, nothing is erased, and it is told', async (_, spoil, said) => {
   const made = await machineWith()
