@@ -51,6 +51,13 @@ test('priorities of steps are told to the cloud instead of the driver’s own; n
   expect(() => resolveConfig({ flags: { stepPriorities: 'erase=1' } })).toThrow('must be like clean.deploy')
 })
 
+test('the networks that are fetched from are networks', () => {
+  expect(resolveConfig({ flags: { fetchNetworks: '10.2.0.0/16,fd00::/8' } }).config.fetchNetworks).toHaveLength(2)
+  expect(() => resolveConfig({ flags: { fetchNetworks: '10.2.0.1' } })).toThrow(
+    'fetchNetworks: "10.2.0.1" is not a network such as 10.2.0.0/16',
+  )
+})
+
 test('where BMCs reach this conductor is told by network, and nonsense is refused', () => {
   const { config } = resolveConfig({ flags: { externalHttpUrls: '10.2.0.0/16=http://10.2.0.5:8088,https://proxy' } })
   expect(config.externalHttpUrls).toEqual(['10.2.0.0/16=http://10.2.0.5:8088', 'https://proxy'])

@@ -5,12 +5,23 @@ import { isIP, type LookupFunction } from 'node:net'
 import { FaultError } from '../../shared/faults.ts'
 import { parseNetwork } from '../networks.ts'
 
-/** Nothing of a site's is there: this host, link-local and multicast addresses, and where clouds tell a machine its secrets. */
-const NEVER = [
-  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '::/128', '::1/128', 'fe80::/10', 'ff00::/8'],
-  // Metadata that is not link-local: Alibaba, Azure, AWS and Google over IPv6.
-  ...['100.100.100.200/32', '168.63.129.16/32', 'fd00:ec2::254/128', 'fd20:ce::254/128'],
+// Nothing of a site's is there: this host, link-local and multicast addresses, and where clouds tell a machine its secrets without being link-local (Alibaba,
+// Azure, Oracle; AWS and Google over IPv6).
+const NEVER_IPV4 = [
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'],
+  ...['100.100.100.200/32', '168.63.129.16/32', '192.0.0.192/32'],
 ]
+const NEVER = [
+  ...NEVER_IPV4,
+  ...NEVER_IPV4.map(translated),
+  ...['::/128', '::1/128', 'fe80::/10', 'ff00::/8', 'fd00:ec2::254/128', 'fd20:ce::254/128'],
+]
+
+/** As a NAT64 of the network reaches it (RFC 6052 §2.1). */
+function translated(network: string): string {
+  const [address, bits] = network.split('/')
+  return `64:ff9b::${address}/${96 + Number(bits)}`
+}
 
 export class FetchNetworks {
   readonly #allows: (address: string) => boolean
