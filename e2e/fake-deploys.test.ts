@@ -102,6 +102,27 @@ test.for([
   },
 )
 
+test('after a rescue that failed a machine boots its instance over the network, whatever has been prepared since', async (context) => {
+  await using story = await fake(context)
+  const { api, reach, fail, until } = story
+  const node = await available(story, { deploy_interface: 'autodetect', instance_info: NETBOOT })
+  await api.provision(node, 'active')
+  await reach('active', node)
+  await api.patchNode(node, {
+    instance_info: IMAGE,
+    driver_info: { fake_fail: { 'rescue.rescue': 'bmc.unreachable' } },
+  })
+  const from = fakeMachine(node).log.length
+  await api.provision(node, 'rescue', { rescue_password: 'secret' })
+  await fail('rescue failed', node)
+  await until('end of the undoing', async () => (await api.node(node))['reservation'] === null)
+  expect(fakeMachine(node).log.slice(from).slice(-3)).toEqual([
+    'power off',
+    'instance http://images/k',
+    'boot device pxe',
+  ])
+})
+
 test('custom-agent does a step that its ramdisk has, and refuses one that it does not have before anything is done', async (context) => {
   await using story = await fake(context)
   const { api, reach, fail } = story
