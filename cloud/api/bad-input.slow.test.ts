@@ -3,6 +3,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createHash } from 'node:crypto'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe as documentOf, type Operation } from '../openapi/document.ts'
 import { fitting } from '../openapi/testdata/json-schema.ts'
 import { startWorld, type World } from '../openapi/testdata/world.ts'
@@ -151,6 +153,19 @@ function requests(path: string, method: string, operation: Operation): fc.Arbitr
   })
 }
 
+it('what a request leaves among the blobs would be seen, in its name and in its text', async () => {
+  const { blobs } = world.site.host.cloud.ports
+  const before = await state()
+  const seen = new Set([before])
+  for (const text of ['a', 'b']) {
+    await blobs.put('sites/x/config-drive', new TextEncoder().encode(text))
+    seen.add(await state())
+  }
+  expect(seen.size).toBe(3)
+  await blobs.delete('sites/x/config-drive')
+  expect(await state()).toBe(before)
+})
+
 it(
   `nothing that is sent makes the server fail, and a refusal changes nothing (seed ${SEED})`,
   { timeout: 30_000 + RUNS * 3_000 },
@@ -208,7 +223,7 @@ async function answer({
   return { status: response.status, text: await response.text() }
 }
 
-/** A digest of all rows but those that say what was refused, and those that time alone changes. */
+/** A digest of all rows but those that say what was refused, and those that time alone changes; and of all blobs. */
 async function state(): Promise<string> {
   const { store } = world.site.host.cloud.ports
   const sql = store.organisation(world.site.enrolled.organisation)
@@ -221,6 +236,12 @@ async function state(): Promise<string> {
     hash.update(JSON.stringify(await sql.all(`SELECT * FROM "${table}"`)))
   }
   hash.update(JSON.stringify(await store.directory.all('SELECT * FROM enrol_tokens')))
+  const folder = join(world.site.host.dataDir, 'blobs')
+  for (const name of (await readdir(folder, { recursive: true }).catch(() => [])).sort()) {
+    const path = join(folder, name)
+    // Folders may stay: nothing names them.
+    if ((await stat(path)).isFile()) hash.update(name).update(await readFile(path))
+  }
   return hash.digest('hex')
 }
 

@@ -19,16 +19,16 @@ export interface Difference {
 
 const LOCKED_TRIES = 20
 
-/** Upstream's SQLite may be busy with another of its processes, and then nothing was done. */
-export async function ask(url: string, sent: Sent): Promise<Seen> {
+/** Ironic's SQLite may be busy with another of its processes, and then nothing was done. Ours has no such excuse. */
+export async function askIronic(url: string, sent: Sent): Promise<Seen> {
   for (let attempt = 1; ; attempt++) {
-    const seen = await askOnce(url, sent)
+    const seen = await ask(url, sent)
     if (attempt === LOCKED_TRIES || !faultOf(seen.body).includes('database is locked')) return seen
     await sleep(100)
   }
 }
 
-async function askOnce(url: string, { method, path, body, raw, version }: Sent): Promise<Seen> {
+export async function ask(url: string, { method, path, body, raw, version }: Sent): Promise<Seen> {
   const headers = { 'X-OpenStack-Ironic-API-Version': `1.${version}`, 'Content-Type': 'application/json' }
   const text = raw ?? (body === undefined ? undefined : JSON.stringify(body))
   const response = await fetch(`${url}${path}`, { method, headers, ...(text === undefined ? {} : { body: text }) })

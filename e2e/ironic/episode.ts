@@ -2,7 +2,7 @@
 // Where one server did what the other refused, the episode ends: from there on the two would be asked about different things.
 import fc from 'fast-check'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ask, differences, faultOf, type Difference, type Seen } from './compare.ts'
+import { ask, askIronic, differences, faultOf, type Difference, type Seen } from './compare.ts'
 import { nodeRequests } from './requests/nodes.ts'
 import { otherRequests } from './requests/others.ts'
 import { at, type Sent, type Things } from './requests/sent.ts'
@@ -40,7 +40,7 @@ export const RESTS: Readonly<Record<string, readonly { target: string }[]>> = {
 
 /** The same request to both; how the answers differ. */
 export async function judge({ ironic, ferrule, aliases }: Servers, sent: Sent): Promise<Judged> {
-  const [theirs, own] = await Promise.all([ask(ironic, sent), ask(ferrule, sent)])
+  const [theirs, own] = await Promise.all([askIronic(ironic, sent), ask(ferrule, sent)])
   const [a, b] = [theirs, own].map(({ body }) => (body as { uuid?: unknown } | undefined)?.uuid)
   if (sent.method === 'POST' && typeof a === 'string' && typeof b === 'string' && a !== b) aliases.set(b, a)
   const ours = renamed(own, aliases)
@@ -120,13 +120,16 @@ export const LISTS = ['/nodes/detail', '/ports/detail', '/portgroups/detail', '/
 
 /** Waits until no node is worked on. */
 export async function settle({ ironic, ferrule }: Servers, ...nodes: string[]): Promise<void> {
-  for (const url of [ironic, ferrule]) for (const node of nodes) await rested(url, node)
+  for (const node of nodes) {
+    await rested(ironic, askIronic, node)
+    await rested(ferrule, ask, node)
+  }
 }
 
-async function rested(url: string, node: string): Promise<void> {
+async function rested(url: string, asked: typeof ask, node: string): Promise<void> {
   let seen = ''
   for (let i = 0; i < 400; i++) {
-    const { status, body } = await ask(url, at('GET', `/nodes/${node}?fields=provision_state,reservation,target_power_state`)) // prettier-ignore
+    const { status, body } = await asked(url, at('GET', `/nodes/${node}?fields=provision_state,reservation,target_power_state`)) // prettier-ignore
     if (status === 404) return
     const { provision_state: state, reservation, target_power_state: power } = body as Record<string, string | null>
     if (!/ing$| wait$|call-back$/.test(state ?? '') && reservation === null && power === null) return
@@ -137,23 +140,26 @@ async function rested(url: string, node: string): Promise<void> {
 }
 
 /** Takes everything away, on each server what that has. */
-export async function clear(servers: Servers): Promise<void> {
-  for (const url of [servers.ironic, servers.ferrule]) {
+export async function clear({ ironic, ferrule }: Servers): Promise<void> {
+  for (const [url, asked] of [
+    [ironic, askIronic],
+    [ferrule, ask],
+  ] as const) {
     const list = async (path: string, key: string) =>
-      ((await ask(url, at('GET', path))).body as Record<string, { uuid: string }[]>)[key]!.map(({ uuid }) => uuid)
+      ((await asked(url, at('GET', path))).body as Record<string, { uuid: string }[]>)[key]!.map(({ uuid }) => uuid)
     const gone = async (path: string) => {
       let seen: Seen | undefined
       for (let i = 0; i < 50; i++) {
-        seen = await ask(url, at('DELETE', path))
+        seen = await asked(url, at('DELETE', path))
         if (seen.status < 300 || seen.status === 404) return
         await sleep(100)
       }
       throw new Error(`${url}: ${path} stays: ${seen?.status} ${faultOf(seen?.body)}`)
     }
     for (const uuid of await list('/nodes', 'nodes')) {
-      await rested(url, uuid)
-      await ask(url, at('PATCH', `/nodes/${uuid}`, [{ op: 'remove', path: '/protected' }]))
-      await ask(url, at('PUT', `/nodes/${uuid}/maintenance`, {}))
+      await rested(url, asked, uuid)
+      await asked(url, at('PATCH', `/nodes/${uuid}`, [{ op: 'remove', path: '/protected' }]))
+      await asked(url, at('PUT', `/nodes/${uuid}/maintenance`, {}))
       await gone(`/nodes/${uuid}`)
     }
     for (const path of ['chassis', 'deploy_templates', 'allocations'])

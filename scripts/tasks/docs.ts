@@ -15,6 +15,12 @@ import { NOT_TAKEN } from '../../site-conductor/drivers/common-info.ts'
 import fakeHardware from '../../site-conductor/drivers/fake-hardware.ts'
 import ipmi from '../../site-conductor/drivers/ipmi.ts'
 import manualManagement from '../../site-conductor/drivers/manual-management.ts'
+import {
+  NOT_OFFERED,
+  STEPS_NOT_OFFERED,
+  TYPES_NOT_OFFERED,
+  type NotOffered,
+} from '../../site-conductor/drivers/not-offered.ts'
 import redfish from '../../site-conductor/drivers/redfish.ts'
 
 const GENERATED = '<!-- Written by `npm run docs`. Change the table in the code instead. -->\n'
@@ -171,9 +177,31 @@ function drivers(): string {
       '',
     ].join('\n')
   })
-  const lacking = Object.entries(NOT_TAKEN).map(([names, why]) => `| ${names} | ${why} |`)
-  const missing = ['## What Ironic has and drivers here do not', '', '| driver_info | Why |', '|---|---|', ...lacking]
-  return `# Drivers\n\n${GENERATED}\nWhat [steps](steps.md) each offers is told there.\n\n${parts.join('\n')}\n${missing.join('\n')}\n`
+  return `# Drivers\n\n${GENERATED}\nWhat [steps](steps.md) each offers is told there.\n\n${parts.join('\n')}\n${notOffered()}\n`
+}
+
+function notOffered(): string {
+  const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+    [head, ...rows]
+      .map((cells) => `| ${cells.join(' | ')} |`)
+      .toSpliced(1, 0, `|${'---|'.repeat(head.length)}`)
+      .join('\n')
+  const rowsOf = (all: readonly NotOffered[]) =>
+    all.map(({ interface: kind, names, of, why }) => [
+      `${kind}: ${names.map((name) => `\`${name}\``).join(', ')}`,
+      of?.join(', ') ?? 'all',
+      why,
+    ])
+  return [
+    '## What Ironic has and drivers here do not',
+    table(
+      ['Hardware type', 'Why'],
+      Object.entries(TYPES_NOT_OFFERED).map(([name, why]) => [`\`${name}\``, why]),
+    ),
+    table(['Implementation', 'Drivers', 'Why'], rowsOf(NOT_OFFERED)),
+    table(['Step', 'Drivers', 'Why'], rowsOf(STEPS_NOT_OFFERED)),
+    table(['driver_info', 'Why'], Object.entries(NOT_TAKEN)),
+  ].join('\n\n')
 }
 
 function steps(): string {

@@ -1,0 +1,32 @@
+// The client that both servers are asked with: only Ironic's SQLite may be busy for a while.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ask, askIronic } from './compare.ts'
+
+const SENT = { method: 'GET', path: '/v1/nodes', version: 82 } as const
+const LOCKED = { error_message: JSON.stringify({ faultstring: '(sqlite3.OperationalError) database is locked' }) }
+
+let requests = 0
+const server = createServer((_request, response) => {
+  const isLocked = ++requests < 3
+  response.statusCode = isLocked ? 500 : 200
+  response.end(JSON.stringify(isLocked ? LOCKED : { nodes: [] }))
+})
+beforeEach(async () => {
+  requests = 0
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+})
+afterEach(() => new Promise((closed) => server.close(closed)))
+const url = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+test('an Ironic whose database is locked is asked again', async () => {
+  expect(await askIronic(url(), SENT)).toMatchObject({ status: 200 })
+  expect(requests).toBe(3)
+})
+
+test('a database of ours that is locked is a difference', async () => {
+  expect(await ask(url(), SENT)).toMatchObject({ status: 500, body: LOCKED })
+  expect(requests).toBe(1)
+})
