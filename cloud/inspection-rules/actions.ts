@@ -172,11 +172,9 @@ function attributePath(root: Fields, path: unknown): string[] {
 function setCapabilities(node: Fields, changes: Readonly<Record<string, string | null>>, work: Work): void {
   const properties = (node['properties'] ?? {}) as Fields
   const all = new Map(Object.entries(capabilitiesOf(properties)))
-  // All of them are written again.
-  for (const [name, value] of all) {
-    work.read(name.length)
-    work.made(name.length + value.length)
-  }
+  work.read(textOf(properties['capabilities']).length)
+  // Each is written again, as if by an action of its own.
+  for (const _ of all) work.begins()
   for (const [name, value] of Object.entries(changes))
     if (value === null) all.delete(name)
     else all.set(name, value)

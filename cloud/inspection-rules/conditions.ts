@@ -34,11 +34,9 @@ const ofOne = (holds: (value: unknown) => boolean): Operator => ({
 })
 const ofPattern = (how: 'matches' | 'contains'): Operator => ({
   needs: ['value', 'regex'],
+  refuse: ({ regex }) => (typeof regex === 'string' ? undefined : 'regex must be a text'),
   // A pattern with fields is only known when they are replaced.
-  refuse({ regex }) {
-    if (typeof regex !== 'string') return 'regex must be a text'
-    return namesField(regex) ? undefined : notPattern(regex)
-  },
+  refuseNew: ({ regex }) => (namesField(textOf(regex)) ? undefined : notPattern(textOf(regex))),
   holds: ({ value, regex }, work) => work[how](textOf(regex), textOf(value)),
 })
 
@@ -61,7 +59,15 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   'one-of': {
     needs: ['value'],
     may: ['values'],
-    holds: ({ value, values }) => Array.isArray(values) && values.some((each) => isSame(value, each)),
+    holds({ value, values }, work) {
+      // An object is written out for each that it is compared with.
+      const length = typeof value === 'object' ? textOf(value).length : 0
+      const isIt = (each: unknown) => {
+        work.read(length)
+        return isSame(value, each)
+      }
+      return Array.isArray(values) && values.some(isIt)
+    },
   },
   'is-none': ofOne((value) => textOf(value) === 'None'),
   'is-true': ofOne((value) => (typeof value === 'number' ? value !== 0 : /^(yes|true)$/i.test(textOf(value)))),

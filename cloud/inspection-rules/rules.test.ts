@@ -1,5 +1,6 @@
 // Inspection rules by table: conditions, actions, loops and their order.
-import { expect, it } from 'vitest'
+import { RE2JS } from 're2js'
+import { expect, it, vi } from 'vitest'
 import type { Action, Found } from './actions.ts'
 import type { Condition } from './conditions.ts'
 import { applyRules, type Rule } from './rules.ts'
@@ -197,6 +198,19 @@ it.each<[string, Partial<Rule>]>([
     { actions: [{ op: 'extend-plugin-data', args: ['a', '{item}', true], loop: [...times(20_000).keys()] }] },
   ],
   [
+    'a large object among many others',
+    { conditions: [{ op: 'one-of', args: [times(2_000), times(20_000).map(() => [1])] }] },
+  ],
+  [
+    'a capability that is a long text',
+    {
+      actions: [
+        { op: 'set-attribute', args: ['/properties', { capabilities: `k:${'x'.repeat(300_000)}` }] },
+        { op: 'set-capability', args: ['a', 'b'], loop: times(400) },
+      ],
+    },
+  ],
+  [
     'capabilities that are written again and again',
     {
       actions: [
@@ -208,6 +222,14 @@ it.each<[string, Partial<Rule>]>([
 ])('what rules do without putting anything in is counted, too: %s', (_what, more) =>
   expect(applyRules([rule(more)], newFound())).toBe(TOO_MUCH),
 )
+
+it('a pattern is compiled once, however often it is looked at', () => {
+  const compiled = vi.spyOn(RE2JS, 'compile')
+  const condition: Condition = { op: '!matches', args: ['', '(a?b?){20}x'], loop: times(400), multiple: 'all' }
+  expect(isMet(condition)).toBe(true)
+  expect(compiled).toHaveBeenCalledTimes(1)
+  compiled.mockRestore()
+})
 
 it('a list is compared with what is new only where each item is to be there once', () => {
   const found = newFound()

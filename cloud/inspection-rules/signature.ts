@@ -8,12 +8,21 @@ export interface Signature {
   readonly may?: readonly string[]
   /** Why arguments cannot do, whatever an inspection finds. */
   refuse?(args: Values): string | undefined
+  /** The same, where it takes long to find out: only when a rule is made. */
+  refuseNew?(args: Values): string | undefined
 }
 
 export type Arguments = Values | readonly unknown[]
 
-/** Why `given` are no arguments of this signature, by their names. */
+/** Why a rule with these arguments cannot be made. */
 export function complaint(signature: Signature, given: Arguments): string | undefined {
+  return (
+    misfit(signature, given) ?? signature.refuseNew?.(byName([...signature.needs, ...(signature.may ?? [])], given))
+  )
+}
+
+/** Why `given` are no arguments of this signature, by their names. */
+function misfit(signature: Signature, given: Arguments): string | undefined {
   const { needs, may = [] } = signature
   const all = [...needs, ...may]
   const named = byName(all, given)
@@ -28,7 +37,7 @@ export function complaint(signature: Signature, given: Arguments): string | unde
 /** Arguments by name, with their fields replaced. Throws RuleFailure. */
 export function argsOf(signature: Signature, given: Arguments = {}, names: Values, work: Work): Values {
   work.begins()
-  const refused = complaint(signature, given)
+  const refused = misfit(signature, given)
   if (refused !== undefined) throw new RuleFailure(refused)
   return filled(byName([...signature.needs, ...(signature.may ?? [])], given), names, work) as Values
 }
