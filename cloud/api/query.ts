@@ -98,14 +98,20 @@ export const contains = (column: string, since: number): Filter => ({
   where: (text) => ({ sql: `instr(lower(${column}), lower(@)) > 0`, args: [text] }),
 })
 
-/** One of a comma list; Ironic compares in lower case. */
+/** One of a comma list; Ironic compares in lower case. The index has those of one value in the order of creation, those of several it has not. */
 export const oneOf = (column: string, since: number): Filter => ({
   since,
   about: 'a comma list',
-  where: (text) => ({
-    sql: `${column} IS NOT NULL AND lower(${column}) IN (SELECT value FROM json_each(@))`,
-    args: [JSON.stringify(names(text))],
-  }),
+  where(text) {
+    const wanted = names(text)
+    const [one, ...others] = wanted
+    return others.length === 0
+      ? { sql: `${column} IS NOT NULL AND lower(${column}) = @`, args: [one ?? ''] }
+      : {
+          sql: `${column} IS NOT NULL AND lower(${column}) IN (SELECT value FROM json_each(@))`,
+          args: [JSON.stringify(wanted)],
+        }
+  },
 })
 
 /** Equality with a column. */
