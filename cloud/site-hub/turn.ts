@@ -97,9 +97,9 @@ export class Turn {
     const missing = [...new Set(uuids)].filter((uuid) => !this.#rows.has(uuid))
     if (missing.length === 0) return
     for (const uuid of missing) this.#rows.set(uuid, null)
-    // A single row is read faster, and by far the most turns have one node.
+    // A single row is read faster, and by far the most turns have one node. +: for eight and more SQLite would look at all nodes of the site instead.
     const where =
-      missing.length === 1 ? 'uuid = ? AND site = ? LIMIT 1' : `uuid IN (${marks(missing.length)}) AND site = ?`
+      missing.length === 1 ? 'uuid = ? AND +site = ? LIMIT 1' : `uuid IN (${marks(missing.length)}) AND +site = ?`
     for (const row of await select(this.sql, nodes, where, [...missing, this.state.site.id]))
       this.#rows.set(row.uuid, row)
   }
