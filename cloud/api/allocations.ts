@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { FaultError, toFault } from '../../shared/faults.ts'
 import { allocations } from '../schema/organisation-resources.ts'
 import type { Row } from '../ports.ts'
-import { isoTime } from '../schema/rows.ts'
+import { laterStamp } from '../schema/rows.ts'
 import { fieldsOf, sortOf } from '../store/json-sql.ts'
 import { FREE, ORDER, SUITABLE } from '../store/suitable-nodes.ts'
 import { empty, json, type Answer, type Call, type Route } from './call.ts'
@@ -147,10 +147,11 @@ async function settle(call: Call, uuid: string): Promise<void> {
 }
 
 async function giveUp(call: Call, uuid: string, why: string): Promise<void> {
+  const stamp = laterStamp(call.ports.env.now())
   await call.sql.batch([
     {
-      sql: `UPDATE allocations SET state = 'error', last_error = ?, node = NULL, updated_at = ? WHERE uuid = ? AND state = 'allocating'`,
-      args: [`Failed to process allocation ${uuid}: ${why}.`, isoTime(call.ports.env.now()), uuid],
+      sql: `UPDATE allocations SET state = 'error', last_error = ?, node = NULL, updated_at = ${stamp.sql} WHERE uuid = ? AND state = 'allocating'`,
+      args: [`Failed to process allocation ${uuid}: ${why}.`, ...stamp.args, uuid],
     },
   ])
 }

@@ -141,6 +141,17 @@ export function marks(count: number): string {
   return Array.from({ length: count }, () => '?').join(', ')
 }
 
+/**
+ * SQL and arguments of `updated_at` for a row that may have been made in this very millisecond: its stamp is what ETags are of, and has to become
+ * another one.
+ */
+export function laterStamp(ms: number): Statement {
+  return {
+    sql: 'CASE WHEN coalesce(updated_at, created_at) = ? THEN ? ELSE ? END',
+    args: [isoTime(ms), isoTime(ms + 1), isoTime(ms)],
+  }
+}
+
 /** A time as it is stored and shown: ISO 8601 with +00:00. */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '+00:00')

@@ -1,6 +1,7 @@
 // The hub's part of allocations, where moments meet: what else happens while one is given a node.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Sql, Statement } from '../ports.ts'
+import { isoTime } from '../schema/rows.ts'
 import { HubBench } from './testdata/hub-bench.ts'
 
 let bench: HubBench
@@ -83,4 +84,13 @@ test('a node that goes into maintenance in the same turn is not given', async ()
   const maintenance = bench.command('node.maintenance', { node, on: true, reason: null })
   const [, answer] = await Promise.all([maintenance, match()])
   expect(answer).toEqual({ ok: true, value: { node: null } })
+})
+
+test('an allocation that gets its node in the millisecond in which it was made has another ETag all the same', async () => {
+  await freeNode()
+  await allocating()
+  await bench.sql.batch([{ sql: 'UPDATE allocations SET created_at = ?', args: [isoTime(bench.now)] }])
+  expect((await match()).ok).toBe(true)
+  const [[made, changed] = []] = await rows('SELECT created_at, updated_at FROM allocations')
+  expect(String(changed) > String(made)).toBe(true)
 })

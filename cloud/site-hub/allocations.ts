@@ -2,7 +2,7 @@
 // turn, so nobody comes in between. 1. An allocation gets one node, once: its row says `allocating` until then, and the batch fails otherwise.
 import { FaultError } from '../../shared/faults.ts'
 import { allocations } from '../schema/organisation-resources.ts'
-import { select, type NodeRow } from '../schema/rows.ts'
+import { laterStamp, select, type NodeRow } from '../schema/rows.ts'
 import { ORDER, SUITABLE } from '../store/suitable-nodes.ts'
 import type { Caller, HubCommand } from './commands.ts'
 import { isUpdatable, refuseLocked } from './node-rules.ts'
@@ -105,12 +105,13 @@ function give(turn: Turn, node: NodeRow, allocation: Allocation, caller: Caller)
     allocation: allocation.uuid,
     instance_info: traits.length > 0 ? { ...instance, traits } : instance,
   })
+  const stamp = laterStamp(turn.now)
   // NOT NULL is violated when it was given a node, deleted or given up by somebody else meanwhile: then nothing of this batch is stored.
   turn.write({
     sql:
       `INSERT INTO allocations (uuid, state, created_at) VALUES (?, CASE WHEN EXISTS (SELECT 1 FROM allocations WHERE uuid = ? AND state = 'allocating') THEN 'active' END, ?)` +
-      ` ON CONFLICT (uuid) DO UPDATE SET state = 'active', node = ?, resource_class = coalesce(resource_class, ?), last_error = NULL, updated_at = ?`,
-    args: [allocation.uuid, allocation.uuid, turn.time, node.uuid, node.resource_class, turn.time],
+      ` ON CONFLICT (uuid) DO UPDATE SET state = 'active', node = ?, resource_class = coalesce(resource_class, ?), last_error = NULL, updated_at = ${stamp.sql}`,
+    args: [allocation.uuid, allocation.uuid, turn.time, node.uuid, node.resource_class, ...stamp.args],
   })
   turn.changed(allocations).set(allocation.uuid, { ...allocation, state: 'active', node: node.uuid })
   turn.event('allocation.made', { node: node.uuid, body: { allocation: allocation.uuid, traits } }, caller)
