@@ -243,6 +243,22 @@ test('with weights a new node may move another one, and the ring stays in balanc
   }
 })
 
+test('a question and the word that who asked is dead, in one turn: nobody begins a step at a node that is another’s by then', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  await bench.command('node.provision', { node, verb: 'manage', args: {} })
+  const b = await bench.connect('b')
+  const { id, epoch } = a.last('task')
+  const [, , dead] = await Promise.all([
+    bench.say(a, { type: 'intent', id, epoch, step: 0, rid: 7 }),
+    bench.disconnect(a),
+    bench.command('conductor.declare_dead', { conductor: 'a' }),
+  ])
+  expect(dead).toMatchObject({ ok: true, value: { moved: 1 } })
+  expect(b.grant(node)).toBeDefined()
+  expect(a.of('proceed')).toEqual([])
+})
+
 test('declared dead: lease and tenure end at once, another resumes the task, and it is in the audit log', async () => {
   const a = await bench.connect('a')
   const node = await bench.newNode()

@@ -21,7 +21,7 @@ import { merged, takeFacts } from './facts.ts'
 import { carryOutRules, refusedByRule } from './inspected.ts'
 import { takePorts } from './found-ports.ts'
 import { becameIdle } from './ownership.ts'
-import { activeTask, epochOf, findTask, isHeld, sessionOf, type ConductorState } from './state.ts'
+import { activeTask, epochOf, findTask, isHeld, ownerOf, sessionOf, type ConductorState } from './state.ts'
 import { hasStep, mayFailAt, mayFinish, refuseHistory, refuseStep } from './step-bounds.ts'
 import { tenureMs } from './tenure.ts'
 import type { Turn } from './turn.ts'
@@ -111,7 +111,10 @@ export async function intent(turn: Turn, peer: Peer, message: Message<'intent'>)
     intent: { step, epoch, rid, bmcSession: bmcSession ?? null },
     tenure_ms: promised > turn.now ? promised : null,
   })
-  turn.send(peer, { type: 'proceed', id: task.id, rid, tenureMs: ms })
+  // Who loses the node later in this turn, since a person says that it is dead, is given no leave any more.
+  turn.send(peer, { type: 'proceed', id: task.id, rid, tenureMs: ms }, () => {
+    return ownerOf(turn.state, task.node)?.row.id === peer.conductor
+  })
 }
 
 export async function stepEvents(turn: Turn, peer: Peer, message: Message<'event'>, site: SiteRef): Promise<void> {

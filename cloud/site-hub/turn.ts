@@ -224,8 +224,9 @@ export class Turn {
     this.#effects.push(effect)
   }
 
-  send(peer: Peer | null | undefined, message: ToConductor): void {
-    if (peer) this.after(() => peer.send(encode(message)))
+  /** `holds`: asked when the turn is over, whether it is still to be said. */
+  send(peer: Peer | null | undefined, message: ToConductor, holds: () => boolean = () => true): void {
+    if (peer) this.after(() => holds() && peer.send(encode(message)))
   }
 
   /** What this turn says is so only if its hub is the site's present one: the batch finds that out even where nothing is to be stored. */
