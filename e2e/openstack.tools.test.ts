@@ -262,7 +262,13 @@ it('a machine behind a Redfish BMC is operated by the openstack client', { timeo
     expect(parsed(4)).toEqual({ boot_device: 'cdrom', persistent: true })
     expect(machine.nmis).toBe(1)
     expect(parsed(6)).toContainEqual({ 'BIOS setting name': 'ProcTurboMode', 'BIOS setting value': 'Enabled' })
-    expect(parsed(8)).toMatchObject([{ Name: 'eject_vmedia' }])
+    expect((parsed(8) as { Name: string }[]).map((method) => method.Name)).toEqual([
+      'eject_vmedia',
+      'create_subscription',
+      'delete_subscription',
+      'get_all_subscriptions',
+      'get_subscription',
+    ])
     expect(parsed(9)).toContainEqual({ Interface: 'raid', Result: true, Reason: '' })
     expect(parsed(10)).toContainEqual(expect.objectContaining({ Property: 'redfish_system_id' }))
 
