@@ -34,12 +34,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     why: 'a graphical console is a web browser in a container beside the conductor, which starts no containers',
   },
   {
-    interface: 'console',
-    names: ['ipmitool-socat'],
-    of: ['redfish'],
-    why: 'its serial line is IPMI, of whose user and password this driver knows nothing; `ipmi` has it',
-  },
-  {
     interface: 'network',
     names: ['neutron'],
     why: 'there is no Neutron that could be asked: which VIF a port has is kept for whoever wires switches',
