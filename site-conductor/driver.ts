@@ -80,8 +80,10 @@ export interface Offer {
 export interface VendorMethod {
   readonly description: string
   readonly http: readonly string[]
-  /** The method is a step of a task: the answer is 202 before it has begun. Otherwise it is one of `methods`. */
+  /** The answer is 202, before the method has begun where it is a step of a task. Otherwise it is what the method answers. */
   readonly async: boolean
+  /** It may be called while the node is locked: it is one of `methods`, also where it is `async`. Other methods need a node that nothing is done with. */
+  readonly shared?: true
   /** Throws a FaultError for arguments that it does not take. */
   readonly validate?: (args: Readonly<Record<string, unknown>>) => void
 }
