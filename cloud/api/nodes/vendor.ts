@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Method, type QueryArgument, type Route } from '../call.ts'
 import { invalid, readQuery } from '../query.ts'
-import { ask } from './ask.ts'
+import { ask, change } from './ask.ts'
 import { command, findNode } from './find.ts'
 
 const Body = z.record(z.string(), z.unknown())
@@ -12,6 +12,7 @@ const Body = z.record(z.string(), z.unknown())
 interface Described {
   readonly http_methods: readonly string[]
   readonly async: boolean
+  readonly require_exclusive_lock: boolean
 }
 
 async function methodsOf(call: Call): Promise<Record<string, Described>> {
@@ -36,7 +37,10 @@ async function passThrough(call: Call): Promise<Answer> {
     throw invalid(`The vendor method "${name}" does not take ${request.method}: ${method.http_methods.join(', ')}`)
   const args = { ...rest, ...(await readBody(request, Body)) }
   const ident = call.params['ident']!
-  if (!method.async) return json((await ask(call, ident, 'vendor', name, args)) ?? null)
+  if (!method.async) {
+    const relay = method.require_exclusive_lock ? change : ask
+    return json((await relay(call, ident, 'vendor', name, args)) ?? null)
+  }
   await ask(call, ident, 'vendor', 'validate', { method: name, args })
   const node = await findNode(call, ident)
   const wanted = { kind: 'node.step', node: node.uuid, task: 'vendor', interface: 'vendor', step: name, args } as const
