@@ -76,18 +76,6 @@ export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
   },
   {
     interface: 'deploy',
-    names: ['clean_uefi_nvram'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'not made yet: the agent writes the boot entry of a deployment and leaves the others alone',
-  },
-  {
-    interface: 'deploy',
-    names: ['inject_files'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'not made yet: files come with the config drive, whose user data the instance reads',
-  },
-  {
-    interface: 'deploy',
     names: ['execute_bootc_install', 'set_boot_to_disk'],
     of: ['ipmi', 'redfish', 'manual-management'],
     why: 'they are steps of deploy interface `bootc`',
