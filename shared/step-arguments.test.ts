@@ -52,6 +52,36 @@ it('patterns of boot entries are regular expressions', () => {
   expect(clean([])).toContain('match_patterns')
 })
 
+it.each([
+  [
+    'images',
+    'update_firmware',
+    { firmware_images: [{ url: 'https://f/bios.bin', checksum: 'a'.repeat(64), wait: 30 }] },
+    undefined,
+  ],
+  ['no images', 'update_firmware', { firmware_images: [] }, 'firmware_images'],
+  ['a file of the BMC’s own', 'update_firmware', { firmware_images: [{ url: 'file:///etc/passwd' }] }, 'http'],
+  [
+    'an image that is to be fetched by somebody else',
+    'update_firmware',
+    { firmware_images: [{ url: 'http://f/b', source: 'swift' }] },
+    'source',
+  ],
+  [
+    'a time',
+    'set_bmc_clock',
+    { target_datetime: '2026-11-26T08:00:00+01:00', datetime_local_offset: '-05:00' },
+    undefined,
+  ],
+  ['no time', 'set_bmc_clock', {}, undefined],
+  ['a time of nowhere', 'set_bmc_clock', { target_datetime: '2026-11-26T08:00:00' }, 'ISO 8601'],
+  ['an offset that there is not', 'set_bmc_clock', { datetime_local_offset: '+25:00' }, 'datetime_local_offset'],
+])('a BMC: %s', (_, step, args, words) => {
+  const why = wrongArguments(`management.${step}`, args)
+  if (words === undefined) expect(why).toBeUndefined()
+  else expect(why).toContain(words)
+})
+
 it('of a step that nothing is known of, anything goes', () => {
   expect(wrongArguments('deploy.write_os', { files: 5 })).toBeUndefined()
 })

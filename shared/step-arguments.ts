@@ -84,10 +84,32 @@ export const cleanUefiNvramArgs = z.object({
     ),
 })
 
+const firmwareImage = z.strictObject({
+  url: httpUrl,
+  /** Ironic's; of SHA-1, SHA-256 or SHA-512. */
+  checksum: z
+    .string()
+    .regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})$/i, 'must be a digest in hexadecimal')
+    .optional(),
+  source: z.literal('http', 'must be http: the BMC fetches images itself').optional(),
+  wait: z.number().min(0).max(3600).optional(),
+})
+const updateFirmwareArgs = z.object({ firmware_images: z.array(firmwareImage).min(1).max(50) })
+
+const setBmcClockArgs = z.object({
+  target_datetime: z.iso.datetime({ offset: true, error: 'must be a time of ISO 8601 with an offset' }).optional(),
+  datetime_local_offset: z
+    .string()
+    .regex(/^[+-](?:0\d|1[0-4]):[0-5]\d$/, 'must be like +01:00')
+    .optional(),
+})
+
 /** By interface and name. A step that is not here is known by its names only. */
 const ARGUMENTS: Readonly<Record<string, z.ZodType>> = {
   'deploy.inject_files': injectFilesArgs,
   'deploy.clean_uefi_nvram': cleanUefiNvramArgs,
+  'management.update_firmware': updateFirmwareArgs,
+  'management.set_bmc_clock': setBmcClockArgs,
 }
 
 /** Why a step cannot have these arguments; undefined when it can, or nothing is known about them. */

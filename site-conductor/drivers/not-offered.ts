@@ -81,18 +81,6 @@ export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
     why: 'they are steps of deploy interface `bootc`',
   },
   {
-    interface: 'management',
-    names: ['update_firmware'],
-    of: ['redfish'],
-    why: '`firmware.update` does the same and knows the component that it updates',
-  },
-  {
-    interface: 'management',
-    names: ['set_bmc_clock', 'verify_bmc_clock'],
-    of: ['redfish'],
-    why: 'not made yet: nothing here depends on the clock of a BMC, which is set there (NTP)',
-  },
-  {
     interface: 'network',
     names: ['reattach_networking'],
     of: ['ipmi', 'redfish', 'manual-management'],
