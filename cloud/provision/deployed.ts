@@ -34,7 +34,11 @@ export function withDeployed(node: NodeRow, interfaces: Texts): NodeRow {
 
 /** The node as one whose instance has yet to come. */
 export function withoutDeployed(node: NodeRow): NodeRow {
-  const { [DEPLOYED]: _, [BOOT_VOLUME]: __, ...driver_internal_info } = node.driver_internal_info as Record<string, unknown>
+  const {
+    [DEPLOYED]: _,
+    [BOOT_VOLUME]: __,
+    ...driver_internal_info
+  } = node.driver_internal_info as Record<string, unknown>
   return { ...node, driver_internal_info }
 }
 

@@ -3,6 +3,7 @@
 import { defineDriver } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
 import { flat } from '../network/flat.ts'
+import { externalStorage } from '../storage/external.ts'
 import { boot, fencing, management, power } from './fake/basic.ts'
 import { deploys } from './fake/deploys.ts'
 import { type Info, info } from './fake/machine.ts'
@@ -27,7 +28,7 @@ export default defineDriver({
     network: { ...noop<Info>(), ...flat<Info>() },
     raid: { fake: raid, ...noInterface('raid') },
     rescue: { fake: rescue, ...noInterface('rescue') },
-    storage: noop(),
+    storage: { ...noop<Info>(), ...externalStorage<Info>() },
     vendor: { fake: vendor, ...noInterface('vendor') },
   },
   fencing,

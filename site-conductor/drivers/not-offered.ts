@@ -10,7 +10,7 @@ export interface NotOffered {
 }
 
 const IN_MEMORY = 'its machines are objects in memory: nothing boots there over a network, and no agent runs'
-const NO_VOLUMES = 'no machine is booted from a volume: volume targets and connectors are kept for whoever asks'
+const NO_VOLUMES = 'nothing is attached to machines in memory'
 
 /** Implementations of interfaces. */
 export const NOT_OFFERED: readonly NotOffered[] = [
@@ -50,7 +50,11 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",
   },
-  { interface: 'storage', names: ['cinder', 'external'], why: NO_VOLUMES },
+  {
+    interface: 'storage',
+    names: ['cinder'],
+    why: 'not made yet: volumes are named with all that a machine has to know of them (`external`)',
+  },
   { interface: 'storage', names: ['fake'], of: ['fake-hardware'], why: NO_VOLUMES },
   { interface: 'boot', names: ['ipxe', 'pxe', 'http-ipxe', 'http'], of: ['fake-hardware'], why: IN_MEMORY },
   { interface: 'inspect', names: ['agent'], of: ['fake-hardware'], why: IN_MEMORY },

@@ -1,6 +1,8 @@
 // Power, management, boot and deploy of fake hardware: every step of every plan.
 import type { Context, Fencing, Implementation, StepResult } from '../../driver.ts'
 import { instanceBootOf } from '../../deploy/instance-boot.ts'
+import { BOOT_VOLUME } from '../../deploy/instance-way.ts'
+import { ISCSI } from '../../storage/iscsi-volumes.ts'
 import { BOOT_AGAIN } from '../../deploy/task-context.ts'
 import { resetOnce } from '../reset-once.ts'
 import { type Args, fakeMachine, type Info, look, type Machine, method, type Power, refuse, step } from './machine.ts'
@@ -145,13 +147,16 @@ export const management: Implementation<Info> = {
 }
 
 export const boot: Implementation<Info> = {
+  volumeTypes: [ISCSI],
   validateInstance: ({ driverInfo }, instanceInfo) => void instanceBootOf(instanceInfo, driverInfo),
   steps: {
     prepare_ramdisk: step('boot.prepare_ramdisk', () => {}),
     clean_up_ramdisk: step('boot.clean_up_ramdisk', () => {}),
-    prepare_instance: step('boot.prepare_instance', (machine, { task }) => {
-      const { kernel } = (task.context['instance_info'] ?? {}) as { kernel?: string }
-      machine.log.push(`instance ${kernel ?? refuse('instance_info has no kernel')}`)
+    prepare_instance: step('boot.prepare_instance', (machine, { task, node }) => {
+      const { kernel, [BOOT_VOLUME]: volume } = (task.context['instance_info'] ?? {}) as Record<string, string>
+      const target = node.volumes?.targets.find(({ uuid }) => uuid === volume)
+      const booted = volume === undefined ? kernel : target && `volume ${target.volumeId}`
+      machine.log.push(`instance ${booted ?? refuse('there is neither a kernel nor a volume')}`)
     }),
     clean_up_instance: step('boot.clean_up_instance', () => {}),
   },
