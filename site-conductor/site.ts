@@ -8,6 +8,7 @@ import type { BootFiles } from './deploy/boot-files.ts'
 import type { ConsoleDoor } from './consoles.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
 import type { Turns } from './deploy/turns.ts'
+import type { OpenStack } from './openstack/client.ts'
 
 /** Lets a node boot: BootServices of site-conductor/boot. */
 export interface BootDoor {
@@ -63,6 +64,8 @@ export interface Site {
   readonly boot?: SiteBoot | undefined
   /** Undefined where images are only written by agents. */
   readonly writes?: SiteWrites
+  /** Undefined where no `openstackFile` is configured. */
+  readonly openstack?: OpenStack | undefined
   /** Where consoles of machines are to be had. */
   readonly consoles?: ConsoleDoor
   /** The one `make()` of this conductor, made at first use and closed when the conductor ends: a driver's connections. */
