@@ -4,6 +4,7 @@ import { FaultError } from '../../shared/faults.ts'
 import { runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
 import { bootModeOf } from '../../shared/capabilities.ts'
 import type { Implementation } from '../driver.ts'
+import { bootVolumeOf } from '../storage/boot-volume.ts'
 import { bounded } from '../timing.ts'
 import { forced } from './boot-device.ts'
 import { inBandSteps } from './in-band.ts'
@@ -25,7 +26,8 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
     deployment: { core: AGENT_CORE, takes: [{ has: ['image_source'] }] },
     validate(context, instanceInfo) {
       refuseProperties(context, instanceInfo, ['http', 'local'])
-      if (instanceInfo !== undefined) imageInfoOf(context.node.node, instanceInfo)
+      if (instanceInfo !== undefined && bootVolumeOf(context, instanceInfo) === undefined)
+        imageInfoOf(context.node.node, instanceInfo)
     },
     /** An agent that an earlier task has left is asked before it is relied on; the machine of one that does not answer is booted. */
     async resume(context) {

@@ -9,8 +9,6 @@ export interface NotOffered {
   readonly why: string
 }
 
-const NO_VOLUMES = 'no machine is booted from a volume: volume targets and connectors are kept for whoever asks'
-
 /** Implementations of interfaces. */
 export const NOT_OFFERED: readonly NotOffered[] = [
   {
@@ -43,7 +41,11 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",
   },
-  { interface: 'storage', names: ['cinder', 'external'], why: NO_VOLUMES },
+  {
+    interface: 'storage',
+    names: ['cinder'],
+    why: 'not made yet: volumes are named with all that a machine has to know of them (`external`)',
+  },
 ]
 
 /** Hardware types. */

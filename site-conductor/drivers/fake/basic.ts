@@ -1,6 +1,8 @@
 // Power, management, boot and deploy of fake hardware: every step of every plan.
 import type { Context, Fencing, Implementation, StepResult } from '../../driver.ts'
 import { instanceBootOf } from '../../deploy/instance-boot.ts'
+import { BOOT_VOLUME } from '../../deploy/instance-way.ts'
+import { ISCSI } from '../../storage/iscsi-volumes.ts'
 import { BOOT_AGAIN } from '../../deploy/task-context.ts'
 import { resetOnce } from '../reset-once.ts'
 import { isInMemory } from './by-boot.ts'
@@ -149,22 +151,19 @@ export const management: Implementation<Info> = {
   },
 }
 
-/** By the node's storage interface, where that has any. */
-async function volumes(context: Context<Info>, method: 'attach_volumes' | 'detach_volumes'): Promise<void> {
-  await context.other('storage')?.methods?.[method]?.(context, {})
-}
-
 export const boot: Implementation<Info> = {
+  volumeTypes: [ISCSI],
   validateInstance: ({ driverInfo }, instanceInfo) => void instanceBootOf(instanceInfo, driverInfo),
   steps: {
     prepare_ramdisk: step('boot.prepare_ramdisk', () => {}),
     clean_up_ramdisk: step('boot.clean_up_ramdisk', () => {}),
-    prepare_instance: step('boot.prepare_instance', async (machine, context) => {
-      const { kernel } = (context.task.context['instance_info'] ?? {}) as { kernel?: string }
-      machine.log.push(`instance ${kernel ?? refuse('instance_info has no kernel')}`)
-      await volumes(context, 'attach_volumes')
+    prepare_instance: step('boot.prepare_instance', (machine, { task, node }) => {
+      const { kernel, [BOOT_VOLUME]: volume } = (task.context['instance_info'] ?? {}) as Record<string, string>
+      const target = node.volumes?.targets.find(({ uuid }) => uuid === volume)
+      const booted = volume === undefined ? kernel : target && `volume ${target.volumeId}`
+      machine.log.push(`instance ${booted ?? refuse('there is neither a kernel nor a volume')}`)
     }),
-    clean_up_instance: step('boot.clean_up_instance', (_, context) => volumes(context, 'detach_volumes')),
+    clean_up_instance: step('boot.clean_up_instance', () => {}),
   },
 }
 
@@ -195,8 +194,7 @@ export const deploy: Implementation<Info> = {
       const instance = task.context['instance_info'] as { configdrive?: unknown } | undefined
       if (instance?.configdrive !== undefined) machine.log.push('config drive')
     }),
-    prepare_instance_boot: step('deploy.prepare_instance_boot', async (_, context) => {
-      await volumes(context, 'attach_volumes')
+    prepare_instance_boot: step('deploy.prepare_instance_boot', (_, context) => {
       setBootDevice(context, { boot_device: 'disk', persistent: true })
     }),
     tear_down_agent: step('deploy.tear_down_agent', () => ({ context: { agent_url: null } })),
