@@ -42,6 +42,7 @@ export interface Transition {
     | 'medium boot'
     | 'http boot'
     | 'ramdisk'
+    | 'installer'
     | 'disk boot'
     | 'os up'
     | 'nothing to boot'

@@ -132,6 +132,8 @@ function services(): Services {
           isos: { get: async () => ({ path: '/boot.iso', configAtByte: 0 }) },
           httpUrlFor: () => 'http://127.0.0.1',
           kernelArguments: 'console=ttyS0',
+          httpUrl: 'http://10.0.0.1:8088',
+          caPem: '',
           agentApiUrl: `https://127.0.0.1:${api.port}`,
           caSha256: certificateDigest(ca.certificate),
         },

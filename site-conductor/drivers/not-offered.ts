@@ -17,7 +17,8 @@ export const NOT_OFFERED: readonly NotOffered[] = [
   {
     interface: 'deploy',
     names: ['anaconda'],
-    why: 'an installer would have to be booted, given its kickstart file and watched; what is deployed here is an image, or a ramdisk that stays',
+    of: ['fake-hardware'],
+    why: IN_MEMORY,
   },
   {
     interface: 'deploy',
