@@ -9,17 +9,10 @@ export interface NotOffered {
   readonly why: string
 }
 
-const IN_MEMORY = 'its machines are objects in memory: nothing boots there over a network, and no agent runs'
 const NO_VOLUMES = 'no machine is booted from a volume: volume targets and connectors are kept for whoever asks'
 
 /** Implementations of interfaces. */
 export const NOT_OFFERED: readonly NotOffered[] = [
-  {
-    interface: 'deploy',
-    names: ['anaconda'],
-    of: ['fake-hardware'],
-    why: IN_MEMORY,
-  },
   {
     interface: 'deploy',
     names: ['ansible'],
@@ -36,12 +29,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     why: 'a graphical console is a web browser in a container beside the conductor, which starts no containers',
   },
   {
-    interface: 'console',
-    names: ['ipmitool-socat'],
-    of: ['redfish'],
-    why: 'its serial line is IPMI, of whose user and password this driver knows nothing; `ipmi` has it',
-  },
-  {
     interface: 'network',
     names: ['neutron'],
     why: 'there is no Neutron that could be asked: which VIF a port has is kept for whoever wires switches',
@@ -52,11 +39,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     why: "switches are nobody's here: Ironic has a service of its own for them",
   },
   { interface: 'storage', names: ['cinder', 'external'], why: NO_VOLUMES },
-  { interface: 'storage', names: ['fake'], of: ['fake-hardware'], why: NO_VOLUMES },
-  { interface: 'boot', names: ['ipxe', 'pxe', 'http-ipxe', 'http'], of: ['fake-hardware'], why: IN_MEMORY },
-  { interface: 'inspect', names: ['agent'], of: ['fake-hardware'], why: IN_MEMORY },
-  { interface: 'raid', names: ['agent'], of: ['fake-hardware'], why: IN_MEMORY },
-  { interface: 'rescue', names: ['agent'], of: ['fake-hardware'], why: IN_MEMORY },
 ]
 
 /** Hardware types. */
