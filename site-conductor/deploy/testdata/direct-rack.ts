@@ -132,9 +132,11 @@ function services(): Services {
           ramdisk: { kernel: '/kernel', initrd: '/initrd' },
           files: { get: async ({ name }) => `/${name}` },
           isos: { get: async () => ({ path: '/boot.iso', configAtByte: 0 }) },
+          httpUrl: 'http://10.0.0.1:8088',
           httpUrlFor: () => 'http://127.0.0.1',
           kernelArguments: 'console=ttyS0',
           agentApiUrl: `https://127.0.0.1:${api.port}`,
+          caPem: '',
           caSha256: certificateDigest(ca.certificate),
         },
         close: async () => {
