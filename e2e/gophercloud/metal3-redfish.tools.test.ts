@@ -74,7 +74,7 @@ async function start(context: TestContext, boot_interface: string, more: Record<
   return { story, gopher, metal3, host, node, bmc, machine, [Symbol.asyncDispose]: stop }
 }
 
-it('a Redfish machine lives its whole life with Metal3', async (context) => {
+it('a Redfish machine lives its whole life with Metal3', { timeout: 180_000 }, async (context) => {
   await using site = await start(context, 'ipxe')
   const { metal3, gopher, host, node, story, machine, bmc } = site
   await metal3.done('register')

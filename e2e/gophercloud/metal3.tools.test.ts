@@ -47,92 +47,96 @@ async function start(context: TestContext, more: Partial<Host> = {}) {
 
 const IMAGE = { URL: 'http://images/a.qcow2', Checksum: 'ab'.repeat(32), ChecksumType: 'sha256', Format: 'qcow2' }
 
-it('a host is registered, inspected, prepared, provisioned, serviced, deprovisioned and deleted', async (context) => {
-  await using site = await start(context)
-  const { metal3, gopher, host, node, steps, story } = site
-  expect(await gopher.call('metal3.inspectInterface', 'fake-hardware')).toBe('inspector')
-  await metal3.done('register')
-  const machine = fakeMachine(host.ID!)
-  expect(await node()).toMatchObject({
-    name: 'metal3~host-0',
-    provision_state: 'manageable',
-    automated_clean: true,
-    disable_power_off: false,
-    properties: { capabilities: 'boot_mode:uefi', cpu_arch: 'x86_64' },
-    driver_info: { fake_password: '******', deploy_kernel: 'file:///ramdisk/kernel' },
-  })
-  expect(await steps()).toEqual(['power.verify'])
-  const { ports } = (await story.api.call('GET', `/ports?address=${MAC}&detail=true`)) as { ports: unknown[] }
-  expect(ports).toMatchObject([{ node_uuid: host.ID, pxe_enabled: true }])
-  // What is as it should be is not written again: neither with the ID, nor without.
-  const { updated_at } = await node()
-  await metal3.done('register')
-  const { ID, ...unknown } = host
-  expect(await new Metal3(gopher, { ...unknown }).done('register')).toMatchObject({ id: ID })
-  expect((await node())['updated_at']).toBe(updated_at)
-  await expect(new Metal3(gopher, { ...unknown, Name: 'other' }).turn('register')).rejects.toThrow(/MAC address .* conflicts with existing node metal3~host-0/) // prettier-ignore
+it(
+  'a host is registered, inspected, prepared, provisioned, serviced, deprovisioned and deleted',
+  { timeout: 180_000 },
+  async (context) => {
+    await using site = await start(context)
+    const { metal3, gopher, host, node, steps, story } = site
+    expect(await gopher.call('metal3.inspectInterface', 'fake-hardware')).toBe('inspector')
+    await metal3.done('register')
+    const machine = fakeMachine(host.ID!)
+    expect(await node()).toMatchObject({
+      name: 'metal3~host-0',
+      provision_state: 'manageable',
+      automated_clean: true,
+      disable_power_off: false,
+      properties: { capabilities: 'boot_mode:uefi', cpu_arch: 'x86_64' },
+      driver_info: { fake_password: '******', deploy_kernel: 'file:///ramdisk/kernel' },
+    })
+    expect(await steps()).toEqual(['power.verify'])
+    const { ports } = (await story.api.call('GET', `/ports?address=${MAC}&detail=true`)) as { ports: unknown[] }
+    expect(ports).toMatchObject([{ node_uuid: host.ID, pxe_enabled: true }])
+    // What is as it should be is not written again: neither with the ID, nor without.
+    const { updated_at } = await node()
+    await metal3.done('register')
+    const { ID, ...unknown } = host
+    expect(await new Metal3(gopher, { ...unknown }).done('register')).toMatchObject({ id: ID })
+    expect((await node())['updated_at']).toBe(updated_at)
+    await expect(new Metal3(gopher, { ...unknown, Name: 'other' }).turn('register')).rejects.toThrow(/MAC address .* conflicts with existing node metal3~host-0/) // prettier-ignore
 
-  const { started, details } = await metal3.done('inspect')
-  expect([started, (await steps()).at(-1)]).toEqual([true, 'inspect.inspect_hardware'])
-  expect(details).toMatchObject({ inventory: { cpu: { architecture: 'x86_64' }, memory: { physical_mb: expect.any(Number) } } }) // prettier-ignore
-  expect(await gopher.call('metal3.settings', host.ID)).toContainEqual(expect.objectContaining({ name: 'BootMode', value: 'Uefi', attribute_type: 'String', read_only: false })) // prettier-ignore
-  expect(await gopher.call('metal3.firmware', host.ID)).toContainEqual(expect.objectContaining({ component: 'bios', initial_version: expect.any(String) })) // prettier-ignore
+    const { started, details } = await metal3.done('inspect')
+    expect([started, (await steps()).at(-1)]).toEqual([true, 'inspect.inspect_hardware'])
+    expect(details).toMatchObject({ inventory: { cpu: { architecture: 'x86_64' }, memory: { physical_mb: expect.any(Number) } } }) // prettier-ignore
+    expect(await gopher.call('metal3.settings', host.ID)).toContainEqual(expect.objectContaining({ name: 'BootMode', value: 'Uefi', attribute_type: 'String', read_only: false })) // prettier-ignore
+    expect(await gopher.call('metal3.firmware', host.ID)).toContainEqual(expect.objectContaining({ component: 'bios', initial_version: expect.any(String) })) // prettier-ignore
 
-  machine.log.splice(0)
-  const prepared = await metal3.prepare('prepare', {
-    RAIDInterface: 'fake',
-    LogicalDisks: [{ raid_level: '1', volume_name: 'root', is_root_volume: true }],
-    Settings: [{ name: 'ProcVirtualization', value: 'Disabled' }],
-    Updates: [{ component: 'bios', url: 'http://firmware/bios-2.3.4.bin' }],
-  })
-  expect(prepared.started).toBe(true)
-  expect(machine.log.splice(0).filter((each) => /raid|bios|firmware/.test(each))).toEqual([
-    'raid deleted',
-    'raid 1',
-    'bios ProcVirtualization=Disabled',
-    'firmware bios 2.3.4',
-  ])
+    machine.log.splice(0)
+    const prepared = await metal3.prepare('prepare', {
+      RAIDInterface: 'fake',
+      LogicalDisks: [{ raid_level: '1', volume_name: 'root', is_root_volume: true }],
+      Settings: [{ name: 'ProcVirtualization', value: 'Disabled' }],
+      Updates: [{ component: 'bios', url: 'http://firmware/bios-2.3.4.bin' }],
+    })
+    expect(prepared.started).toBe(true)
+    expect(machine.log.splice(0).filter((each) => /raid|bios|firmware/.test(each))).toEqual([
+      'raid deleted',
+      'raid 1',
+      'bios ProcVirtualization=Disabled',
+      'firmware bios 2.3.4',
+    ])
 
-  const ConfigDrive = { meta_data: { 'metal3-name': 'host-0', name: 'host-0' }, user_data: '#cloud-config\n', network_data: { links: [] } } // prettier-ignore
-  await metal3.done('provision', () => ({ Image: IMAGE, RootDevice: { name: 's== /dev/sda' }, ConfigDrive }))
-  expect(await node()).toMatchObject({
-    provision_state: 'active',
-    instance_uuid: UID,
-    instance_info: { image_source: IMAGE.URL, image_os_hash_algo: 'sha256', root_device: { name: 's== /dev/sda' } },
-    driver_info: { force_persistent_boot_device: 'Default' },
-  })
-  expect(await steps()).toContain('deploy.write_image')
-  expect(await gopher.call('metal3.busyHosts')).toEqual([])
+    const ConfigDrive = { meta_data: { 'metal3-name': 'host-0', name: 'host-0' }, user_data: '#cloud-config\n', network_data: { links: [] } } // prettier-ignore
+    await metal3.done('provision', () => ({ Image: IMAGE, RootDevice: { name: 's== /dev/sda' }, ConfigDrive }))
+    expect(await node()).toMatchObject({
+      provision_state: 'active',
+      instance_uuid: UID,
+      instance_info: { image_source: IMAGE.URL, image_os_hash_algo: 'sha256', root_device: { name: 's== /dev/sda' } },
+      driver_info: { force_persistent_boot_device: 'Default' },
+    })
+    expect(await steps()).toContain('deploy.write_image')
+    expect(await gopher.call('metal3.busyHosts')).toEqual([])
 
-  for (const [verb, args, power] of [
-    ['powerOff', { Soft: true }, 'power off'],
-    ['powerOn', {}, 'power on'],
-    ['powerOff', { Soft: true, Force: true }, 'power off'],
-    ['powerOn', { Force: true }, 'power on'],
-  ] as const) {
-    await metal3.done(verb, () => args)
-    expect([machine.power, (await node()).power_state]).toEqual([power, power])
-  }
-  expect((await steps()).filter((step) => step?.includes('soft'))).toEqual(['power.soft_power_off'])
+    for (const [verb, args, power] of [
+      ['powerOff', { Soft: true }, 'power off'],
+      ['powerOn', {}, 'power on'],
+      ['powerOff', { Soft: true, Force: true }, 'power off'],
+      ['powerOn', { Force: true }, 'power on'],
+    ] as const) {
+      await metal3.done(verb, () => args)
+      expect([machine.power, (await node()).power_state]).toEqual([power, power])
+    }
+    expect((await steps()).filter((step) => step?.includes('soft'))).toEqual(['power.soft_power_off'])
 
-  machine.log.splice(0)
-  await metal3.prepare('service', { Settings: [{ name: 'SriovGlobalEnable', value: 'Enabled' }], KernelParams: '%default% debug' }) // prettier-ignore
-  expect(machine.log).toContain('bios SriovGlobalEnable=Enabled')
-  expect(await node()).toMatchObject({ provision_state: 'active', driver_info: { kernel_append_params: '%default% debug' } }) // prettier-ignore
+    machine.log.splice(0)
+    await metal3.prepare('service', { Settings: [{ name: 'SriovGlobalEnable', value: 'Enabled' }], KernelParams: '%default% debug' }) // prettier-ignore
+    expect(machine.log).toContain('bios SriovGlobalEnable=Enabled')
+    expect(await node()).toMatchObject({ provision_state: 'active', driver_info: { kernel_append_params: '%default% debug' } }) // prettier-ignore
 
-  await gopher.call('metal3.attach', { ID: host.ID, URL: 'http://images/data.iso' })
-  expect(await gopher.call('metal3.isDataImageIn', { Host: host })).toBe(true)
-  expect(await gopher.call('metal3.media', host.ID)).toEqual([{ image: 'http://images/data.iso', inserted: true, media_types: ['CD', 'DVD'] }]) // prettier-ignore
-  await gopher.call('metal3.detach', host.ID)
-  expect(await gopher.call('metal3.isDataImageIn', { Host: host })).toBe(false)
-  expect(machine.log.slice(-2)).toEqual(['virtual media cdrom in', 'virtual media cdrom out'])
+    await gopher.call('metal3.attach', { ID: host.ID, URL: 'http://images/data.iso' })
+    expect(await gopher.call('metal3.isDataImageIn', { Host: host })).toBe(true)
+    expect(await gopher.call('metal3.media', host.ID)).toEqual([{ image: 'http://images/data.iso', inserted: true, media_types: ['CD', 'DVD'] }]) // prettier-ignore
+    await gopher.call('metal3.detach', host.ID)
+    expect(await gopher.call('metal3.isDataImageIn', { Host: host })).toBe(false)
+    expect(machine.log.slice(-2)).toEqual(['virtual media cdrom in', 'virtual media cdrom out'])
 
-  await metal3.done('deprovision')
-  expect(await node()).toMatchObject({ provision_state: 'available', instance_uuid: null, instance_info: {} })
-  expect((await steps()).filter((step) => step === 'deploy.erase_devices_metadata')).not.toHaveLength(0)
-  await metal3.done('delete')
-  await expect(node()).rejects.toThrow('404')
-})
+    await metal3.done('deprovision')
+    expect(await node()).toMatchObject({ provision_state: 'available', instance_uuid: null, instance_info: {} })
+    expect((await steps()).filter((step) => step === 'deploy.erase_devices_metadata')).not.toHaveLength(0)
+    await metal3.done('delete')
+    await expect(node()).rejects.toThrow('404')
+  },
+)
 
 it('a deployment that fails is told in words, and another image is tried', async (context) => {
   await using site = await start(context, { DriverInfo: { fake_fail: { 'deploy.write_image': 'image.digest' }, fake_agent_steps: ['install_coreos'] } }) // prettier-ignore

@@ -262,3 +262,8 @@ it('nothing that gophercloud exports for bare metal was left out', async () => {
   expect(touched.size).toBeGreaterThan(70)
   expect([...touched].filter(([, ran]) => !ran).map(([key]) => key)).toEqual(Object.keys(LEFT_OUT))
 })
+
+it('the programs are as gofmt and go vet want them', async () => {
+  expect(await go('fmt', '-n', '.')).toMatch(/gofmt/)
+  await go('vet', '.')
+})
