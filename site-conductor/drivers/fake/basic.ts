@@ -79,7 +79,12 @@ const INDICATORS: Readonly<Record<string, { readonly readonly: boolean; readonly
   'led-0@chassis': { readonly: true, states: ['off', 'on'] },
   'led@system': { readonly: false, states: ['blinking', 'off', 'on'] },
 }
-const MEDIA = ['cdrom', 'floppy', 'disk']
+/** Virtual media, and what Redfish calls them. */
+const MEDIA: Readonly<Record<string, readonly string[]>> = {
+  cdrom: ['CD', 'DVD'],
+  floppy: ['Floppy'],
+  disk: ['USBStick'],
+}
 
 function setBootDevice(context: Context<Info>, args: Args): void {
   const { node, before } = context
@@ -132,11 +137,17 @@ export const management: Implementation<Info> = {
       machine.log.push(`indicator ${name} ${state}`)
     }),
     get_virtual_media: look((machine) =>
-      [...machine.media].map(([device_type, image_url]) => ({ device_type, image_url, inserted: true })),
+      [...machine.media].map(([device_type, image]) => ({
+        device_type,
+        image_url: image,
+        image,
+        media_types: MEDIA[device_type],
+        inserted: true,
+      })),
     ),
     attach_virtual_media: method((machine, args) => {
       const [device, url] = [String(args['device_type']), String(args['image_url'])]
-      if (!MEDIA.includes(device)) refuse(`there is no virtual ${device}`)
+      if (!Object.hasOwn(MEDIA, device)) refuse(`there is no virtual ${device}`)
       machine.media.set(device, url)
       machine.log.push(`virtual media ${device} in`)
     }),
