@@ -29,6 +29,8 @@ import { Daemon } from './local/daemon.ts'
 import { lockFolder } from './lock.ts'
 import type { Log } from './log.ts'
 import { Notes } from './notes.ts'
+import { OpenStack } from './openstack/client.ts'
+import { readOpenStackConfig } from './openstack/config.ts'
 import { PAGE_BYTES, pages } from './pages.ts'
 import { PowerPoll } from './periodic.ts'
 import { residentAt } from './resident.ts'
@@ -107,6 +109,9 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     startSiteBoot(config, stored, all, log, onStage, resident)
   const boot = await (services.boot ?? (config.boot ? realBoot : undefined))?.(agents, onBootStage, residentOf)
   if (boot !== undefined) opened.defer(() => boot.close())
+  const openstack =
+    config.openstackFile === undefined ? undefined : new OpenStack(env, await readOpenStackConfig(config.openstackFile))
+  if (openstack !== undefined) opened.defer(() => openstack.close())
   const drives = new KeptBlobs(disk, blobs({ env, url: config.url ?? identity.url, ...caller }), log)
   const site: Site = {
     id: identity.site,
@@ -125,6 +130,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       turns: new Turns(config.iscsiWrites),
       folder: join(config.dataDir, 'images'),
     },
+    openstack,
     consoles: {
       start: (node, port) => consoles.start(node, port),
       stop: (node) => consoles.stop(node),
@@ -160,7 +166,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   function residentOf(mac: string): Resident | undefined {
-    return residentAt(mac, { grants, tasks, log })
+    return residentAt(mac, { grants, tasks, log, site })
   }
   const calls = new Calls({
     ...shared,

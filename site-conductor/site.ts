@@ -8,6 +8,7 @@ import type { BootFiles } from './deploy/boot-files.ts'
 import type { ConsoleDoor } from './consoles.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
 import type { Turns } from './deploy/turns.ts'
+import type { OpenStack } from './openstack/client.ts'
 
 /** Lets a node boot: BootServices of site-conductor/boot. */
 export interface BootDoor {
@@ -16,6 +17,10 @@ export interface BootDoor {
   admitInstance(ticket: Omit<BootTicket, 'token' | 'ramdisk'> & { instance: InstanceBoot }): void
   /** Unknown nodes are fine. */
   withdraw(node: string): void
+  /** Serves a file by HTTP, on the node's timeline, until it is withdrawn: where it was `earlier`, if that was here, else at a new unguessable URL. */
+  serveFile(path: string, forNode: { node: string }, earlier?: string): string
+  /** Unknown URLs are fine. */
+  withdrawFile(url: string): void
 }
 
 /** How machines boot here and where their agents call. */
@@ -63,6 +68,8 @@ export interface Site {
   readonly boot?: SiteBoot | undefined
   /** Undefined where images are only written by agents. */
   readonly writes?: SiteWrites
+  /** Undefined where no `openstackFile` is configured. */
+  readonly openstack?: OpenStack | undefined
   /** Where consoles of machines are to be had. */
   readonly consoles?: ConsoleDoor
   /** The one `make()` of this conductor, made at first use and closed when the conductor ends: a driver's connections. */

@@ -140,6 +140,7 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
   const { instance } = way
   return {
     ...(instance && { validateInstance: (context, info) => instance.validate(context as Context<Info>, info) }),
+    ...(way.volumeTypes && { volumeTypes: way.volumeTypes }),
     ...(way.atBmc && { fenced: ['prepare_ramdisk', 'clean_up_ramdisk', 'prepare_instance', 'clean_up_instance'] }),
     validate(context) {
       bootOf(context.site)

@@ -10,6 +10,7 @@ import { networkBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { externalStorage } from '../storage/external.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRaid } from './agent/raid.ts'
 import { agentRescue } from './agent/rescue.ts'
@@ -17,9 +18,7 @@ import { agentRescue } from './agent/rescue.ts'
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
 /** `options`: how the driver sets what the machine boots, and knows whether it has power. */
-export function baseInterfaces<Info>(
-  options: AgentOptions<Info>,
-): Record<BaseKind, Record<string, Implementation<Info>>> {
+export function baseInterfaces<Info>(options: AgentOptions<Info>) {
   const direct = directDeploy<Info>(options)
   return {
     boot: networkBoot<Info>(),
@@ -37,7 +36,7 @@ export function baseInterfaces<Info>(
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
     network: { ...noop<Info>(), ...flat<Info>() },
-    storage: noop(),
+    storage: { ...noop<Info>(), ...externalStorage<Info>() },
     vendor: noInterface('vendor'),
-  }
+  } satisfies Record<BaseKind, Record<string, Implementation<Info>>>
 }

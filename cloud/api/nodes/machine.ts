@@ -39,23 +39,10 @@ async function begin(
   return underWay(call, ident, watched)
 }
 
-/** A node whose work goes on may boot at any moment: 409, as Ironic says it, before anybody is asked. */
-async function notLocked(call: Call): Promise<void> {
-  const { uuid } = await findNode(call, identOf(call))
-  const [row] = await call.sql.all('SELECT task, reservation, provision_state FROM nodes WHERE uuid = ?', [uuid])
-  if (!row || row[0] === null) return
-  const holder = row[1] ?? 'none yet'
-  throw new FaultError(
-    'node.locked',
-    `Node ${identOf(call)} is locked by host ${holder} in state "${row[2]}", please retry after the current operation is completed.`,
-  )
-}
-
 async function setBootMode(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { target } = await readBody(call.request, BootModeBody)
-  await notLocked(call)
-  const { supported_boot_modes: modes } = (await ask(
+  const { supported_boot_modes: modes } = (await change(
     call,
     identOf(call),
     'management',
@@ -70,8 +57,7 @@ async function setBootMode(call: Call): Promise<Answer> {
 async function setSecureBoot(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { target } = await readBody(call.request, SecureBootBody)
-  await notLocked(call)
-  await ask(call, identOf(call), 'management', 'get_secure_boot_state') // a machine without it has no state either
+  await change(call, identOf(call), 'management', 'get_secure_boot_state') // a machine without it has no state either
   return begin(call, 'management', 'set_secure_boot', { enabled: target })
 }
 

@@ -1,5 +1,6 @@
 // Vendor passthru of a node: a method of the driver's vendor interface by name, with any HTTP method that it takes and a body of its own. A
-// synchronous one is a call whose result is the answer as it is; an asynchronous one is checked, and then a task of one step (202).
+// synchronous one is a call whose result is the answer as it is; an asynchronous one is checked, and then a task of one step (202), or a call as well where
+// the node may be locked.
 import { z } from 'zod'
 import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Method, type QueryArgument, type Route } from '../call.ts'
@@ -37,9 +38,10 @@ async function passThrough(call: Call): Promise<Answer> {
     throw invalid(`The vendor method "${name}" does not take ${request.method}: ${method.http_methods.join(', ')}`)
   const args = { ...rest, ...(await readBody(request, Body)) }
   const ident = call.params['ident']!
-  if (!method.async) {
+  if (!method.async || !method.require_exclusive_lock) {
     const relay = method.require_exclusive_lock ? change : ask
-    return json((await relay(call, ident, 'vendor', name, args)) ?? null)
+    const answer = await relay(call, ident, 'vendor', name, args)
+    return method.async ? empty(202) : json(answer ?? null)
   }
   await ask(call, ident, 'vendor', 'validate', { method: name, args })
   const node = await findNode(call, ident)
