@@ -4,7 +4,7 @@ import { debianImagePackages, labPackages } from '../lab/debian-packages.ts'
 
 /** Tools that the tests talk to, beyond what the rack needs. */
 export const testPackages = [
-  'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'e2fsprogs', 'freeipmi-tools', 'genisoimage', 'ipmitool', 'nginx-light', 'openipmi',
+  'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'e2fsprogs', 'freeipmi-tools', 'genisoimage', 'ipmitool', 'neutron-server', 'nginx-light', 'openipmi',
   'python3-ironicclient', 'python3-openstackclient', 'python3-pyghmi', 'python3-sushy', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'xorriso', 'zstd',
 ] as const // prettier-ignore
 

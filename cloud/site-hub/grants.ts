@@ -6,11 +6,13 @@ import type { State } from '../../shared/states.ts'
 import { withInstance } from '../provision/chosen-interface.ts'
 import { instanceBoot } from '../provision/network-instance.ts'
 import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
-import { usedInterfaces } from '../provision/used-interfaces.ts'
+import { isWired, usedInterfaces } from '../provision/used-interfaces.ts'
+import { portgroups } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'
 import { marks, select, type NodeRow, type PortRow } from '../schema/rows.ts'
-import { rowsWith } from './owned-rows.ts'
+import { rowsWith, type NodeOwned } from './owned-rows.ts'
 import { withSealed } from './secrets.ts'
+import { portgroupOf, wiringOf } from './wiring.ts'
 import { epochOf, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
 
@@ -107,10 +109,12 @@ export async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Gr
     const nics = new Map<string, PortRow | null>()
     for (const port of await select(turn.sql, ports, `node IN (${marks(some.length)})`, some)) nics.set(port.uuid, port)
     for (const [port, row] of turn.changed(ports)) nics.set(port, row)
-    for (const uuid of some)
-      grants.push(
-        grantOf(turn, await turn.node(uuid), [...nics.values()].filter((port) => port?.node === uuid) as PortRow[]),
-      )
+    for (const uuid of some) {
+      const node = await turn.node(uuid)
+      const groups = isWired(turn, node) ? await rowsWith(turn, portgroups, 'node', uuid) : []
+      const own = [...nics.values()].filter((port) => port?.node === uuid) as PortRow[]
+      grants.push(grantOf(turn, node, own, groups))
+    }
   }
   return grants
 }
@@ -121,7 +125,8 @@ function bootMemoryOf({ driver_internal_info: kept }: NodeRow): Pick<Grant, 'boo
   return memory.data && Object.keys(memory.data).length > 0 ? { bootMemory: memory.data } : {}
 }
 
-function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
+function grantOf(turn: Turn, node: NodeRow, nics: PortRow[], groups: readonly NodeOwned[] = []): Grant {
+  const wired = isWired(turn, node)
   const pool = turn.state.site.pool as { cidr: string; router?: string; dns?: string[] } | null
   const index = turn.state.nodes.get(node.uuid)
   const instance = instanceBoot(turn, node)
@@ -134,7 +139,13 @@ function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
     interfaces: { ...usedInterfaces(turn, node) },
     driverInfo: withSealed('driver_info', node.driver_info, node.secrets),
     properties: node.properties as Record<string, unknown>,
-    ports: nics.map((port) => ({ uuid: port.uuid, address: port.address, pxeEnabled: port.pxe_enabled })),
+    ports: nics.map((port) => ({
+      uuid: port.uuid,
+      address: port.address,
+      pxeEnabled: port.pxe_enabled,
+      ...(wired && { wiring: wiringOf(port) }),
+    })),
+    ...(groups.length > 0 && { portgroups: groups.map(portgroupOf) }),
     address:
       node.boot_ip === null || pool === null
         ? null

@@ -9,6 +9,7 @@ import { ramdiskDeploy } from '../deploy/ramdisk.ts'
 import { networkBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
+import { neutron } from '../network/neutron/neutron.ts'
 import { noInterface, noop } from '../no-interface.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRaid } from './agent/raid.ts'
@@ -36,7 +37,7 @@ export function baseInterfaces<Info>(
     raid: { ...noInterface('raid'), agent: agentRaid<Info>(options) },
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
-    network: { ...noop<Info>(), ...flat<Info>() },
+    network: { ...noop<Info>(), ...flat<Info>(), ...neutron<Info>() },
     storage: noop(),
     vendor: noInterface('vendor'),
   }

@@ -3,6 +3,7 @@
 import { defineDriver } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
 import { flat } from '../network/flat.ts'
+import { neutron } from '../network/neutron/neutron.ts'
 import { boot, fencing, management, power } from './fake/basic.ts'
 import { deploys } from './fake/deploys.ts'
 import { type Info, info } from './fake/machine.ts'
@@ -24,7 +25,7 @@ export default defineDriver({
     console: { fake: console, ...noInterface('console') },
     firmware: { fake: firmware, ...noInterface('firmware') },
     inspect: { fake: inspect, ...noInterface('inspect') },
-    network: { ...noop<Info>(), ...flat<Info>() },
+    network: { ...noop<Info>(), ...flat<Info>(), ...neutron<Info>() },
     raid: { fake: raid, ...noInterface('raid') },
     rescue: { fake: rescue, ...noInterface('rescue') },
     storage: noop(),

@@ -42,11 +42,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
   },
   {
     interface: 'network',
-    names: ['neutron'],
-    why: 'there is no Neutron that could be asked: which VIF a port has is kept for whoever wires switches',
-  },
-  {
-    interface: 'network',
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",
   },
@@ -103,11 +98,5 @@ export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
     names: ['set_bmc_clock', 'verify_bmc_clock'],
     of: ['redfish'],
     why: 'not made yet: nothing here depends on the clock of a BMC, which is set there (NTP)',
-  },
-  {
-    interface: 'network',
-    names: ['reattach_networking'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'it is a step of network interface `neutron`',
   },
 ]
