@@ -187,9 +187,9 @@ function aboutVendor(
       `Driver ${driver.name} does not support vendor (disabled or not implemented).`,
     )
   if (method === 'get_methods') {
-    const shown = Object.entries(vendor).map(([name, { description, http, async }]) => [
+    const shown = Object.entries(vendor).map(([name, { description, http, async, shared = false }]) => [
       name,
-      { description, http_methods: [...http], async, attach: false, require_exclusive_lock: async },
+      { description, http_methods: [...http], async, attach: false, require_exclusive_lock: !shared },
     ])
     return Object.fromEntries(shown) as unknown
   }

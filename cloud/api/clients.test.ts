@@ -2,7 +2,8 @@
 // openstack/baremetal/v1/nodes/results.go (pages), and in baremetal-operator's pkg/provisioner/ironic: clients/features.go (the version),
 // register.go (enrolment and ports), clients/updateopts.go (patches have `add`, which replaces as well, and `remove`). Values are our own.
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../hosts/test-site.ts'
 import { fresh } from '../hosts/test-conductor.ts'
 import { freshMac, sample } from './testdata/samples.ts'
 

@@ -54,8 +54,8 @@ async function portsOf(node: string) {
   const { ports } = await neutron.ask('GET', '/ports')
   const name = (id: string) => [...networks].find(([, each]) => each === id)![0]
   return ports
-    .filter((port: any) => port.device_id === node || port['binding:host_id'] === node)
-    .map((port: any) => ({
+    .filter((port) => port.device_id === node || port['binding:host_id'] === node)
+    .map((port) => ({
       network: name(port.network_id),
       mac: port.mac_address,
       vnic: port['binding:vnic_type'],

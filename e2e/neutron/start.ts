@@ -11,10 +11,29 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Of what an administrator makes, and what Neutron takes it for where nobody logs in. */
 export const PROJECT = 'operators'
 
+export interface Port {
+  readonly id: string
+  readonly network_id: string
+  readonly mac_address: string
+  readonly status: string
+  readonly device_id: string
+  readonly 'binding:host_id': string
+  readonly 'binding:vnic_type': string
+  readonly 'binding:vif_type': string
+  readonly 'binding:profile': Readonly<Record<string, unknown>>
+  readonly extra_dhcp_opts: readonly Readonly<Record<string, unknown>>[]
+}
+/** Of those answers there are, what the tests look at. */
+export interface Answer {
+  readonly ports: readonly Port[]
+  readonly port: Port
+  readonly network: { readonly id: string; readonly name: string }
+}
+
 export interface RealNeutron {
   readonly url: string
   /** The JSON of the answer. Throws with what Neutron says of a request that it refuses. */
-  ask(method: string, path: string, body?: unknown): Promise<Record<string, any>>
+  ask(method: string, path: string, body?: unknown): Promise<Answer>
   /** A network with one subnet, by its name; answers the network. */
   network(name: string, cidr: string, physical?: string): Promise<{ id: string; name: string }>
   stop(): Promise<void>
@@ -58,7 +77,7 @@ export async function startNeutron(): Promise<RealNeutron> {
     })
     const text = await response.text()
     if (!response.ok) throw new Error(`Neutron: ${method} ${path}: ${response.status} ${text}`)
-    return text === '' ? {} : (JSON.parse(text) as Record<string, any>)
+    return JSON.parse(text || '{}') as Answer
   }
   for (let i = 0; i < START_TRIES; i++) {
     if (await ask('GET', '/networks').catch(() => undefined)) {

@@ -1,7 +1,11 @@
 // A whole deployment without hardware: the conductor, the agent API over TLS, the real agent writing a file as its disk, and restarts of
 // the conductor in between. Only DHCP, firmware and kernel are missing: a machine that is switched on reads the boot ticket itself.
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Agent, Locked, startAgent } from '../../agent/start.ts'
@@ -46,9 +50,13 @@ let imageUrl: string
 let disk: Awaited<ReturnType<typeof fileDisk>>
 let machine: ReturnType<typeof agentMachine>
 let conductor: RunningConductor
-/** Set: the image server keeps everybody waiting. */
+/** Set: the image server keeps everybody waiting; so do conductors. */
 let held: Promise<void> | undefined
+let heldHere: Promise<void> | undefined
 let imageRequests = 0
+let localRequests = 0
+/** Set: conductors serve files at this port. */
+let filePort: number | undefined
 
 /** Set: the ramdisk takes so long from its boot script to its agent. */
 let ramdiskUp: Promise<void> | undefined
@@ -120,12 +128,14 @@ function services(): Services {
         now,
       })
       apiPort = api.port
+      const files = await fileServer()
       return {
         site: {
           door: {
             admit: (ticket) => void tickets.set(ticket.node, ticket),
             admitInstance: () => {},
             withdraw: (name) => void tickets.delete(name),
+            ...files.door,
           },
           ramdisk: { kernel: '/kernel', initrd: '/initrd' },
           files: { get: async ({ name }) => `/${name}` },
@@ -135,16 +145,52 @@ function services(): Services {
           agentApiUrl: `https://127.0.0.1:${api.port}`,
           caSha256: certificateDigest(ca.certificate),
         },
-        close: () => api.close(),
+        close: async () => {
+          await Promise.all([api.close(), files.close()])
+        },
       }
     },
   }
 }
 let apiPort = 0
 
+/** serveFile and withdrawFile of boot services, whose answers can be held back. */
+async function fileServer() {
+  const served = new Map<string, string>()
+  const server = createServer((request, response) => {
+    localRequests++
+    void Promise.resolve(heldHere).then(() => {
+      const path = served.get(request.url!)
+      if (path !== undefined) return serveBytes(readFileSync(path))(request, response)
+      return response.writeHead(404).end()
+    })
+  })
+  server.listen(filePort ?? 0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  filePort = port
+  const origin = `http://127.0.0.1:${port}`
+  return {
+    door: {
+      serveFile(path: string, _: unknown, earlier?: string) {
+        const url = earlier?.startsWith(`${origin}/`) ? earlier : `${origin}/${crypto.randomUUID()}`
+        served.set(url.slice(origin.length), path)
+        return url
+      },
+      withdrawFile: (url: string) => void served.delete(url.slice(origin.length)),
+    },
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
 beforeEach(async () => {
   stop = new AsyncDisposableStack()
-  site = await fakeSite()
+  site = await fakeSite({ fetchNetworks: ['127.0.0.0/8'] })
   stop.defer(() => site.close())
   stop.defer(() => agent?.close())
   ;({ hub } = site)
@@ -154,8 +200,9 @@ beforeEach(async () => {
   agent = undefined
   boots = 0
   apiPort = 0
-  held = ramdiskUp = undefined
-  imageRequests = 0
+  held = heldHere = ramdiskUp = undefined
+  imageRequests = localRequests = 0
+  filePort = undefined
   const folder = stop.use(await temporaryFolder())
   disk = await fileDisk(folder.path, 'sda', 80 * MIB)
   const nic = join(folder.path, 'sys/class/net/eth0')
@@ -241,7 +288,7 @@ test('an agent that a cleaning has left writes the image: the machine is booted 
   expect((await hub.next('result')).outcome).toEqual({ ok: true })
   expect(boots).toBe(1)
   expect(fakeMachine(node).changes.slice(before.length), 'the power between the two').toEqual(['power off', 'power on'])
-  expect(sha256((await diskBytes(disk)).subarray(0x200, image.length))).toBe(sha256(image.subarray(0x200)))
+  expect(await written()).toBe(sha256(image.subarray(0x200)))
 })
 
 test('an agent that is gone by then is booted again, and the timeline says why', async () => {
@@ -298,7 +345,48 @@ test('a conductor that restarts while the agent writes picks the write up', asyn
   expect(outcome).toEqual({ ok: true })
   expect(boots).toBe(1)
   expect(await hub.until(() => stages().includes('write_image.resumed'))).toBe(true)
-  expect(sha256((await diskBytes(disk)).subarray(0x200, image.length))).toBe(sha256(image.subarray(0x200)))
+  expect(await written()).toBe(sha256(image.subarray(0x200)))
+})
+
+const written = async () => sha256((await diskBytes(disk)).subarray(0x200, image.length))
+
+test('image_download_source local: the conductor fetches and keeps the image, agents have it from there while they write', async () => {
+  give(instance({ image_download_source: 'local' }))
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect([imageRequests, localRequests]).toEqual([1, 1])
+  expect(await written()).toBe(sha256(image.subarray(0x200)))
+  const kept = hub.all('event').flatMap(({ events }) => events.map(({ context }) => context?.['image_url']))
+  expect(kept.filter((url) => url !== undefined)).toEqual([null, expect.stringMatching(/^sealed:1:/), null])
+  hub.frames.length = 0
+  give(instance({ image_download_source: 'local' }))
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect([imageRequests, localRequests]).toEqual([1, 2])
+})
+
+test('an image that is not what it should be reaches no agent', async () => {
+  give(instance({ image_download_source: 'local', image_os_hash_value: '0'.repeat(64) }))
+  expect((await hub.next('result')).outcome).toMatchObject({ ok: false, step: 5, fault: { code: 'image.digest' } })
+  expect(localRequests).toBe(0)
+})
+
+test.each([
+  ['starts again, the agent goes on where it was', true],
+  ['is replaced by another, the agent begins anew with that', false],
+])('a conductor whose image an agent is writing %s', async (_, isSame) => {
+  const release = Promise.withResolvers<void>()
+  heldHere = release.promise
+  give(instance({ image_download_source: 'local' }))
+  await hub.until(() => localRequests > 0)
+  await conductor.close()
+  if (!isSame) filePort = undefined
+  conductor = await site.start(services())
+  await hub.until(() => hub.all('hello').length === 2)
+  await hub.until(() => localRequests > 1)
+  release.resolve()
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(boots).toBe(1)
+  expect(stages().includes('write_image.resumed')).toBe(isSame)
+  expect(await written()).toBe(sha256(image.subarray(0x200)))
 })
 
 test.each([

@@ -7,11 +7,12 @@ import type { Implementation } from '../driver.ts'
 import { bounded } from '../timing.ts'
 import { forced } from './boot-device.ts'
 import { eraseSteps } from './erase.ts'
+import { writeFromHere } from './image-from-here.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
 import { noCall } from './no-call.ts'
 import { agentOf, type AgentOptions, nodeParams, performer } from './perform.ts'
-import { isSet, refuseProperties } from './properties.ts'
+import { downloadSource, isSet, refuseProperties } from './properties.ts'
 import { BOOT_AGAIN, deployContext } from './task-context.ts'
 
 /** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
@@ -23,7 +24,7 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
   return {
     deployment: { core: AGENT_CORE, takes: [{ has: ['image_source'] }] },
     validate(context, instanceInfo) {
-      refuseProperties(context, instanceInfo, 'http')
+      refuseProperties(context, instanceInfo, ['http', 'local'])
       if (instanceInfo !== undefined) imageInfoOf(context.node.node, instanceInfo)
     },
     /** An agent that an earlier task has left is asked before it is relied on; the machine of one that does not answer is booted. */
@@ -63,7 +64,10 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       },
       async write_image(context) {
         const image = imageInfoOf(context.node.node, deployContext(context).instance_info)
+        if (downloadSource(context, deployContext(context).instance_info) === 'local')
+          return await writeFromHere(context, image, options)
         await perform(context, 'write_image', 'standby.prepare_image', { image_info: image, ...nodeParams(context) })
+        return undefined
       },
       async write_configdrive(context) {
         const configdrive = await configDriveOf(context)

@@ -30,6 +30,8 @@ const DeployContext = z.looseObject({
   agent_version: z.string().default('unknown'),
   /** PEM of the agent's own certificate. */
   agent_certificate: z.string().optional(),
+  /** Sealed: where the image is to be had from the conductor that has the agent write it. */
+  image_url: z.string().optional(),
   /** The machine is let in to boot its instance. */
   instance_admitted: z.boolean().default(false),
   /** The agent has been told to switch its machine off. */
@@ -61,6 +63,7 @@ const RAMDISK_KEYS = [
   'agent_certificate',
   'fast_track',
   'instance_admitted',
+  'image_url',
   // A boot that is prepared anew is begun anew.
   'rescue_begun',
   'power_off_told',

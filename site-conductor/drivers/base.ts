@@ -18,9 +18,7 @@ import { agentRescue } from './agent/rescue.ts'
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
 /** `options`: how the driver sets what the machine boots, and knows whether it has power. */
-export function baseInterfaces<Info>(
-  options: AgentOptions<Info>,
-): Record<BaseKind, Record<string, Implementation<Info>>> {
+export function baseInterfaces<Info>(options: AgentOptions<Info>) {
   const direct = directDeploy<Info>(options)
   return {
     boot: networkBoot<Info>(),
@@ -40,5 +38,5 @@ export function baseInterfaces<Info>(
     network: { ...noop<Info>(), ...flat<Info>(), ...neutron<Info>() },
     storage: noop(),
     vendor: noInterface('vendor'),
-  }
+  } satisfies Record<BaseKind, Record<string, Implementation<Info>>>
 }

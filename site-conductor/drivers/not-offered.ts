@@ -9,7 +9,6 @@ export interface NotOffered {
   readonly why: string
 }
 
-const IN_MEMORY = 'its machines are objects in memory: nothing boots there over a network, and no agent runs'
 const NO_VOLUMES = 'no machine is booted from a volume: volume targets and connectors are kept for whoever asks'
 
 /** Implementations of interfaces. */
@@ -35,22 +34,11 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     why: 'a graphical console is a web browser in a container beside the conductor, which starts no containers',
   },
   {
-    interface: 'console',
-    names: ['ipmitool-socat'],
-    of: ['redfish'],
-    why: 'its serial line is IPMI, of whose user and password this driver knows nothing; `ipmi` has it',
-  },
-  {
     interface: 'network',
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",
   },
   { interface: 'storage', names: ['cinder', 'external'], why: NO_VOLUMES },
-  { interface: 'storage', names: ['fake'], of: ['fake-hardware'], why: NO_VOLUMES },
-  { interface: 'boot', names: ['ipxe', 'pxe', 'http-ipxe', 'http'], of: ['fake-hardware'], why: IN_MEMORY },
-  { interface: 'inspect', names: ['agent'], of: ['fake-hardware'], why: IN_MEMORY },
-  { interface: 'raid', names: ['agent'], of: ['fake-hardware'], why: IN_MEMORY },
-  { interface: 'rescue', names: ['agent'], of: ['fake-hardware'], why: IN_MEMORY },
 ]
 
 /** Hardware types. */

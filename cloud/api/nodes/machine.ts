@@ -7,7 +7,7 @@ import { empty, json, links, type Answer, type Call, type Route } from '../call.
 import { invalid, names, readQuery } from '../query.ts'
 import { Flag } from '../shapes.ts'
 import { ask } from './ask.ts'
-import { command, findNode, underWay } from './find.ts'
+import { command, findNode, notLocked, underWay } from './find.ts'
 
 const BootModeBody = z.strictObject({ target: z.enum(['uefi', 'bios']) })
 const SecureBootBody = z.strictObject({ target: Flag })
@@ -37,18 +37,6 @@ async function begin(
   const node = await findNode(call, ident)
   await command(call, node.site, { kind: 'node.step', node: node.uuid, task: 'settings', interface: iface, step, args })
   return underWay(call, ident, watched)
-}
-
-/** A node whose work goes on may boot at any moment: 409, as Ironic says it, before anybody is asked. */
-async function notLocked(call: Call): Promise<void> {
-  const { uuid } = await findNode(call, identOf(call))
-  const [row] = await call.sql.all('SELECT task, reservation, provision_state FROM nodes WHERE uuid = ?', [uuid])
-  if (!row || row[0] === null) return
-  const holder = row[1] ?? 'none yet'
-  throw new FaultError(
-    'node.locked',
-    `Node ${identOf(call)} is locked by host ${holder} in state "${row[2]}", please retry after the current operation is completed.`,
-  )
 }
 
 async function setBootMode(call: Call): Promise<Answer> {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../../hosts/test-site.ts'
 import { MAX_VERSION } from '../microversion.ts'
+import { setNode } from '../testdata/samples.ts'
 import { NODE_FIELDS } from './fields.ts'
 
 describe('nodes', () => {
@@ -16,14 +18,7 @@ describe('nodes', () => {
     return body
   }
   /** Changes rows behind the API's back, as the hub would. */
-  const set = async (uuid: string, changes: string) => {
-    const [[organisation]] = (await site.host.cloud.ports.store.directory.all('SELECT id FROM organisations')) as [
-      [string],
-    ]
-    await site.host.cloud.ports.store
-      .organisation(organisation)
-      .batch([{ sql: `UPDATE nodes SET ${changes} WHERE uuid = ?`, args: [uuid] }])
-  }
+  const set = (uuid: string, changes: string) => setNode(site, uuid, changes)
 
   it.each([1, 2, 5, 19, 20, 31, 38, 48, 86, 109, MAX_VERSION])(
     'at 1.%i every field of that version is shown and no other',
@@ -128,9 +123,7 @@ describe('nodes', () => {
   })
 
   it('a config drive in instance_info is kept sealed, as one of a verb is', async () => {
-    const { store } = site.host.cloud.ports
-    const [[organisation] = []] = await store.directory.all('SELECT id FROM organisations')
-    const sql = store.organisation(String(organisation))
+    const sql = site.host.store.organisation(site.enrolled.organisation)
     const kept = async (uuid: string) => {
       const [row] = await sql.all('SELECT secrets FROM nodes WHERE uuid = ?', [uuid])
       return (JSON.parse(String(row![0])) as Record<string, string>)['instance_info.configdrive']

@@ -3,22 +3,25 @@ import type { Context, Fencing, Implementation, StepResult } from '../../driver.
 import { instanceBootOf } from '../../deploy/instance-boot.ts'
 import { BOOT_AGAIN } from '../../deploy/task-context.ts'
 import { resetOnce } from '../reset-once.ts'
+import { isInMemory } from './by-boot.ts'
 import { type Args, fakeMachine, type Info, look, type Machine, method, type Power, refuse, step } from './machine.ts'
 import { biosFacts, firmwareFacts } from './parts.ts'
 
-function turn(machine: Machine, power: Power): StepResult {
-  if (machine.power !== power) {
-    machine.changes.push(power)
-    machine.log.push(power)
-  }
+function turn(machine: Machine, power: Power, context: Context<Info>): StepResult {
+  if (machine.power !== power) change(machine, power, context)
   machine.power = power
   return { facts: { power_state: power } }
 }
 
-async function reset(machine: Machine): Promise<StepResult> {
-  machine.changes.push('reset')
-  machine.log.push('reset')
+async function reset(machine: Machine, context: Context<Info>): Promise<StepResult> {
+  change(machine, 'reset', context)
   return { facts: { power_state: machine.power } }
+}
+
+function change(machine: Machine, wanted: Power | 'reset', context: Context<Info>): void {
+  machine.changes.push(wanted)
+  machine.log.push(wanted)
+  if (!isInMemory(context)) context.note('power.by_hand', { wanted })
 }
 
 export const fencing: Fencing<Info> = {
@@ -52,16 +55,16 @@ export const power: Implementation<Info> = {
         ...firmwareFacts(machine),
       },
     })),
-    power_on: step('power.power_on', (machine) => turn(machine, 'power on')),
-    power_off: step('power.power_off', (machine) => turn(machine, 'power off')),
+    power_on: step('power.power_on', (machine, context) => turn(machine, 'power on', context)),
+    power_off: step('power.power_off', (machine, context) => turn(machine, 'power off', context)),
     reset: step('power.reset', (machine, context) =>
       resetOnce(context, {
         isOff: machine.power === 'power off',
-        switchOn: async () => turn(machine, 'power on'),
-        reset: () => reset(machine),
+        switchOn: async () => turn(machine, 'power on', context),
+        reset: () => reset(machine, context),
       }),
     ),
-    soft_power_off: step('power.soft_power_off', (machine) => turn(machine, 'power off')),
+    soft_power_off: step('power.soft_power_off', (machine, context) => turn(machine, 'power off', context)),
   },
   methods: { get_power_state: look((machine) => machine.power) },
 }
@@ -75,13 +78,15 @@ const INDICATORS: Readonly<Record<string, { readonly readonly: boolean; readonly
 }
 const MEDIA = ['cdrom', 'floppy', 'disk']
 
-function setBootDevice({ node, before }: Context<Info>, args: Args): void {
+function setBootDevice(context: Context<Info>, args: Args): void {
+  const { node, before } = context
   before()
   const device = String(args['boot_device'])
   if (!BOOT_DEVICES.includes(device)) refuse(`boot_device must be one of ${BOOT_DEVICES.join(', ')}, not ${device}`)
   const machine = fakeMachine(node.node)
   machine.bootDevice = { boot_device: device, persistent: args['persistent'] === true }
   machine.log.push(`boot device ${device}`)
+  if (!isInMemory(context)) context.note('boot_device.by_hand', { wanted: device })
 }
 
 function indicatorOf(args: Args): string {
@@ -144,16 +149,22 @@ export const management: Implementation<Info> = {
   },
 }
 
+/** By the node's storage interface, where that has any. */
+async function volumes(context: Context<Info>, method: 'attach_volumes' | 'detach_volumes'): Promise<void> {
+  await context.other('storage')?.methods?.[method]?.(context, {})
+}
+
 export const boot: Implementation<Info> = {
   validateInstance: ({ driverInfo }, instanceInfo) => void instanceBootOf(instanceInfo, driverInfo),
   steps: {
     prepare_ramdisk: step('boot.prepare_ramdisk', () => {}),
     clean_up_ramdisk: step('boot.clean_up_ramdisk', () => {}),
-    prepare_instance: step('boot.prepare_instance', (machine, { task }) => {
-      const { kernel } = (task.context['instance_info'] ?? {}) as { kernel?: string }
+    prepare_instance: step('boot.prepare_instance', async (machine, context) => {
+      const { kernel } = (context.task.context['instance_info'] ?? {}) as { kernel?: string }
       machine.log.push(`instance ${kernel ?? refuse('instance_info has no kernel')}`)
+      await volumes(context, 'attach_volumes')
     }),
-    clean_up_instance: step('boot.clean_up_instance', () => {}),
+    clean_up_instance: step('boot.clean_up_instance', (_, context) => volumes(context, 'detach_volumes')),
   },
 }
 
@@ -168,6 +179,8 @@ export const deploy: Implementation<Info> = {
   offers: {
     erase_devices_metadata: { clean: 99, abortable: true },
     erase_devices: { clean: 0, service: 0, abortable: true },
+    erase_devices_express: { clean: 0, abortable: true },
+    erase_pstore: { clean: 0, abortable: true },
     burnin_cpu: { clean: 0, service: 0, deploy: 0 },
   },
   steps: {
@@ -182,9 +195,10 @@ export const deploy: Implementation<Info> = {
       const instance = task.context['instance_info'] as { configdrive?: unknown } | undefined
       if (instance?.configdrive !== undefined) machine.log.push('config drive')
     }),
-    prepare_instance_boot: step('deploy.prepare_instance_boot', (_, context) =>
-      setBootDevice(context, { boot_device: 'disk', persistent: true }),
-    ),
+    prepare_instance_boot: step('deploy.prepare_instance_boot', async (_, context) => {
+      await volumes(context, 'attach_volumes')
+      setBootDevice(context, { boot_device: 'disk', persistent: true })
+    }),
     tear_down_agent: step('deploy.tear_down_agent', () => ({ context: { agent_url: null } })),
     erase_devices_metadata: step('deploy.erase_devices_metadata', (machine) => {
       delete machine.disk
@@ -194,6 +208,11 @@ export const deploy: Implementation<Info> = {
       delete machine.disk
       machine.log.push('disks erased')
     }),
+    erase_devices_express: step('deploy.erase_devices_express', (machine) => {
+      delete machine.disk
+      machine.log.push('disks erased quickly')
+    }),
+    erase_pstore: step('deploy.erase_pstore', (machine) => void machine.log.push('pstore erased')),
     burnin_cpu: step('deploy.burnin_cpu', (machine) => void machine.log.push('cpu burnt in')),
   },
 }

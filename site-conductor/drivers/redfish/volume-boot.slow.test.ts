@@ -23,6 +23,8 @@ const boot: SiteBoot = {
     admit: (ticket) => void tickets.set(ticket.node, ticket),
     admitInstance: () => {},
     withdraw: (node) => void tickets.delete(node),
+    serveFile: () => expect.unreachable('no file is served'),
+    withdrawFile: () => {},
   },
   ramdisk: { kernel: '/kernel', initrd: '/initrd' },
   files: { get: async ({ name }) => `/${name}` },
