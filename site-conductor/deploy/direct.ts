@@ -6,7 +6,7 @@ import { bootModeOf } from '../../shared/capabilities.ts'
 import type { Implementation } from '../driver.ts'
 import { bounded } from '../timing.ts'
 import { forced } from './boot-device.ts'
-import { eraseSteps } from './erase.ts'
+import { inBandSteps } from './in-band.ts'
 import { writeFromHere } from './image-from-here.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
@@ -20,7 +20,7 @@ const AGENT_TIMEOUT_MS = 25 * 60_000
 
 export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const perform = performer(options)
-  const erase = eraseSteps(options)
+  const inBand = inBandSteps(options)
   return {
     deployment: { core: AGENT_CORE, takes: [{ has: ['image_source'] }] },
     validate(context, instanceInfo) {
@@ -40,9 +40,9 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       await context.keep({ fast_track: null })
       return undefined
     },
-    offers: erase.offers,
+    offers: inBand.offers,
     steps: {
-      ...erase.steps,
+      ...inBand.steps,
       async wait_agent(context) {
         const { node, site, env, signal } = context
         const known = deployContext(context)

@@ -59,32 +59,8 @@ export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
   },
   {
     interface: 'deploy',
-    names: ['clean_uefi_nvram'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'not made yet: the agent writes the boot entry of a deployment and leaves the others alone',
-  },
-  {
-    interface: 'deploy',
-    names: ['inject_files'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'not made yet: files come with the config drive, whose user data the instance reads',
-  },
-  {
-    interface: 'deploy',
     names: ['execute_bootc_install', 'set_boot_to_disk'],
     of: ['ipmi', 'redfish', 'manual-management'],
     why: 'they are steps of deploy interface `bootc`',
-  },
-  {
-    interface: 'management',
-    names: ['update_firmware'],
-    of: ['redfish'],
-    why: '`firmware.update` does the same and knows the component that it updates',
-  },
-  {
-    interface: 'management',
-    names: ['set_bmc_clock', 'verify_bmc_clock'],
-    of: ['redfish'],
-    why: 'not made yet: nothing here depends on the clock of a BMC, which is set there (NTP)',
   },
 ]

@@ -130,6 +130,7 @@ test('every step that changes the machine is fenced', () => {
     'bios.cache_bios_settings',
     'raid.check_configuration',
     'firmware.check_update',
+    'management.check_firmware_update',
     'inspect.inspect_hardware',
   ]
   const own: Pick<Step, 'interface' | 'step'>[] = [
