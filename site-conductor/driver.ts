@@ -133,6 +133,8 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly validate?: (context: Context<Info>, instanceInfo?: Readonly<Record<string, unknown>>) => Promise<void> | void
   /** Of the interface boot only: throws a FaultError where the instance is to be booted by it, at every start of the machine, and cannot be. */
   readonly validateInstance?: (context: Context<Info>, instanceInfo: Readonly<Record<string, unknown>>) => void
+  /** Likewise, where it is to boot an installer for the instance. */
+  readonly validateInstaller?: (instanceInfo: Readonly<Record<string, unknown>>) => void
   /**
    * Called when a task goes on that another conductor, or an earlier run of this one, began: rebuild from task.context. Answers earlier
    * steps where the task cannot go on from here but has to go back, to the first of them that it has.

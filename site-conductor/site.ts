@@ -39,6 +39,10 @@ export interface SiteBoot {
   /** More arguments for its kernel, such as console=ttyS0. */
   readonly kernelArguments: string
   readonly agentApiUrl: string
+  /** Where machines find what is served over HTTP; without a slash at its end. */
+  readonly httpUrl: string
+  /** PEM of the site CA's certificate. */
+  readonly caPem: string
   /** SHA-256 (hex) of the site CA certificate (DER). */
   readonly caSha256: string
 }

@@ -11,13 +11,10 @@ import { inBandSteps } from './in-band.ts'
 import { writeFromHere } from './image-from-here.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
-import { noCall } from './no-call.ts'
+import { AGENT_TIMEOUT_MS, noCall } from './no-call.ts'
 import { agentOf, type AgentOptions, nodeParams, performer } from './perform.ts'
 import { downloadSource, isSet, refuseProperties } from './properties.ts'
 import { BOOT_AGAIN, deployContext } from './task-context.ts'
-
-/** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
-const AGENT_TIMEOUT_MS = 25 * 60_000
 
 export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const perform = performer(options)

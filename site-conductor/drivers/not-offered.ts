@@ -13,11 +13,6 @@ export interface NotOffered {
 export const NOT_OFFERED: readonly NotOffered[] = [
   {
     interface: 'deploy',
-    names: ['anaconda'],
-    why: 'an installer would have to be booted, given its kickstart file and watched; what is deployed here is an image, or a ramdisk that stays',
-  },
-  {
-    interface: 'deploy',
     names: ['ansible'],
     why: 'it needs Ansible on the conductor, which logs in to the ramdisk; steps of your own run in an agent of your own (`custom-agent`)',
   },

@@ -1,5 +1,6 @@
 // Power, management, boot and deploy of fake hardware: every step of every plan.
 import type { Context, Fencing, Implementation, StepResult } from '../../driver.ts'
+import { installerInfoOf } from '../../deploy/installer-info.ts'
 import { instanceBootOf } from '../../deploy/instance-boot.ts'
 import { BOOT_VOLUME } from '../../deploy/instance-way.ts'
 import { ISCSI } from '../../storage/iscsi-volumes.ts'
@@ -165,7 +166,12 @@ export const management: Implementation<Info> = {
 export const boot: Implementation<Info> = {
   volumeTypes: [ISCSI],
   validateInstance: ({ driverInfo }, instanceInfo) => void instanceBootOf(instanceInfo, driverInfo),
+  validateInstaller: (instanceInfo) => void installerInfoOf(instanceInfo),
   steps: {
+    prepare_installer: step('boot.prepare_installer', (machine, { task }) => {
+      const { kernel } = installerInfoOf((task.context['instance_info'] ?? {}) as Record<string, unknown>)
+      machine.log.push(`installer ${kernel.url}`)
+    }),
     prepare_ramdisk: step('boot.prepare_ramdisk', () => {}),
     clean_up_ramdisk: step('boot.clean_up_ramdisk', () => {}),
     prepare_instance: step('boot.prepare_instance', (machine, { task, node }) => {
@@ -200,6 +206,13 @@ export const deploy: Implementation<Info> = {
       machine.disk = instance?.image_source ?? 'an image'
       machine.log.push(`image ${machine.disk}`)
       note('write_image', { percent: 100 })
+    }),
+    wait_installer: step('deploy.wait_installer', (machine, { task, note }) => {
+      const instance = task.context['instance_info'] as { image_source?: string } | undefined
+      note('installer.start', { message: 'the installer has begun' })
+      machine.disk = instance?.image_source ?? 'a system'
+      machine.log.push(`installed ${machine.disk}`)
+      note('installer.end', { message: 'the instance is installed' })
     }),
     write_configdrive: step('deploy.write_configdrive', (machine, { task }) => {
       const instance = task.context['instance_info'] as { configdrive?: unknown } | undefined

@@ -31,6 +31,8 @@ const boot: SiteBoot = {
   isos: { get: async ({ kernel }) => ({ path: `/isos${kernel}.iso`, configAtByte: 4096 }) },
   httpUrlFor: (host) => `http://conductor-for-${host}:8088`,
   kernelArguments: 'console=ttyS0',
+  httpUrl: 'http://10.0.0.1:8088',
+  caPem: '',
   agentApiUrl: 'https://10.0.0.1:6384',
   caSha256: 'c'.repeat(64),
 }
