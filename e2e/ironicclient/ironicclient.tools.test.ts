@@ -153,7 +153,7 @@ async function ended({ api, reach, fail }: Story, ironic: Obedient, call: Call, 
   await fail('deploy failed', uuid)
   const waited = ['node', 'wait_for_provision_state', ['n1', 'active'], {}]
   expect(await ironic.raises(...waited)).toMatchObject({ raised: 'StateTransitionFailed', said: expect.stringContaining('write_image') }) // prettier-ignore
-  const [newest] = (await call('node', 'get_history_list', ['n1'], { detail: true })).reverse()
+  const newest = (await call('node', 'get_history_list', ['n1'], { detail: true })).at(-1)
   expect(newest).toMatchObject({ severity: 'ERROR', event: expect.stringContaining('write_image') })
   expect(await call('node', 'get_history_event', ['n1', newest.uuid])).toMatchObject({ event: newest.event })
 
