@@ -29,7 +29,7 @@ test('every method of its managers', { timeout: 300_000 }, async (context) => {
   const made = { driver: 'fake-hardware', name: 'n1', resource_class: 'gold', chassis_uuid: chassis.uuid }
   const { uuid } = await call('node', 'create', [], made)
   expect(await call('chassis', 'list_nodes', [chassis.uuid])).toMatchObject([{ uuid }])
-  await resources(call, uuid)
+  await resources(story, call, uuid)
   await machine(story, call, uuid)
   await ended(story, ironic, call, uuid)
 
@@ -50,7 +50,7 @@ async function changed(call: Call, manager: string, id: string, path: string, va
   expect(await call(manager, 'list')).not.toContainEqual(expect.objectContaining({ uuid: id }))
 }
 
-async function resources(call: Call, node_uuid: string): Promise<void> {
+async function resources({ api, until }: Story, call: Call, node_uuid: string): Promise<void> {
   const group = await call('portgroup', 'create', [], { node_uuid, name: 'bond', address: '52:54:00:00:09:02' })
   const port = await call('port', 'create', [], { node_uuid, address: MAC, portgroup_uuid: group.uuid })
   expect(await call('port', 'get_by_address', [MAC])).toMatchObject({ uuid: port.uuid })
@@ -65,6 +65,8 @@ async function resources(call: Call, node_uuid: string): Promise<void> {
   const template = await call('deploy_template', 'create', [], { name: 'CUSTOM_T', steps })
 
   await call('node', 'set_power_state', ['n1', 'off'], { timeout: 30 })
+  // Volumes change while it is off.
+  await until('power off', async () => (await api.node(node_uuid)).power_state === 'power off')
   await changed(call, 'port', port.uuid, '/address', '52:54:00:00:09:03')
   await changed(call, 'portgroup', group.uuid, '/name', 'team')
   await changed(call, 'volume_connector', connector.uuid, '/connector_id', 'iqn.2026-01.test:b')
