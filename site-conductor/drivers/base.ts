@@ -13,6 +13,7 @@ import { noInterface, noop } from '../no-interface.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRaid } from './agent/raid.ts'
 import { agentRescue } from './agent/rescue.ts'
+import { fakeGraphical } from './graphical/fake-graphical.ts'
 
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
@@ -28,7 +29,7 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
       ramdisk: ramdiskDeploy<Info>(options),
       'custom-agent': customAgentDeploy<Info>(options),
     },
-    console: noInterface('console'),
+    console: { ...noInterface<Info>('console'), 'fake-graphical': fakeGraphical<Info>() },
     inspect: { agent: agentInspect<Info>(options), ...noInterface('inspect') },
     bios: noInterface('bios'),
     raid: { ...noInterface('raid'), agent: agentRaid<Info>(options) },

@@ -29,11 +29,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     why: 'it installs a container, for which the ramdisk would need a container engine',
   },
   {
-    interface: 'console',
-    names: ['fake-graphical', 'redfish-graphical'],
-    why: 'a graphical console is a web browser in a container beside the conductor, which starts no containers',
-  },
-  {
     interface: 'network',
     names: ['neutron'],
     why: 'there is no Neutron that could be asked: which VIF a port has is kept for whoever wires switches',

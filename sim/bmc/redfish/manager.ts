@@ -1,6 +1,7 @@
 // The manager (the BMC itself) with its virtual media, the update service, and the chassis with its light and sensors (DSP2046).
 import type { RedfishMachine } from './machine.ts'
 import { collection, done, link, oneOf, only, Refusal, type Resource, text } from './resource.ts'
+import type { Quirks } from './server.ts'
 import { SYSTEM } from './system.ts'
 import type { Tasks } from './tasks.ts'
 
@@ -12,7 +13,11 @@ const INVENTORY = `${UPDATE}/FirmwareInventory`
 const enabled = { State: 'Enabled', Health: 'OK' }
 
 /** `hasMedia`: virtual media are the manager's, not the system's. */
-export function managerResources(machine: RedfishMachine, hasMedia: boolean): Record<string, Resource> {
+export function managerResources(
+  machine: RedfishMachine,
+  hasMedia: boolean,
+  kvm: Quirks['kvm'],
+): Record<string, Resource> {
   return {
     '/redfish/v1/Managers': {
       what: 'Managers',
@@ -30,6 +35,13 @@ export function managerResources(machine: RedfishMachine, hasMedia: boolean): Re
         FirmwareVersion: machine.firmware.get('BMC'),
         Status: enabled,
         PowerState: 'On',
+        ...(kvm !== 'none' && {
+          GraphicalConsole: {
+            ServiceEnabled: kvm !== 'off',
+            MaxConcurrentSessions: 4,
+            ConnectTypesSupported: [kvm === 'oem' ? 'OEM' : 'KVMIP'],
+          },
+        }),
         ...(hasMedia && { VirtualMedia: link(`${MANAGER}/VirtualMedia`) }),
         Links: { ManagerForServers: [link(SYSTEM)], ManagerForChassis: [link(CHASSIS)] },
         Actions: {
