@@ -68,7 +68,31 @@ export const DeploymentFacts = z.object({
 })
 export type DeploymentFacts = z.infer<typeof DeploymentFacts>
 
-/** A node as its conductor knows it. Secret values in driverInfo are sealed to the site. */
+/** What a storage interface makes of the volume targets of its node. */
+export const StorageFacts = z.object({
+  /** The machine boots the one with boot_index 0, unless its instance brings an image (Ironic: `should_write_image`). */
+  boots: z.boolean(),
+  /** It has the steps `attach_volumes` and `detach_volumes`, which are done around an instance. */
+  attaches: z.boolean(),
+})
+export type StorageFacts = z.infer<typeof StorageFacts>
+
+/** A volume in a storage system, as its node reaches it. Secret values in `properties` are sealed to the site. */
+export const VolumeTarget = z.object({
+  uuid: id,
+  /** Of the way to it: iscsi, fibre_channel, … */
+  type: z.string(),
+  volumeId: z.string(),
+  bootIndex: z.int().nonnegative(),
+  properties: json,
+})
+export type VolumeTarget = z.infer<typeof VolumeTarget>
+
+/** By which names a node is known to storage systems: `id` is an IQN, WWPN, address, … as `type` says. */
+export const VolumeConnector = z.object({ uuid: id, type: z.string(), id: z.string() })
+export type VolumeConnector = z.infer<typeof VolumeConnector>
+
+/** A node as its conductor knows it. Secret values in driverInfo and volumes are sealed to the site. */
 export const Grant = z.object({
   node: id,
   epoch,
@@ -92,6 +116,8 @@ export const Grant = z.object({
   powerSync: z.boolean(),
   /** Fields of instance_info that say what its machine boots over the network, for as long as the instance is there; absent where it boots its disk. */
   instanceBoot: z.record(z.string(), z.string()).optional(),
+  /** Absent where the node has neither. */
+  volumes: z.object({ targets: z.array(VolumeTarget), connectors: z.array(VolumeConnector) }).optional(),
   /** It is in maintenance for its power could not be kept in sync: to be looked at less often, and to be told when its BMC answers. */
   powerFault: z.boolean().optional(),
   /** Of a machine whose BMC keeps no boot device: the one that somebody has set to stay, and whether the next start is another's (Ironic's names). */
@@ -114,6 +140,8 @@ export const DriverFacts = z.object({
   secrets: z.array(z.string()),
   /** By the names of deploy interfaces. Of one that is missing here, a deployment has the core steps in which an agent writes an image. */
   deployments: z.record(z.string(), DeploymentFacts).optional(),
+  /** By the names of storage interfaces; one that is missing here does nothing with volumes. */
+  storages: z.record(z.string(), StorageFacts).optional(),
   /** Steps to choose from. Missing: the conductor is older than this, and its tasks are the plans as they are. */
   steps: z.partialRecord(z.enum(STEP_KINDS), z.array(OfferedStep)).optional(),
 })

@@ -29,6 +29,8 @@ import { Daemon } from './local/daemon.ts'
 import { lockFolder } from './lock.ts'
 import type { Log } from './log.ts'
 import { Notes } from './notes.ts'
+import { OpenStack } from './openstack/client.ts'
+import { readOpenStackConfig } from './openstack/config.ts'
 import { PAGE_BYTES, pages } from './pages.ts'
 import { PowerPoll } from './periodic.ts'
 import { residentAt } from './resident.ts'
@@ -108,6 +110,9 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     startSiteBoot(config, stored, all, log, onStage, resident)
   const boot = await (services.boot ?? (config.boot ? realBoot : undefined))?.(agents, onBootStage, residentOf)
   if (boot !== undefined) opened.defer(() => boot.close())
+  const openstack =
+    config.openstackFile === undefined ? undefined : new OpenStack(env, await readOpenStackConfig(config.openstackFile))
+  if (openstack !== undefined) opened.defer(() => openstack.close())
   const drives = new KeptBlobs(disk, blobs({ env, url: config.url ?? identity.url, ...caller }), log)
   const site: Site = {
     id: identity.site,
@@ -126,6 +131,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       turns: new Turns(config.iscsiWrites),
       folder: join(config.dataDir, 'images'),
     },
+    openstack,
     consoles: {
       start: (node, port, letIn) => consoles.start(node, port, letIn),
       stop: (node) => consoles.stop(node),
@@ -163,10 +169,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     agents.saw(node, stage, inWords({ stage, ...body }))
     // What is not on record when this process ends is done again: the boot.
     if (goesOnByItself(event)) agents.scriptFetched(node).catch(() => {})
+    if (stage === 'kickstart' && body.outcome === 'complete') agents.ordersFetched(node).catch(() => {})
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   function residentOf(mac: string): Resident | undefined {
-    return residentAt(mac, { grants, tasks, log })
+    return residentAt(mac, { grants, tasks, log, site })
   }
   const calls = new Calls({
     ...shared,

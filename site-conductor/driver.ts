@@ -100,6 +100,15 @@ export interface Deployment {
   readonly chooses?: readonly string[]
 }
 
+/**
+ * Of a storage interface: what it makes of the volume targets of its node (`node.volumes`). Its steps, where it has them, are `attach_volumes`, done before
+ * an instance is started, and `detach_volumes`, done when it has gone or is switched off; with `args.required` false a failure of it is no failure.
+ */
+export interface Storage {
+  /** The machine boots the volume with boot_index 0, unless its instance brings an image (Ironic: `should_write_image`). */
+  readonly boots: boolean
+}
+
 export interface Implementation<Info = Record<string, unknown>> {
   readonly steps?: Record<string, (context: StepContext<Info>) => Promise<StepResult | void>>
   /** Does a step that is not in `steps`: one of the agent's. */
@@ -112,6 +121,10 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly offers?: Readonly<Record<string, Offer>>
   /** Of the interface deploy only. */
   readonly deployment?: Deployment
+  /** Of the interface storage only. */
+  readonly storage?: Storage
+  /** Of the interface boot only: types of volumes that it boots (Ironic's capability `iscsi_volume_boot`). */
+  readonly volumeTypes?: readonly string[]
   /** Those of its steps that change something at the machine's side door, beside what the driver lists in `fencing.steps` for all implementations. */
   readonly fenced?: readonly string[]
   /** Of the interface vendor only. */
@@ -120,6 +133,8 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly validate?: (context: Context<Info>, instanceInfo?: Readonly<Record<string, unknown>>) => Promise<void> | void
   /** Of the interface boot only: throws a FaultError where the instance is to be booted by it, at every start of the machine, and cannot be. */
   readonly validateInstance?: (context: Context<Info>, instanceInfo: Readonly<Record<string, unknown>>) => void
+  /** Likewise, where it is to boot an installer for the instance. */
+  readonly validateInstaller?: (instanceInfo: Readonly<Record<string, unknown>>) => void
   /**
    * Called when a task goes on that another conductor, or an earlier run of this one, began: rebuild from task.context. Answers earlier
    * steps where the task cannot go on from here but has to go back, to the first of them that it has.
@@ -213,6 +228,7 @@ export function driverFacts(driver: Driver, priorities: Priorities = new Map()):
     properties: Object.fromEntries(fields.map(([name, schema]) => [name, schema.description ?? ''])),
     secrets: [...driver.secrets],
     deployments: deploymentsOf(driver),
+    storages: storagesOf(driver),
     ...(Object.keys(steps).length > 0 && { steps }),
   }
 }
@@ -224,6 +240,13 @@ function deploymentsOf({ interfaces }: Driver): NonNullable<DriverFacts['deploym
     const told = structuredClone(deployment) as DeploymentFacts
     found[name] = steps?.['wait_agent'] === undefined ? { ...told, agent: false } : told
   }
+  return found
+}
+
+function storagesOf({ interfaces }: Driver): NonNullable<DriverFacts['storages']> {
+  const found: NonNullable<DriverFacts['storages']> = {}
+  for (const [name, { storage, steps }] of Object.entries(interfaces.storage ?? {}))
+    if (storage !== undefined) found[name] = { ...storage, attaches: steps?.['attach_volumes'] !== undefined }
   return found
 }
 

@@ -26,6 +26,7 @@ import { isFastTracked, takenOver, type TakenOver } from './fast-track.ts'
 import { deploymentOf, forInstance } from './network-instance.ts'
 import { keepOn, offers, stepsFor } from './offers.ts'
 import { refuseUnknownInterfaces, usedInterfaces } from './used-interfaces.ts'
+import { withVolumes } from './volumes.ts'
 
 export type WorkKind = PlannedKind | 'service'
 
@@ -39,7 +40,7 @@ export interface Composed {
 
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
-  const steps = stepsFor(node, forInstance(turn, node, kind, composed.steps))
+  const steps = stepsFor(node, await withVolumes(turn, node, kind, forInstance(turn, node, kind, composed.steps)))
   const problem = composed.problem ?? lacksAgent(turn, node, steps)
   return { ...composed, steps, problem, taken: await takenOver(turn, node, kind, steps) }
 }

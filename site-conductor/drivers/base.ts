@@ -1,5 +1,6 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
+import { anacondaDeploy } from '../deploy/anaconda.ts'
 import { autodetectDeploy } from '../deploy/autodetect.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
 import { directDeploy } from '../deploy/direct.ts'
@@ -10,6 +11,7 @@ import { networkBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { externalStorage } from '../storage/external.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRaid } from './agent/raid.ts'
 import { agentRescue } from './agent/rescue.ts'
@@ -27,6 +29,7 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
       direct,
       iscsi: iscsiDeploy<Info>(options),
       ramdisk: ramdiskDeploy<Info>(options),
+      anaconda: anacondaDeploy<Info>(options),
       'custom-agent': customAgentDeploy<Info>(options),
     },
     console: { ...noInterface<Info>('console'), 'fake-graphical': fakeGraphical<Info>() },
@@ -36,7 +39,7 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
     network: { ...noop<Info>(), ...flat<Info>() },
-    storage: noop(),
+    storage: { ...noop<Info>(), ...externalStorage<Info>() },
     vendor: noInterface('vendor'),
   } satisfies Record<BaseKind, Record<string, Implementation<Info>>>
 }

@@ -15,7 +15,7 @@ export const commonInfo = {
   kernel_append_params:         told("Arguments for the kernel of the deploy ramdisk instead of the conductor's, which %default% among them stands for; more arguments for an instance that is booted over the network"),
   force_persistent_boot_device: told('Always, Never or Default: does what the machine is set to boot from stay? Default: as each step means it'),
   deploy_forces_oob_reboot:     told('true: at the end of its work the agent only flushes the disks, and the BMC switches the machine off; false (default): the agent is asked to as well'),
-  image_download_source:        told('Who fetches images, also as instance_info.image_download_source. http (default): the agent; local: the conductor, with deploy interface iscsi only'),
+  image_download_source:        told('Who fetches images, also as instance_info.image_download_source. http (default of direct): the agent; local: the conductor, once for all its nodes'),
   agent_verify_ca:              told('true (default) and nothing else: an agent is always verified, by the certificate with which it called'),
   fast_track:                   told('true or false: does the node keep its agent between a cleaning and what follows? Default: as its site says'),
   cleaning_runbook:             told('Name or UUID of the runbook that automated cleaning carries out instead of the steps of the driver'),
