@@ -93,7 +93,10 @@ export function progressNotes({ env, note }: StepContext<unknown>, step: string)
 }
 
 /** The node and its ports as agents want them in every step. */
-export function nodeParams({ node, ...context }: StepContext<unknown>): Record<string, unknown> {
+export function nodeParams({ node, ...context }: StepContext<unknown>): {
+  readonly node: Record<string, unknown>
+  readonly ports: readonly { readonly address: string }[]
+} {
   const {
     instance_info: instanceInfo,
     target_raid_config: raid,
