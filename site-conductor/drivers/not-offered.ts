@@ -45,12 +45,6 @@ export const TYPES_NOT_OFFERED: Readonly<Record<string, string>> = {
 export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
   {
     interface: 'deploy',
-    names: ['burnin_cpu', 'burnin_memory', 'burnin_disk', 'burnin_network', 'burnin_gpu'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'the programs that put a load on a machine (stress-ng, fio) are not in the ramdisk',
-  },
-  {
-    interface: 'deploy',
     names: ['execute_bootc_install', 'set_boot_to_disk'],
     of: ['ipmi', 'redfish', 'manual-management'],
     why: 'they are steps of deploy interface `bootc`',
