@@ -196,6 +196,13 @@ describe('nodes', () => {
     expect(body.next).toBeUndefined()
   })
 
+  it('a fault that no node can have is no filter', async () => {
+    for (const fault of ['power failure', 'clean failure', 'service failure', 'rescue abort failure', 'none'])
+      expect((await site.api('GET', `/v1/nodes?fault=${fault}`)).status).toBe(200)
+    const { status, body } = await site.api('GET', '/v1/nodes?fault=broken')
+    expect([status, body.detail]).toEqual([400, expect.stringContaining('power failure')])
+  })
+
   it('a filter value cannot become SQL', async () => {
     const { body } = await site.api('GET', `/v1/nodes?owner=${encodeURIComponent("' OR 1=1 --@")}`)
     expect(body).toEqual({ nodes: [] })

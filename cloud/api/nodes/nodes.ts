@@ -1,7 +1,7 @@
 // Nodes: what can be asked of them, and how changes get to the hub. Shapes are checked here, everything else is the hub's word.
 import { FaultError } from '../../../shared/faults.ts'
 import { isUuid, uuidv7 } from '../../../shared/ids.ts'
-import { STATE_NAMES } from '../../../shared/states.ts'
+import { NODE_FAULTS, STATE_NAMES } from '../../../shared/states.ts'
 import type { NewNode, PatchOperation } from '../../site-hub/commands.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
@@ -54,6 +54,17 @@ const uuidFilter = (column: string, name: string): Filter => ({
   },
 })
 
+const hasFault: Filter = {
+  since: 42,
+  schema: { enum: [...NODE_FAULTS, 'none'] },
+  where(text) {
+    if (text === 'none') return { sql: 'n.fault IS NULL', args: [] }
+    if (!NODE_FAULTS.some((fault) => fault === text))
+      throw invalid(`"${text}" is no fault of nodes: ${NODE_FAULTS.join(', ')}`)
+    return { sql: 'n.fault = @', args: [text] }
+  },
+}
+
 const isChassis = uuidFilter('n.chassis_uuid', 'chassis_uuid')
 
 export const NODES: Resource = {
@@ -96,10 +107,7 @@ export const NODES: Resource = {
     provision_state: provisionState,
     driver: equals('n.driver', 16),
     resource_class: equals('n.resource_class', 21),
-    fault: {
-      since: 42,
-      where: (text) => (text === 'none' ? { sql: 'n.fault IS NULL', args: [] } : { sql: 'n.fault = @', args: [text] }),
-    },
+    fault: hasFault,
     conductor_group: {
       since: 46,
       about: 'the site; empty: the one of nodes that name none',
