@@ -223,6 +223,23 @@ describe('nodes', () => {
     expect(await put('1.73', 'deploy')).toBe(400)
   })
 
+  it('what is in the arguments of a verb is looked at last', async () => {
+    const { uuid } = await make()
+    const put = async (body: object, version = 'latest') => {
+      const headers = { 'X-OpenStack-Ironic-API-Version': version }
+      const reply = await site.api('PUT', `/v1/nodes/${uuid}/states/provision`, body, headers)
+      return [reply.status, reply.body.code]
+    }
+    const wrong = { configdrive: { zzz: 1 }, deploy_steps: [{ interface: 'zzz' }] }
+    expect(await put({ target: 'deploy', ...wrong }, '1.72')).toEqual([406, 'version.unsupported'])
+    expect(await put({ target: 'active', ...wrong })).toEqual([400, 'state.invalid'])
+    const absent = await site.api('PUT', '/v1/nodes/nobody/states/provision', { target: 'zzz' })
+    expect(absent.status, 'the node is looked for first').toBe(404)
+    expect(await put({ target: 'active', configdrive: 7 })).toEqual([400, 'request.invalid'])
+    await set(uuid, "provision_state = 'available'")
+    expect(await put({ target: 'active', ...wrong })).toEqual([400, 'request.invalid'])
+  })
+
   it('maintenance refuses a deploy before the state machine does', async () => {
     const { uuid } = await make()
     expect((await site.api('PUT', `/v1/nodes/${uuid}/maintenance`, { reason: 'disk' })).status).toBe(202)
