@@ -240,6 +240,16 @@ describe('nodes', () => {
     expect(await put({ target: 'active', ...wrong })).toEqual([400, 'request.invalid'])
   })
 
+  it('a change of power is refused for its node, then its version, then what is in it', async () => {
+    const { uuid } = await make()
+    const put = async (ident: string, body: object, version: string) =>
+      (await site.api('PUT', `/v1/nodes/${ident}/states/power`, body, { 'X-OpenStack-Ironic-API-Version': version }))
+        .status
+    expect(await put('nobody', { target: 'zzz' }, '1.82')).toBe(404)
+    expect(await put(uuid, { target: 'soft power off', timeout: -1 }, '1.26')).toBe(406)
+    expect(await put(uuid, { target: 'soft power off', timeout: -1 }, '1.27')).toBe(400)
+  })
+
   it('maintenance refuses a deploy before the state machine does', async () => {
     const { uuid } = await make()
     expect((await site.api('PUT', `/v1/nodes/${uuid}/maintenance`, { reason: 'disk' })).status).toBe(202)

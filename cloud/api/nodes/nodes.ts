@@ -223,6 +223,7 @@ async function refuseMove(call: Call, uuid: string, group: string): Promise<void
     uuid,
   ])
   if (row?.[0] === group || (group === '' && row?.[1] === (await siteForNode(call.sql, undefined)))) return
+  await siteForNode(call.sql, group) // 400 where there is none
   throw new FaultError('conflict', `Node ${uuid} is at site ${String(row?.[0])}, and cannot be moved to another.`, {
     hint: 'delete it and create it at the other site; its secrets are sealed to this one',
   })

@@ -278,6 +278,22 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     ],
   },
   {
+    name: 'a machine whose instance is gone is off',
+    why: 'upstream’s fake deployment leaves it as it was, its real ones switch it off',
+    method: /PUT/,
+    path: /\/states\/provision → GET$/,
+    at: /^\.power_state$/,
+    when: ({ sent }, { theirs, ours }) =>
+      /^(deleted|undeploy)$/.test(String((sent.body as { target?: unknown }).target)) &&
+      theirs === 'power on' &&
+      ours === 'power off',
+    rest: 'active',
+    example: ({ names, nodes }) => [
+      at('PUT', `/nodes/${nodes[0]}/states/power`, { target: 'power on' }),
+      at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'deleted' }),
+    ],
+  },
+  {
     name: 'the allocation of a deployed node',
     why: 'becomes active a moment later, as all allocations do',
     method: /POST/,

@@ -17,6 +17,17 @@ export const OTHER_STATUSES: readonly Wanted[] = [
     example: ({ names }) => [at('GET', `/nodes/${names[0]}/zzz`)],
   },
   {
+    name: 'a list is not an item',
+    why: 'what a list cannot be asked is 405 and what it can be is told (RFC 9110 §15.5.6); upstream misses the identifier of an item',
+    method: /DELETE|PATCH/,
+    path: /^\/v1\/(volume\/)?[a-z_]+$/,
+    at: status,
+    status: [400, 405],
+    when: all(theySaid(/^Missing mandatory parameter/), weSaid(/^Possible here: /)),
+    harmless: true,
+    example: () => [at('DELETE', '/ports')],
+  },
+  {
     name: 'agents talk to their site: heartbeat',
     why: 'a node that nobody boots from here is not found, whatever the agent says',
     method: /POST/,

@@ -33,7 +33,7 @@ export const VERSION_FIRST: readonly Wanted[] = [
     path: /^\/v1\/[a-z_]+/,
     at: status,
     harmless: true,
-    when: all(({ theirs, ours }) => (theirs.status === 404 || theirs.status === 400) && ours.status === 406, weMissVersion), // prettier-ignore
+    when: all(({ theirs, ours }) => [400, 404, 409].includes(theirs.status) && ours.status === 406, weMissVersion), // prettier-ignore
     example: () => [at('GET', `/nodes?marker=${ABSENT}&project=x`, undefined, 40)],
   },
   {

@@ -1,26 +1,23 @@
-// Vendor methods of fake hardware: Ironic's own examples, with the one value of `bar` that each takes.
+// Vendor methods of fake hardware: Ironic's own examples. Each needs `bar`, and there is one value of it that it is about.
 import type { Implementation, VendorMethod } from '../../driver.ts'
 import { type Args, type Info, method, refuse, step } from './machine.ts'
 
-function takes(bar: string) {
-  return (args: Args): void => {
-    if (args['bar'] === undefined) refuse('the parameter bar is missing')
-    if (args['bar'] !== bar) refuse(`wrong parameter bar: ${String(args['bar'])}`)
-  }
+function needsBar(args: Args): void {
+  if (!args['bar']) refuse('the parameter bar is missing')
 }
 
-const post = (description: string, async: boolean, bar: string): VendorMethod => ({
+const post = (description: string, async: boolean): VendorMethod => ({
   description,
   http: ['POST'],
   async,
-  validate: takes(bar),
+  validate: needsBar,
 })
 
 export const vendor: Implementation<Info> = {
   vendor: {
-    second_method: post('Takes bar=kazoo, later', true, 'kazoo'),
-    third_method_sync: post('Takes bar=meow and answers true', false, 'meow'),
-    fourth_method_shared_lock: post('Takes bar=woof, later', true, 'woof'),
+    second_method: post('Whether bar is kazoo, later', true),
+    third_method_sync: post('Whether bar is meow', false),
+    fourth_method_shared_lock: post('Whether bar is woof, later', true),
     log_passthrough: { description: 'Says that it was called, later', http: ['POST'], async: true },
   },
   offers: {
@@ -41,9 +38,9 @@ export const vendor: Implementation<Info> = {
     ),
   },
   methods: {
-    third_method_sync: method((machine) => {
+    third_method_sync: method((machine, args) => {
       machine.log.push('vendor third_method_sync')
-      return true
+      return args['bar'] === 'meow'
     }),
   },
 }
