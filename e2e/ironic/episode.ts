@@ -108,7 +108,7 @@ export async function play(
   if (sent.method === 'GET') return true
   if (isDone(judged.theirs) !== isDone(judged.ours)) return isFine
   if (!isDone(judged.theirs)) return true
-  if (/\/states\/|\/allocations/.test(sent.path)) await settle(servers, ...things.nodes)
+  if (/\/states\/|\/allocations|\/vendor_passthru/.test(sent.path)) await settle(servers, ...things.nodes)
   const after = await afterwards(servers, sent)
   return after === undefined || told(after)
 }

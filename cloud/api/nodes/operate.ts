@@ -69,7 +69,7 @@ async function validate(call: Call): Promise<Answer> {
   const query = readQuery(call.search, named === undefined ? ['node', 'node_uuid'] : [])
   const ident = named ?? query.get('node') ?? query.get('node_uuid')
   if (!ident) throw invalid('The query argument node is needed')
-  if (named === undefined && !isUuid(ident)) need(call.version, NAMED_SINCE, 'The name of a node')
+  if (!isUuid(ident)) need(call.version, NAMED_SINCE, 'The name of a node')
   // Vendor methods have arguments of their own, and nothing can be said of them without (Ironic leaves them out, too).
   const { vendor: _, ...interfaces } = await verdicts(call, await findNode(call, ident))
   return json(interfaces)

@@ -155,8 +155,8 @@ export function nodeRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
     { weight: 1, arbitrary: of('GET', node.map((text) => `/nodes/validate?node=${text}`)) }, // prettier-ignore
     { weight: 2, arbitrary: of('GET', fc.tuple(below('/bios'), queryOf({ detail: ['True', 'maybe'], fields: lists(['name', 'value', 'read_only']), zzz: ['1'] })).map(([a, b]) => a + b)) }, // prettier-ignore
     { weight: 2, arbitrary: of('GET', fc.tuple(below('/history'), queryOf({ detail: ['True', 'maybe'], limit: ['1', '0', 'x'], marker: [ABSENT, 'x'], sort_key: ['created_at', 'zzz'], sort_dir: ['up'], fields: ['uuid'], zzz: ['1'] })).map(([a, b]) => a + b)) }, // prettier-ignore
-    { weight: 1, arbitrary: of('GET', belowAny(`/history/${ABSENT}`, '/history/zzz', '/management/indicators/led-0@chassis', '/management/indicators/zzz', '/management/indicators/power@system', '/inventory?zzz=1', '/states?zzz=1', '/vifs?zzz=1', '/traits?zzz=1', '/validate?zzz=1')) }, // prettier-ignore
-    { weight: 1, arbitrary: of('PUT', belowAny('/management/indicators/led-0@chassis', '/management/indicators/power@system', '/management/indicators/zzz'), fc.constantFrom<unknown>({ state: 'on' }, { state: 'BLINKING' }, { state: 'zzz' }, {})) }, // prettier-ignore
+    { weight: 1, arbitrary: of('GET', belowAny(`/history/${ABSENT}`, '/history/zzz', '/management/indicators/led-0@chassis', '/management/indicators/zzz', '/management/indicators/led@system', '/inventory?zzz=1', '/states?zzz=1', '/vifs?zzz=1', '/traits?zzz=1', '/validate?zzz=1')) }, // prettier-ignore
+    { weight: 1, arbitrary: of('PUT', belowAny('/management/indicators/led-0@chassis', '/management/indicators/led@system', '/management/indicators/zzz'), fc.constantFrom<unknown>({ state: 'on' }, { state: 'BLINKING' }, { state: 'blinking' }, { state: 'off' }, { state: 'zzz' }, {})) }, // prettier-ignore
     { weight: 3, arbitrary: passThrough(node) },
     { weight: 1, arbitrary: of('PATCH', below('?reset_interfaces=True'), fc.constantFrom<unknown>([{ op: 'replace', path: '/driver', value: 'fake-hardware' }], [{ op: 'replace', path: '/driver', value: 'zzz' }], [{ op: 'add', path: '/extra/a', value: 1 }])) }, // prettier-ignore
     { weight: 4, arbitrary: of('POST', '/nodes', newNode(things)) },
@@ -179,7 +179,25 @@ export function nodeRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
     { weight: 1, arbitrary: of('DELETE', below('/allocation')) },
     { weight: 2, arbitrary: of('DELETE', identOf(...things.nodes, ...things.fresh).map((text) => `/nodes/${text}`)) }, // prettier-ignore
     { weight: 1, arbitrary: of('PUT', fc.constantFrom('/nodes', `/nodes/${things.names[0]}`, '/ports', '/drivers', '/zzz', '/chassis'), fc.constant({})) }, // prettier-ignore
-    { weight: 1, arbitrary: of('GET', fc.constantFrom('/', '', '/zzz', '/nodes/', `/nodes/${things.names[0]}/`)) },
+    {
+      weight: 1,
+      arbitrary: of(
+        'GET',
+        fc.constantFrom(
+          '/',
+          '',
+          '/zzz',
+          '/nodes/',
+          `/nodes/${things.names[0]}/`,
+          '/nodes.json',
+          `/nodes/${things.names[0]}.json`,
+          `/nodes/${things.nodes[1]}.json/`,
+          `/nodes/${things.names[0]}/states.json`,
+          `/portgroups/g-${things.names[0]}.json`,
+          '/nodes/a~b',
+        ),
+      ),
+    },
     {
       weight: 1,
       arbitrary: fc.record({

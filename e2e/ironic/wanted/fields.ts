@@ -238,7 +238,7 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     name: 'what a history holds',
     why: 'each state that was entered is an entry; upstream has failures alone',
     method: /GET/,
-    path: /\/history$/,
+    path: /\/history(\?|$)/,
     at: /^\.history\.length$/,
     harmless: true,
     example: ({ names }) => [at('GET', `/nodes/${names[0]}/history`)],
@@ -247,7 +247,7 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     name: 'BIOS settings of the fake machine',
     why: 'it has some',
     method: /GET/,
-    path: /\/bios$/,
+    path: /\/bios(\?|$)/,
     at: /^\.bios\.length$/,
     harmless: true,
     example: ({ names }) => [at('GET', `/nodes/${names[0]}/bios`)],
@@ -275,6 +275,18 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     example: ({ names }) => [
       at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'active' }),
       at('GET', `/nodes/${names[0]}`),
+    ],
+  },
+  {
+    name: 'a light is as it was told to be',
+    why: 'upstream’s fake machine has every light on for ever',
+    method: /GET/,
+    path: /\/management\/indicators\/led@system$/,
+    at: /^\.state$/,
+    harmless: true,
+    example: ({ names }) => [
+      at('PUT', `/nodes/${names[0]}/management/indicators/led@system`, { state: 'off' }),
+      at('GET', `/nodes/${names[0]}/management/indicators/led@system`),
     ],
   },
   {

@@ -39,6 +39,9 @@ const resourceOf = ({ path }: Sent) =>
     .toSorted((a, b) => a.path.length - b.path.length)
     .at(-1)
 
+/** The resource itself is newer than the request. */
+export const isOfLater: Told = ({ sent }) => (resourceOf(sent)?.since ?? 1) > sent.version
+
 /** Some filter, or the argument fields or detail, is newer than the request. */
 export const asksNewer: Told = ({ sent }) => {
   const resource = resourceOf(sent)
