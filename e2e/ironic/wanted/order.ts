@@ -126,14 +126,13 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     ],
   },
   {
-    name: 'two faults of a request: the node before the version of an argument',
+    name: 'two faults of a request: the node before the argument of a patch',
     why: 'both refuse',
     method: /PATCH/,
     path: /^\/v1\/nodes\/[^/]+\?reset_interfaces=/,
     at: status,
-    status: [406, 404],
     harmless: true,
-    when: weMiss,
+    when: all(({ theirs }) => theirs.status === 406 || theirs.status === 400, weMiss),
     example: () => [
       at('PATCH', '/nodes/absent?reset_interfaces=True', [{ op: 'add', path: '/extra/a', value: 1 }], 16),
     ],
