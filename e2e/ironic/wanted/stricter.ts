@@ -23,7 +23,7 @@ export const STRICTER: readonly Wanted[] = [
     path: /^\/v1\/nodes\/[^/]+\/vifs$/,
     at: status,
     status: [204, 409],
-    when: weSaid(/^VIF .+ is attached to port .+ already/),
+    when: weSaid(/^VIF .+ is attached to port(group)? .+ already/),
     harmless: true,
     example: ({ names, ports }) => [
       at('POST', `/nodes/${names[0]}/vifs`, { id: ABSENT, port_uuid: ports[0] }),
@@ -196,7 +196,7 @@ export const STRICTER: readonly Wanted[] = [
     path: /^\/v1\/portgroups\//,
     at: status,
     status: [200, 409],
-    when: weSaid(/standalone_ports_supported/),
+    when: weSaid(/standalone_ports_supported|which would be standalone/),
     rest: 'active',
     example: ({ portgroup }) => [
       at('PATCH', `/portgroups/${portgroup}`, [{ op: 'replace', path: '/standalone_ports_supported', value: false }]),
