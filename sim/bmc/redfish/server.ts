@@ -37,10 +37,14 @@ export interface Quirks extends MediaQuirks {
   /** When volumes are made and deleted. */
   raidApplies: 'at once' | 'by a task' | 'at the next start'
   updatesFail: boolean
+  /** What of its clock nobody may set: it has its time by NTP, or its offset from somewhere. */
+  fixedClock: 'clock' | 'offset' | undefined
   /** What deleting another's session does: deletes it, is refused, deletes the one that asks, or only says so. */
   closing: 'works' | 'refused' | 'asker' | 'pretended'
   /** Where the answer to a new subscription says where that is; 'none': nobody can subscribe. */
   eventService: 'header' | 'body' | 'none'
+  /** The graphical console: RFB on a WebSocket, for those with a token or, as older firmware has it, with a cookie only; a page for browsers; none. */
+  kvm: 'token' | 'cookie' | 'page' | 'oem' | 'off' | 'none'
 }
 
 export interface RedfishOptions {
@@ -104,10 +108,12 @@ export class RedfishServer {
       postChanges: 0,
       raidApplies: 'at once',
       updatesFail: false,
+      fixedClock: undefined,
       closing: 'works',
       targets: BOOT_TARGETS,
       ...usualMedia,
       eventService: 'header',
+      kvm: 'token',
       ...quirks,
     }
   }
@@ -142,6 +148,15 @@ export class RedfishServer {
     }
     const body = outcome.body === undefined ? '' : JSON.stringify(outcome.body)
     return { status: outcome.status, headers: { ...outcome.headers }, body }
+  }
+
+  /** Of whoever wants to see the screen: 101, or the status of the refusal. */
+  screenStatus({ path, headers }: Pick<RedfishRequest, 'path' | 'headers'>): number {
+    const { kvm } = this.quirks
+    if (path !== '/kvm/0' || (kvm !== 'token' && kvm !== 'cookie')) return 404
+    const caller = this.#callerOf({ method: 'GET', path, headers, body: '' })
+    if (!caller || kvm === 'cookie') return 401
+    return caller.user.role === 'Administrator' ? 101 : 403
   }
 
   close(): void {
@@ -218,7 +233,12 @@ export class RedfishServer {
         ...systemResources(system),
         ...biosResources(machine),
         ...storageResources({ machine, tasks: this.#tasks, applies: () => quirks.raidApplies }),
-        ...managerResources(machine, quirks.mediaOf !== 'system'),
+        ...managerResources({
+          machine,
+          hasMedia: quirks.mediaOf !== 'system',
+          kvm: quirks.kvm,
+          fixed: quirks.fixedClock,
+        }),
         ...mediaResources(machine, quirks),
         ...chassisResources(machine),
         ...updateResources({ machine, tasks: this.#tasks, fails: () => quirks.updatesFail }),
