@@ -15,7 +15,7 @@ export interface Prepared {
 
 /** Of the console, in its order. */
 export const TOLD = {
-  refused: /Could not open SAN device|Permission denied/,
+  refused: /Could not open SAN device: [A-Za-z ]+[a-z]/,
   again: /Ferrule: that failed, next attempt in 10 s/,
   up: /FERRULE-OS-UP.*/,
   volume: /FERRULE-OS-VOLUME.*/,

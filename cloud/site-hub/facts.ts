@@ -9,6 +9,7 @@ import type { NodeRow } from '../schema/rows.ts'
 import { epochOf, speakerOf, type ConductorState } from './state.ts'
 import { takeParts } from './parts.ts'
 import type { Turn } from './turn.ts'
+import { takeVolumes } from './volume-facts.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
 
@@ -77,6 +78,7 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
   }
   // Its conductor stops to listen, whoever said that it is off.
   if ('console_enabled' in changes) regrant(turn, node, changes)
+  if (await takeVolumes(turn, uuid, changed)) regrant(turn, node, changes)
   await takeParts(turn, node, changed)
   const { driver_internal_info: more } = changed
   if (more !== undefined && more !== null && typeof more === 'object') {

@@ -10,6 +10,7 @@ import { networkBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { cinderStorage } from '../storage/cinder.ts'
 import { externalStorage } from '../storage/external.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRaid } from './agent/raid.ts'
@@ -38,7 +39,7 @@ export function baseInterfaces<Info>(
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
     network: { ...noop<Info>(), ...flat<Info>() },
-    storage: { ...noop<Info>(), ...externalStorage<Info>() },
+    storage: { ...noop<Info>(), ...externalStorage<Info>(), ...cinderStorage<Info>() },
     vendor: noInterface('vendor'),
   }
 }

@@ -3,6 +3,7 @@
 import { defineDriver } from '../driver.ts'
 import { noInterface, noop } from '../no-interface.ts'
 import { flat } from '../network/flat.ts'
+import { cinderStorage } from '../storage/cinder.ts'
 import { externalStorage } from '../storage/external.ts'
 import { boot, fencing, management, power } from './fake/basic.ts'
 import { deploys } from './fake/deploys.ts'
@@ -28,7 +29,7 @@ export default defineDriver({
     network: { ...noop<Info>(), ...flat<Info>() },
     raid: { fake: raid, ...noInterface('raid') },
     rescue: { fake: rescue, ...noInterface('rescue') },
-    storage: { ...noop<Info>(), ...externalStorage<Info>() },
+    storage: { ...noop<Info>(), ...externalStorage<Info>(), ...cinderStorage<Info>() },
     vendor: { fake: vendor, ...noInterface('vendor') },
   },
   fencing,

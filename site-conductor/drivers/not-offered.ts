@@ -50,11 +50,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",
   },
-  {
-    interface: 'storage',
-    names: ['cinder'],
-    why: 'not made yet: volumes are named with all that a machine has to know of them (`external`)',
-  },
   { interface: 'storage', names: ['fake'], of: ['fake-hardware'], why: NO_VOLUMES },
   { interface: 'boot', names: ['ipxe', 'pxe', 'http-ipxe', 'http'], of: ['fake-hardware'], why: IN_MEMORY },
   { interface: 'inspect', names: ['agent'], of: ['fake-hardware'], why: IN_MEMORY },
