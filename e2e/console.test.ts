@@ -50,3 +50,47 @@ test('a console is switched on, used, there again after a restart of the conduct
   await until('its end', async () => !(await look()).console_enabled)
   expect(await look()).toEqual({ console_enabled: false, console_info: null })
 })
+
+test('a machine with a Redfish BMC has the serial console that IPMI gives, by a login of its own', async (context) => {
+  await using story = await startStory(context, { driver: 'redfish', conductorConfig: { consolePorts: '22000-22999' } })
+  const { api, machine, node, reach, until } = story
+  const path = `/nodes/${node}/states/console`
+  const verdict = async () =>
+    ((await api.call('GET', `/nodes/${node}/validate`)) as Record<string, { result: boolean; reason?: string }>)[
+      'console'
+    ]
+  await api.provision(node, 'manage')
+  await reach('manageable')
+  expect(await api.node(node)).toMatchObject({ console_interface: 'no-console' })
+  await api.patchNode(node, { console_interface: 'ipmitool-socat' })
+  expect(await verdict()).toMatchObject({
+    result: false,
+    reason: expect.stringMatching(
+      /ipmi_address is missing; set ipmi_address, ipmi_username and ipmi_password/,
+    ) as string,
+  })
+  await expect(api.call('PUT', path, { enabled: true })).rejects.toMatchObject({ status: 400 })
+
+  const { driver_info } = (await api.node(node)) as unknown as { driver_info: object }
+  const { bmc } = machine
+  const ipmi = { ipmi_address: bmc.address, ipmi_port: bmc.port, ipmi_username: 'admin' }
+  const fields = Object.entries({ ...ipmi, ipmi_password: machine.options.bmcPassword })
+  await api.call(
+    'PATCH',
+    `/nodes/${node}`,
+    fields.map(([name, value]) => ({ op: 'add', path: `/driver_info/${name}`, value })),
+  )
+  expect(await api.node(node)).toMatchObject({ driver_info: { ...driver_info, ...ipmi, ipmi_password: '******' } })
+  expect(await verdict()).toEqual({ result: true })
+
+  await api.call('PUT', path, { enabled: true })
+  const on = await until('a console', async () => {
+    const seen = (await api.call('GET', path)) as Console
+    return seen.console_enabled ? seen : undefined
+  })
+  await login(story, on, 'root')
+  // It can be switched off whatever has become of its login.
+  await api.call('PATCH', `/nodes/${node}`, [{ op: 'remove', path: '/driver_info/ipmi_address' }])
+  await api.call('PUT', path, { enabled: false })
+  await until('its end', async () => !(await api.node(node))['console_enabled'])
+})

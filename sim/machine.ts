@@ -45,6 +45,7 @@ export interface Transition {
     | 'medium boot'
     | 'http boot'
     | 'ramdisk'
+    | 'installer'
     | 'disk boot'
     | 'volume boot'
     | 'os up'

@@ -163,6 +163,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     agents.saw(node, stage, inWords({ stage, ...body }))
     // What is not on record when this process ends is done again: the boot.
     if (goesOnByItself(event)) agents.scriptFetched(node).catch(() => {})
+    if (stage === 'kickstart' && body.outcome === 'complete') agents.ordersFetched(node).catch(() => {})
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   function residentOf(mac: string): Resident | undefined {

@@ -17,6 +17,10 @@ export interface BootDoor {
   admitInstance(ticket: Omit<BootTicket, 'token' | 'ramdisk'> & { instance: InstanceBoot }): void
   /** Unknown nodes are fine. */
   withdraw(node: string): void
+  /** Serves a file by HTTP, on the node's timeline, until it is withdrawn: where it was `earlier`, if that was here, else at a new unguessable URL. */
+  serveFile(path: string, forNode: { node: string }, earlier?: string): string
+  /** Unknown URLs are fine. */
+  withdrawFile(url: string): void
 }
 
 /** How machines boot here and where their agents call. */
@@ -35,6 +39,10 @@ export interface SiteBoot {
   /** More arguments for its kernel, such as console=ttyS0. */
   readonly kernelArguments: string
   readonly agentApiUrl: string
+  /** Where machines find what is served over HTTP; without a slash at its end. */
+  readonly httpUrl: string
+  /** PEM of the site CA's certificate. */
+  readonly caPem: string
   /** SHA-256 (hex) of the site CA certificate (DER). */
   readonly caSha256: string
 }

@@ -10,6 +10,7 @@ import { epochOf, speakerOf, type ConductorState } from './state.ts'
 import { takeParts } from './parts.ts'
 import type { Turn } from './turn.ts'
 import { takeVolumes } from './volume-facts.ts'
+import { takeVifs } from './wiring.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
 
@@ -80,6 +81,7 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
   if ('console_enabled' in changes) regrant(turn, node, changes)
   if (await takeVolumes(turn, uuid, changed)) regrant(turn, node, changes)
   await takeParts(turn, node, changed)
+  if (await takeVifs(turn, node, changed)) regrant(turn, node, changes)
   const { driver_internal_info: more } = changed
   if (more !== undefined && more !== null && typeof more === 'object') {
     const all = merged(node.driver_internal_info as Record<string, unknown>, more as Record<string, unknown>)

@@ -155,8 +155,8 @@ function drivers(): string {
     const { name, about, interfaces, properties, secrets } = driverFacts(driver)
     const methods = Object.entries(driver.interfaces.vendor ?? {}).flatMap(([of, { vendor = {} }]) =>
       Object.entries(vendor).map(
-        ([method, { http, async, description }]) =>
-          `| \`${method}\` | ${of} | ${http.join(', ')} | ${async ? 'a task' : 'at once'} | ${cell(description)} |`,
+        ([method, { http, async, shared, description }]) =>
+          `| \`${method}\` | ${of} | ${http.join(', ')} | ${!async ? 'at once' : shared ? 'later' : 'a task'} | ${cell(description)} |`,
       ),
     )
     return [

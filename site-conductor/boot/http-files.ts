@@ -3,7 +3,7 @@ import type { Content } from '../http-boot/content.ts'
 import { SCRIPT_NAME } from './decide.ts'
 import type { LoaderName } from './loaders.ts'
 import { instanceScript, localBootScript, ramdiskScript } from './script.ts'
-import { type BootTicket, mediumPath } from './ticket.ts'
+import { type BootTicket, kickstartPath, mediumPath } from './ticket.ts'
 import type { Stage } from './timeline.ts'
 import { volumeScript } from './volume-script.ts'
 
@@ -25,7 +25,7 @@ export function httpFiles(
   origin: string,
   loaders: ReadonlyMap<LoaderName, Uint8Array>,
 ): HttpFile[] {
-  const { token, ramdisk, instance, medium } = ticket
+  const { token, ramdisk, instance, medium, kickstart } = ticket
   const file = (name: string, stage: Stage, content: Content): HttpFile => ({
     path: `/${token}/${name}`,
     stage,
@@ -37,6 +37,12 @@ export function httpFiles(
       path: mediumPath(token),
       stage: 'medium',
       content: { kind: 'file', ...medium, contentType: EFI_VOLUME },
+    })
+  if (kickstart)
+    files.push({
+      path: kickstartPath(token),
+      stage: 'kickstart',
+      content: { kind: 'bytes', bytes: kickstart, contentType: 'text/plain', once: true },
     })
   if (ramdisk)
     files.push(

@@ -36,6 +36,8 @@ export interface BootTicket {
    * is told where it is, and makes a drive of it. Not with `ramdisk`.
    */
   medium?: { path: string; patch?: Patch; overHttp?: boolean }
+  /** For an installer, which the kernel and the ramdisk are then: its orders, served to the first who fetches them. */
+  kickstart?: Uint8Array
   /** What boots the ramdisk; default ipxe. */
   loader?: LoaderFamily
   /** Unguessable part of this boot's paths: 22 or more characters of A-Z a-z 0-9 _ -, never used twice. */
@@ -45,6 +47,11 @@ export interface BootTicket {
 /** Where the HTTP server has the volume of a boot. */
 export function mediumPath(token: string): string {
   return `/${token}/boot.iso`
+}
+
+/** Where the HTTP server has the orders of an installer. */
+export function kickstartPath(token: string): string {
+  return `/${token}/ks.cfg`
 }
 
 /** A text for people, in which whoever reads it finds no path of a volume: its token lets anybody read what is for one machine. */

@@ -3,7 +3,7 @@ import { bootModeOf } from '../../shared/capabilities.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { bootPatch } from '../boot/boot-iso.ts'
 import type { LoaderFamily } from '../boot/loaders.ts'
-import type { BootTicket } from '../boot/ticket.ts'
+import type { BootTicket, InstanceBoot } from '../boot/ticket.ts'
 import type { Context, StepContext } from '../driver.ts'
 import { type InstanceWay, networkInstance, volumeInstance } from './instance-way.ts'
 import type { SiteBoot } from '../site.ts'
@@ -11,7 +11,7 @@ import { ISCSI } from '../storage/iscsi-volumes.ts'
 import type { RamdiskFiles } from './ramdisk-files.ts'
 
 /** What a ticket has of the way. */
-export type Carried = Pick<BootTicket, 'loader' | 'ramdisk' | 'medium'>
+export type Carried = Pick<BootTicket, 'loader' | 'ramdisk' | 'instance' | 'medium'>
 
 export interface BootWay<Info> {
   /** What the machine is set to boot from. */
@@ -29,6 +29,8 @@ export interface BootWay<Info> {
   readonly isPrivate: boolean
   /** Throws a FaultError. */
   validate?(context: Context<Info>): void
+  /** Of a kernel and a ramdisk that the machine fetches itself; absent: it cannot. */
+  carryUrls?(boot: InstanceBoot): Carried
   carry(files: RamdiskFiles, kernelArguments: string, isos: SiteBoot['isos']): Promise<Carried>
   /** What is done at the machine's BMC, behind the fence. */
   readonly atBmc?: {
@@ -51,7 +53,11 @@ export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
   const isHttp = loader === 'http-ipxe'
   return {
     device: isHttp ? 'uefihttp' : 'pxe',
-    ...(loader !== 'pxe' && { instance: networkInstance<Info>(), volumeTypes: [ISCSI] }),
+    ...(loader !== 'pxe' && {
+      instance: networkInstance<Info>(),
+      volumeTypes: [ISCSI],
+      carryUrls: (instance: InstanceBoot) => ({ loader, instance }),
+    }),
     isVolume: false,
     isPrivate: false,
     ...(isHttp && { validate: uefiOnly }),

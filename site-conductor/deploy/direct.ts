@@ -7,24 +7,22 @@ import type { Implementation } from '../driver.ts'
 import { bootVolumeOf } from '../storage/boot-volume.ts'
 import { bounded } from '../timing.ts'
 import { forced } from './boot-device.ts'
-import { eraseSteps } from './erase.ts'
+import { inBandSteps } from './in-band.ts'
+import { writeFromHere } from './image-from-here.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
-import { noCall } from './no-call.ts'
+import { AGENT_TIMEOUT_MS, noCall } from './no-call.ts'
 import { agentOf, type AgentOptions, nodeParams, performer } from './perform.ts'
-import { isSet, refuseProperties } from './properties.ts'
+import { downloadSource, isSet, refuseProperties } from './properties.ts'
 import { BOOT_AGAIN, deployContext } from './task-context.ts'
-
-/** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
-const AGENT_TIMEOUT_MS = 25 * 60_000
 
 export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const perform = performer(options)
-  const erase = eraseSteps(options)
+  const inBand = inBandSteps(options)
   return {
     deployment: { core: AGENT_CORE, takes: [{ has: ['image_source'] }] },
     validate(context, instanceInfo) {
-      refuseProperties(context, instanceInfo, 'http')
+      refuseProperties(context, instanceInfo, ['http', 'local'])
       if (instanceInfo !== undefined && bootVolumeOf(context, instanceInfo) === undefined)
         imageInfoOf(context.node.node, instanceInfo)
     },
@@ -41,9 +39,9 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       await context.keep({ fast_track: null })
       return undefined
     },
-    offers: erase.offers,
+    offers: inBand.offers,
     steps: {
-      ...erase.steps,
+      ...inBand.steps,
       async wait_agent(context) {
         const { node, site, env, signal } = context
         const known = deployContext(context)
@@ -65,7 +63,10 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       },
       async write_image(context) {
         const image = imageInfoOf(context.node.node, deployContext(context).instance_info)
+        if (downloadSource(context, deployContext(context).instance_info) === 'local')
+          return await writeFromHere(context, image, options)
         await perform(context, 'write_image', 'standby.prepare_image', { image_info: image, ...nodeParams(context) })
+        return undefined
       },
       async write_configdrive(context) {
         const configdrive = await configDriveOf(context)

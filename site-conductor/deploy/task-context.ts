@@ -34,8 +34,16 @@ const DeployContext = z.looseObject({
   agent_version: z.string().default('unknown'),
   /** PEM of the agent's own certificate. */
   agent_certificate: z.string().optional(),
+  /** Sealed: where the image is to be had from the conductor that has the agent write it. */
+  image_url: z.string().optional(),
   /** The machine is let in to boot its instance. */
   instance_admitted: z.boolean().default(false),
+  /** It is an installer that is booted, and what the machine does when that has done its work. */
+  installer: z.object({ after: z.enum(['reboot', 'off']).optional() }).optional(),
+  /** It has its orders. */
+  installer_fetched: z.boolean().default(false),
+  /** What it told last. */
+  installer_report: z.object({ status: z.enum(['start', 'end', 'error']), message: z.string() }).optional(),
   /** The agent has been told to switch its machine off. */
   power_off_told: z.boolean().default(false),
   /** Of the boot before: it may still run when the next one, or the disk, is to be started. */
@@ -65,6 +73,10 @@ const RAMDISK_KEYS = [
   'agent_certificate',
   'fast_track',
   'instance_admitted',
+  'installer',
+  'installer_fetched',
+  'installer_report',
+  'image_url',
   // A boot that is prepared anew is begun anew.
   'rescue_begun',
   'power_off_told',

@@ -11,6 +11,8 @@ import { redfishInspect } from './redfish/inspect.ts'
 import { redfishManagement } from './redfish/management.ts'
 import { getPowerState, redfishPower } from './redfish/power.ts'
 import { redfishRaid } from './redfish/raid.ts'
+import { redfishSerialConsole } from './redfish/serial-console.ts'
+import { SERIAL_SECRETS } from './redfish/serial-info.ts'
 import { redfishVendor } from './redfish/vendor.ts'
 import { redfishHttps, redfishVirtualMedia } from './redfish/volume-boot.ts'
 
@@ -21,12 +23,13 @@ export default defineDriver({
   name: 'redfish',
   about: 'Machines with a Redfish BMC, deployed by an agent that is booted over the network or from a volume',
   info: redfishInfo,
-  secrets: ['redfish_password'],
+  secrets: ['redfish_password', ...SERIAL_SECRETS],
   interfaces: {
     ...base,
     boot: { ...base.boot, 'redfish-virtual-media': redfishVirtualMedia, 'redfish-https': redfishHttps },
     power: { redfish: redfishPower },
     management,
+    console: { ...base.console, 'ipmitool-socat': redfishSerialConsole },
     bios: { redfish: redfishBios, ...noInterface('bios') },
     firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
     inspect: { redfish: redfishInspect, ...base.inspect },
@@ -44,6 +47,9 @@ export default defineDriver({
       'management.set_secure_boot',
       'management.reset_secure_boot_keys_to_default',
       'management.clear_secure_boot_keys',
+      'management.update_firmware',
+      'management.set_bmc_clock',
+      'management.verify_bmc_clock',
       'bios.apply_configuration',
       'bios.factory_reset',
       'firmware.update',

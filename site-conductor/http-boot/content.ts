@@ -6,7 +6,8 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 
 export type Content =
-  | { kind: 'bytes'; bytes: Uint8Array; contentType: string }
+  /** `once`: the first GET has it, and another one only where that came to nothing. */
+  | { kind: 'bytes'; bytes: Uint8Array; contentType: string; once?: true }
   /** Made anew for each answer, and kept nowhere: it may hold secrets. */
   | { kind: 'made'; make: () => Promise<Uint8Array>; contentType: string }
   /** `path` is absolute and chosen by the caller, never by a client. */

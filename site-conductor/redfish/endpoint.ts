@@ -1,6 +1,6 @@
 // Where a BMC's Redfish service is, and what may be asked of it: every reference in an answer is the BMC's own word, and leads nowhere else.
-import { lookup as resolve, type LookupAddress } from 'node:dns'
-import { BlockList, isIP, type LookupFunction } from 'node:net'
+import { isIP } from 'node:net'
+import { checkedLookup, NOBODYS, parseNetwork } from '../networks.ts'
 import { RedfishError } from './errors.ts'
 
 export interface Endpoint {
@@ -13,15 +13,7 @@ export interface Endpoint {
 const DEFAULT_ROOT = '/redfish/v1/'
 const MAX_REFERENCE = 2048
 
-/** Addresses that are no BMC's: this network, link-local ones (where clouds keep their metadata), multicast. */
-const NOBODY = new BlockList()
-NOBODY.addSubnet('0.0.0.0', 8)
-NOBODY.addSubnet('169.254.0.0', 16)
-NOBODY.addSubnet('224.0.0.0', 3)
-NOBODY.addAddress('::', 'ipv6')
-NOBODY.addSubnet('fe80::', 10, 'ipv6')
-NOBODY.addSubnet('ff00::', 8, 'ipv6')
-NOBODY.addAddress('fd00:ec2::254', 'ipv6')
+const nobodys = NOBODYS.map(parseNetwork)
 
 /** An address as Ironic takes it: a scheme is optional (https), a path is the service root. Throws 'argument'. */
 export function parseEndpoint(address: string): Endpoint {
@@ -51,19 +43,11 @@ export function pathOf(endpoint: Endpoint, reference: string, base = endpoint.ro
   return url.pathname + url.search
 }
 
-export function isNobodys(address: string): boolean {
-  const family = isIP(address)
-  return family !== 0 && NOBODY.check(address, family === 6 ? 'ipv6' : 'ipv4')
-}
+/** Is it the address of no BMC? */
+export const isNobodys = (address: string): boolean => nobodys.some(({ holds }) => holds(address))
 
 /** What a name resolves to, without addresses that are no BMC's. */
-export const checkedLookup: LookupFunction = (name, options, found) => {
-  resolve(name, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    if (error !== null) return found(error, '', 0)
-    const usable = addresses.filter(({ address }) => !isNobodys(address))
-    const [first] = usable
-    if (first === undefined) return found(new Error(`${name} is a link-local or multicast address`), '', 0)
-    if (options.all === true) return found(null, usable)
-    return found(null, first.address, first.family)
-  })
-}
+export const lookup = checkedLookup(
+  (address) => !isNobodys(address),
+  (name) => new Error(`${name} is a link-local or multicast address`),
+)

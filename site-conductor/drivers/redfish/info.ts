@@ -4,6 +4,7 @@ import { commonInfo } from '../common-info.ts'
 import { parseEndpoint } from '../../redfish/endpoint.ts'
 import type { Bmc } from '../../redfish/session.ts'
 import type { Verify } from '../../redfish/wire.ts'
+import { serialInfo } from './serial-info.ts'
 
 const AUTH_TYPES = ['basic', 'session', 'auto'] as const
 
@@ -42,6 +43,7 @@ export const redfishInfo = z.looseObject({
   redfish_auth_type: z.enum(AUTH_TYPES, `must be ${AUTH_TYPES.join(', ')}`).default('auto').describe('basic, session, or auto: session, and basic where the BMC has no sessions'),
   external_http_url: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')).optional()
                       .describe('Where this BMC reaches its conductor over HTTP, for virtual media; else what the conductor has for its network (externalHttpUrls), or for machines'),
+  ...serialInfo,
 })
 export type RedfishInfo = z.output<typeof redfishInfo>
 
