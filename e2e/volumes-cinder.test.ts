@@ -97,7 +97,7 @@ test('volumes are attached for the instance, follow its power, and are given bac
     expect(text).not.toContain(CHAP.password)
 })
 
-test.concurrent.for(['reserve', 'initialize_connection', 'attach'])(
+test.for(['reserve', 'attach'])(
   'a conductor that is killed while Cinder carries out %s goes on when it is back, and nothing is done twice',
   async (action, context) => {
     await using story = await startTold(context, { conductor: 'process', patienceMs: 60_000 })
@@ -133,7 +133,7 @@ test("a volume that is somebody else's fails the deployment before the machine i
   expect(vol(story)).toMatchObject({ status: 'in-use', attachments: [] })
 })
 
-test.concurrent('a Cinder that is away: a power-off is done all the same, a tear-down fails and can be asked for again', async (context) => {
+test('a Cinder that is away: a power-off is done all the same, a tear-down fails and can be asked for again', async (context) => {
   await using story = await startTold(context, { patienceMs: 60_000 })
   const { api, node, cinder, machine, reach, fail, until } = story
   await api.provision(node, 'active')
