@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { bootFromVolume } from './volume-rack.ts'
 
 test('a BIOS machine boots a volume when it is let in, again at each start, and never touches its own disk', async () => {
-  const { said, diskBlocks, starts, steps } = await bootFromVolume('bios')
+  const { said, diskBlocks, starts, steps } = await bootFromVolume({ firmware: 'bios' })
   const system = ['FERRULE-OS-UP host= uuid= firmware=bios config=']
   const volume = 'FERRULE-OS-VOLUME iqn.2026-01.org.example:vol-1 as iqn.2026-01.org.example:metal-1'
   const up = said.findIndex((line) => line.startsWith('FERRULE-OS-UP'))
