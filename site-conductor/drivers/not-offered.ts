@@ -26,11 +26,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",
   },
-  {
-    interface: 'storage',
-    names: ['cinder'],
-    why: 'not made yet: volumes are named with all that a machine has to know of them (`external`)',
-  },
 ]
 
 /** Hardware types. */
