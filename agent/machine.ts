@@ -11,6 +11,7 @@ import { AgentFault } from './fault.ts'
 import { eraseItself, type OwnErase } from './disk/own-erase.ts'
 import { mdArrays, type SoftwareRaid } from './disk/md-arrays.ts'
 import { IscsiTarget } from './disk/iscsi-target.ts'
+import { SshServer } from './ssh-server.ts'
 import { runTool } from './tool.ts'
 
 /** Tells init that the ramdisk is a person's now. */
@@ -34,6 +35,8 @@ export interface Machine {
   readonly raid?: SoftwareRaid
   /** Lets a conductor write a disk over the network; absent where that is not possible. */
   readonly iscsi?: IscsiTarget
+  /** Lets a conductor log in; absent where that is not possible. */
+  readonly ssh?: SshServer | undefined
   memAvailableBytes(): Promise<number>
   /** 0 ≤ x < 1. */
   random(): number
@@ -88,6 +91,7 @@ export function realMachine(recentLog: () => string): Machine {
         await rmdir(folder)
       }
     },
+    ssh: new SshServer({ folder: '/run/ferrule-ssh', home: '/root', port: 22 }),
     iscsi: new IscsiTarget({ folder: '/run/ferrule-iscsi' }),
     memAvailableBytes: () => readMemAvailable(root),
     random: Math.random,

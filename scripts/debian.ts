@@ -4,8 +4,8 @@ import { debianImagePackages, labPackages } from '../lab/debian-packages.ts'
 
 /** Tools that the tests talk to, beyond what the rack needs. */
 export const testPackages = [
-  'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'e2fsprogs', 'freeipmi-tools', 'genisoimage', 'ipmitool', 'nginx-light', 'openipmi',
-  'python3-ironicclient', 'python3-openstackclient', 'python3-pyghmi', 'python3-sushy', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'xorriso', 'zstd',
+  'ansible-core', 'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'dropbear-bin', 'e2fsprogs', 'freeipmi-tools', 'genisoimage', 'ipmitool', 'nginx-light', 'openipmi', 'openssh-client',
+  'python3-ironicclient', 'python3-openstackclient', 'python3-pyghmi', 'python3-sushy', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'wget', 'xorriso', 'zstd',
 ] as const // prettier-ignore
 
 const lab = labPackages.map((entry) => entry.package)

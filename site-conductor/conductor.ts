@@ -131,6 +131,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       folder: join(config.dataDir, 'images'),
     },
     openstack,
+    ansible: {
+      playbooks: config.ansiblePlaybooks,
+      runs: join(config.dataDir, 'ansible'),
+      path: process.env['PATH'] ?? '',
+    },
     consoles: {
       start: (node, port) => consoles.start(node, port),
       stop: (node) => consoles.stop(node),

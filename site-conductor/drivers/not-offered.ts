@@ -15,11 +15,6 @@ const NO_VOLUMES = 'no machine is booted from a volume: volume targets and conne
 export const NOT_OFFERED: readonly NotOffered[] = [
   {
     interface: 'deploy',
-    names: ['ansible'],
-    why: 'it needs Ansible on the conductor, which logs in to the ramdisk; steps of your own run in an agent of your own (`custom-agent`)',
-  },
-  {
-    interface: 'deploy',
     names: ['bootc'],
     why: 'it installs a container, for which the ramdisk would need a container engine',
   },
