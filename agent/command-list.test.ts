@@ -86,6 +86,8 @@ it('steps are listed as Ironic lists them, and say which arguments they want', (
     ['write_image', 'deploy', 0],
     ['write_configdrive', 'deploy', 0],
     ['erase_devices_metadata', 'deploy', 0],
+    ['clean_uefi_nvram', 'deploy', 0],
+    ['inject_files', 'deploy', 0],
     ['apply_configuration', 'raid', 0],
   ])
   expect(listed[0]!.argsinfo).toMatchObject({ image_info: { required: true }, configdrive: { required: false } })
@@ -95,6 +97,7 @@ it('steps are listed as Ironic lists them, and say which arguments they want', (
     ['erase_devices', 10],
     ['erase_devices_express', 0],
     ['erase_pstore', 0],
+    ['clean_uefi_nvram', 0],
     ['create_configuration', 0],
     ['delete_configuration', 0],
   ])

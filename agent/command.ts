@@ -13,6 +13,9 @@ export interface CommandContext {
   readonly config: AgentConfig
   /** All that this ramdisk has. */
   readonly steps: readonly Step[]
+  /** Of a step: the work that it is part of, and the node's ports. */
+  readonly phase?: Phase
+  readonly ports?: readonly { readonly address?: string | undefined }[]
   /** What the boot loader said about image sources; see kernel-parameters.ts. */
   readonly boot: Pick<KernelParameters, 'imageStallMs' | 'imageTries'>
   log(message: string): void

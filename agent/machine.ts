@@ -29,8 +29,13 @@ export interface Machine {
   eraseItself?(device: BlockDevice): Promise<OwnErase>
   /** Makes the kernel read the partition table again; says why not instead of failing. */
   rereadPartitions(device: BlockDevice): Promise<string | undefined>
-  /** Mounts the file system of a block device for reading while `use` runs. Throws when it cannot be mounted. */
-  withFileSystem<T>(device: string, type: string, use: (folder: string) => Promise<T>): Promise<T>
+  /** Mounts the file system of a block device while `use` runs, for reading unless told otherwise. Throws when it cannot be mounted. */
+  withFileSystem<T>(
+    device: string,
+    type: string,
+    use: (folder: string) => Promise<T>,
+    access?: 'read' | 'write',
+  ): Promise<T>
   /** Software RAID; absent where that is not possible. */
   readonly raid?: SoftwareRaid
   /** Lets a conductor write a disk over the network; absent where that is not possible. */
@@ -80,16 +85,22 @@ export function realMachine(recentLog: () => string): Machine {
       const partx = await runTool('partx', ['--update', device.path])
       return partx.code === 0 ? undefined : `${stderr.trim()}; ${partx.stderr.trim()}`
     },
-    async withFileSystem(device, type, use) {
+    async withFileSystem(device, type, use, access = 'read') {
       const folder = await mkdtemp(join(tmpdir(), 'mount-'))
-      const { code, stderr } = await runTool('mount', ['-t', type, '-o', 'ro', device, folder])
-      if (code !== 0) throw new AgentFault('DiskReadError', `${device} cannot be mounted`, stderr.trim())
-      try {
-        return await use(folder)
-      } finally {
-        await runTool('umount', [folder])
+      // Whatever an image has in it, nothing of it is run or opened as a device.
+      const options = `${access === 'read' ? 'ro' : 'rw'},nodev,nosuid,noexec`
+      const mount = await runTool('mount', ['-t', type, '-o', options, device, folder])
+      if (mount.code !== 0) {
         await rmdir(folder)
+        throw new AgentFault('DiskReadError', `${device} cannot be mounted`, mount.stderr.trim())
       }
+      const result = await use(folder).finally(async () => {
+        const { code, stderr } = await runTool('umount', [folder])
+        // What was written may not be on the disk.
+        if (code !== 0) throw new AgentFault('DiskWriteError', `${device} cannot be unmounted`, stderr.trim())
+        await rmdir(folder)
+      })
+      return result
     },
     ssh: new SshServer({ folder: '/run/ferrule-ssh', home: '/root', port: 22 }),
     iscsi: new IscsiTarget({ folder: '/run/ferrule-iscsi' }),

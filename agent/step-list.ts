@@ -7,6 +7,8 @@ import { AgentFault } from './fault.ts'
 import { eraseDevicesMetadataStep } from './steps/erase-devices-metadata.ts'
 import { eraseDevicesExpressStep, eraseDevicesStep } from './steps/erase-devices.ts'
 import { erasePstoreStep } from './steps/erase-pstore.ts'
+import { cleanUefiNvramStep } from './steps/clean-uefi-nvram.ts'
+import { injectFilesStep } from './steps/inject-files.ts'
 import { applyConfigurationStep, createConfigurationStep, deleteConfigurationStep } from './steps/raid.ts'
 import { writeConfigDriveStep } from './steps/write-configdrive.ts'
 import { writeImageStep } from './steps/write-image.ts'
@@ -18,6 +20,8 @@ const steps: readonly Step[] = [
   eraseDevicesStep,
   eraseDevicesExpressStep,
   erasePstoreStep,
+  cleanUefiNvramStep,
+  injectFilesStep,
   createConfigurationStep,
   deleteConfigurationStep,
   applyConfigurationStep,
@@ -90,7 +94,7 @@ export async function executeStep(
   const args = step.args.safeParse(params.step.args ?? {})
   if (!args.success)
     throw new AgentFault('InvalidCommandParamsError', `arguments of ${step.step}: ${z.prettifyError(args.error)}`)
-  const outcome = await step.run({ ...context, node: params.node }, args.data)
+  const outcome = await step.run({ ...context, node: params.node, ports: params.ports, phase }, args.data)
   const result = typeof outcome === 'string' ? { result: `${step.step}: ${outcome}` } : (outcome ?? null)
   return { [`${phase}_result`]: result, [`${phase}_step`]: params.step }
 }

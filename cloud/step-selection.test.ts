@@ -71,6 +71,17 @@ describe('a deployment', () => {
     ])
   })
 
+  it('refuses values that a step cannot have, in the request and in a template', () => {
+    const argsinfo = { files: { description: 'x' }, verify_ca: { description: 'x' } }
+    const offered = [offer('deploy.inject_files', 0, { argsinfo })]
+    const bad = ask('deploy.inject_files', 70, { files: [{ path: '/etc/../x', content: '' }] })
+    expect(() => deploySteps(offered, [bad])).toThrow(
+      /cannot have these arguments: files.0.path: must not lead upwards/,
+    )
+    expect(() => deploySteps(offered, [], [bad])).toThrow(/must not lead upwards/)
+    expect(() => manualSteps(offered, [bad])).toThrow(/must not lead upwards/)
+  })
+
   it('refuses a step that two templates have', () => {
     expect(() =>
       deploySteps([RAID], [], [ask('raid.apply_configuration', 81), ask('raid.apply_configuration', 82)]),

@@ -4,6 +4,7 @@
 import { FaultError } from '../shared/faults.ts'
 import { AGENT_CORE, type CoreStep } from '../shared/core-steps.ts'
 import type { OfferedStep, Step } from '../shared/protocol.ts'
+import { wrongArguments } from '../shared/step-arguments.ts'
 import { BOOT_RAMDISK, CHOSEN_MS, CORE_DEPLOY, END_RAMDISK, planStep } from './plans.ts'
 
 /** A step as a request, a template or a runbook names it. */
@@ -97,6 +98,7 @@ export function deploySteps(
       if (known?.core && Object.keys(args).length > 0)
         throw invalid(`The step ${keyOf(step)} takes no arguments: they come from instance_info.`)
       if (known?.offer) checkArguments(known.offer, args)
+      if (known?.offer) checkValues(known.offer, args)
       const repeated = RESERVED.has(step.step) ? `${keyOf(step)} ${chosen.size}` : keyOf(step)
       chosen.set(repeated, { ...known, interface: step.interface, step: step.step, args, priority })
     }
@@ -114,11 +116,13 @@ export function automatedSteps(offered: readonly OfferedStep[], kind: 'clean' | 
   return sorted(steps, kind === 'verify' ? VERIFY_TIES : TIES)
 }
 
-/** A list that a person wrote, or a runbook: in its order. */
+/** A list that a person wrote, or a runbook: in its order. Throws for arguments that a step cannot have. */
 export function manualSteps(offered: readonly OfferedStep[], asked: readonly AskedStep[]): ChosenStep[] {
   refuseDenied(asked)
   const inOrder = asked.toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0))
-  return inOrder.map((step) => chosenOf(step, offered))
+  const chosen = inOrder.map((step) => chosenOf(step, offered))
+  for (const { offer, args } of chosen) if (offer) checkValues(offer, args)
+  return chosen
 }
 
 /** Why these steps cannot be carried out by a driver that told what it offers; undefined when they can. */
@@ -267,4 +271,10 @@ function checkArguments(offer: OfferedStep, args: Readonly<Record<string, unknow
   const missing = Object.entries(known).filter(([name, { required }]) => required && !Object.hasOwn(args, name))
   if (unexpected.length > 0) throw invalid(`The step ${keyOf(offer)} does not take ${unexpected.join(', ')}.`)
   if (missing.length > 0) throw invalid(`The step ${keyOf(offer)} needs ${missing.map(([name]) => name).join(', ')}.`)
+}
+
+/** Names that there are not and those that are missing are another's business. */
+function checkValues(offer: OfferedStep, args: Readonly<Record<string, unknown>>): void {
+  const why = wrongArguments(keyOf(offer), args)
+  if (why !== undefined) throw invalid(`The step ${keyOf(offer)} cannot have these arguments: ${why}.`)
 }

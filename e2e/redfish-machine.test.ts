@@ -205,3 +205,28 @@ test.concurrent('a BMC that loses answers, is busy and takes its time: each chan
   expect(machine.offToOn()).toBe(2)
   expect(bmc.log.of('ComputerSystem.Reset').map(({ detail }) => detail)).toEqual(['On', 'ForceOff', 'On', 'ForceOff'])
 })
+
+test.concurrent('firmware images and the clock of the BMC, without a ramdisk', async (context) => {
+  const stepPriorities = ['verify.management.verify_bmc_clock=1']
+  await using story = await startStory(context, { driver: 'redfish', conductorConfig: { stepPriorities } })
+  const { api, node, machine } = story
+  const bmc = machine.redfish!
+  bmc.machine.clock = { aheadMs: 3_600_000, offset: '+00:00' }
+  await managed(story)
+  expect(Math.abs(bmc.machine.clock.aheadMs), 'set while the machine was verified').toBeLessThan(3_000)
+  const step = (name: string, args: object) => ({ interface: 'management', step: name, args })
+  const firmware_images = [{ url: 'http://192.0.2.1/bios-1.5.0.bin', checksum: 'a'.repeat(64) }]
+  await expect(
+    api.provision(node, 'clean', { clean_steps: [step('update_firmware', { firmware_images: ['bios'] })] }),
+  ).rejects.toThrow('400')
+  const clean_steps = [
+    step('set_bmc_clock', { datetime_local_offset: '+01:00' }),
+    step('update_firmware', { firmware_images }),
+  ]
+  await api.provision(node, 'clean', { clean_steps })
+  await story.reach('manageable')
+  expect(bmc.machine.clock.offset).toBe('+01:00')
+  expect(bmc.machine.firmware.get('BIOS')).toBe('1.5.0')
+  expect(bmc.log.of('UpdateService.SimpleUpdate')).toHaveLength(1)
+  expect(machine.transitions.map(({ kind }) => kind)).not.toContain('ramdisk')
+})

@@ -4,8 +4,10 @@ import { debianImagePackages, labPackages } from '../lab/debian-packages.ts'
 
 /** Tools that the tests talk to, beyond what the rack needs. */
 export const testPackages = [
-  'ansible-core', 'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'dropbear-bin', 'e2fsprogs', 'freeipmi-tools', 'genisoimage', 'ipmitool', 'nginx-light', 'openipmi', 'openssh-client',
-  'python3-ironicclient', 'python3-openstackclient', 'python3-pyghmi', 'python3-sushy', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'wget', 'xorriso', 'zstd',
+  'ansible', 'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'dropbear-bin', 'e2fsprogs', 'freeipmi-tools', 'genisoimage',
+  'golang-github-gophercloud-gophercloud-dev', 'golang-go', 'ipmitool', 'neutron-server', 'nginx-light', 'openipmi', 'openssh-client',
+  'python3-ironicclient', 'python3-openstackclient', 'python3-openstacksdk',
+  'python3-pyghmi', 'python3-sushy', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'wget', 'xorriso', 'zstd',
 ] as const // prettier-ignore
 
 const lab = labPackages.map((entry) => entry.package)

@@ -156,9 +156,10 @@ export const imageInfoSchema = z
       .array(text(4096).regex(/^https?:\/\//, 'only http and https images are fetched'))
       .min(1)
       .max(16),
+    /** In hexadecimal, or the URL of a file that has it; os_hash_value is the same. */
     checksum: text(4096).nullish(),
     os_hash_algo: text(32).nullish(),
-    os_hash_value: text(256).nullish(),
+    os_hash_value: text(4096).nullish(),
     disk_format: text(32),
     container_format: text(32).nullish(),
     image_type: text(32).nullish(),

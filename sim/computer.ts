@@ -159,6 +159,10 @@ export class Computer implements Chassis {
     const end = await runScript(script.toString(), {
       settings: { mac, platform: 'efi', ip: lease.ip },
       load: async (url) => (await this.#fetch(url, lease.ip, power)).length,
+      hook: (login) => {
+        if (this.#options.storage === undefined) throw new Error('Network unreachable')
+        return this.#options.storage.login(login).system
+      },
       echo: (text) => this.#print(text),
       signal: power,
     })
@@ -238,6 +242,10 @@ export class Computer implements Chassis {
     else if (end.kind === 'boot') {
       this.#note('os up', `FERRULE-NETWORK-UP kernel=${end.kernel.url} ${end.commandLine}`)
       this.#print(`the kernel of an operator runs: ${end.commandLine}`)
+    } else if (end.kind === 'san') {
+      this.#note('volume boot', end.system)
+      this.#note('os up', `FERRULE-VOLUME-UP ${end.system}`)
+      this.#print(`FERRULE-VOLUME-UP ${end.system}`)
     } else {
       this.#print(end.kind === 'failed' ? `iPXE: ${end.why}` : 'iPXE: leaves the network')
       return 'next'

@@ -1,8 +1,10 @@
 // The deploy ramdisk on a simulated machine: a folder that stands for its /sys and /proc, its disk, and the real agent on them.
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { BlockDevice } from '../agent/disk/block-devices.ts'
 import type { Command } from '../agent/command.ts'
+import { AgentFault } from '../agent/fault.ts'
 import type { Machine } from '../agent/machine.ts'
 import { SshServer } from '../agent/ssh-server.ts'
 import { startAgent, type Agent } from '../agent/start.ts'
@@ -47,8 +49,11 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
     raid,
     openDisk: (device) => openWhilePowered(device, power),
     rereadPartitions: async () => undefined,
-    withFileSystem: async (device) => {
-      throw new Error(`${device}: this machine mounts nothing`)
+    // What is in a file system is a folder beside the disk, which its story has made: `partitions/disk1`.
+    async withFileSystem(device, _type, use) {
+      const mounted = join(options.folder, 'partitions', basename(device))
+      if (!existsSync(mounted)) throw new AgentFault('DiskReadError', `${device} cannot be mounted`)
+      return await use(mounted)
     },
     memAvailableBytes: async () => MEMORY_BYTES / 2,
     random: Math.random,

@@ -187,10 +187,11 @@ function aboutVendor(
       `Driver ${driver.name} does not support vendor (disabled or not implemented).`,
     )
   if (method === 'get_methods') {
-    const shown = Object.entries(vendor).map(([name, { description, http, async, shared = false }]) => [
-      name,
-      { description, http_methods: [...http], async, attach: false, require_exclusive_lock: !shared },
-    ])
+    const shown = Object.entries(vendor).map(([name, { description, http, async, shared }]) => {
+      const looks = !async && http.every((verb) => verb === 'GET')
+      const facts = { http_methods: [...http], async, attach: false, require_exclusive_lock: !(shared ?? looks) }
+      return [name, { description, ...facts }]
+    })
     return Object.fromEntries(shown) as unknown
   }
   const [name, given] =

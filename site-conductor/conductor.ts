@@ -172,7 +172,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   function residentOf(mac: string): Resident | undefined {
-    return residentAt(mac, { grants, tasks, log })
+    return residentAt(mac, { grants, tasks, log, site })
   }
   const calls = new Calls({
     ...shared,

@@ -47,7 +47,18 @@ export function encodeBootEntry({ description, partition, path }: BootFile): Buf
 
 /** What the menu calls an entry, whoever made it. CodecError when it has no end. */
 export function descriptionOf(entry: Buffer): string {
-  for (let at = 6; at + 1 < entry.length; at += 2)
-    if (entry.readUInt16LE(at) === 0) return entry.toString('utf16le', 6, at)
+  return entry.toString('utf16le', 6, endOfDescription(entry))
+}
+
+/** Where an entry leads, still encoded. CodecError for one that ends too early. */
+export function devicePathOf(entry: Buffer): Buffer {
+  const from = endOfDescription(entry) + 2
+  const length = entry.readUInt16LE(4)
+  if (from + length > entry.length) throw new CodecError('boot entry whose device path ends behind it')
+  return entry.subarray(from, from + length)
+}
+
+function endOfDescription(entry: Buffer): number {
+  for (let at = 6; at + 1 < entry.length; at += 2) if (entry.readUInt16LE(at) === 0) return at
   throw new CodecError('boot entry without the end of its description')
 }

@@ -12,6 +12,10 @@ export interface DownloadOptions {
   authorization?: string | undefined
   /** A certificate authority trusted besides the public ones. */
   caPem?: string | undefined
+  /** False: an https server is believed whatever it shows. */
+  verify?: boolean | undefined
+  /** What is fetched, in messages; default `image`. */
+  what?: string | undefined
   maxBytes: number
   signal: AbortSignal
   /** Called before the first byte, when the length is known by then; throw to refuse it. */
@@ -80,7 +84,7 @@ async function open(start: URL, progress: Progress, options: DownloadOptions): P
     if (options.authorization && url.origin === start.origin) headers['authorization'] = options.authorization
     if (progress.bytes > 0) headers['range'] = `bytes=${progress.bytes}-`
     if (progress.bytes > 0 && progress.source?.validator) headers['if-range'] = progress.source.validator
-    const answer = await httpGet(url, headers, { signal, timeoutMs, ca: caFor(url) })
+    const answer = await httpGet(url, headers, { signal, timeoutMs, ca: caFor(url), verify: options.verify })
     if (![301, 302, 303, 307, 308].includes(answer.status)) return answer
     answer.destroy()
     const next = URL.parse(answer.headers['location'] ?? '', url)
@@ -170,7 +174,10 @@ async function attempt(url: string, progress: Progress, options: DownloadOptions
   } else {
     if (length !== undefined && length > options.maxBytes) {
       answer.destroy()
-      throw new AgentFault('DiskTooSmall', `the image has ${length} bytes, only ${options.maxBytes} fit`)
+      throw new AgentFault(
+        'DiskTooSmall',
+        `the ${options.what ?? 'image'} has ${length} bytes, only ${options.maxBytes} fit`,
+      )
     }
     try {
       await options.onLength?.(length)
@@ -188,6 +195,7 @@ export async function download(options: DownloadOptions): Promise<number> {
   const progress: Progress = { bytes: 0, source: undefined }
   const tries = options.tries ?? 10
   const delayMs = options.retryDelayMs ?? ((n: number) => Math.min(10_000, 500 * 2 ** n))
+  const { what = 'image' } = options
   const reasons: string[] = []
   for (const url of options.urls) {
     for (let idle = 0; idle < tries;) {
@@ -196,16 +204,16 @@ export async function download(options: DownloadOptions): Promise<number> {
         await attempt(url, progress, options)
         return progress.bytes
       } catch (error) {
-        if (options.signal.aborted) throw new AgentFault('CommandAborted', 'aborted while fetching the image')
+        if (options.signal.aborted) throw new AgentFault('CommandAborted', `aborted while fetching the ${what}`)
         if (error instanceof AgentFault) throw error
         const message = error instanceof Error ? error.message || error.name : String(error)
         reasons.push(`${URL.parse(url)?.host}: ${message} at byte ${progress.bytes}`)
-        options.log(`image: ${reasons.at(-1)}`)
+        options.log(`${what}: ${reasons.at(-1)}`)
         if (error instanceof TryFailed && error.final) break
         idle = progress.bytes > before ? 1 : idle + 1
         if (idle < tries) await pause(delayMs(idle), options.signal)
       }
     }
   }
-  throw new AgentFault('ImageDownloadError', 'the image could not be fetched', reasons.slice(-20).join('; '))
+  throw new AgentFault('ImageDownloadError', `the ${what} could not be fetched`, reasons.slice(-20).join('; '))
 }

@@ -26,6 +26,8 @@ export interface AskOptions {
   signal: AbortSignal
   /** Certificate authorities for https. */
   ca?: string[] | undefined
+  /** False: whoever answers is believed. */
+  verify?: boolean | undefined
   /** No answer's head within so long is an error. */
   timeoutMs: number
 }
@@ -47,11 +49,11 @@ export async function httpGet(url: URL, headers: Record<string, string>, options
 export function nodeGet(
   url: URL,
   headers: Record<string, string>,
-  { signal, ca, timeoutMs }: AskOptions,
+  { signal, ca, timeoutMs, verify = true }: AskOptions,
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const module = url.protocol === 'https:' ? https : http
-    const request = module.get(url, { headers, agent: false, signal, ...(ca && { ca }) })
+    const request = module.get(url, { headers, agent: false, signal, rejectUnauthorized: verify, ...(ca && { ca }) })
     const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
     request.on('error', (error) => {
       clearTimeout(timer)

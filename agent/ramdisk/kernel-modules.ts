@@ -1,5 +1,5 @@
-// Which kernel modules a deploy ramdisk needs: disks, networks, consoles and keyboards of servers, the file systems of config drives, and what they
-// depend on. Whole folders are taken, so that a controller nobody thought of works, too.
+// Which kernel modules a deploy ramdisk needs: disks, networks, consoles and keyboards of servers, the file systems of config drives and of most
+// instances, and what they depend on. Whole folders are taken, so that a controller nobody thought of works, too.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -33,6 +33,7 @@ const wanted = [
   'drivers/usb/storage/',
   'drivers/virtio/',
   'fs/efivarfs/',
+  'fs/ext4/',
   'fs/fat/',
   'fs/isofs/',
   'fs/nls/nls_ascii',

@@ -24,7 +24,8 @@ export async function fetchConfigDrive(context: CommandContext, configdrive: str
     caPem: context.machine.caPem,
     maxBytes: MAX_CONFIG_DRIVE_BYTES * 1.4,
     signal: context.signal,
-    log: (message) => context.log(message.replace('image:', 'config drive:')),
+    log: (message) => context.log(message),
+    what: 'config drive',
     push: (bytes) => void parts.push(Buffer.from(bytes)),
   })
   const bytes = Buffer.concat(parts)

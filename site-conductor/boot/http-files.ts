@@ -5,6 +5,7 @@ import type { LoaderName } from './loaders.ts'
 import { instanceScript, localBootScript, ramdiskScript } from './script.ts'
 import { type BootTicket, kickstartPath, mediumPath } from './ticket.ts'
 import type { Stage } from './timeline.ts'
+import { volumeScript } from './volume-script.ts'
 
 export interface HttpFile {
   readonly path: string
@@ -30,8 +31,7 @@ export function httpFiles(
     stage,
     content,
   })
-  const script = Buffer.from(scriptOf(ticket, `${origin}/${token}`))
-  const files = [file(SCRIPT_NAME, 'ipxe-script', { kind: 'bytes', bytes: script, contentType: 'text/plain' })]
+  const files = [file(SCRIPT_NAME, 'ipxe-script', scriptOf(ticket, `${origin}/${token}`))]
   if (medium)
     files.push({
       path: mediumPath(token),
@@ -55,7 +55,15 @@ export function httpFiles(
   return files
 }
 
-function scriptOf({ ramdisk, instance }: BootTicket, base: string): string {
-  if (ramdisk) return ramdiskScript({ kernel: `${base}/kernel`, ramdisk: `${base}/ramdisk` }, ramdisk.kernelArguments)
-  return instance ? instanceScript(instance) : localBootScript()
+function scriptOf({ ramdisk, instance }: BootTicket, base: string): Content {
+  if (ramdisk)
+    return script(ramdiskScript({ kernel: `${base}/kernel`, ramdisk: `${base}/ramdisk` }, ramdisk.kernelArguments))
+  if (instance === undefined) return script(localBootScript())
+  if ('kernel' in instance) return script(instanceScript(instance))
+  const make = async () => Buffer.from(volumeScript(await instance.open()))
+  return { kind: 'made', make, contentType: 'text/plain' }
+}
+
+function script(text: string): Content {
+  return { kind: 'bytes', bytes: Buffer.from(text), contentType: 'text/plain' }
 }

@@ -4,14 +4,22 @@ import type { Grant } from '../../shared/protocol.ts'
 import { checkKernelArguments } from './kernel-arguments.ts'
 import type { LoaderFamily } from './loaders.ts'
 import type { Patch } from '../http-boot/content.ts'
+import type { VolumeBoot } from './volume-script.ts'
 import { ipv4Number, macBytes, macText, netmask } from '../dhcp/address.ts'
 
 /** A kernel and a ramdisk of an operator: plain http URLs that the machine fetches itself, and the kernel's command line. */
-export interface InstanceBoot {
+export interface KernelInstance {
   kernel: string
   ramdisk: string
   kernelArguments: string
 }
+
+/** Volumes in a storage system. Their secrets lie sealed until the machine asks: then it is opened, each time anew. */
+export interface VolumeInstance {
+  open: () => Promise<VolumeBoot>
+}
+
+export type InstanceBoot = KernelInstance | VolumeInstance
 
 export interface BootTicket {
   node: string
@@ -88,7 +96,7 @@ export function checkTicket(ticket: BootTicket): BootTicket {
       if (!path.startsWith('/')) throw new TicketError(`ramdisk: not an absolute path: ${JSON.stringify(path)}`)
     }
   }
-  if (instance !== undefined) {
+  if (instance !== undefined && 'kernel' in instance) {
     checked('instance.kernelArguments', () => checkKernelArguments(instance.kernelArguments))
     for (const url of [instance.kernel, instance.ramdisk]) checked('instance', () => checkInstanceUrl(url))
   }

@@ -6,7 +6,7 @@ import type { InstallerReports } from '../installer-reports.ts'
 import { bounded, sleep } from '../timing.ts'
 import { forced } from './boot-device.ts'
 import { directDeploy } from './direct.ts'
-import { eraseSteps } from './erase.ts'
+import { inBandSteps } from './in-band.ts'
 import { AGENT_TIMEOUT_MS, noCall } from './no-call.ts'
 import type { AgentOptions } from './perform.ts'
 import { refuseProperties } from './properties.ts'
@@ -22,7 +22,7 @@ const POWER_POLL_MS = 2_000
 export function anacondaDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const { steps, resume } = directDeploy<Info>(options)
   const { wait_agent, tear_down_agent } = steps!
-  const erase = eraseSteps(options)
+  const inBand = inBandSteps(options)
   return {
     deployment: { core: ['boot_installer'] },
     validate(context, instanceInfo) {
@@ -36,10 +36,10 @@ export function anacondaDeploy<Info>(options: AgentOptions<Info>): Implementatio
         )
       if (instanceInfo !== undefined) boot.validateInstaller?.(instanceInfo)
     },
-    offers: erase.offers,
+    offers: inBand.offers,
     resume: resume!,
     steps: {
-      ...erase.steps,
+      ...inBand.steps,
       wait_agent: wait_agent!,
       tear_down_agent: tear_down_agent!,
       async wait_installer(context) {

@@ -5,8 +5,9 @@ import { bootPatch } from '../boot/boot-iso.ts'
 import type { LoaderFamily } from '../boot/loaders.ts'
 import type { BootTicket, InstanceBoot } from '../boot/ticket.ts'
 import type { Context, StepContext } from '../driver.ts'
-import { type InstanceWay, kernelInstance, volumeInstance } from './instance-way.ts'
+import { type InstanceWay, networkInstance, volumeInstance } from './instance-way.ts'
 import type { SiteBoot } from '../site.ts'
+import { ISCSI } from '../storage/iscsi-volumes.ts'
 import type { RamdiskFiles } from './ramdisk-files.ts'
 
 /** What a ticket has of the way. */
@@ -17,6 +18,8 @@ export interface BootWay<Info> {
   readonly device: 'pxe' | 'cdrom' | 'uefihttp'
   /** How it boots instances that are not on a disk; absent: it does not. GRUB and PXELINUX take everything by TFTP, from here; an instance is where its operator has it. */
   readonly instance?: InstanceWay<Info>
+  /** Types of volumes in storage systems that are booted so; absent: none. */
+  readonly volumeTypes?: readonly string[]
   /** The machine boots a volume. */
   readonly isVolume: boolean
   /**
@@ -51,7 +54,8 @@ export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
   return {
     device: isHttp ? 'uefihttp' : 'pxe',
     ...(loader !== 'pxe' && {
-      instance: kernelInstance<Info>(),
+      instance: networkInstance<Info>(),
+      volumeTypes: [ISCSI],
       carryUrls: (instance: InstanceBoot) => ({ loader, instance }),
     }),
     isVolume: false,

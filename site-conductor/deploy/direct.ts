@@ -4,9 +4,10 @@ import { FaultError } from '../../shared/faults.ts'
 import { runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
 import { bootModeOf } from '../../shared/capabilities.ts'
 import type { Implementation } from '../driver.ts'
+import { bootVolumeOf } from '../storage/boot-volume.ts'
 import { bounded } from '../timing.ts'
 import { forced } from './boot-device.ts'
-import { eraseSteps } from './erase.ts'
+import { inBandSteps } from './in-band.ts'
 import { writeFromHere } from './image-from-here.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
@@ -17,12 +18,13 @@ import { BOOT_AGAIN, deployContext } from './task-context.ts'
 
 export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const perform = performer(options)
-  const erase = eraseSteps(options)
+  const inBand = inBandSteps(options)
   return {
     deployment: { core: AGENT_CORE, takes: [{ has: ['image_source'] }] },
     validate(context, instanceInfo) {
       refuseProperties(context, instanceInfo, ['http', 'local'])
-      if (instanceInfo !== undefined) imageInfoOf(context.node.node, instanceInfo)
+      if (instanceInfo !== undefined && bootVolumeOf(context, instanceInfo) === undefined)
+        imageInfoOf(context.node.node, instanceInfo)
     },
     /** An agent that an earlier task has left is asked before it is relied on; the machine of one that does not answer is booted. */
     async resume(context) {
@@ -37,9 +39,9 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       await context.keep({ fast_track: null })
       return undefined
     },
-    offers: erase.offers,
+    offers: inBand.offers,
     steps: {
-      ...erase.steps,
+      ...inBand.steps,
       async wait_agent(context) {
         const { node, site, env, signal } = context
         const known = deployContext(context)

@@ -128,6 +128,7 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
   return {
     validateInstaller: installer.validate,
     ...(instance && { validateInstance: (context, info) => instance.validate(context as Context<Info>, info) }),
+    ...(way.volumeTypes && { volumeTypes: way.volumeTypes }),
     ...(way.atBmc && {
       fenced: ['prepare_ramdisk', 'prepare_installer', 'clean_up_ramdisk', 'prepare_instance', 'clean_up_instance'],
     }),

@@ -3,7 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { Implementation } from '../driver.ts'
 import { directDeploy } from './direct.ts'
-import { eraseSteps } from './erase.ts'
+import { inBandSteps } from './in-band.ts'
 import type { AgentOptions } from './perform.ts'
 import { refuseProperties } from './properties.ts'
 
@@ -11,7 +11,7 @@ import { refuseProperties } from './properties.ts'
 export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const { steps, resume } = directDeploy<Info>(options)
   const { wait_agent, tear_down_agent } = steps!
-  const erase = eraseSteps(options)
+  const inBand = inBandSteps(options)
   return {
     deployment: {
       core: ['boot_from_network'],
@@ -34,8 +34,8 @@ export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation
         )
       if (instanceInfo !== undefined) boot.validateInstance?.(context as never, instanceInfo)
     },
-    offers: erase.offers,
+    offers: inBand.offers,
     resume: resume!,
-    steps: { wait_agent: wait_agent!, tear_down_agent: tear_down_agent!, ...erase.steps },
+    steps: { wait_agent: wait_agent!, tear_down_agent: tear_down_agent!, ...inBand.steps },
   }
 }

@@ -16,6 +16,8 @@ const DeployContext = z.looseObject({
   target_raid_config: json.optional(),
   /** What there is, by which the agent knows the node's own arrays. */
   raid_config: json.default({}),
+  /** By volume target: its properties as the storage system has told them for this attachment, secrets sealed. */
+  attached_volumes: z.record(z.string(), json).default({}),
   /** Sealed: the unguessable part of this boot's paths, and the token of its agent. */
   boot_token: z.string().optional(),
   agent_token: z.string().optional(),

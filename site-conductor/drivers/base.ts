@@ -11,7 +11,9 @@ import { ramdiskDeploy } from '../deploy/ramdisk.ts'
 import { networkBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
+import { neutron } from '../network/neutron/neutron.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { externalStorage } from '../storage/external.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRaid } from './agent/raid.ts'
 import { agentRescue } from './agent/rescue.ts'
@@ -38,8 +40,8 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
     raid: { ...noInterface('raid'), agent: agentRaid<Info>(options) },
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
-    network: { ...noop<Info>(), ...flat<Info>() },
-    storage: noop(),
+    network: { ...noop<Info>(), ...flat<Info>(), ...neutron<Info>() },
+    storage: { ...noop<Info>(), ...externalStorage<Info>() },
     vendor: noInterface('vendor'),
   } satisfies Record<BaseKind, Record<string, Implementation<Info>>>
 }

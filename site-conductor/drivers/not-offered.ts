@@ -9,8 +9,6 @@ export interface NotOffered {
   readonly why: string
 }
 
-const NO_VOLUMES = 'no machine is booted from a volume: volume targets and connectors are kept for whoever asks'
-
 /** Implementations of interfaces. */
 export const NOT_OFFERED: readonly NotOffered[] = [
   {
@@ -25,15 +23,14 @@ export const NOT_OFFERED: readonly NotOffered[] = [
   },
   {
     interface: 'network',
-    names: ['neutron'],
-    why: 'there is no Neutron that could be asked: which VIF a port has is kept for whoever wires switches',
-  },
-  {
-    interface: 'network',
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",
   },
-  { interface: 'storage', names: ['cinder', 'external'], why: NO_VOLUMES },
+  {
+    interface: 'storage',
+    names: ['cinder'],
+    why: 'not made yet: volumes are named with all that a machine has to know of them (`external`)',
+  },
 ]
 
 /** Hardware types. */
@@ -54,38 +51,8 @@ export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
   },
   {
     interface: 'deploy',
-    names: ['clean_uefi_nvram'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'not made yet: the agent writes the boot entry of a deployment and leaves the others alone',
-  },
-  {
-    interface: 'deploy',
-    names: ['inject_files'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'not made yet: files come with the config drive, whose user data the instance reads',
-  },
-  {
-    interface: 'deploy',
     names: ['execute_bootc_install', 'set_boot_to_disk'],
     of: ['ipmi', 'redfish', 'manual-management'],
     why: 'they are steps of deploy interface `bootc`',
-  },
-  {
-    interface: 'management',
-    names: ['update_firmware'],
-    of: ['redfish'],
-    why: '`firmware.update` does the same and knows the component that it updates',
-  },
-  {
-    interface: 'management',
-    names: ['set_bmc_clock', 'verify_bmc_clock'],
-    of: ['redfish'],
-    why: 'not made yet: nothing here depends on the clock of a BMC, which is set there (NTP)',
-  },
-  {
-    interface: 'network',
-    names: ['reattach_networking'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'it is a step of network interface `neutron`',
   },
 ]

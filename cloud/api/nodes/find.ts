@@ -37,19 +37,6 @@ export async function findNode(call: Call, ident: string): Promise<FoundNode> {
   return { uuid: String(row[0]), site: String(row[1]) }
 }
 
-/** A node whose work goes on may boot at any moment: 409, as Ironic says it, before anybody is asked. */
-export async function notLocked(call: Call): Promise<void> {
-  const ident = call.params['ident']!
-  const { uuid } = await findNode(call, ident)
-  const [row] = await call.sql.all('SELECT task, reservation, provision_state FROM nodes WHERE uuid = ?', [uuid])
-  if (!row || row[0] === null) return
-  const holder = row[1] ?? 'none yet'
-  throw new FaultError(
-    'node.locked',
-    `Node ${ident} is locked by host ${holder} in state "${row[2]}", please retry after the current operation is completed.`,
-  )
-}
-
 /** What a command is without its caller. */
 export type Wanted = HubCommand extends infer C
   ? C extends HubCommand

@@ -8,7 +8,8 @@ import { NODE_FIELDS } from './fields.ts'
 describe('nodes', () => {
   let site: TestSite
   beforeAll(async () => {
-    site = await startTestSite()
+    const vendor = { third_method_sync: { http_methods: ['POST'], async: false, require_exclusive_lock: true } }
+    site = await startTestSite({ answer: ({ method }) => (method === 'get_methods' ? vendor : null) })
   })
   afterAll(() => site.stop())
 
@@ -272,4 +273,29 @@ describe('nodes', () => {
       detail: expect.stringContaining('locked by host c9'),
     })
   })
+
+  it.each([
+    ['PUT', 'management/boot_device', { boot_device: 'pxe' }],
+    ['PUT', 'management/inject_nmi', {}],
+    ['PUT', 'management/indicators/led@system', { state: 'on' }],
+    ['POST', 'vmedia', { device_type: 'cdrom', image_url: 'http://images/x.iso' }],
+    ['DELETE', 'vmedia', undefined],
+    ['POST', 'vendor_passthru/third_method_sync', { bar: 'meow' }],
+  ] as const)(
+    'while its task is under way, %s %s is refused before the machine is told',
+    async (method, path, body) => {
+      const { uuid } = await make()
+      await site.conductor.granted(uuid)
+      await set(uuid, "task = '018f0000-0000-7000-8000-000000000000', reservation = 'c9'")
+      const told = () => site.conductor.received.filter((each) => each.type === 'call' && each.node === uuid)
+      expect((await site.api(method, `/v1/nodes/${uuid}/${path}`, body)).body).toMatchObject({
+        status: 409,
+        detail: expect.stringContaining('locked by host c9'),
+      })
+      // What only looks goes on.
+      expect((await site.api('GET', `/v1/nodes/${uuid}/management/boot_device`)).status).toBe(200)
+      const asked = told().map((each) => 'method' in each && each.method)
+      expect(asked.filter((each) => each !== 'get_methods')).toEqual(['get_boot_device'])
+    },
+  )
 })

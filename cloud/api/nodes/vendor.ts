@@ -5,8 +5,8 @@ import { z } from 'zod'
 import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Method, type QueryArgument, type Route } from '../call.ts'
 import { invalid, readQuery } from '../query.ts'
-import { ask } from './ask.ts'
-import { command, findNode, notLocked } from './find.ts'
+import { ask, change } from './ask.ts'
+import { command, findNode } from './find.ts'
 
 const Body = z.record(z.string(), z.unknown())
 
@@ -38,13 +38,10 @@ async function passThrough(call: Call): Promise<Answer> {
     throw invalid(`The vendor method "${name}" does not take ${request.method}: ${method.http_methods.join(', ')}`)
   const args = { ...rest, ...(await readBody(request, Body)) }
   const ident = call.params['ident']!
-  if (!method.async) {
-    if (method.require_exclusive_lock) await notLocked(call)
-    return json((await ask(call, ident, 'vendor', name, args)) ?? null)
-  }
-  if (!method.require_exclusive_lock) {
-    await ask(call, ident, 'vendor', name, args)
-    return empty(202)
+  if (!method.async || !method.require_exclusive_lock) {
+    const relay = method.require_exclusive_lock ? change : ask
+    const answer = await relay(call, ident, 'vendor', name, args)
+    return method.async ? empty(202) : json(answer ?? null)
   }
   await ask(call, ident, 'vendor', 'validate', { method: name, args })
   const node = await findNode(call, ident)

@@ -97,6 +97,8 @@ export class RedfishMachine {
   ])
   readonly subscriptions = new Map<string, Subscription>()
   nextSubscription = 1
+  /** Of the BMC: how far its clock is from ours, and what it is told in. */
+  clock = { aheadMs: 0, offset: '+00:00' }
   /** Interrupts so far. */
   nmis = 0
   #bios: Record<string, unknown> = { ...FACTORY_BIOS }

@@ -11,8 +11,22 @@ const INVENTORY = `${UPDATE}/FirmwareInventory`
 
 const enabled = { State: 'Enabled', Health: 'OK' }
 
-/** `hasMedia`: virtual media are the manager's, not the system's. */
-export function managerResources(machine: RedfishMachine, hasMedia: boolean): Record<string, Resource> {
+export interface ManagerOptions {
+  readonly machine: RedfishMachine
+  /** Virtual media are the manager's, not the system's. */
+  readonly hasMedia: boolean
+  /** The clock is somebody else's, or its offset is. */
+  readonly fixed: 'clock' | 'offset' | undefined
+}
+
+/** In whole seconds, as BMCs have it. */
+function shownTime({ aheadMs, offset }: RedfishMachine['clock']): string {
+  const [hours = 0, minutes = 0] = offset.slice(1).split(':').map(Number)
+  const ms = (offset.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60_000
+  return `${new Date(Date.now() + aheadMs + ms).toISOString().slice(0, 19)}${offset}`
+}
+
+export function managerResources({ machine, hasMedia, fixed }: ManagerOptions): Record<string, Resource> {
   return {
     '/redfish/v1/Managers': {
       what: 'Managers',
@@ -30,6 +44,8 @@ export function managerResources(machine: RedfishMachine, hasMedia: boolean): Re
         FirmwareVersion: machine.firmware.get('BMC'),
         Status: enabled,
         PowerState: 'On',
+        DateTime: shownTime(machine.clock),
+        DateTimeLocalOffset: machine.clock.offset,
         ...(hasMedia && { VirtualMedia: link(`${MANAGER}/VirtualMedia`) }),
         Links: { ManagerForServers: [link(SYSTEM)], ManagerForChassis: [link(CHASSIS)] },
         Actions: {
@@ -39,6 +55,18 @@ export function managerResources(machine: RedfishMachine, hasMedia: boolean): Re
           },
         },
       }),
+      patch(body) {
+        only(body, ['DateTime', 'DateTimeLocalOffset'])
+        const isRefused = fixed === 'clock' || (fixed === 'offset' && body['DateTimeLocalOffset'] !== undefined)
+        if (isRefused) throw new Refusal(400, 'PropertyNotWritable', `the ${fixed} is a read only property`)
+        const offset =
+          body['DateTimeLocalOffset'] === undefined ? machine.clock.offset : text(body, 'DateTimeLocalOffset')
+        const time = text(body, 'DateTime')
+        if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)$/.test(time))
+          throw new Refusal(400, 'PropertyValueFormatError', `${time} is no time`)
+        machine.clock = { aheadMs: Date.parse(time) - Date.now(), offset }
+        return { ...done, detail: `offset ${offset}` }
+      },
     },
   }
 }
@@ -136,7 +164,9 @@ export function updateResources({ machine, tasks, fails }: UpdateOptions): Recor
         only(body, ['ImageURI', 'Targets', 'TransferProtocol'])
         const url = text(body, 'ImageURI')
         const version = /(\d+(?:\.\d+)+)[^/]*$/.exec(url)?.[1]
-        const [component] = ((body['Targets'] as string[] | undefined) ?? []).map((path) => path.split('/').at(-1)!)
+        const targets = body['Targets'] as string[] | undefined
+        // Without targets it looks into the image; here its name is what is in it.
+        const component = targets ? targets[0]?.split('/').at(-1) : /(bios|bmc)[^/]*$/i.exec(url)?.[1]?.toUpperCase()
         if (version === undefined || component === undefined || !firmware.has(component))
           throw new Refusal(400, 'ResourceNotFound', 'there is nothing to be updated with this')
         const write = () => void firmware.set(component, version)

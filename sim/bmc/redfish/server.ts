@@ -37,6 +37,8 @@ export interface Quirks extends MediaQuirks {
   /** When volumes are made and deleted. */
   raidApplies: 'at once' | 'by a task' | 'at the next start'
   updatesFail: boolean
+  /** What of its clock nobody may set: it has its time by NTP, or its offset from somewhere. */
+  fixedClock: 'clock' | 'offset' | undefined
   /** What deleting another's session does: deletes it, is refused, deletes the one that asks, or only says so. */
   closing: 'works' | 'refused' | 'asker' | 'pretended'
   /** Where the answer to a new subscription says where that is; 'none': nobody can subscribe. */
@@ -104,6 +106,7 @@ export class RedfishServer {
       postChanges: 0,
       raidApplies: 'at once',
       updatesFail: false,
+      fixedClock: undefined,
       closing: 'works',
       targets: BOOT_TARGETS,
       ...usualMedia,
@@ -218,7 +221,7 @@ export class RedfishServer {
         ...systemResources(system),
         ...biosResources(machine),
         ...storageResources({ machine, tasks: this.#tasks, applies: () => quirks.raidApplies }),
-        ...managerResources(machine, quirks.mediaOf !== 'system'),
+        ...managerResources({ machine, hasMedia: quirks.mediaOf !== 'system', fixed: quirks.fixedClock }),
         ...mediaResources(machine, quirks),
         ...chassisResources(machine),
         ...updateResources({ machine, tasks: this.#tasks, fails: () => quirks.updatesFail }),

@@ -1,4 +1,5 @@
-// Management by Redfish: what the machine boots from and how, secure boot, lights, virtual media, sensors, and the interrupt.
+// Management by Redfish: what the machine boots from and how, secure boot, lights, virtual media, sensors, the BMC's clock,
+// firmware that it fetches, and the interrupt.
 import { plannedBootDevice } from '../../deploy/boot-device.ts'
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { FaultError } from '../../../shared/faults.ts'
@@ -6,6 +7,8 @@ import { getSecureBoot, resetSecureBootKeys, setSecureBoot } from '../../redfish
 import { resetSystem } from '../../redfish/system.ts'
 import { mutate, read, type RedfishContext, systemOf } from './bmc.ts'
 import { BOOT_TARGETS, getBootDevice, getBootMode, setBootDevice, setBootMode } from './boot-device.ts'
+import { setBmcClock, verifyBmcClock } from './clock.ts'
+import { checkFirmwareUpdate, updateFirmware } from './firmware-images.ts'
 import { indicatorMethods } from './indicators.ts'
 import type { RedfishInfo } from './info.ts'
 import { mediaMethods } from './media.ts'
@@ -45,6 +48,30 @@ export const redfishManagement: Implementation<RedfishInfo> = {
   offers: {
     reset_secure_boot_keys_to_default: { clean: 0, deploy: 0, ramdisk: false },
     clear_secure_boot_keys: { clean: 0, deploy: 0, ramdisk: false },
+    update_firmware: {
+      clean: 0,
+      service: 0,
+      ramdisk: false,
+      restart: 'check_firmware_update',
+      timeoutMs: 4 * 60 * 60_000,
+      args: {
+        firmware_images: {
+          description:
+            'What the BMC is to fetch and to flash: a list of {url, wait}. `wait`: seconds until the next one. `checksum` is not looked at: the BMC fetches and judges the image',
+          required: true,
+        },
+      },
+    },
+    set_bmc_clock: {
+      clean: 0,
+      ramdisk: false,
+      args: {
+        target_datetime: { description: 'ISO 8601 with an offset. Default: the time of the conductor' },
+        datetime_local_offset: { description: 'As +01:00. Default: as the BMC has it' },
+      },
+    },
+    // Ironic's priority where it is enabled is 1: stepPriorities with verify.management.verify_bmc_clock=1.
+    verify_bmc_clock: { verify: 0, ramdisk: false },
   },
   steps: {
     set_boot_device: (context) => setBootDevice(context, plannedBootDevice(context)),
@@ -52,6 +79,10 @@ export const redfishManagement: Implementation<RedfishInfo> = {
     set_secure_boot: changeSecureBoot,
     reset_secure_boot_keys_to_default: resetKeys('ResetAllKeysToDefault'),
     clear_secure_boot_keys: resetKeys('DeleteAllKeys'),
+    update_firmware: updateFirmware,
+    check_firmware_update: checkFirmwareUpdate,
+    set_bmc_clock: setBmcClock,
+    verify_bmc_clock: verifyBmcClock,
   },
   methods: {
     get_boot_device: getBootDevice,

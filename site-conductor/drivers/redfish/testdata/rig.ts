@@ -41,8 +41,12 @@ export class Rig {
 
   async step(kind: Kind, name: string, args: Args = {}, kept: Args = {}) {
     const context = await this.made(args, kept)
-    const result = await implementation(kind).steps![name]!(context)
+    const result = await this.stepOf(kind, name, context)
     return { context, facts: (result?.facts ?? {}) as Record<string, unknown> }
+  }
+
+  async stepOf(kind: Kind, name: string, context: FakeContext) {
+    return await implementation(kind).steps![name]!(context)
   }
 
   async call(kind: Kind, name: string, args: Args = {}): Promise<unknown> {

@@ -1,0 +1,1 @@
+export declare const collectInspection: import("../command.ts").Command;

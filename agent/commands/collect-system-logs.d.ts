@@ -1,0 +1,1 @@
+export declare const collectSystemLogs: import("../command.ts").Command;

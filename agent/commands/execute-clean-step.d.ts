@@ -1,0 +1,1 @@
+export declare const executeCleanStep: import("../command.ts").Command;

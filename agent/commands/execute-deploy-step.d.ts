@@ -1,0 +1,1 @@
+export declare const executeDeployStep: import("../command.ts").Command;

@@ -1,0 +1,1 @@
+export declare const executeServiceStep: import("../command.ts").Command;

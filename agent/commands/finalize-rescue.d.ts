@@ -1,0 +1,1 @@
+export declare const finalizeRescue: import("../command.ts").Command;

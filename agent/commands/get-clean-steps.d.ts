@@ -1,0 +1,1 @@
+export declare const getCleanSteps: import("../command.ts").Command;

@@ -1,0 +1,1 @@
+export declare const getDeploySteps: import("../command.ts").Command;

@@ -1,0 +1,1 @@
+export declare const getHardwareInfo: import("../command.ts").Command;

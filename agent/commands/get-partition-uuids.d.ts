@@ -1,0 +1,1 @@
+export declare const getPartitionUuids: import("../command.ts").Command;

@@ -1,0 +1,1 @@
+export declare const getServiceSteps: import("../command.ts").Command;

@@ -1,0 +1,1 @@
+export declare const digestDisk: import("../command.ts").Command;

@@ -1,0 +1,1 @@
+export declare const finishDisk: import("../command.ts").Command;

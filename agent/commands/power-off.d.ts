@@ -1,0 +1,1 @@
+export declare const powerOff: import("../command.ts").Command;

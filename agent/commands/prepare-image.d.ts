@@ -1,0 +1,1 @@
+export declare const prepareImage: import("../command.ts").Command;

@@ -1,0 +1,1 @@
+export declare const runImage: import("../command.ts").Command;

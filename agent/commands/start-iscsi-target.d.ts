@@ -1,0 +1,1 @@
+export declare const startIscsiTarget: import("../command.ts").Command;

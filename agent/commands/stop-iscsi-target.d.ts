@@ -1,0 +1,1 @@
+export declare const stopIscsiTarget: import("../command.ts").Command;

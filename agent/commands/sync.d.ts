@@ -1,0 +1,1 @@
+export declare const sync: import("../command.ts").Command;

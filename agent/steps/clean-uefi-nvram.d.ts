@@ -1,0 +1,1 @@
+export declare const cleanUefiNvramStep: import("../command.ts").Step;

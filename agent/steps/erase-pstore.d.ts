@@ -1,0 +1,1 @@
+export declare const erasePstoreStep: import("../command.ts").Step;

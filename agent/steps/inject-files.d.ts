@@ -1,0 +1,1 @@
+export declare const injectFilesStep: import("../command.ts").Step;
