@@ -136,8 +136,6 @@ function services(): Services {
           httpUrlFor: () => 'http://127.0.0.1',
           kernelArguments: 'console=ttyS0',
           agentApiUrl: `https://127.0.0.1:${api.port}`,
-          caPem: '',
-          httpUrl: 'http://10.0.0.1:8088',
           caPem: ca.certificate,
           caSha256: certificateDigest(ca.certificate),
         },
