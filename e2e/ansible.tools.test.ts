@@ -1,6 +1,6 @@
 // The deploy interface `ansible`: real ansible-playbook and OpenSSH against a real dropbear, which the agent of a simulated machine starts. It is root who logs in,
 // so that it takes root here.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, type TestContext } from 'vitest'
@@ -22,7 +22,7 @@ async function withAnsible(context: TestContext, options: StoryOptions = {}, pla
     deploy_interface: 'ansible',
     instance_info: site.instanceInfo(),
   })
-  return story
+  return Object.assign(story, { playbooks: folder })
 }
 
 const tasksOf = async ({ api, node }: Story) =>
@@ -73,6 +73,34 @@ test('a conductor that is killed takes its playbook with it, and begins it anew 
   await reach('active')
   await until('system', () => machine.console().includes('FERRULE-OS-UP'))
   expect(running(`${machine.disk.path}.go`), 'nobody of the first run waits any more').toBe(false)
+})
+
+test('a conductor that takes over ends what the first one began on the machine, and begins the playbook anew', async (context) => {
+  await using story = await withAnsible(
+    context,
+    { leaseMs: 3_000, conductor: 'process' },
+    { 'deploy.yaml': STANDS, 'own.yaml': OWN },
+  )
+  const { api, node, site, machine, reach, until } = story
+  const conductors = [site.conductor, await site.join({ ansiblePlaybooks: [story.playbooks] }, 'process')]
+  await story.prepare()
+  await api.provision(node, 'active')
+  await until('the first half', () => readFile(`${machine.disk.path}.half`, 'utf8').catch(() => undefined))
+  const { conductor: owner } = await api.node(node)
+  const waiting = () =>
+    spawnSync('pgrep', ['-f', `${machine.disk.path}.go`], { encoding: 'utf8' })
+      .stdout.split('\n')
+      .filter(Boolean)
+  const first = waiting()
+  await conductors.find(({ hostname }) => hostname === owner)!.kill()
+  await until('another run', async () => (await tasksOf(story)).filter((task) => task === 'Write half').length === 2)
+  expect(first).not.toEqual([])
+  expect(
+    waiting().filter((pid) => first.includes(pid)),
+    'of the first run',
+  ).toEqual([])
+  await writeFile(`${machine.disk.path}.go`, '')
+  await reach('active')
 })
 
 test('a task that fails says which it is, and what the machine said', async (context) => {

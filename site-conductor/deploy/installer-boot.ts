@@ -123,7 +123,7 @@ function installerArguments(
     `inst.ks=${boot.httpUrl}${kickstartPath(tokens.boot)}`,
     ...(stage2 === undefined ? [] : [`inst.stage2=${stage2}`]),
     ...('repository' in source ? [`inst.repo=${source.repository}`] : []),
-    'inst.text',
+    'inst.cmdline',
     // Which card it was, loaders say of what they have from here; with one card it can be no other.
     ...(ports.length === 1 && !isFetchedHere ? [`BOOTIF=${ports[0]!.address}`] : []),
     appendParams({ driverInfo }, boot.kernelArguments),
