@@ -21,6 +21,7 @@ export interface AnsibleInfo {
 
 /** The conductor's own. */
 const OWN_PLAYBOOKS = join(import.meta.dirname, 'playbooks')
+export const ANSIBLE_PACKAGES = 'apt-get install ansible-core openssh-client'
 const PROGRAMS = ['ansible-playbook', 'ssh', 'ssh-keygen', 'setpriv', 'unshare']
 
 const fileName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'must be the name of a file, without its folder')
@@ -69,7 +70,8 @@ export function ansibleInfoOf({ driverInfo, site }: Pick<Context<unknown>, 'driv
   }
 }
 
-function requirePrograms({ path }: SiteAnsible): void {
+/** Those of the programs that are not in a folder of `path` (PATH). */
+export function missingPrograms(path: string): string[] {
   const isThere = (program: string) =>
     path.split(delimiter).some((folder) => {
       try {
@@ -79,10 +81,14 @@ function requirePrograms({ path }: SiteAnsible): void {
         return false
       }
     })
-  const missing = PROGRAMS.filter((program) => !isThere(program))
+  return PROGRAMS.filter((program) => !isThere(program))
+}
+
+function requirePrograms({ path }: SiteAnsible): void {
+  const missing = missingPrograms(path)
   if (missing.length === 0) return
   throw new FaultError('driver.unsupported', `this conductor has no ${missing.join(' and no ')}`, {
-    hint: 'on the conductor: apt-get install ansible-core openssh-client; or set deploy_interface to direct',
+    hint: `on the conductor: ${ANSIBLE_PACKAGES}; or set deploy_interface to direct`,
   })
 }
 
