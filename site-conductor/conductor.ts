@@ -35,6 +35,7 @@ import { readOpenStackConfig } from './openstack/config.ts'
 import { PAGE_BYTES, pages } from './pages.ts'
 import { PowerPoll } from './periodic.ts'
 import { residentAt } from './resident.ts'
+import { Screens } from './screens/door.ts'
 import { Tasks } from './tasks.ts'
 import { VERSION } from './version.ts'
 import { resources, sealing, type Site } from './site.ts'
@@ -138,9 +139,14 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       path: process.env['PATH'] ?? '',
     },
     consoles: {
-      start: (node, port) => consoles.start(node, port),
+      start: (node, port, letIn) => consoles.start(node, port, letIn),
       stop: (node) => consoles.stop(node),
       urlOf: (node) => consoles.urlOf(node),
+    },
+    screens: {
+      start: (node) => screens.start(node),
+      stop: (node) => screens.stop(node),
+      tell: (node) => screens.tell(node),
     },
     resource: kept.resource,
   }
@@ -189,9 +195,19 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     grants,
     address: config.consoleAddress,
     ports: portRange(config.consolePorts)!,
-    join: (hold, client) => calls.join(hold, client),
+    join: (hold, client, accept) => calls.join(hold, client, accept),
     restart: (hold) => calls.invoke(hold, 'console', 'restart_console', {}, hold.signal),
   })
+  const screens = new Screens({
+    env,
+    log,
+    consoles,
+    address: config.consoleAddress,
+    port: config.vncPort,
+    publicUrl: config.vncPublicUrl,
+    ticketMs: config.vncTokenS * 1000,
+  })
+  opened.defer(() => screens.close())
   opened.defer(() => consoles.close())
   const link: Link = new Link({
     env,
