@@ -133,6 +133,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       folder: join(config.dataDir, 'images'),
     },
     openstack,
+    ansible: {
+      playbooks: config.ansiblePlaybooks,
+      runs: join(config.dataDir, 'ansible'),
+      path: process.env['PATH'] ?? '',
+    },
     consoles: {
       start: (node, port, letIn) => consoles.start(node, port, letIn),
       stop: (node) => consoles.stop(node),

@@ -60,6 +60,16 @@ export interface SiteWrites {
   readonly folder: string
 }
 
+/** What a conductor that runs playbooks needs (deploy interface ansible). */
+export interface SiteAnsible {
+  /** Folders whose playbooks nodes may name, the default first; without any, the conductor's own. */
+  readonly playbooks: readonly string[]
+  /** Private to this process's user; for what a run must have as a file. */
+  readonly runs: string
+  /** PATH of the programs. */
+  readonly path: string
+}
+
 export interface Site {
   readonly id: string
   readonly organisation: string
@@ -78,6 +88,8 @@ export interface Site {
   readonly writes?: SiteWrites
   /** Undefined where no `openstackFile` is configured. */
   readonly openstack?: OpenStack | undefined
+  /** Undefined where no playbooks are run. */
+  readonly ansible?: SiteAnsible
   /** Where consoles of machines are to be had. */
   readonly consoles?: ConsoleDoor
   /** The same of those that are screens. */

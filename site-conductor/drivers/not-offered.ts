@@ -13,11 +13,6 @@ export interface NotOffered {
 export const NOT_OFFERED: readonly NotOffered[] = [
   {
     interface: 'deploy',
-    names: ['ansible'],
-    why: 'it needs Ansible on the conductor, which logs in to the ramdisk; steps of your own run in an agent of your own (`custom-agent`)',
-  },
-  {
-    interface: 'deploy',
     names: ['bootc'],
     why: 'it installs a container, for which the ramdisk would need a container engine',
   },
