@@ -4,6 +4,7 @@ import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { neutronOf } from './api.ts'
 import { configured, networkFor, WORK, type Work } from './networks.ts'
 import { bindAll, unbindAll } from './tenant.ts'
+import { vifMethods } from './vifs.ts'
 import { connect, disconnect } from './work-ports.ts'
 
 /** Without these no node is deployed or cleaned; the others are asked for when they are needed. */
@@ -36,6 +37,7 @@ export function neutron<Info>(): Record<string, Implementation<Info>> {
           await bindAll(context)
         },
       },
+      methods: vifMethods<Info>(),
       offers: {
         reattach_networking: { service: 0, ramdisk: false },
       },
