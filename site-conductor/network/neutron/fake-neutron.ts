@@ -19,7 +19,7 @@ export class FakeNeutron {
   unbound = false
   status = 'ACTIVE'
   /** Answers instead of it, where it answers something; `done`: what the request came to. */
-  instead: (request: FakeRequest, done: () => FakeAnswer) => FakeAnswer | undefined = () => undefined
+  instead: (request: FakeRequest, done: () => FakeAnswer) => FakeAnswer | 'silence' | undefined = () => undefined
   /** What changed something, such as "POST /ports". */
   readonly changes: string[] = []
   #made = 0
@@ -27,7 +27,8 @@ export class FakeNeutron {
   readonly answer = (request: FakeRequest): FakeAnswer | undefined => {
     let answer: FakeAnswer | undefined
     const done = () => (answer ??= this.#act(request))
-    return this.instead(request, done) ?? done()
+    const other = this.instead(request, done)
+    return other === 'silence' ? undefined : (other ?? done())
   }
 
   port(more: Record<string, unknown>): NeutronPort {
