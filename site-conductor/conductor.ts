@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
 import { uuidv7 } from '../shared/ids.ts'
-import { bytesInFrame, type ToConductor } from '../shared/protocol.ts'
+import { bytesInFrame, type Grant, type ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
 import { goesOnByItself, inWords, type StageEvent } from './boot/timeline.ts'
 import type { Resident } from './boot/residents.ts'
@@ -15,7 +15,7 @@ import { type Config, portRange } from './config.ts'
 import { Consoles } from './consoles.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
 import { type Disk, folder, lend } from './disk.ts'
-import { type Driver, driverFacts } from './driver.ts'
+import { type Driver, driverFacts, implementationOf } from './driver.ts'
 import { Facts } from './facts.ts'
 import { Grants } from './grants.ts'
 import { readIdentity, readSite, siteKeyOf } from './identity.ts'
@@ -165,8 +165,12 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     if (goesOnByItself(event)) agents.scriptFetched(node).catch(() => {})
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
+  function hasOtherDhcp(grant: Grant): boolean {
+    const driver = drivers.get(grant.driver)
+    return driver !== undefined && implementationOf(driver, grant, 'network')?.dhcp?.(site) !== undefined
+  }
   function residentOf(mac: string): Resident | undefined {
-    return residentAt(mac, { grants, tasks, log })
+    return residentAt(mac, { grants, tasks, log, hasOtherDhcp })
   }
   const calls = new Calls({
     ...shared,

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Env, systemEnv } from '../../../shared/env.ts'
 import { type Fault, toFault } from '../../../shared/faults.ts'
 import type { Grant } from '../../../shared/protocol.ts'
+import type { BootTicket } from '../../boot/ticket.ts'
+import { ramdiskBoot } from '../../deploy/ramdisk-boot.ts'
 import type { Implementation } from '../../driver.ts'
 import fakeHardware from '../../drivers/fake-hardware.ts'
 import { type FakeContext, fakeContext } from '../../fake-context.ts'
@@ -324,4 +326,51 @@ test('validation asks for the networks that any node needs, and for those that t
   expect((await fails(validate({ driverInfo: { rescuing_network: 'nowhere' } }))).message).toContain(
     'driver_info.rescuing_network',
   )
+})
+
+const OPTIONS = [{ name: '67', value: 'loader' }]
+const opts = [{ opt_name: '67', opt_value: 'loader', ip_version: 4 }]
+
+test("Neutron's DHCP is told what the machine boots with the port that it is on its network with now", async () => {
+  const vif = neutron.port({ network_id: 'n-tenant', mac_address: 'fa:16:3e:00:00:01' })
+  const at = await context({ ports: [nic({ vifs: { tenant_vif_port_id: vif.id } })] })
+  const dhcp = implementation.dhcp!(at.site)!
+  await run('add_cleaning_network', at)
+  await dhcp.tell(at, OPTIONS)
+  expect(neutron.ports.map((port) => port['extra_dhcp_opts'])).toEqual([undefined, opts])
+  await run('remove_cleaning_network', at)
+  await dhcp.tell(at, OPTIONS)
+  expect(neutron.ports.map((port) => port['extra_dhcp_opts'])).toEqual([opts])
+})
+
+test('a conductor that gives the addresses itself tells nobody', async () => {
+  expect(implementation.dhcp!((await context({}, { ...SETTINGS, dhcp: 'conductor' })).site)).toBeUndefined()
+  const at = await fakeContext(fakeHardware, { node: fakeGrant('n', { driver: 'fake-hardware' }) })
+  opened.push(at)
+  expect(implementation.dhcp!(at.site)).toBeUndefined()
+})
+
+test('a machine that boots on a network of Neutron is let in without an address, and its DHCP hears of it', async () => {
+  const tickets: BootTicket[] = []
+  const door = {
+    admit: (ticket: BootTicket) => void tickets.push(ticket),
+    withdraw: () => {},
+    dhcpOptions: () => OPTIONS,
+  }
+  const boot = {
+    door,
+    givesAddresses: true,
+    ramdisk: { kernel: '/k', initrd: '/i' },
+    files: {},
+    agentApiUrl: 'https://10.0.0.1:6384',
+    kernelArguments: '',
+    caSha256: '0',
+  }
+  const made = await context({ address: null, interfaces: { network: 'neutron' } })
+  await run('add_cleaning_network', made)
+  const at = { ...made, site: { ...made.site, boot: boot as never } }
+  await ramdiskBoot().steps!['prepare_ramdisk']!(at)
+  expect(tickets).toMatchObject([{ macs: [MAC], addressElsewhere: true }])
+  expect(tickets[0]).not.toHaveProperty('address')
+  expect(neutron.ports).toMatchObject([{ network_id: 'n-clean', extra_dhcp_opts: opts }])
 })

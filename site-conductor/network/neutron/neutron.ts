@@ -2,6 +2,7 @@
 // attached to the node. The cloud plans the steps around those that boot the machine (cloud/network-steps.ts).
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { neutronOf } from './api.ts'
+import { neutronDhcp } from './dhcp.ts'
 import { configured, networkFor, WORK, type Work } from './networks.ts'
 import { bindAll, unbindAll } from './tenant.ts'
 import { vifMethods } from './vifs.ts'
@@ -22,6 +23,7 @@ export function neutron<Info>(): Record<string, Implementation<Info>> {
   return {
     neutron: {
       wires: true,
+      dhcp: neutronDhcp,
       /** Are the networks there that any node needs, and those that this one names? */
       async validate(context) {
         const asked = neutronOf(context)

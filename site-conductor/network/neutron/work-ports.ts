@@ -93,7 +93,10 @@ function nicsFor<Info>(context: StepContext<Info>): Nic[] {
 }
 
 /** Made for this node, by whichever conductor. */
-async function ownPorts<Info>({ node }: StepContext<Info>, neutron: Neutron): Promise<NeutronPort[]> {
+export async function ownPorts<Info>(
+  { node }: Pick<StepContext<Info>, 'node'>,
+  neutron: Neutron,
+): Promise<NeutronPort[]> {
   const tenants = new Set(tenantPlaces(node).map(({ vif }) => vif))
   const found = await neutron.ports({ device_id: node.node, device_owner: OWNER })
   return found.filter(({ id }) => !tenants.has(id))
