@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { withNetworks } from './network-steps.ts'
+import { poweredForNetworks, withNetworks } from './network-steps.ts'
 import { INSPECT_BY_AGENT, PLANS, START_FROM_NETWORK } from './plans.ts'
 
 const names = (kind: string, steps = PLANS[kind as keyof typeof PLANS], undone?: string) =>
@@ -52,4 +52,12 @@ test('what is undone ends on no network but those of an instance that stays, and
 test('work that does not boot the machine leaves its networks as they are', () => {
   expect(names('verify')).toEqual(['verify'])
   expect(names('tear-down', [])).toEqual([])
+})
+
+test('a machine whose smart NIC wires it is on while its networks change, and off again before it goes on', () => {
+  const wired = poweredForNetworks(withNetworks('rescue', PLANS.rescue)).map(({ step }) => step)
+  expect(wired).toEqual([
+    'power_off', 'power_on', 'unconfigure_tenant_networks', 'add_rescuing_network', 'power_off', 'prepare_ramdisk', 'set_boot_device',
+    'power_on', 'wait_agent', 'rescue', 'remove_rescuing_network', 'configure_tenant_networks',
+  ]) // prettier-ignore
 })

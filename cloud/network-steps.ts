@@ -22,6 +22,22 @@ const remove = (network: string) => planStep(`network.remove_${network}_network`
 const CONFIGURE = planStep('network.configure_tenant_networks')
 const UNCONFIGURE = planStep('network.unconfigure_tenant_networks')
 
+/**
+ * Of a machine with a smart NIC, whose agent does the wiring and needs the machine's power (Ironic's `need_power_on`): it is on while its networks change. That
+ * it may boot meanwhile harms nobody: it is on no network, or on the one that it is leaving.
+ */
+export function poweredForNetworks(steps: readonly Step[]): Step[] {
+  let off = false
+  return steps.flatMap((step, i) => {
+    if (is(step, 'power.power_off')) off = true
+    if (is(step, 'power.power_on')) off = false
+    if (!off || step.interface !== 'network') return [step]
+    const isFirst = steps[i - 1]?.interface !== 'network'
+    const isLast = steps[i + 1]?.interface !== 'network'
+    return [...(isFirst ? [planStep('power.power_on')] : []), step, ...(isLast ? [planStep('power.power_off')] : [])]
+  })
+}
+
 /** `undone`: of an `undo`, the kind of work that is undone. */
 export function withNetworks(kind: string, steps: readonly Step[], undone?: string): readonly Step[] {
   if (kind === 'tear-down') return steps.length === 0 ? steps : [...steps, UNCONFIGURE]

@@ -137,6 +137,8 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly wires?: true
   /** Of the interface network only: the DHCP server of the networks that the machine is put on; undefined, or absent: this conductor's, or one that it knows nothing of. */
   readonly dhcp?: (site: Site) => OtherDhcp<Info> | undefined
+  /** Of the interface network only: the networks of the node's instance in the words of OpenStack's network_data.json; undefined: nothing is known of them. */
+  readonly networkData?: (context: Context<Info>) => Promise<Record<string, unknown> | undefined>
   /** Of the interface vendor only. */
   readonly vendor?: Readonly<Record<string, VendorMethod>>
   /** Throws a FaultError that says what is missing. Talks to no machine. `instanceInfo`: of the instance that is to be there, where one is asked about. */

@@ -29,6 +29,8 @@ export interface RowKind {
   readonly unique: readonly (readonly string[])[]
   /** Part of the node's grant, which its conductor gets again. */
   readonly granted?: true
+  /** Part of it where the node's network interface wires it. */
+  readonly wired?: true
   readonly secrets?: true
   /** Throws what forbids the change; may answer the row in its normal form. */
   check?(turn: Turn, change: Change): Promise<NodeOwned> | Promise<void> | NodeOwned | void
@@ -64,6 +66,7 @@ export const KINDS: Readonly<Record<NodeTable, RowKind>> = {
       'name', 'address', 'extra', 'mode', 'properties', 'standalone_ports_supported', 'physical_network', 'category',
     ], // prettier-ignore
     unique: [['address'], ['name'], ['uuid']],
+    wired: true,
     check: checkPortgroup,
     async checkDelete(turn, { before }) {
       const members = await rowsWith(turn, ports, 'portgroup', before!.uuid)

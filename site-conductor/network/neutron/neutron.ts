@@ -3,6 +3,7 @@
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { neutronOf } from './api.ts'
 import { neutronDhcp } from './dhcp.ts'
+import { networkData } from './network-data.ts'
 import { configured, networkFor, WORK, type Work } from './networks.ts'
 import { bindAll, unbindAll } from './tenant.ts'
 import { vifMethods } from './vifs.ts'
@@ -24,6 +25,7 @@ export function neutron<Info>(): Record<string, Implementation<Info>> {
     neutron: {
       wires: true,
       dhcp: neutronDhcp,
+      networkData,
       /** Are the networks there that any node needs, and those that this one names? */
       async validate(context) {
         const asked = neutronOf(context)
