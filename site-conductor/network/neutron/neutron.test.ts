@@ -468,3 +468,58 @@ test("an instance's config drive is told of its networks, which are as Neutron h
   ).toBe(false)
   expect(await drive({ instance_info: {} })).toBeUndefined()
 })
+
+test('a port that could not be bound before is made anew, now that it can', async () => {
+  await run('add_cleaning_network')
+  neutron.ports[0]!['binding:vif_type'] = 'binding_failed'
+  await run('add_cleaning_network')
+  expect(there()).toEqual([['port-2', 'n-clean', MAC]])
+})
+
+const ask = async (method: string, args: Record<string, unknown>, at?: FakeContext) =>
+  await implementation.methods![method]!(at ?? (await context()), args)
+
+test('what a VIF is on decides which port may have it; what is none is refused', async () => {
+  const vif = neutron.port({ network_id: 'n-tenant', mac_address: 'fa:16:3e:00:00:01' })
+  expect(await ask('vif_facts', { vif: vif.id })).toEqual({ physical: ['phys2'] })
+  Object.assign(neutron.networks[4]!, {
+    segments: [{ 'provider:physical_network': 'a' }, { 'provider:physical_network': null }],
+  })
+  expect(await ask('vif_facts', { vif: vif.id })).toEqual({ physical: ['a'] })
+  expect(await fails(ask('vif_facts', { vif: 'nothing' }))).toMatchObject({ code: 'request.invalid' })
+})
+
+test('a VIF gets the address of its NIC when it is attached, and is plugged in where its instance runs already', async () => {
+  const vif = neutron.port({ network_id: 'n-tenant', mac_address: 'fa:16:3e:00:00:01' })
+  await ask('vif_attach', { vif: vif.id, place: 'nic-1', active: false })
+  expect(neutron.ports).toMatchObject([{ mac_address: MAC, 'binding:host_id': '' }])
+  await ask('vif_attach', { vif: vif.id, place: 'nic-1', active: true })
+  expect(neutron.ports).toMatchObject([{ mac_address: MAC, 'binding:host_id': 'node-1' }])
+  await ask('vif_detach', { vif: vif.id })
+  expect(neutron.ports).toMatchObject([{ 'binding:host_id': '' }])
+  expect(neutron.ports[0]!['mac_address']).not.toBe(MAC)
+  expect(await fails(ask('vif_attach', { vif: vif.id, place: 'nic-9', active: false }))).toMatchObject({
+    code: 'unavailable',
+  })
+})
+
+test('a port that has another address or DHCP client identifier has it in Neutron, plugged in as before', async () => {
+  const profile = { local_link_information: [LINK] }
+  const vif = neutron.port({
+    network_id: 'n-tenant',
+    mac_address: MAC,
+    'binding:host_id': 'node-1',
+    'binding:profile': profile,
+  })
+  await ask('vif_changed', { vif: vif.id, address: '52:54:00:00:00:55', clientId: '01:02' })
+  expect(neutron.ports).toMatchObject([
+    {
+      mac_address: '52:54:00:00:00:55',
+      'binding:host_id': 'node-1',
+      'binding:profile': profile,
+      extra_dhcp_opts: [{ opt_name: '61', opt_value: '01:02' }],
+    },
+  ])
+  await ask('vif_changed', { vif: vif.id, clientId: null })
+  expect(neutron.ports).toMatchObject([{ extra_dhcp_opts: [{ opt_name: '61', opt_value: null }] }])
+})
