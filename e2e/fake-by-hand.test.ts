@@ -166,11 +166,13 @@ test.concurrent('a storage that is fake is told of its volumes', async (context)
   const { api, reach } = story
   const more = { boot_interface: 'fake', storage_interface: 'fake', automated_clean: false }
   const node = await createNode(story, { ...more, deploy_interface: 'fake' })
+  const volume = { node_uuid: node, volume_type: 'iscsi', volume_id: 'v', boot_index: 0 }
+  await api.call('POST', '/volume/targets', { properties: {}, ...volume })
   await api.provision(node, 'provide')
   await reach('available', node)
   await api.provision(node, 'active')
   await reach('active', node)
-  expect(fakeMachine(node).log).toEqual([...BOOTED, 'image an image', 'volumes attached', ...TO_DISK])
+  expect(fakeMachine(node).log).toEqual([...BOOTED, 'volumes attached', 'image an image', ...TO_DISK])
   await api.provision(node, 'deleted')
   await reach('available', node)
   expect(fakeMachine(node).log.slice(-2)).toEqual(['power off', 'volumes detached'])

@@ -5,6 +5,7 @@ import { startStory, type Story } from './story.ts'
 
 const IMAGE = { image_source: 'http://images/a.raw', image_checksum: 'a'.repeat(64) }
 const NETBOOT = { kernel: 'http://images/k', ramdisk: 'http://images/i' }
+const INSTALLER = { ...IMAGE, ...NETBOOT, stage2: 'http://images/stage2' }
 const BOOTED = ['boot device pxe', 'power on']
 const TO_DISK = ['boot device disk', 'power off', 'power on']
 
@@ -25,6 +26,11 @@ test.for([
   ['fake', {}, [...BOOTED, 'image an image', ...TO_DISK]],
   ['direct', IMAGE, [...BOOTED, `image ${IMAGE.image_source}`, ...TO_DISK]],
   ['ramdisk', NETBOOT, ['instance http://images/k', ...BOOTED]],
+  [
+    'anaconda',
+    INSTALLER,
+    ['installer http://images/k', ...BOOTED, `installed ${IMAGE.image_source}`, 'boot device disk'],
+  ],
   ['noop', {}, []],
 ] as const)('%s', async ([deploy_interface, instance_info, does], context) => {
   await using story = await fake(context)

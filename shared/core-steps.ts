@@ -12,6 +12,8 @@ export const CORE_STEPS = [
   'boot_instance',
   /** Ironic's `deploy.deploy` of `ramdisk`: the machine is set to boot its instance over the network, and started. */
   'boot_from_network',
+  /** Ironic's `deploy.deploy` of `anaconda`: an installer is booted, and awaited to its end. */
+  'boot_installer',
 ] as const
 export type CoreStep = (typeof CORE_STEPS)[number]
 

@@ -145,13 +145,18 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly validate?: (context: Context<Info>, instanceInfo?: Readonly<Record<string, unknown>>) => Promise<void> | void
   /** Of the interface boot only: throws a FaultError where the instance is to be booted by it, at every start of the machine, and cannot be. */
   readonly validateInstance?: (context: Context<Info>, instanceInfo: Readonly<Record<string, unknown>>) => void
+  /** Likewise, where it is to boot an installer for the instance. */
+  readonly validateInstaller?: (instanceInfo: Readonly<Record<string, unknown>>) => void
   /**
    * Called when a task goes on that another conductor, or an earlier run of this one, began: rebuild from task.context. Answers earlier
    * steps where the task cannot go on from here but has to go back, to the first of them that it has.
    */
   readonly resume?: (context: StepContext<Info>) => Promise<readonly string[] | void>
-  /** Of the interface console: carries bytes between a client and the machine until either ends, and lets go of the machine. Its failure is told to the client. */
-  readonly join?: (context: Context<Info>, client: Duplex) => Promise<void>
+  /**
+   * Of the interface console: carries bytes between a client and the machine until either ends, and lets go of the machine. Its failure is told to the
+   * client: `accept` is called when the machine is there, before anything is carried, where the client waits for that.
+   */
+  readonly join?: (context: Context<Info>, client: Duplex, accept: () => void) => Promise<void>
   /** Called when a task has ended here, however: let go of what only this conductor holds. Must not touch the machine. */
   readonly release?: (node: string, site: Site) => void
 }

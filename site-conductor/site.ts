@@ -8,6 +8,7 @@ import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { BootFiles } from './deploy/boot-files.ts'
 import type { ConsoleDoor } from './consoles.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
+import type { ScreenDoor } from './screens/door.ts'
 import type { Turns } from './deploy/turns.ts'
 import type { OpenStack } from './openstack/client.ts'
 
@@ -42,6 +43,10 @@ export interface SiteBoot {
   /** More arguments for its kernel, such as console=ttyS0. */
   readonly kernelArguments: string
   readonly agentApiUrl: string
+  /** Where machines find what is served over HTTP; without a slash at its end. */
+  readonly httpUrl: string
+  /** PEM of the site CA's certificate. */
+  readonly caPem: string
   /** SHA-256 (hex) of the site CA certificate (DER). */
   readonly caSha256: string
 }
@@ -75,6 +80,8 @@ export interface Site {
   readonly openstack?: OpenStack | undefined
   /** Where consoles of machines are to be had. */
   readonly consoles?: ConsoleDoor
+  /** The same of those that are screens. */
+  readonly screens?: ScreenDoor
   /** The one `make()` of this conductor, made at first use and closed when the conductor ends: a driver's connections. */
   resource<T extends Closable>(make: () => T): T
 }

@@ -27,6 +27,7 @@ import { deploymentOf, forInstance } from './network-instance.ts'
 import { keepOn, offers, stepsFor } from './offers.ts'
 import { onNetworks } from './on-networks.ts'
 import { isWired, refuseUnknownInterfaces, usedInterfaces } from './used-interfaces.ts'
+import { withVolumes } from './volumes.ts'
 
 export type WorkKind = PlannedKind | 'service'
 
@@ -40,7 +41,8 @@ export interface Composed {
 
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
-  const steps = stepsFor(node, await onNetworks(turn, node, kind, forInstance(turn, node, kind, composed.steps)))
+  const atVolumes = await withVolumes(turn, node, kind, forInstance(turn, node, kind, composed.steps))
+  const steps = stepsFor(node, await onNetworks(turn, node, kind, atVolumes))
   const problem = composed.problem ?? lacksAgent(turn, node, steps)
   return { ...composed, steps, problem, taken: await takenOver(turn, node, kind, steps) }
 }

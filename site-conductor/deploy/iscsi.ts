@@ -20,6 +20,7 @@ import { sleep } from '../timing.ts'
 import { directDeploy } from './direct.ts'
 import { agentOf, type AgentOptions, byteNotes, type ByteNotes, nodeParams } from './perform.ts'
 import type { CachedImage } from './image-cache.ts'
+import { bootVolumeOf } from '../storage/boot-volume.ts'
 import { imageInfoOf } from './image-info.ts'
 import { refuseProperties } from './properties.ts'
 import { runQemuImg } from './qemu-img.ts'
@@ -58,7 +59,8 @@ export function iscsiDeploy<Info>(options: AgentOptions<Info>): Implementation<I
     ...direct,
     validate(context, instanceInfo) {
       refuseProperties(context, instanceInfo, ['local'])
-      if (instanceInfo !== undefined) imageInfoOf(context.node.node, instanceInfo)
+      if (instanceInfo !== undefined && bootVolumeOf(context, instanceInfo) === undefined)
+        imageInfoOf(context.node.node, instanceInfo)
     },
     steps: {
       ...direct.steps,

@@ -9,15 +9,8 @@ export interface NotOffered {
   readonly why: string
 }
 
-const NO_VOLUMES = 'no machine is booted from a volume: volume targets and connectors are kept for whoever asks'
-
 /** Implementations of interfaces. */
 export const NOT_OFFERED: readonly NotOffered[] = [
-  {
-    interface: 'deploy',
-    names: ['anaconda'],
-    why: 'an installer would have to be booted, given its kickstart file and watched; what is deployed here is an image, or a ramdisk that stays',
-  },
   {
     interface: 'deploy',
     names: ['ansible'],
@@ -29,16 +22,15 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     why: 'it installs a container, for which the ramdisk would need a container engine',
   },
   {
-    interface: 'console',
-    names: ['fake-graphical', 'redfish-graphical'],
-    why: 'a graphical console is a web browser in a container beside the conductor, which starts no containers',
-  },
-  {
     interface: 'network',
     names: ['ironic-networking'],
     why: 'nothing here logs in to a switch. Ironic has a service of its own for that (2026, experimental): it takes VLANs and LAGs from `extra.switchport` and `extra.lag` of ports, a form that is announced to change, and configures switches over SSH by the drivers of networking-generic-switch, in Python. With those drivers in a Neutron, `neutron` does the same',
   },
-  { interface: 'storage', names: ['cinder', 'external'], why: NO_VOLUMES },
+  {
+    interface: 'storage',
+    names: ['cinder'],
+    why: 'not made yet: volumes are named with all that a machine has to know of them (`external`)',
+  },
 ]
 
 /** Hardware types. */

@@ -1,6 +1,9 @@
 // Power, management, boot and deploy of fake hardware: every step of every plan.
 import type { Context, Fencing, Implementation, StepResult } from '../../driver.ts'
+import { installerInfoOf } from '../../deploy/installer-info.ts'
 import { instanceBootOf } from '../../deploy/instance-boot.ts'
+import { BOOT_VOLUME } from '../../deploy/instance-way.ts'
+import { ISCSI } from '../../storage/iscsi-volumes.ts'
 import { BOOT_AGAIN } from '../../deploy/task-context.ts'
 import { resetOnce } from '../reset-once.ts'
 import { isInMemory } from './by-boot.ts'
@@ -76,7 +79,12 @@ const INDICATORS: Readonly<Record<string, { readonly readonly: boolean; readonly
   'led-0@chassis': { readonly: true, states: ['off', 'on'] },
   'led@system': { readonly: false, states: ['blinking', 'off', 'on'] },
 }
-const MEDIA = ['cdrom', 'floppy', 'disk']
+/** Virtual media, and what Redfish calls them. */
+const MEDIA: Readonly<Record<string, readonly string[]>> = {
+  cdrom: ['CD', 'DVD'],
+  floppy: ['Floppy'],
+  disk: ['USBStick'],
+}
 
 function setBootDevice(context: Context<Info>, args: Args): void {
   const { node, before } = context
@@ -129,11 +137,17 @@ export const management: Implementation<Info> = {
       machine.log.push(`indicator ${name} ${state}`)
     }),
     get_virtual_media: look((machine) =>
-      [...machine.media].map(([device_type, image_url]) => ({ device_type, image_url, inserted: true })),
+      [...machine.media].map(([device_type, image]) => ({
+        device_type,
+        image_url: image,
+        image,
+        media_types: MEDIA[device_type],
+        inserted: true,
+      })),
     ),
     attach_virtual_media: method((machine, args) => {
       const [device, url] = [String(args['device_type']), String(args['image_url'])]
-      if (!MEDIA.includes(device)) refuse(`there is no virtual ${device}`)
+      if (!Object.hasOwn(MEDIA, device)) refuse(`there is no virtual ${device}`)
       machine.media.set(device, url)
       machine.log.push(`virtual media ${device} in`)
     }),
@@ -149,22 +163,24 @@ export const management: Implementation<Info> = {
   },
 }
 
-/** By the node's storage interface, where that has any. */
-async function volumes(context: Context<Info>, method: 'attach_volumes' | 'detach_volumes'): Promise<void> {
-  await context.other('storage')?.methods?.[method]?.(context, {})
-}
-
 export const boot: Implementation<Info> = {
+  volumeTypes: [ISCSI],
   validateInstance: ({ driverInfo }, instanceInfo) => void instanceBootOf(instanceInfo, driverInfo),
+  validateInstaller: (instanceInfo) => void installerInfoOf(instanceInfo),
   steps: {
+    prepare_installer: step('boot.prepare_installer', (machine, { task }) => {
+      const { kernel } = installerInfoOf((task.context['instance_info'] ?? {}) as Record<string, unknown>)
+      machine.log.push(`installer ${kernel.url}`)
+    }),
     prepare_ramdisk: step('boot.prepare_ramdisk', () => {}),
     clean_up_ramdisk: step('boot.clean_up_ramdisk', () => {}),
-    prepare_instance: step('boot.prepare_instance', async (machine, context) => {
-      const { kernel } = (context.task.context['instance_info'] ?? {}) as { kernel?: string }
-      machine.log.push(`instance ${kernel ?? refuse('instance_info has no kernel')}`)
-      await volumes(context, 'attach_volumes')
+    prepare_instance: step('boot.prepare_instance', (machine, { task, node }) => {
+      const { kernel, [BOOT_VOLUME]: volume } = (task.context['instance_info'] ?? {}) as Record<string, string>
+      const target = node.volumes?.targets.find(({ uuid }) => uuid === volume)
+      const booted = volume === undefined ? kernel : target && `volume ${target.volumeId}`
+      machine.log.push(`instance ${booted ?? refuse('there is neither a kernel nor a volume')}`)
     }),
-    clean_up_instance: step('boot.clean_up_instance', (_, context) => volumes(context, 'detach_volumes')),
+    clean_up_instance: step('boot.clean_up_instance', () => {}),
   },
 }
 
@@ -191,12 +207,18 @@ export const deploy: Implementation<Info> = {
       machine.log.push(`image ${machine.disk}`)
       note('write_image', { percent: 100 })
     }),
+    wait_installer: step('deploy.wait_installer', (machine, { task, note }) => {
+      const instance = task.context['instance_info'] as { image_source?: string } | undefined
+      note('installer.start', { message: 'the installer has begun' })
+      machine.disk = instance?.image_source ?? 'a system'
+      machine.log.push(`installed ${machine.disk}`)
+      note('installer.end', { message: 'the instance is installed' })
+    }),
     write_configdrive: step('deploy.write_configdrive', (machine, { task }) => {
       const instance = task.context['instance_info'] as { configdrive?: unknown } | undefined
       if (instance?.configdrive !== undefined) machine.log.push('config drive')
     }),
-    prepare_instance_boot: step('deploy.prepare_instance_boot', async (_, context) => {
-      await volumes(context, 'attach_volumes')
+    prepare_instance_boot: step('deploy.prepare_instance_boot', (_, context) => {
       setBootDevice(context, { boot_device: 'disk', persistent: true })
     }),
     tear_down_agent: step('deploy.tear_down_agent', () => ({ context: { agent_url: null } })),

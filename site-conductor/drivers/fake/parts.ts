@@ -165,9 +165,10 @@ export const rescue: Implementation<Info> = {
 
 /** Volumes that are not there: told to the machine with the instance that is to have them, and taken away with it. */
 export const storage: Implementation<Info> = {
+  storage: { boots: false },
   validate() {},
-  methods: {
-    attach_volumes: method((machine) => void machine.log.push('volumes attached')),
-    detach_volumes: method((machine) => void machine.log.push('volumes detached')),
+  steps: {
+    attach_volumes: step('storage.attach_volumes', (machine) => void machine.log.push('volumes attached')),
+    detach_volumes: step('storage.detach_volumes', (machine) => void machine.log.push('volumes detached')),
   },
 }
