@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { poweredForNetworks, withNetworks } from './network-steps.ts'
-import { BOOT_INSTALLER, INSPECT_BY_AGENT, PLANS, START_FROM_NETWORK } from './plans.ts'
+import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, START_FROM_NETWORK } from './plans.ts'
 
 const names = (kind: string, steps = PLANS[kind as keyof typeof PLANS], undone?: string) =>
   withNetworks(kind, steps, undone).map(({ interface: iface, step }) =>
@@ -27,7 +27,10 @@ test('a deployment begins on the provisioning network; whatever ran there before
 
 test('an instance that boots over the network does so on its own networks', () => {
   expect(names('deploy', START_FROM_NETWORK)[0]).toBe('CONFIGURE_TENANT_NETWORKS')
-  expect(names('deploy', BOOT_INSTALLER).slice(1, 3)).toEqual(['CONFIGURE_TENANT_NETWORKS', 'prepare_installer'])
+  expect(names('deploy', CORE_DEPLOY.boot_installer.is).slice(1, 3)).toEqual([
+    'CONFIGURE_TENANT_NETWORKS',
+    'prepare_installer',
+  ])
 })
 
 test('a rescue goes from the networks of the instance to the one for it, and back with its ramdisk running', () => {
