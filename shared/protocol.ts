@@ -53,6 +53,13 @@ export const OfferedStep = z.object({
 })
 export type OfferedStep = z.infer<typeof OfferedStep>
 
+/** The same step of several implementations, and in several kinds of lists, as it travels: drivers would not fit into a frame otherwise (shared/step-offers.ts). */
+export const StepOffer = OfferedStep.omit({ of: true, priority: true }).extend({
+  of: z.array(z.string().max(60)).min(1).max(60),
+  priorities: z.partialRecord(z.enum(STEP_KINDS), z.int().nonnegative()),
+})
+export type StepOffer = z.infer<typeof StepOffer>
+
 /** What a deploy interface makes of a deployment. */
 export const DeploymentFacts = z.object({
   /** Core steps that it has, by the names of core-steps.ts; one that is not known there cannot be planned with. */
@@ -63,6 +70,8 @@ export const DeploymentFacts = z.object({
   agentSteps: z.boolean().optional(),
   /** Instances that an interface which chooses gives to it: these fields of instance_info hold something, and those nothing. */
   takes: z.array(z.object({ has: z.array(z.string()), lacks: z.array(z.string()).optional() })).optional(),
+  /** Likewise, those of whose instance_info one of these fields begins like this. A cloud that does not know it gives it none. */
+  takesPrefixed: z.record(z.string().max(60), z.string().min(1).max(60)).optional(),
   /** It only chooses: the first of these that takes the instance, else the last. */
   chooses: z.array(z.string().max(60)).min(1).optional(),
 })
@@ -116,6 +125,8 @@ export const DriverFacts = z.object({
   deployments: z.record(z.string(), DeploymentFacts).optional(),
   /** Steps to choose from. Missing: the conductor is older than this, and its tasks are the plans as they are. */
   steps: z.partialRecord(z.enum(STEP_KINDS), z.array(OfferedStep)).optional(),
+  /** Instead of `steps`. */
+  offers: z.array(StepOffer).max(1000).optional(),
 })
 export type DriverFacts = z.infer<typeof DriverFacts>
 

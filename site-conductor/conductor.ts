@@ -15,6 +15,7 @@ import { type Config, portRange } from './config.ts'
 import { Consoles } from './consoles.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
 import { type Disk, folder, lend } from './disk.ts'
+import { packed } from '../shared/step-offers.ts'
 import { type Driver, driverFacts } from './driver.ts'
 import { Facts } from './facts.ts'
 import { Grants } from './grants.ts'
@@ -190,7 +191,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     handler: {
       hello() {
         const hostname = identity.hostname // as it enrolled: names differ within a site
-        const served = [...drivers.values()].map((driver) => driverFacts(driver, config.stepPriorities))
+        const served = [...drivers.values()].map((driver) => packed(driverFacts(driver, config.stepPriorities)))
         const said = {
           version: VERSION,
           hostname,
