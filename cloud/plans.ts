@@ -71,6 +71,12 @@ export const CORE_DEPLOY: Readonly<
     ],
   },
   prepare_instance_boot: { step: 'prepare_instance_boot', priority: 60, is: [step('deploy.prepare_instance_boot')] },
+  execute_bootc_install: {
+    step: 'execute_bootc_install',
+    priority: 80,
+    is: [step('deploy.execute_bootc_install', { pointOfNoReturn: true, timeoutMs: 240 * minute })],
+  },
+  set_boot_to_disk: { step: 'set_boot_to_disk', priority: 60, is: [step('deploy.set_boot_to_disk')] },
   tear_down_agent: { step: 'tear_down_agent', priority: 40, is: END_RAMDISK },
   boot_instance: { step: 'boot_instance', priority: 20, is: [step('power.power_on')] },
   boot_from_network: { step: 'deploy', priority: 100, is: [step('power.power_off'), ...START_FROM_NETWORK] },

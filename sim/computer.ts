@@ -255,6 +255,7 @@ export class Computer implements Chassis {
       address,
       commandLine,
       moreCommands: this.#options.agentCommands,
+      programs: this.#options.programs,
       power,
       log: (line) => this.#print(line),
       powerOff: () => this.#switchOff('ramdisk'),

@@ -29,6 +29,8 @@ export interface MachineOptions {
   readonly redfish?: { readonly key: string; readonly cert: string } | undefined
   /** What its ramdisk has beside the agent's own commands. */
   readonly agentCommands?: readonly Command[] | undefined
+  /** Folder of programs that its layers have instead of this host's. */
+  readonly programs?: string | undefined
   onConsole?(line: string): void
 }
 

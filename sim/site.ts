@@ -46,6 +46,8 @@ export interface SimSiteOptions {
   readonly bmcPassword?: string
   /** What the machines' ramdisk has beside the agent's own commands. */
   readonly agentCommands?: readonly Command[]
+  /** Folder of programs that layers of the ramdisk have instead of this host's. */
+  readonly programs?: string
   onLog?(line: string): void
   onConsole?(machine: string, line: string): void
   /** Every frame between hub and conductor; of a conductor inside this process only. */
@@ -174,6 +176,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
         cable: 'plugged',
         redfish: redfish?.tls,
         agentCommands: options.agentCommands,
+        programs: options.programs,
         onConsole: (line) => options.onConsole?.(name, line),
       })
       started.push(machine)

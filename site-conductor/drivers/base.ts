@@ -1,6 +1,7 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
 import { autodetectDeploy } from '../deploy/autodetect.ts'
+import { bootcDeploy } from '../deploy/bootc.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
 import { directDeploy } from '../deploy/direct.ts'
 import type { AgentOptions } from '../deploy/perform.ts'
@@ -24,10 +25,11 @@ export function baseInterfaces<Info>(
   return {
     boot: networkBoot<Info>(),
     deploy: {
-      autodetect: autodetectDeploy(['ramdisk', 'direct'], direct),
+      autodetect: autodetectDeploy(['ramdisk', 'bootc', 'direct'], direct),
       direct,
       iscsi: iscsiDeploy<Info>(options),
       ramdisk: ramdiskDeploy<Info>(options),
+      bootc: bootcDeploy<Info>(options),
       'custom-agent': customAgentDeploy<Info>(options),
     },
     console: noInterface('console'),

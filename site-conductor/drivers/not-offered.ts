@@ -25,11 +25,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     why: 'it needs Ansible on the conductor, which logs in to the ramdisk; steps of your own run in an agent of your own (`custom-agent`)',
   },
   {
-    interface: 'deploy',
-    names: ['bootc'],
-    why: 'it installs a container, for which the ramdisk would need a container engine',
-  },
-  {
     interface: 'console',
     names: ['fake-graphical', 'redfish-graphical'],
     why: 'a graphical console is a web browser in a container beside the conductor, which starts no containers',
@@ -68,12 +63,6 @@ export const TYPES_NOT_OFFERED: Readonly<Record<string, string>> = {
 
 /** Steps that can be chosen. */
 export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
-  {
-    interface: 'deploy',
-    names: ['execute_bootc_install', 'set_boot_to_disk'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'they are steps of deploy interface `bootc`',
-  },
   {
     interface: 'network',
     names: ['reattach_networking'],

@@ -2,6 +2,7 @@
 // they do is done in memory.
 import { FaultError } from '../../../shared/faults.ts'
 import { autodetectDeploy } from '../../deploy/autodetect.ts'
+import { bootcDeploy } from '../../deploy/bootc.ts'
 import { customAgentDeploy } from '../../deploy/custom-agent.ts'
 import { directDeploy } from '../../deploy/direct.ts'
 import { noopDeploy } from '../../deploy/noop.ts'
@@ -49,9 +50,10 @@ function refuseOthers({ fake_agent_steps: has }: Info, wanted: readonly string[]
 
 export const deploys: Readonly<Record<string, Implementation<Info>>> = {
   fake: deploy,
-  autodetect: autodetectDeploy(['ramdisk', 'direct'], direct),
+  autodetect: autodetectDeploy(['ramdisk', 'bootc', 'direct'], direct),
   direct,
   ramdisk: inMemory(ramdiskDeploy<Info>(NEVER)),
+  bootc: inMemory(bootcDeploy<Info>(NEVER)),
   'custom-agent': customAgent,
   ...noopDeploy<Info>(),
 }
