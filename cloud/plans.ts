@@ -47,6 +47,18 @@ export const END_RAMDISK: readonly Step[] = [
   step('boot.clean_up_ramdisk'),
 ]
 
+/** Boots an installer of an operator, waits until it has installed the instance, and starts that. Removes what `BOOT_RAMDISK` would leave as well. */
+const BOOT_INSTALLER: readonly Step[] = [
+  step('power.power_off'),
+  step('boot.prepare_installer'),
+  step('management.set_boot_device', { args: { boot_device: 'pxe', persistent: false } }),
+  step('power.power_on'),
+  step('deploy.wait_installer', { waits: true, timeoutMs: 240 * minute }),
+  step('boot.clean_up_ramdisk'),
+  step('deploy.prepare_instance_boot'),
+  step('power.power_on'),
+]
+
 /** Has the machine boot its instance over the network, at this start and at each that follows (ADR 7), and starts it. */
 export const START_FROM_NETWORK: readonly Step[] = [
   step('boot.prepare_instance'),
@@ -78,8 +90,14 @@ export const CORE_DEPLOY: Readonly<
   },
   set_boot_to_disk: { step: 'set_boot_to_disk', priority: 60, is: [step('deploy.set_boot_to_disk')] },
   tear_down_agent: { step: 'tear_down_agent', priority: 40, is: END_RAMDISK },
+  switch_to_tenant_network: {
+    step: 'switch_to_tenant_network',
+    priority: 30,
+    is: [step('network.remove_provisioning_network'), step('network.configure_tenant_networks')],
+  },
   boot_instance: { step: 'boot_instance', priority: 20, is: [step('power.power_on')] },
   boot_from_network: { step: 'deploy', priority: 100, is: [step('power.power_off'), ...START_FROM_NETWORK] },
+  boot_installer: { step: 'deploy', priority: 100, is: BOOT_INSTALLER },
 }
 
 const deploy: readonly Step[] = AGENT_CORE.flatMap((name) => CORE_DEPLOY[name].is)

@@ -6,6 +6,7 @@ import { startStory, type Story } from './story.ts'
 const IMAGE = { image_source: 'http://images/a.raw', image_checksum: 'a'.repeat(64) }
 const CONTAINER = { image_source: 'oci://images/os:1' }
 const NETBOOT = { kernel: 'http://images/k', ramdisk: 'http://images/i' }
+const INSTALLER = { ...IMAGE, ...NETBOOT, stage2: 'http://images/stage2' }
 const BOOTED = ['boot device pxe', 'power on']
 const TO_DISK = ['boot device disk', 'power off', 'power on']
 
@@ -27,6 +28,11 @@ test.for([
   ['direct', IMAGE, [...BOOTED, `image ${IMAGE.image_source}`, ...TO_DISK]],
   ['ramdisk', NETBOOT, ['instance http://images/k', ...BOOTED]],
   ['bootc', CONTAINER, [...BOOTED, `container ${CONTAINER.image_source}`, ...TO_DISK]],
+  [
+    'anaconda',
+    INSTALLER,
+    ['installer http://images/k', ...BOOTED, `installed ${IMAGE.image_source}`, 'boot device disk'],
+  ],
   ['noop', {}, []],
 ] as const)('%s', async ([deploy_interface, instance_info, does], context) => {
   await using story = await fake(context)

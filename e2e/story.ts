@@ -18,6 +18,8 @@ const LAST_LINES = 30
 
 export interface StoryOptions extends Partial<Omit<SimSiteOptions, 'cloudUrl' | 'token' | 'dataDir'>> {
   readonly cloud?: 'inside' | 'process'
+  /** Requests need no token; of a cloud inside this process. */
+  readonly noAuth?: true
   /** Of the site's conductors; default 15 s. */
   readonly leaseMs?: number
   /** Between conductor and cloud is a line that can be cut. */
@@ -58,6 +60,7 @@ export async function startStory({ onTestFailed }: TestContext, options: StoryOp
   const log: string[] = []
   const {
     cloud: as = 'inside',
+    noAuth = false,
     leaseMs,
     wan: hasWan = false,
     line: makeLine,
@@ -65,7 +68,12 @@ export async function startStory({ onTestFailed }: TestContext, options: StoryOp
     conductorConfig,
     ...siteOptions
   } = options
-  const cloud = await startSimCloud({ dataDir: join(folder, 'cloud'), as, onLog: (line) => void log.push(line) })
+  const cloud = await startSimCloud({
+    dataDir: join(folder, 'cloud'),
+    as,
+    noAuth,
+    onLog: (line) => void log.push(line),
+  })
   if (leaseMs !== undefined) await setLease(join(folder, 'cloud'), leaseMs)
   const wan = hasWan ? await startWan(cloud.url) : undefined
   const line = wan ?? (await makeLine?.(cloud.url))

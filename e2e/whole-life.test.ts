@@ -3,25 +3,18 @@
 import { expect, test } from 'vitest'
 import { fakeMachine } from '../site-conductor/drivers/fake/machine.ts'
 import { ApiError } from '../sim/api.ts'
+import { follow } from './fake-node.ts'
 import { startStory, type Story } from './story.ts'
 
 const options = { machines: 0, conductorConfig: { boot: false, drivers: ['fake-hardware'] } }
 
-/** A node that the story follows, and what happened to its machine since it was last asked. */
+/** A node that the story follows. */
 async function enrolled({ api }: Story, name: string, driver_info: Record<string, unknown> = {}) {
   const { uuid } = (await api.call('POST', '/nodes', { name, driver: 'fake-hardware', driver_info })) as {
     uuid: string
   }
   await api.call('POST', '/ports', { node_uuid: uuid, address: '52:54:00:00:00:01' })
-  const machine = fakeMachine(uuid)
-  let told = 0
-  const did = () => machine.log.slice(told, (told = machine.log.length))
-  let states = 0
-  const path = async () => {
-    const moves = (await api.timeline(uuid)).filter(({ type }) => type === 'node.provision_state')
-    return moves.slice(states, (states = moves.length)).map(({ body }) => body['to'])
-  }
-  return { uuid, machine, did, path }
+  return follow(api, uuid)
 }
 
 const status = (wanted: Promise<unknown>) =>
@@ -278,7 +271,7 @@ test('the machine of a node answers for its parts, and does what it is told', as
 
   expect(await get('vendor_passthru/methods')).toMatchObject({
     second_method: { async: true, http_methods: ['POST'] },
-    third_method_sync: { async: false },
+    third_method_sync: { async: false, require_exclusive_lock: true },
   })
   const call = (method: string, body: unknown) => api.call('POST', `${path}/vendor_passthru/${method}`, body)
   expect(await call('third_method_sync', { bar: 'meow' })).toBe(true)

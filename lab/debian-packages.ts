@@ -35,6 +35,7 @@ export const labPackages: readonly LabPackage[] = [
     needs: '/usr/lib/python3/dist-packages/pyghmi/ipmi/bmc.py',
     why: 'a second kind of BMC',
   },
+  { package: 'tgt', needs: 'tgtd', why: 'volumes of a storage system' },
   { package: 'ipmitool', needs: 'ipmitool', why: 'the client that judges the BMCs' },
   { package: 'busybox-static', needs: '/bin/busybox', why: 'userland of the tiny test OS' },
   { package: 'grub-common', needs: 'grub-mkimage', why: 'boot loader of the tiny test OS' },

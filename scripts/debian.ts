@@ -4,8 +4,10 @@ import { debianImagePackages, labPackages } from '../lab/debian-packages.ts'
 
 /** Tools that the tests talk to, beyond what the rack needs. */
 export const testPackages = [
-  'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'e2fsprogs', 'fio', 'freeipmi-tools', 'genisoimage', 'ipmitool', 'nginx-light', 'openipmi',
-  'python3-ironicclient', 'python3-openstackclient', 'python3-pyghmi', 'python3-sushy', 'stress-ng', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'xorriso', 'zstd',
+  'ansible', 'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'e2fsprogs', 'fio', 'freeipmi-tools', 'genisoimage',
+  'golang-github-gophercloud-gophercloud-dev', 'golang-go', 'ipmitool', 'libnet-vnc-perl', 'neutron-server', 'nginx-light', 'openipmi',
+  'python3-ironicclient', 'python3-openstackclient', 'python3-openstacksdk',
+  'python3-pyghmi', 'python3-sushy', 'stress-ng', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'vncsnapshot', 'xorriso', 'zstd',
 ] as const // prettier-ignore
 
 const lab = labPackages.map((entry) => entry.package)
@@ -19,6 +21,7 @@ const packagesFor = {
     ...lab,
     ...testPackages,
     ...debianImage,
+    'chromium',
     'ironic-api',
     'ironic-conductor',
     'python3-nova',

@@ -63,14 +63,22 @@ export const lookupAnswerSchema = z.looseObject({ node: agentNodeSchema, config:
 export type LookupAnswer = z.output<typeof lookupAnswerSchema>
 
 /** `POST /v1/heartbeat/{node}`; answered 202 without a body, 409 while the node is locked, 503 while there is no worker. */
-export const heartbeatSchema = z.object({
-  callback_url: text(2048).refine((url) => url === '' || /^https?:\/\//.test(url), 'not an http or https URL'),
-  agent_token: text(512),
-  agent_version: text(64),
-  agent_verify_ca: text(16_384).optional(),
-  agent_status: z.enum(['start', 'end', 'error']).optional(),
-  agent_status_message: text(1024).optional(),
-})
+export const heartbeatSchema = z
+  .object({
+    callback_url: text(2048)
+      .refine((url) => url === '' || /^https?:\/\//.test(url), 'not an http or https URL')
+      .default(''),
+    agent_token: text(512),
+    agent_version: text(64).optional(),
+    agent_verify_ca: text(16_384).optional(),
+    /** Of an installer, which cannot be called back. */
+    agent_status: z.enum(['start', 'end', 'error']).optional(),
+    agent_status_message: text(1024).optional(),
+  })
+  .refine(({ agent_version: version, agent_status: status }) => version !== undefined || status !== undefined, {
+    path: ['agent_version'],
+    message: 'is needed, or agent_status',
+  })
 export type Heartbeat = z.output<typeof heartbeatSchema>
 
 const commandNameSchema = z
@@ -148,9 +156,10 @@ export const imageInfoSchema = z
       .array(text(4096).regex(/^https?:\/\//, 'only http and https images are fetched'))
       .min(1)
       .max(16),
+    /** In hexadecimal, or the URL of a file that has it; os_hash_value is the same. */
     checksum: text(4096).nullish(),
     os_hash_algo: text(32).nullish(),
-    os_hash_value: text(256).nullish(),
+    os_hash_value: text(4096).nullish(),
     disk_format: text(32),
     container_format: text(32).nullish(),
     image_type: text(32).nullish(),

@@ -10,9 +10,13 @@ export const CORE_STEPS = [
   'execute_bootc_install',
   'set_boot_to_disk',
   'tear_down_agent',
+  /** Of nodes whose network interface wires them; no deploy interface names it. */
+  'switch_to_tenant_network',
   'boot_instance',
   /** Ironic's `deploy.deploy` of `ramdisk`: the machine is set to boot its instance over the network, and started. */
   'boot_from_network',
+  /** Ironic's `deploy.deploy` of `anaconda`: an installer is booted, and awaited to its end. */
+  'boot_installer',
 ] as const
 export type CoreStep = (typeof CORE_STEPS)[number]
 

@@ -78,6 +78,10 @@ export const FAULTS = {
   'disk.not_found':         { status: 409, retry: false, hint: 'correct the root_device hints; the inventory lists the disks' },
   'disk.io':                { status: 502, retry: false, hint: 'replace the disk or choose another by root_device' },
   'config_drive.invalid':   { status: 400, retry: false, hint: 'send JSON, or base64 of a gzipped ISO 9660 image up to 64 MiB' },
+  // the OpenStack of a site
+  'openstack.unreachable':  { status: 503, retry: true,  hint: 'see whether the service runs, and whether the conductor reaches it; its address is in the OpenStack file of the conductor or in the catalogue' },
+  'openstack.authentication': { status: 502, retry: false, hint: 'correct user, project and secret in the OpenStack file of the conductor' },
+  'openstack.refused':      { status: 502, retry: false, hint: 'see the log of the service; its message says what it does not take' },
 } as const satisfies Record<string, FaultFacts>
 
 export type FaultCode = keyof typeof FAULTS

@@ -53,7 +53,7 @@ export const OfferedStep = z.object({
 })
 export type OfferedStep = z.infer<typeof OfferedStep>
 
-/** The same step of several implementations, and in several kinds of lists, as it travels: drivers would not fit into a frame otherwise (shared/step-offers.ts). */
+/** The same step of several implementations, and in several kinds of lists, as it travels: drivers would not fit into a frame otherwise (folded-steps.ts). */
 export const StepOffer = OfferedStep.omit({ of: true, priority: true }).extend({
   of: z.array(z.string().max(60)).min(1).max(60),
   priorities: z.partialRecord(z.enum(STEP_KINDS), z.int().nonnegative()),
@@ -77,7 +77,53 @@ export const DeploymentFacts = z.object({
 })
 export type DeploymentFacts = z.infer<typeof DeploymentFacts>
 
-/** A node as its conductor knows it. Secret values in driverInfo are sealed to the site. */
+/** Neutron's ports of one of the node's, by their names in internal_info: tenant_vif_port_id and the like. */
+const Vifs = z.record(z.string().max(64), z.string().max(255))
+/** How a NIC is cabled, for network interfaces that wire it. */
+const Wiring = z.object({
+  /** Ironic's local_link_connection. */
+  link: json,
+  portgroup: id.optional(),
+  smartNic: z.boolean().optional(),
+  /** DHCP's, from its extra["client-id"]. */
+  clientId: z.string().max(255).optional(),
+  vifs: Vifs,
+})
+const Portgroup = z.object({
+  uuid: id,
+  name: z.string().nullable(),
+  address: z.string().nullable(),
+  mode: z.string().nullable(),
+  /** Options of the bond. */
+  properties: json,
+  vifs: Vifs,
+})
+
+/** What a storage interface makes of the volume targets of its node. */
+export const StorageFacts = z.object({
+  /** The machine boots the one with boot_index 0, unless its instance brings an image (Ironic: `should_write_image`). */
+  boots: z.boolean(),
+  /** It has the steps `attach_volumes` and `detach_volumes`, which are done around an instance. */
+  attaches: z.boolean(),
+})
+export type StorageFacts = z.infer<typeof StorageFacts>
+
+/** A volume in a storage system, as its node reaches it. Secret values in `properties` are sealed to the site. */
+export const VolumeTarget = z.object({
+  uuid: id,
+  /** Of the way to it: iscsi, fibre_channel, … */
+  type: z.string(),
+  volumeId: z.string(),
+  bootIndex: z.int().nonnegative(),
+  properties: json,
+})
+export type VolumeTarget = z.infer<typeof VolumeTarget>
+
+/** By which names a node is known to storage systems: `id` is an IQN, WWPN, address, … as `type` says. */
+export const VolumeConnector = z.object({ uuid: id, type: z.string(), id: z.string() })
+export type VolumeConnector = z.infer<typeof VolumeConnector>
+
+/** A node as its conductor knows it. Secret values in driverInfo and volumes are sealed to the site. */
 export const Grant = z.object({
   node: id,
   epoch,
@@ -87,7 +133,9 @@ export const Grant = z.object({
   interfaces: z.record(z.string(), z.string()),
   driverInfo: json,
   properties: json,
-  ports: z.array(z.object({ uuid: id, address: z.string(), pxeEnabled: z.boolean() })),
+  ports: z.array(z.object({ uuid: id, address: z.string(), pxeEnabled: z.boolean(), wiring: Wiring.optional() })),
+  /** Where its network interface wires it. */
+  portgroups: z.array(Portgroup).optional(),
   /** The node's boot address, allocated by the hub from the site's pool. */
   address: z
     .object({
@@ -101,6 +149,8 @@ export const Grant = z.object({
   powerSync: z.boolean(),
   /** Fields of instance_info that say what its machine boots over the network, for as long as the instance is there; absent where it boots its disk. */
   instanceBoot: z.record(z.string(), z.string()).optional(),
+  /** Absent where the node has neither. */
+  volumes: z.object({ targets: z.array(VolumeTarget), connectors: z.array(VolumeConnector) }).optional(),
   /** It is in maintenance for its power could not be kept in sync: to be looked at less often, and to be told when its BMC answers. */
   powerFault: z.boolean().optional(),
   /** Of a machine whose BMC keeps no boot device: the one that somebody has set to stay, and whether the next start is another's (Ironic's names). */
@@ -123,9 +173,13 @@ export const DriverFacts = z.object({
   secrets: z.array(z.string()),
   /** By the names of deploy interfaces. Of one that is missing here, a deployment has the core steps in which an agent writes an image. */
   deployments: z.record(z.string(), DeploymentFacts).optional(),
+  /** Network interfaces that put a machine from one network to another: there are steps for that in its plans. */
+  wires: z.array(z.string().max(60)).optional(),
+  /** By the names of storage interfaces; one that is missing here does nothing with volumes. */
+  storages: z.record(z.string(), StorageFacts).optional(),
   /** Steps to choose from. Missing: the conductor is older than this, and its tasks are the plans as they are. */
   steps: z.partialRecord(z.enum(STEP_KINDS), z.array(OfferedStep)).optional(),
-  /** Instead of `steps`. */
+  /** In a hello only, instead of `steps`. */
   offers: z.array(StepOffer).max(1000).optional(),
 })
 export type DriverFacts = z.infer<typeof DriverFacts>

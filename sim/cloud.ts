@@ -8,6 +8,8 @@ import { startCloud, type Cloud } from '../cloud/hosts/node/start.ts'
 export interface SimCloudOptions {
   readonly dataDir: string
   readonly as: 'inside' | 'process'
+  /** Requests need no token; of one inside this process. Default false. */
+  readonly noAuth?: boolean
   onLog(line: string): void
 }
 
@@ -33,10 +35,10 @@ export async function startSimCloud(options: SimCloudOptions): Promise<NodeCloud
   return options.as === 'inside' ? await inside(options) : await outside(options)
 }
 
-async function inside({ dataDir, onLog }: SimCloudOptions): Promise<NodeCloud> {
+async function inside({ dataDir, noAuth = false, onLog }: SimCloudOptions): Promise<NodeCloud> {
   const log: NonNullable<Parameters<typeof startCloud>[0]['log']> = (level, event, fields) =>
     onLog(JSON.stringify({ level, event, ...fields }))
-  let cloud: Cloud | undefined = await startCloud({ dataDir, port: 0, log })
+  let cloud: Cloud | undefined = await startCloud({ dataDir, port: 0, noAuth, log })
   const { url, token = '' } = cloud
   const close = async () => {
     await cloud?.close()
@@ -53,7 +55,7 @@ async function inside({ dataDir, onLog }: SimCloudOptions): Promise<NodeCloud> {
     kill: close,
     close,
     async start() {
-      cloud = await startCloud({ dataDir, port: Number(new URL(url).port), log })
+      cloud = await startCloud({ dataDir, port: Number(new URL(url).port), noAuth, log })
     },
   }
 }

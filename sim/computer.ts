@@ -6,6 +6,7 @@ import { askForLease, type Lease } from './dhcp-client.ts'
 import { lookAtDisk } from './disk.ts'
 import { fetchBytes } from './fetch.ts'
 import { bootVolume } from './grub.ts'
+import { runInstaller } from './installer.ts'
 import { runScript, type ScriptEnd } from './ipxe.ts'
 import { isoLabel } from './iso9660.ts'
 import type { MachineOptions, Transition } from './machine.ts'
@@ -158,6 +159,10 @@ export class Computer implements Chassis {
     const end = await runScript(script.toString(), {
       settings: { mac, platform: 'efi', ip: lease.ip },
       load: async (url) => (await this.#fetch(url, lease.ip, power)).length,
+      hook: (login) => {
+        if (this.#options.storage === undefined) throw new Error('Network unreachable')
+        return this.#options.storage.login(login).system
+      },
       echo: (text) => this.#print(text),
       signal: power,
     })
@@ -232,14 +237,31 @@ export class Computer implements Chassis {
     if (end.kind === 'poweroff') this.#switchOff('iPXE')
     else if (end.kind === 'reboot') this.#restart()
     else if (end.kind === 'boot' && isAgents(end.commandLine)) await this.#runRamdisk(end.commandLine, address, power)
+    else if (end.kind === 'boot' && end.commandLine.includes('inst.ks='))
+      await this.#runInstaller(end.commandLine, address, power)
     else if (end.kind === 'boot') {
       this.#note('os up', `FERRULE-NETWORK-UP kernel=${end.kernel.url} ${end.commandLine}`)
       this.#print(`the kernel of an operator runs: ${end.commandLine}`)
+    } else if (end.kind === 'san') {
+      this.#note('volume boot', end.system)
+      this.#note('os up', `FERRULE-VOLUME-UP ${end.system}`)
+      this.#print(`FERRULE-VOLUME-UP ${end.system}`)
     } else {
       this.#print(end.kind === 'failed' ? `iPXE: ${end.why}` : 'iPXE: leaves the network')
       return 'next'
     }
     return 'done'
+  }
+
+  /** Its end is a restart, without a change of power, or as its orders have it. */
+  async #runInstaller(commandLine: string, address: string, power: AbortSignal): Promise<void> {
+    const { folder } = this.#options
+    this.#note('installer')
+    const log = (line: string) => this.#print(line)
+    const end = await runInstaller({ folder, disk: this.#disks[0]!, address, commandLine, power, log })
+    power.throwIfAborted()
+    if (end === 'reboot') this.#restart()
+    if (end === 'poweroff') this.#switchOff('installer')
   }
 
   /** Ends with the power, or with an agent that gives up. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { localBootScript, ramdiskScript } from '../site-conductor/boot/script.ts'
+import { volumeScript } from '../site-conductor/boot/volume-script.ts'
 import { runScript, type ScriptEnd, type ScriptWorld } from './ipxe.ts'
+import { type Login, StorageArray } from './storage-array.ts'
 
 interface Seen {
   readonly end: ScriptEnd
@@ -8,12 +10,17 @@ interface Seen {
   readonly loaded: string[]
 }
 
-async function run(text: string, load: (url: string) => Promise<number> = async () => 7): Promise<Seen> {
+async function run(
+  text: string,
+  load: (url: string) => Promise<number> = async () => 7,
+  hook?: ScriptWorld['hook'],
+): Promise<Seen> {
   const [echoed, loaded]: [string[], string[]] = [[], []]
   const world: ScriptWorld = {
     settings: { mac: '52:54:00:01:02:03', platform: 'efi' },
     echo: (line) => void echoed.push(line),
     signal: AbortSignal.timeout(10_000),
+    ...(hook && { hook }),
     load(url) {
       loaded.push(url)
       return load(url)
@@ -50,6 +57,36 @@ describe('iPXE script', () => {
 
   it('of the conductor leaves the network when there is nothing to deploy', async () => {
     expect((await run(localBootScript())).end).toEqual({ kind: 'local' })
+  })
+
+  it('of the conductor hooks the volumes with their secrets, and boots the first', async () => {
+    const array = new StorageArray()
+    const volume = { iqn: 'iqn.x', lun: 10, system: 'a system', initiator: 'iqn.me' }
+    array.volumes.push(
+      { ...volume, chap: { username: 'u', password: 'p $x' } },
+      { ...volume, iqn: 'iqn.y', system: '' },
+    )
+    const path = { host: array.host, port: 3260, lun: 10 }
+    const text = (password: string, ...first: object[]) =>
+      volumeScript({
+        initiatorIqn: 'iqn.me',
+        volumes: [
+          {
+            paths: [...first, path].map((each) => ({ ...path, iqn: 'iqn.x', ...each })),
+            chap: { username: 'u', password },
+          },
+          { paths: [{ ...path, iqn: 'iqn.y' }] },
+        ],
+      })
+    const hook = (login: Login) => array.login(login).system
+    const gone = run(text('p $x', { host: 'other.sim' }), undefined, hook)
+    expect(await gone).toMatchObject({ end: { kind: 'san', system: 'a system' } })
+    expect(array.logins.map(({ iqn }) => iqn)).toEqual(['iqn.x', 'iqn.y'])
+    const denied = await run(text('wrong').replace('goto again', 'reboot').replace('sleep 10', ''), undefined, hook)
+    expect(denied).toMatchObject({
+      end: { kind: 'reboot' },
+      echoed: expect.arrayContaining([expect.stringContaining('Permission denied')]) as string[],
+    })
   })
 
   it('goes on after && when a command succeeded and after || when it failed', async () => {

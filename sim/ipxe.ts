@@ -1,10 +1,13 @@
 // Runs an iPXE script as iPXE does (src/core/exec.c, src/image/script.c): a line is a list of commands joined by && and ||, a line that fails
 // ends the script, ${...} is expanded, # begins a comment. Of the commands only those that boot scripts use; an unknown one fails.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Login } from './storage-array.ts'
 
 /** How a script ended. `local`: it left the network, the firmware goes on with its next boot device. */
 export type ScriptEnd =
   | { kind: 'boot'; kernel: LoadedImage; commandLine: string; initrds: readonly LoadedImage[] }
+  /** `system`: what is on the volume that is booted. */
+  | { kind: 'san'; system: string }
   | { kind: 'local' | 'poweroff' | 'reboot' }
   | { kind: 'failed'; why: string }
 
@@ -19,6 +22,8 @@ export interface ScriptWorld {
   readonly settings: Readonly<Record<string, string>>
   /** Downloads and tells the size; rejects when that fails. */
   load(url: string): Promise<number>
+  /** Makes a drive of a volume and answers what is on it; throws when it cannot be had. */
+  hook?(login: Login): string
   echo(text: string): void
   readonly signal: AbortSignal
 }
@@ -42,6 +47,8 @@ interface State {
   at: number
   kernel: (LoadedImage & { arguments: string }) | undefined
   initrds: LoadedImage[]
+  /** By drive: what is on its volume. */
+  readonly drives: Map<string, string>
 }
 
 /** Answers whether the command succeeded. */
@@ -53,9 +60,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     return true
   },
   set({ settings }, [name = '', ...value]) {
-    settings.set(plainName(name), value.join(' '))
+    const text = value.join(' ')
+    const isHex = name.endsWith(':hex')
+    settings.set(plainName(name), isHex ? Buffer.from(text.replaceAll(':', ''), 'hex').toString() : text)
     return true
   },
+  clear: ({ settings }, [name = '']) => settings.delete(plainName(name)),
   inc({ settings }, [name = '', by = '1']) {
     settings.set(plainName(name), String(Number(settings.get(plainName(name)) ?? 0) + Number(by)))
     return true
@@ -94,8 +104,15 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   exit: () => {
     throw new End({ kind: 'local' })
   },
-  sanboot: () => {
-    throw new End({ kind: 'local' })
+  sanhook,
+  sanunhook: ({ drives }, [, drive = '']) => drives.delete(drive),
+  sanboot({ drives, world }, words) {
+    const system = drives.get(words[words.indexOf('--drive') + 1] ?? '')
+    // A drive that is nobody's volume is the BIOS's own.
+    if (system === undefined) throw new End({ kind: 'local' })
+    if (system !== '') throw new End({ kind: 'san', system })
+    world.echo('Boot from SAN device failed: Exec format error')
+    return false
   },
   poweroff: () => {
     throw new End({ kind: 'poweroff' })
@@ -105,12 +122,28 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
 }
 
+/** `--drive DRIVE URL...`: of several ways to a volume one is enough. */
+function sanhook({ world, settings, drives }: State, [, drive = '', ...urls]: readonly string[]): boolean {
+  const [initiator, username, password] = ['initiator-iqn', 'username', 'password'].map((name) => settings.get(name))
+  for (const url of urls) {
+    try {
+      const login = { url, initiator: initiator ?? '', username: username ?? '', password: password ?? '' }
+      drives.set(drive, world.hook?.(login) ?? '')
+      world.echo(`Registered SAN device ${drive}`)
+      return true
+    } catch (error) {
+      world.echo(`Could not open SAN device ${url}: ${(error as Error).message}`)
+    }
+  }
+  return false
+}
+
 /** Rejects only when aborted. */
 export async function runScript(text: string, world: ScriptWorld): Promise<ScriptEnd> {
   const lines = text.split('\n').map((line) => line.trim())
   if (!lines[0]?.startsWith('#!ipxe')) return { kind: 'failed', why: 'not an iPXE script' }
   const settings = new Map(Object.entries(world.settings))
-  const state: State = { world, lines, settings, at: 1, kernel: undefined, initrds: [] }
+  const state: State = { world, lines, settings, at: 1, kernel: undefined, initrds: [], drives: new Map() }
   try {
     for (let count = 0; state.at < lines.length; count++) {
       world.signal.throwIfAborted()

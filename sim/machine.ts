@@ -8,6 +8,7 @@ import { type RunningRedfish, startRedfishBmc } from './bmc/redfish/start.ts'
 import { startBmc, type RunningBmc } from './bmc/start.ts'
 import { Computer } from './computer.ts'
 import { makeDisk } from './disk.ts'
+import type { StorageArray } from './storage-array.ts'
 
 export interface MachineOptions {
   readonly name: string
@@ -27,6 +28,8 @@ export interface MachineOptions {
   cable: 'plugged' | 'pulled'
   /** With it, the machine has a Redfish BMC beside the other: key and certificate (PEM). */
   readonly redfish?: { readonly key: string; readonly cert: string } | undefined
+  /** What it reaches by iSCSI; absent: nothing. */
+  readonly storage?: StorageArray | undefined
   /** What its ramdisk has beside the agent's own commands. */
   readonly agentCommands?: readonly Command[] | undefined
   /** Folder of programs that its layers have instead of this host's. */
@@ -44,7 +47,9 @@ export interface Transition {
     | 'medium boot'
     | 'http boot'
     | 'ramdisk'
+    | 'installer'
     | 'disk boot'
+    | 'volume boot'
     | 'os up'
     | 'nothing to boot'
   readonly detail: string

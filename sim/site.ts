@@ -15,6 +15,7 @@ import { makeImage } from './image.ts'
 import { startImageServer, type ImageServer, type PublishedImage } from './image-server.ts'
 import { claimNetwork } from './loopback.ts'
 import { BMC_USER, startMachine, type SimMachine } from './machine.ts'
+import { StorageArray } from './storage-array.ts'
 
 export interface SimSiteOptions {
   readonly cloudUrl: string
@@ -70,6 +71,7 @@ export interface SimSite {
   readonly images: ImageServer
   readonly image: PublishedImage
   readonly conductor: SimConductor
+  readonly storage: StorageArray
   /** Another conductor of this site, at an address of its own, admitted to the site's key and connected. Default: inside this process. */
   join(config?: Readonly<Record<string, unknown>>, as?: 'inside' | 'process'): Promise<SimConductor>
   /** instance_info of a deployment of `image`. */
@@ -144,6 +146,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
             redfish_verify_ca: redfish!.caFile,
           }
     await connected(api, enrolled.conductor)
+    const storage = new StorageArray()
     const dhcpServers = [{ address: network.conductor, port: DHCP_PORT }]
     let places = 1
     const join: SimSite['join'] = async (config = {}, as = 'inside') => {
@@ -175,6 +178,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
         relayAddress: network.relay,
         cable: 'plugged',
         redfish: redfish?.tls,
+        storage,
         agentCommands: options.agentCommands,
         programs: options.programs,
         onConsole: (line) => options.onConsole?.(name, line),
@@ -196,6 +200,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
       images,
       image,
       conductor,
+      storage,
       join,
       instanceInfo: (of = image) => ({
         image_source: of.url,

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createConductorClient } from '../agent/conductor-client.ts'
 import { MASKED } from '../shared/agent-protocol.ts'
 import { type AgentApi, startAgentApi } from './agent-api.ts'
-import { type AgentCall, Agents } from './agents.ts'
+import { type AgentCall, Agents, type Expected } from './agents.ts'
+import { InstallerReports } from './installer-reports.ts'
 import { silent } from './log.ts'
 import { certificateDigest, type CertificateAndKey, issueServer, newSiteCa } from './site-ca.ts'
 
@@ -36,7 +37,14 @@ beforeEach(async () => {
 afterEach(() => api.close())
 
 function expectNode(
-  more: { node?: string; macs?: string[]; shown?: boolean; call?: AgentCall; onCall?: () => Promise<void> } = {},
+  more: {
+    node?: string
+    installer?: Expected['installer']
+    macs?: string[]
+    shown?: boolean
+    call?: AgentCall
+    onCall?: () => Promise<void>
+  } = {},
 ) {
   agents.expect({
     node: NODE,
@@ -208,4 +216,24 @@ test('a first heartbeat that cannot be put on record is not accepted, and the ne
   broken = false
   await client().heartbeat(NODE, heartbeat())
   expect(agents.callCount(NODE)).toBe(1)
+})
+
+test('an installer tells of itself with its token; it is no agent, and nobody looks its token up', async () => {
+  const told: string[] = []
+  const reports = new InstallerReports(async ({ status, message }) => void told.push(`${status} ${message}`))
+  expectNode({ shown: true, installer: { reports, onOrders: async () => {} } })
+  const report = (more: object) =>
+    get(`/v1/heartbeat/${NODE}`, { method: 'POST', body: JSON.stringify({ callback_url: '', ...more }) })
+  const known = { agent_token: TOKEN, agent_status: 'start', agent_status_message: 'hello' }
+  expect((await report(known)).status).toBe(202)
+  expect((await report({ ...known, agent_token: `${TOKEN}x` })).status).toBe(400)
+  expect((await report({ ...known, agent_status: 'done' })).status).toBe(400)
+  expect((await report({ agent_token: TOKEN })).status).toBe(400)
+  expect((await report({ ...known, callback_url: 'https://192.0.2.9', agent_verify_ca: 'PEM' })).status).toBe(404)
+  expect((await get(`/v1/lookup?addresses=${MAC}`)).status).toBe(404)
+  expect((await get(`/v1/lookup?node_uuid=${NODE}`)).status).toBe(404)
+  expect(told).toEqual(['start hello'])
+  expectNode({ node: 'other' })
+  agents.forget(NODE)
+  expect((await report(known)).status).toBe(404)
 })

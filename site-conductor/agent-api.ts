@@ -11,7 +11,7 @@ import {
   lookupQuerySchema,
   MASKED,
 } from '../shared/agent-protocol.ts'
-import type { Agents } from './agents.ts'
+import type { Agents, Heard } from './agents.ts'
 import type { Log } from './log.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
@@ -144,9 +144,15 @@ async function onHeartbeat(agents: Agents, node: string, body: unknown): Promise
   if (!parsed.success)
     throw new Refusal(400, `heartbeat: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`)
   const { callback_url: url, agent_token: token, agent_version: version, agent_verify_ca: certificate } = parsed.data
+  const { agent_status: status, agent_status_message: message = '' } = parsed.data
+  if (url === '' && status !== undefined)
+    return refuseUnheard(await agents.reported(node.toLowerCase(), token, { status, message }))
   if (!url.startsWith('https://') || certificate === undefined)
     throw new Refusal(400, 'an agent must offer https and its certificate')
-  const heard = await agents.heard(node.toLowerCase(), token, { url, version, certificate })
+  refuseUnheard(await agents.heard(node.toLowerCase(), token, { url, version: version ?? 'unknown', certificate }))
+}
+
+function refuseUnheard(heard: Heard): void {
   if (heard === 'unknown') throw new Refusal(404, 'no such node is being booted')
   if (heard === 'wrong token') throw new Refusal(400, 'agent_token is not that of this boot')
   if (heard === 'changed') throw new Refusal(400, 'callback_url and certificate do not change during a boot')

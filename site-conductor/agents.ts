@@ -1,6 +1,7 @@
 // The agents that are expected to call: one per booting node, each for one boot. A MAC is not an identity:
 // 1. Whoever is not expected learns nothing. 2. The token of a boot is shown once. 3. An agent is believed only with that token.
 import { timingSafeEqual } from 'node:crypto'
+import type { InstallerReport, InstallerReports } from './installer-reports.ts'
 
 /** What a heartbeat told. */
 export interface AgentCall {
@@ -28,6 +29,14 @@ export interface Expected {
   readonly onCall: (call: AgentCall) => Promise<void>
   /** What an earlier run heard of this agent. */
   readonly call?: AgentCall | undefined
+  /** It is no agent that is expected, but an installer, which has the token with its orders. */
+  readonly installer?: ExpectedInstaller | undefined
+}
+
+export interface ExpectedInstaller {
+  readonly reports: InstallerReports
+  /** It has fetched its orders, whole: it goes on by itself. */
+  readonly onOrders: () => Promise<void>
 }
 
 /** How far a boot has come. */
@@ -40,6 +49,9 @@ export interface Seen {
 
 /** Stages of firmware and loaders: a ramdisk that runs does not go through them. */
 const LOADED = new Set(['tftp', 'http-loader', 'ipxe-script', 'kernel', 'ramdisk'])
+
+/** Stages behind which a kernel and its ramdisk run. */
+const HAS_RAMDISK = new Set(['ramdisk', 'agent.lookup', 'kickstart', 'installer.start'])
 
 interface Entry extends Expected {
   shown: boolean
@@ -85,12 +97,35 @@ export class Agents {
     this.#byNode.delete(node)
   }
 
+  /** The installer of `node` has fetched its orders. */
+  async ordersFetched(node: string): Promise<void> {
+    await this.#byNode.get(node)?.installer?.onOrders()
+  }
+
+  /** An installer tells of itself. */
+  async reported(node: string, token: string, report: InstallerReport): Promise<Exclude<Heard, 'changed'>> {
+    const entry = this.#byNode.get(node)
+    if (entry?.installer === undefined) return 'unknown'
+    if (!same(token, entry.token)) return 'wrong token'
+    this.saw(node, `installer.${report.status}`)
+    await entry.installer.reports.add(report)
+    return 'heard'
+  }
+
+  /** What the installer of `node` tells. Throws where none is expected. */
+  reportsOf(node: string): InstallerReports {
+    const reports = this.#byNode.get(node)?.installer?.reports
+    if (reports === undefined) throw new Error(`no installer is expected at node ${node}`)
+    return reports
+  }
+
   /** The node that asks: by its id with one of its MACs, or by MACs alone; MACs of two nodes are nobody's. */
   find(query: { addresses: readonly string[]; node_uuid?: string | undefined }): Expected | undefined {
     const { addresses, node_uuid: id } = query
-    const matches = [...this.#byNode.values()].filter(({ macs }) => macs.some((mac) => addresses.includes(mac)))
+    const agents = [...this.#byNode.values()].filter(({ installer }) => installer === undefined)
+    const matches = agents.filter(({ macs }) => macs.some((mac) => addresses.includes(mac)))
     if (id === undefined) return matches.length === 1 ? matches[0] : undefined
-    const entry = this.#byNode.get(id)
+    const entry = agents.find(({ node }) => node === id)
     return entry !== undefined && (addresses.length === 0 || matches.includes(entry)) ? entry : undefined
   }
 
@@ -98,7 +133,7 @@ export class Agents {
   saw(node: string, stage: string, words = stage): void {
     const entry = this.#byNode.get(node)
     if (entry === undefined) return
-    const hasRamdisk = entry.lastSeen?.hasRamdisk === true || stage === 'ramdisk' || stage === 'agent.lookup'
+    const hasRamdisk = entry.lastSeen?.hasRamdisk === true || HAS_RAMDISK.has(stage)
     entry.lastSeen = { words, hasRamdisk }
     entry.cameAgain ||= entry.call !== undefined && LOADED.has(stage)
   }
@@ -149,7 +184,7 @@ export class Agents {
   /** A heartbeat. The address and certificate of an agent do not change during a boot. */
   async heard(node: string, token: string, call: AgentCall): Promise<Heard> {
     const entry = this.#byNode.get(node)
-    if (entry === undefined) return 'unknown'
+    if (entry === undefined || entry.installer !== undefined) return 'unknown'
     if (!same(token, entry.token)) return 'wrong token'
     const first = (entry.first ??= call)
     if (first.url !== call.url || first.certificate !== call.certificate) return 'changed'

@@ -182,7 +182,7 @@ test.each([
   [{ image_source: 'not a url', image_checksum: 'x' }, 'instance_info.image_source must be an http or https URL'],
   [{ image_source: 'http://images/a' }, 'instance_info has no digest of the image'],
   [{ image_source: 'http://images/a', image_checksum: 'x' }, undefined],
-  [{ deploy_interface: 'anaconda' }, 'driver ipmi has no deploy interface anaconda'],
+  [{ deploy_interface: 'nobody-has-it' }, 'driver ipmi has no deploy interface nobody-has-it'],
   [undefined, undefined],
 ])('of the instance %o deploy says: %s', async (instance, reason) => {
   for (const kind of ['direct', 'iscsi']) {

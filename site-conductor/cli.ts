@@ -22,6 +22,7 @@ import { enrol, EnrolError, type Enrolled } from './enrol.ts'
 import { readIdentity } from './identity.ts'
 import { LOCAL_POWER } from './local/actions.ts'
 import { type LocalCommand, localCommand } from './local/command.ts'
+import { describeOpenStack, readOpenStackConfig } from './openstack/config.ts'
 import { status } from './status.ts'
 import { VERSION } from './version.ts'
 
@@ -89,9 +90,7 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
   )
   withConfig(
     program.command('check').description('Print the resolved configuration and where each value comes from.'),
-  ).action(
-    run((flags) => configured(flags, terminal, async (resolved) => (terminal.out(describeConfig(resolved)), EXIT.ok))),
-  )
+  ).action(run((flags) => configured(flags, terminal, (resolved) => checkCommand(resolved, terminal))))
   withConfig(
     program
       .command('request-key')
@@ -252,6 +251,18 @@ function loggerOf(config: Config, terminal: Terminal): Log {
     now: () => Date.now(),
     write: (line) => terminal.error(line),
   })
+}
+
+async function checkCommand(resolved: Resolved, terminal: Terminal): Promise<number> {
+  terminal.out(describeConfig(resolved))
+  const { openstackFile } = resolved.config
+  try {
+    if (openstackFile !== undefined) terminal.out(describeOpenStack(await readOpenStackConfig(openstackFile)))
+    return EXIT.ok
+  } catch (error) {
+    terminal.error((error as Error).message)
+    return EXIT.usage
+  }
 }
 
 async function runCommand(config: Config, terminal: Terminal): Promise<number> {

@@ -1,6 +1,7 @@
 // A whole conductor inside one process: what main runs, and what tests, the simulated site and `npm run dev` embed.
 import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
+import { folded } from '../shared/folded-steps.ts'
 import { uuidv7 } from '../shared/ids.ts'
 import { bytesInFrame, type ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
@@ -15,7 +16,6 @@ import { type Config, portRange } from './config.ts'
 import { Consoles } from './consoles.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
 import { type Disk, folder, lend } from './disk.ts'
-import { packed } from '../shared/step-offers.ts'
 import { type Driver, driverFacts } from './driver.ts'
 import { Facts } from './facts.ts'
 import { Grants } from './grants.ts'
@@ -30,9 +30,12 @@ import { Daemon } from './local/daemon.ts'
 import { lockFolder } from './lock.ts'
 import type { Log } from './log.ts'
 import { Notes } from './notes.ts'
+import { OpenStack } from './openstack/client.ts'
+import { readOpenStackConfig } from './openstack/config.ts'
 import { PAGE_BYTES, pages } from './pages.ts'
 import { PowerPoll } from './periodic.ts'
 import { residentAt } from './resident.ts'
+import { Screens } from './screens/door.ts'
 import { Tasks } from './tasks.ts'
 import { VERSION } from './version.ts'
 import { resources, sealing, type Site } from './site.ts'
@@ -108,6 +111,9 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     startSiteBoot(config, stored, all, log, onStage, resident)
   const boot = await (services.boot ?? (config.boot ? realBoot : undefined))?.(agents, onBootStage, residentOf)
   if (boot !== undefined) opened.defer(() => boot.close())
+  const openstack =
+    config.openstackFile === undefined ? undefined : new OpenStack(env, await readOpenStackConfig(config.openstackFile))
+  if (openstack !== undefined) opened.defer(() => openstack.close())
   const drives = new KeptBlobs(disk, blobs({ env, url: config.url ?? identity.url, ...caller }), log)
   const site: Site = {
     id: identity.site,
@@ -126,10 +132,16 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       turns: new Turns(config.iscsiWrites),
       folder: join(config.dataDir, 'images'),
     },
+    openstack,
     consoles: {
-      start: (node, port) => consoles.start(node, port),
+      start: (node, port, letIn) => consoles.start(node, port, letIn),
       stop: (node) => consoles.stop(node),
       urlOf: (node) => consoles.urlOf(node),
+    },
+    screens: {
+      start: (node) => screens.start(node),
+      stop: (node) => screens.stop(node),
+      tell: (node) => screens.tell(node),
     },
     resource: kept.resource,
   }
@@ -158,10 +170,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     agents.saw(node, stage, inWords({ stage, ...body }))
     // What is not on record when this process ends is done again: the boot.
     if (goesOnByItself(event)) agents.scriptFetched(node).catch(() => {})
+    if (stage === 'kickstart' && body.outcome === 'complete') agents.ordersFetched(node).catch(() => {})
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
   function residentOf(mac: string): Resident | undefined {
-    return residentAt(mac, { grants, tasks, log })
+    return residentAt(mac, { grants, tasks, log, site })
   }
   const calls = new Calls({
     ...shared,
@@ -177,9 +190,19 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     grants,
     address: config.consoleAddress,
     ports: portRange(config.consolePorts)!,
-    join: (hold, client) => calls.join(hold, client),
+    join: (hold, client, accept) => calls.join(hold, client, accept),
     restart: (hold) => calls.invoke(hold, 'console', 'restart_console', {}, hold.signal),
   })
+  const screens = new Screens({
+    env,
+    log,
+    consoles,
+    address: config.consoleAddress,
+    port: config.vncPort,
+    publicUrl: config.vncPublicUrl,
+    ticketMs: config.vncTokenS * 1000,
+  })
+  opened.defer(() => screens.close())
   opened.defer(() => consoles.close())
   const link: Link = new Link({
     env,
@@ -191,7 +214,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     handler: {
       hello() {
         const hostname = identity.hostname // as it enrolled: names differ within a site
-        const served = [...drivers.values()].map((driver) => packed(driverFacts(driver, config.stepPriorities)))
+        const served = [...drivers.values()].map((driver) => folded(driverFacts(driver, config.stepPriorities)))
         const said = {
           version: VERSION,
           hostname,

@@ -173,10 +173,10 @@ export function describeDriver(driver: Driver, contract: DriverContract): void {
     }
   })
 
-  test(`${driver.name}: a vendor's method is a step where it is asynchronous, else a method`, async () => {
+  test(`${driver.name}: a vendor's method is a step where it is asynchronous and needs the node to be free, else a method`, async () => {
     for (const implementation of Object.values(driver.interfaces.vendor ?? {})) {
-      for (const [name, { async, http, description }] of Object.entries(implementation.vendor ?? {})) {
-        const is = async ? implementation.steps?.[name] : implementation.methods?.[name]
+      for (const [name, { async, shared, http, description }] of Object.entries(implementation.vendor ?? {})) {
+        const is = async && !shared ? implementation.steps?.[name] : implementation.methods?.[name]
         check(is !== undefined, `vendor method ${name} is not there`)
         check(http.length > 0 && description !== '', `vendor method ${name} is not described`)
       }

@@ -80,8 +80,10 @@ export interface Offer {
 export interface VendorMethod {
   readonly description: string
   readonly http: readonly string[]
-  /** The method is a step of a task: the answer is 202 before it has begun. Otherwise it is one of `methods`. */
+  /** The answer is 202, before the method has begun where it is a step of a task. Otherwise it is what the method answers. */
   readonly async: boolean
+  /** It may be called while the node is locked: it is one of `methods`, also where it is `async`. Other methods need a node that nothing is done with. */
+  readonly shared?: true
   /** Throws a FaultError for arguments that it does not take. */
   readonly validate?: (args: Readonly<Record<string, unknown>>) => void
 }
@@ -100,6 +102,15 @@ export interface Deployment {
   readonly chooses?: readonly string[]
 }
 
+/**
+ * Of a storage interface: what it makes of the volume targets of its node (`node.volumes`). Its steps, where it has them, are `attach_volumes`, done before
+ * an instance is started, and `detach_volumes`, done when it has gone or is switched off; with `args.required` false a failure of it is no failure.
+ */
+export interface Storage {
+  /** The machine boots the volume with boot_index 0, unless its instance brings an image (Ironic: `should_write_image`). */
+  readonly boots: boolean
+}
+
 export interface Implementation<Info = Record<string, unknown>> {
   readonly steps?: Record<string, (context: StepContext<Info>) => Promise<StepResult | void>>
   /** Does a step that is not in `steps`: one of the agent's. */
@@ -112,21 +123,32 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly offers?: Readonly<Record<string, Offer>>
   /** Of the interface deploy only. */
   readonly deployment?: Deployment
+  /** Of the interface storage only. */
+  readonly storage?: Storage
+  /** Of the interface boot only: types of volumes that it boots (Ironic's capability `iscsi_volume_boot`). */
+  readonly volumeTypes?: readonly string[]
   /** Those of its steps that change something at the machine's side door, beside what the driver lists in `fencing.steps` for all implementations. */
   readonly fenced?: readonly string[]
+  /** Of the interface network only: it puts the machine from one network to another, by steps that the cloud plans around those that boot it. */
+  readonly wires?: true
   /** Of the interface vendor only. */
   readonly vendor?: Readonly<Record<string, VendorMethod>>
-  /** Throws a FaultError that says what is missing. Talks to nobody. `instanceInfo`: of the instance that is to be there, where one is asked about. */
+  /** Throws a FaultError that says what is missing. Talks to no machine. `instanceInfo`: of the instance that is to be there, where one is asked about. */
   readonly validate?: (context: Context<Info>, instanceInfo?: Readonly<Record<string, unknown>>) => Promise<void> | void
   /** Of the interface boot only: throws a FaultError where the instance is to be booted by it, at every start of the machine, and cannot be. */
   readonly validateInstance?: (context: Context<Info>, instanceInfo: Readonly<Record<string, unknown>>) => void
+  /** Likewise, where it is to boot an installer for the instance. */
+  readonly validateInstaller?: (instanceInfo: Readonly<Record<string, unknown>>) => void
   /**
    * Called when a task goes on that another conductor, or an earlier run of this one, began: rebuild from task.context. Answers earlier
    * steps where the task cannot go on from here but has to go back, to the first of them that it has.
    */
   readonly resume?: (context: StepContext<Info>) => Promise<readonly string[] | void>
-  /** Of the interface console: carries bytes between a client and the machine until either ends, and lets go of the machine. Its failure is told to the client. */
-  readonly join?: (context: Context<Info>, client: Duplex) => Promise<void>
+  /**
+   * Of the interface console: carries bytes between a client and the machine until either ends, and lets go of the machine. Its failure is told to the
+   * client: `accept` is called when the machine is there, before anything is carried, where the client waits for that.
+   */
+  readonly join?: (context: Context<Info>, client: Duplex, accept: () => void) => Promise<void>
   /** Called when a task has ended here, however: let go of what only this conductor holds. Must not touch the machine. */
   readonly release?: (node: string, site: Site) => void
 }
@@ -201,6 +223,7 @@ export type Priorities = ReadonlyMap<string, number>
 export function driverFacts(driver: Driver, priorities: Priorities = new Map()): DriverFacts {
   const steps = offeredSteps(driver, priorities)
   const fields = Object.entries(driver.info.shape) as [string, z.ZodType][]
+  const wiring = Object.entries(driver.interfaces.network ?? {}).flatMap(([name, { wires }]) => (wires ? [name] : []))
   return {
     name: driver.name,
     about: driver.about,
@@ -210,6 +233,8 @@ export function driverFacts(driver: Driver, priorities: Priorities = new Map()):
     properties: Object.fromEntries(fields.map(([name, schema]) => [name, schema.description ?? ''])),
     secrets: [...driver.secrets],
     deployments: deploymentsOf(driver),
+    ...(wiring.length > 0 && { wires: wiring }),
+    storages: storagesOf(driver),
     ...(Object.keys(steps).length > 0 && { steps }),
   }
 }
@@ -221,6 +246,13 @@ function deploymentsOf({ interfaces }: Driver): NonNullable<DriverFacts['deploym
     const told = structuredClone(deployment) as DeploymentFacts
     found[name] = steps?.['wait_agent'] === undefined ? { ...told, agent: false } : told
   }
+  return found
+}
+
+function storagesOf({ interfaces }: Driver): NonNullable<DriverFacts['storages']> {
+  const found: NonNullable<DriverFacts['storages']> = {}
+  for (const [name, { storage, steps }] of Object.entries(interfaces.storage ?? {}))
+    if (storage !== undefined) found[name] = { ...storage, attaches: steps?.['attach_volumes'] !== undefined }
   return found
 }
 

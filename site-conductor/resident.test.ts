@@ -1,6 +1,7 @@
 // What a granted machine boots when no task says it.
 import { expect, test } from 'vitest'
 import type { Grant } from '../shared/protocol.ts'
+import type { VolumeInstance } from './boot/ticket.ts'
 import { fakeGrant } from './fake-hub.ts'
 import { silent } from './log.ts'
 import { residentAt } from './resident.ts'
@@ -14,7 +15,8 @@ function at(mac: string, more: Partial<Grant>, says: { pending?: boolean; ramdis
   const grant = fakeGrant('n', { ports: [port(MAC.toUpperCase())], ...more })
   const tasks = { isPending: () => says.pending ?? false, bootsRamdisk: () => says.ramdisk ?? false }
   const grants = { all: () => [{ grant, signal: new AbortController().signal }] }
-  return residentAt(mac, { grants, tasks, log: silent })
+  const site = { open: async (_: string, field: string, sealed: string) => `${sealed} of ${field}` }
+  return residentAt(mac, { grants, tasks, log: silent, site })
 }
 
 test('a machine that is granted boots its disk, or what its instance is', () => {
@@ -26,9 +28,9 @@ test('a machine that is granted boots its disk, or what its instance is', () => 
 
 test('arguments that the node has for every kernel come before those of the instance', () => {
   const driverInfo = { kernel_append_params: '%default% console=ttyS0' }
-  expect(at(MAC, { instanceBoot, driverInfo })?.instance?.kernelArguments).toBe(
-    'root=/dev/ram0 text console=ttyS0 quiet',
-  )
+  expect(at(MAC, { instanceBoot, driverInfo })?.instance).toMatchObject({
+    kernelArguments: 'root=/dev/ram0 text console=ttyS0 quiet',
+  })
 })
 
 test('with several cards that boot it is not known by which one its instance asks', () => {
@@ -46,4 +48,24 @@ test('a disk waits for the end of every task, an instance for one that boots the
 test('an instance that cannot be booted is not taken for a disk', () => {
   expect(at(MAC, { instanceBoot: { ...instanceBoot, ramdisk: 'file:///etc/shadow' } })).toBeUndefined()
   expect(at(MAC, { instanceBoot: {} })).toBeUndefined()
+})
+
+test('an instance on a volume is booted from it: its secret is opened when the machine asks', async () => {
+  const properties = { target_iqn: 'iqn.x', target_portal: '10.0.0.9:3261', target_lun: 1, auth_username: 'u' }
+  const target = { uuid: 'v', type: 'iscsi', volumeId: 'x', bootIndex: 0 }
+  const volumes = {
+    targets: [{ ...target, properties: { ...properties, auth_password: 'sealed:1:x' } }],
+    connectors: [{ uuid: 'c', type: 'iqn', id: 'iqn.me' }],
+  }
+  const { instance } = at(MAC, { instanceBoot: { boot_from_volume: 'v' }, volumes }, { pending: true })!
+  expect(await (instance as VolumeInstance).open()).toEqual({
+    initiatorIqn: 'iqn.me',
+    volumes: [
+      {
+        paths: [{ host: '10.0.0.9', port: 3261, iqn: 'iqn.x', lun: 1 }],
+        chap: { username: 'u', password: 'sealed:1:x of volume_targets.v.auth_password' },
+      },
+    ],
+  })
+  expect(at(MAC, { instanceBoot: { boot_from_volume: 'v' } }), 'the volume has been taken away').toBeUndefined()
 })

@@ -104,6 +104,8 @@ export async function startSiteBoot(
       httpUrlFor: (bmcHost) => externalUrl(config.externalHttpUrls, bmcHost) ?? door.origin,
       kernelArguments: config.kernelArguments,
       agentApiUrl: `https://${host}:${api.port}`,
+      httpUrl: door.origin,
+      caPem: stored.ca.certificate,
       caSha256: certificateDigest(stored.ca.certificate),
     },
     async close() {

@@ -8,7 +8,9 @@ import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { BootFiles } from './deploy/boot-files.ts'
 import type { ConsoleDoor } from './consoles.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
+import type { ScreenDoor } from './screens/door.ts'
 import type { Turns } from './deploy/turns.ts'
+import type { OpenStack } from './openstack/client.ts'
 
 /** Lets a node boot: BootServices of site-conductor/boot. */
 export interface BootDoor {
@@ -17,6 +19,10 @@ export interface BootDoor {
   admitInstance(ticket: Omit<BootTicket, 'token' | 'ramdisk'> & { instance: InstanceBoot }): void
   /** Unknown nodes are fine. */
   withdraw(node: string): void
+  /** Serves a file by HTTP, on the node's timeline, until it is withdrawn: where it was `earlier`, if that was here, else at a new unguessable URL. */
+  serveFile(path: string, forNode: { node: string }, earlier?: string): string
+  /** Unknown URLs are fine. */
+  withdrawFile(url: string): void
 }
 
 /** How machines boot here and where their agents call. */
@@ -37,6 +43,10 @@ export interface SiteBoot {
   /** More arguments for its kernel, such as console=ttyS0. */
   readonly kernelArguments: string
   readonly agentApiUrl: string
+  /** Where machines find what is served over HTTP; without a slash at its end. */
+  readonly httpUrl: string
+  /** PEM of the site CA's certificate. */
+  readonly caPem: string
   /** SHA-256 (hex) of the site CA certificate (DER). */
   readonly caSha256: string
 }
@@ -66,8 +76,12 @@ export interface Site {
   readonly boot?: SiteBoot | undefined
   /** Undefined where images are only written by agents. */
   readonly writes?: SiteWrites
+  /** Undefined where no `openstackFile` is configured. */
+  readonly openstack?: OpenStack | undefined
   /** Where consoles of machines are to be had. */
   readonly consoles?: ConsoleDoor
+  /** The same of those that are screens. */
+  readonly screens?: ScreenDoor
   /** The one `make()` of this conductor, made at first use and closed when the conductor ends: a driver's connections. */
   resource<T extends Closable>(make: () => T): T
 }

@@ -174,7 +174,10 @@ async function attempt(url: string, progress: Progress, options: DownloadOptions
   } else {
     if (length !== undefined && length > options.maxBytes) {
       answer.destroy()
-      throw new AgentFault('DiskTooSmall', `the image has ${length} bytes, only ${options.maxBytes} fit`)
+      throw new AgentFault(
+        'DiskTooSmall',
+        `the ${options.what ?? 'image'} has ${length} bytes, only ${options.maxBytes} fit`,
+      )
     }
     try {
       await options.onLength?.(length)

@@ -6,6 +6,7 @@ import { alignedBuffer, CHUNK_BYTES } from './aligned.ts'
 import type { BlockTarget } from './block-target.ts'
 import { openChunkPipe } from './chunk-pipe.ts'
 import { CodecError } from '../../shared/codec-error.ts'
+import { CHECKSUM_FILE_BYTES, digestIn, isChecksumUrl } from '../../shared/checksum-file.ts'
 import type { ExpectedDigest } from './digest.ts'
 import { expectedDigest } from './digest.ts'
 import type { DownloadOptions } from './download.ts'
@@ -85,12 +86,36 @@ export async function writeImage(options: WriteImageOptions): Promise<WrittenIma
   if (options.image.image_type === 'partition') {
     throw new AgentFault('InvalidImage', 'partition images are not written by this agent; use a whole-disk image')
   }
-  const expected = expectedDigest(options.image)
+  const expected = expectedDigest(await withDigest(options))
   if (options.image.proxies && Object.keys(options.image.proxies).length > 0)
     options.log('image: proxies are not used by this agent')
   const early = formatLie(declared, declared === 'qcow2' ? 'qcow2' : declared === 'iso' ? 'iso' : 'gpt')
   if (early) throw new AgentFault('InvalidImage', early)
   return declared === 'qcow2' ? writeQcow2(options, expected) : writeRaw(options, expected)
+}
+
+/** The image with the digest that the file at its checksum says, where that is a URL: read before a byte of the image. */
+async function withDigest({ image, ...options }: WriteImageOptions): Promise<ImageInfo> {
+  const field = image.os_hash_value ? 'os_hash_value' : 'checksum'
+  const url = image[field]?.trim() ?? ''
+  const [source] = image.urls
+  if (!isChecksumUrl(url) || source === undefined) return image
+  const parts: Uint8Array[] = []
+  const isSameServer = URL.parse(url)?.origin === URL.parse(source)?.origin
+  await download({
+    ...options.download,
+    urls: [url],
+    authorization: isSameServer ? authorization(image) : undefined,
+    caPem: options.caPem,
+    what: 'file of checksums',
+    maxBytes: CHECKSUM_FILE_BYTES,
+    signal: options.signal,
+    log: options.log,
+    push: (bytes) => void parts.push(bytes.slice()),
+  })
+  const digest = digestIn(Buffer.concat(parts).toString('utf8'), source)
+  if (digest === undefined) throw new AgentFault('ImageChecksumError', `the file at ${url} has no digest of the image`)
+  return { ...image, [field]: digest }
 }
 
 async function writeRaw(options: WriteImageOptions, digest: ExpectedDigest): Promise<WrittenImage> {

@@ -1,10 +1,9 @@
 // Whatever is sent to whichever endpoint: never a 5xx that is not described, never a change by a request that was refused. What is sent comes
 // out of the description and is then spoilt. `FERRULE_FUZZ_RUNS` sets how many requests of each endpoint, `FERRULE_FUZZ_SEED` which.
 import fc from 'fast-check'
+import { startTestSite } from '#test-site'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createHash } from 'node:crypto'
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { describe as documentOf, type Operation } from '../openapi/document.ts'
 import { fitting } from '../openapi/testdata/json-schema.ts'
 import { startWorld, type World } from '../openapi/testdata/world.ts'
@@ -17,7 +16,7 @@ const ALLOWED_5XX = [501, 503, 504]
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await startWorld(startTestSite)
 })
 afterAll(() => world.stop())
 
@@ -154,7 +153,7 @@ function requests(path: string, method: string, operation: Operation): fc.Arbitr
 }
 
 it('what a request leaves among the blobs would be seen, in its name and in its text', async () => {
-  const { blobs } = world.site.host.cloud.ports
+  const { blobs } = world.site.host
   const before = await state()
   const seen = new Set([before])
   for (const text of ['a', 'b']) {
@@ -225,23 +224,16 @@ async function answer({
 
 /** A digest of all rows but those that say what was refused, and those that time alone changes; and of all blobs. */
 async function state(): Promise<string> {
-  const { store } = world.site.host.cloud.ports
+  const { store, blobs, blobKeys } = world.site.host
   const sql = store.organisation(world.site.enrolled.organisation)
-  const tables = await sql.all(
+  const all = await sql.all(
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
   )
+  const tables = all.map(([table]) => String(table)).filter((table) => !UNSTEADY.includes(table))
   const hash = createHash('sha256')
-  for (const [table] of tables) {
-    if (UNSTEADY.includes(String(table))) continue
-    hash.update(JSON.stringify(await sql.all(`SELECT * FROM "${table}"`)))
-  }
+  hash.update(JSON.stringify(await sql.batch(tables.map((table) => ({ sql: `SELECT * FROM "${table}"`, args: [] })))))
   hash.update(JSON.stringify(await store.directory.all('SELECT * FROM enrol_tokens')))
-  const folder = join(world.site.host.dataDir, 'blobs')
-  for (const name of (await readdir(folder, { recursive: true }).catch(() => [])).sort()) {
-    const path = join(folder, name)
-    // Folders may stay: nothing names them.
-    if ((await stat(path)).isFile()) hash.update(name).update(await readFile(path))
-  }
+  for (const key of (await blobKeys()).sort()) hash.update(key).update((await blobs.get(key)) ?? '')
   return hash.digest('hex')
 }
 
@@ -260,7 +252,7 @@ it.each<[string, string, number]>([
 it('a verb of 2 MiB is read, 25 levels are not too deep, and 26 are', async () => {
   const drive = { target: 'active', configdrive: 'QUJD'.repeat(512 * 1024) }
   await world.stop()
-  world = await startWorld()
+  world = await startWorld(startTestSite)
   const path = '/v1/nodes/world/states/provision'
   const reply = await answer({ method: 'PUT', path, body: JSON.stringify(drive), version: 'latest' })
   expect([reply.status, JSON.parse(reply.text).code]).toEqual([400, 'state.invalid'])

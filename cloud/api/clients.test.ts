@@ -2,7 +2,8 @@
 // openstack/baremetal/v1/nodes/results.go (pages), and in baremetal-operator's pkg/provisioner/ironic: clients/features.go (the version),
 // register.go (enrolment and ports), clients/updateopts.go (patches have `add`, which replaces as well, and `remove`). Values are our own.
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../hosts/test-site.ts'
 import { fresh } from '../hosts/test-conductor.ts'
 import { freshMac, sample } from './testdata/samples.ts'
 
@@ -35,6 +36,18 @@ it.each(['nodes', 'ports', 'portgroups', 'allocations'])(
     }
     expect(new Set(seen).size, 'none twice').toBe(seen.length)
     expect([...made].filter((each) => !seen.includes(each))).toEqual([])
+  },
+)
+
+it.each(['nodes', 'ports', 'allocations'])(
+  'gophercloud gets all fields of %s that it asks for, each in an argument of its own',
+  async (path) => {
+    const { uuid } = (await site.api('POST', '/v1/nodes', sample('nodes', ''))).body
+    if (path !== 'nodes') await site.api('POST', `/v1/${path}`, sample(path, uuid))
+    const { body } = await metal3('GET', `/v1/${path}?fields=uuid&fields=extra,created_at&limit=1`)
+    expect(Object.keys(body[path][0]).toSorted()).toEqual(['created_at', 'extra', 'links', 'uuid'])
+    const next = (await metal3('GET', body.next.replace(site.host.url, ''))).body[path][0] ?? body[path][0]
+    expect(Object.keys(next).toSorted(), 'on the next page, too').toEqual(['created_at', 'extra', 'links', 'uuid'])
   },
 )
 

@@ -1,6 +1,7 @@
 // Ironic's known defects, which its clients do not need and which are not here: one row each, with what Ironic does and what is done here.
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../hosts/test-site.ts'
 import type { Reply } from '../hosts/test-conductor.ts'
 import { newNode, sample } from './testdata/samples.ts'
 

@@ -1,7 +1,8 @@
 // What a running Ironic 21.4 was seen to answer (shapes, not texts), where it applies; known defects of it are not copied.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MAX_VERSION } from './microversion.ts'
-import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../hosts/test-site.ts'
 
 describe('as Ironic answers', () => {
   let site: TestSite

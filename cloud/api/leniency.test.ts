@@ -1,6 +1,7 @@
 // What Ironic takes although it need not: clients in the field send it. Seen beside a running Ironic 21.4.
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../hosts/test-site.ts'
 import { newNode, sample } from './testdata/samples.ts'
 
 let site: TestSite

@@ -9,13 +9,17 @@ import { TRUTH_PATTERN, TRUTHS } from './shapes.ts'
 
 export const MAX_LIMIT = 1000
 
-/** The query arguments, each at most once. Throws 400 naming one that is not in `allowed`. */
+/**
+ * The query arguments: of one that comes again the last, but of `fields` all, for gophercloud says each name in an argument of its own. Throws
+ * 400 naming one that is not in `allowed`.
+ */
 export function readQuery(search: string, allowed: readonly string[]): Map<string, string> {
   const found = new Map<string, string>()
   if (search === '') return found
   for (const [name, value] of new URLSearchParams(search)) {
     if (!allowed.includes(name)) throw invalid(`Unknown query argument "${name}"`)
-    found.set(name, value)
+    const before = name === 'fields' ? found.get(name) : undefined
+    found.set(name, before === undefined ? value : `${before},${value}`)
   }
   return found
 }

@@ -1,6 +1,7 @@
 // What every resource that is a table (resource.ts) does, whatever it is; and that no request, however odd, ends in a 5xx.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../hosts/test-site.ts'
 import { RESOURCES, ROUTES } from './routes.ts'
 import { newNode, sample } from './testdata/samples.ts'
 

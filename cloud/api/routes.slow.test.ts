@@ -1,6 +1,8 @@
 // Every path and method of Ironic's API is served, with and without /v1, from the microversion on that it came with.
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../hosts/test-site.ts'
+import { ANSWERS } from '../openapi/testdata/world.ts'
 import { newNode } from './testdata/samples.ts'
 
 /** Path, methods, and the N of 1.N; `*` stands for an identifier. */
@@ -97,7 +99,7 @@ const IRONIC: readonly (readonly [path: string, methods: string, since: number])
 let site: TestSite
 let node: string
 beforeAll(async () => {
-  site = await startTestSite()
+  site = await startTestSite({ answer: ({ method }) => ANSWERS[method] ?? {} })
   node = await newNode(site)
 })
 afterAll(() => site.stop())

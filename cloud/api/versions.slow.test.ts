@@ -1,6 +1,7 @@
 // The table of microversions and the resources say the same, and the server does what they say on both sides of each version.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../hosts/test-site.ts'
 import { MAX_VERSION } from './microversion.ts'
 import { RESOURCES, ROUTES } from './routes.ts'
 import { newNode, sample } from './testdata/samples.ts'

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { open } from '../../shared/sealing.ts'
-import { startTestSite, type TestSite } from '../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../hosts/test-site.ts'
 import { fresh } from '../hosts/test-conductor.ts'
 import { newNode, sample, setNode } from './testdata/samples.ts'
 
@@ -51,7 +52,7 @@ describe('volumes', () => {
     const properties = { target_iqn: 'iqn.2026-01.test:1', auth_username: 'u', auth_password: secret }
     const { uuid, properties: shown } = await make('volume/targets', { properties })
     expect(shown).toEqual({ ...properties, auth_password: '******' })
-    const { store } = site.host.cloud.ports
+    const { store } = site.host
     const [row] = await store
       .organisation(site.enrolled.organisation)
       .all('SELECT properties, secrets FROM volume_targets WHERE uuid = ?', [uuid])
@@ -88,7 +89,7 @@ describe('volumes', () => {
     expect((await move()).body).toMatchObject({ status: 400, detail: expect.stringContaining('no secret to keep') })
     const moved = await move({ op: 'replace', path: '/properties/auth_password', value: 'second' })
     expect([moved.status, moved.body.node_uuid]).toEqual([200, to.value])
-    const sql = site.host.cloud.ports.store.organisation(site.enrolled.organisation)
+    const sql = site.host.store.organisation(site.enrolled.organisation)
     const [row] = await sql.all('SELECT secrets FROM volume_targets WHERE uuid = ?', [uuid])
     const [[field, sealed]] = Object.entries(JSON.parse(String(row![0]))) as [[string, string]]
     const { organisation, site: of, siteKey } = site.enrolled

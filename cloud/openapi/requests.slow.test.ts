@@ -1,6 +1,7 @@
 // The description of the API and the server agree: what the one allows the other does not refuse as malformed, what it forbids is refused,
 // and answers are as described. `FERRULE_FUZZ_RUNS` sets how many requests of each operation, `FERRULE_FUZZ_SEED` which.
 import fc from 'fast-check'
+import { startTestSite } from '#test-site'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Reply } from '../hosts/test-conductor.ts'
 import type { Document, Operation } from './document.ts'
@@ -27,7 +28,7 @@ describe(`the description and the server (seed ${SEED})`, () => {
   let world: World
   let document: Document
   beforeAll(async () => {
-    world = await startWorld()
+    world = await startWorld(startTestSite)
     document = (await world.site.api('GET', '/v1/openapi.json', undefined, { Authorization: '' })).body as Document
   })
   afterAll(() => world.stop())

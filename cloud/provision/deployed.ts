@@ -13,6 +13,8 @@ export interface Deployed {
 
 /** Where in driver_internal_info it is kept. */
 export const DEPLOYED = 'deployed_instance'
+/** And, by Ironic's name, the volume target that it is booted from. */
+export const BOOT_VOLUME = 'boot_from_volume'
 
 const BOOT_FIELDS = ['kernel', 'ramdisk', 'ramdisk_kernel_arguments', 'boot_iso'] as const
 
@@ -32,17 +34,28 @@ export function withDeployed(node: NodeRow, interfaces: Texts): NodeRow {
 
 /** The node as one whose instance has yet to come. */
 export function withoutDeployed(node: NodeRow): NodeRow {
-  const { [DEPLOYED]: _, ...driver_internal_info } = node.driver_internal_info as Record<string, unknown>
+  const {
+    [DEPLOYED]: _,
+    [BOOT_VOLUME]: __,
+    ...driver_internal_info
+  } = node.driver_internal_info as Record<string, unknown>
   return { ...node, driver_internal_info }
 }
 
+/** The volume target that the node's instance is booted from. */
+export function bootVolumeOf({ driver_internal_info: kept }: NodeRow): string | undefined {
+  return (kept as { [BOOT_VOLUME]?: string })[BOOT_VOLUME]
+}
+
 export function bootOf(node: NodeRow): Texts {
+  const volume = bootVolumeOf(node)
+  if (volume !== undefined) return { [BOOT_VOLUME]: volume }
   return deployedOf(node)?.boot ?? bootFieldsOf(node.instance_info)
 }
 
 /** instance_info, or what is made of it, with what the instance boots. */
 export function withBoot(node: NodeRow, info: Record<string, unknown>): Record<string, unknown> {
-  const others = Object.entries(info).filter(([field]) => !(BOOT_FIELDS as readonly string[]).includes(field))
+  const others = Object.entries(info).filter(([field]) => !([...BOOT_FIELDS, BOOT_VOLUME] as string[]).includes(field))
   return { ...Object.fromEntries(others), ...bootOf(node) }
 }
 

@@ -1,4 +1,4 @@
-// Instances that their machine boots over the network at every start (deploy interface `ramdisk`), instead of from its disk. 1. What it boots is part of its
+// Instances that their machine boots over the network at every start (deploy interface `ramdisk`, or a volume), instead of from its disk. 1. What it boots is part of its
 // node's grant, for as long as the instance is there: whoever has the grant answers the machine. 2. Where work puts a machine back to what it was
 // doing, that is its network boot, not its disk.
 import type { DeploymentFacts, Step } from '../../shared/protocol.ts'
@@ -8,7 +8,7 @@ import { planStep, START_FROM_NETWORK } from '../plans.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { liveDrivers } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
-import { bootOf } from './deployed.ts'
+import { bootOf, bootVolumeOf } from './deployed.ts'
 import { usedInterfaces } from './used-interfaces.ts'
 
 /** States in which an instance is there, or about to be. One that failed to come, or is going, is not booted. */
@@ -17,8 +17,12 @@ const IS_THERE: ReadonlySet<string> = new Set<State>([
   'servicing', 'service wait', 'service hold', 'service failed',
 ]) // prettier-ignore
 
-/** What the deploy interface that the node uses makes of a deployment. */
+/** Of an instance on a volume, instead of what its deploy interface has: nothing is written, and no agent has a part in it. */
+const FROM_VOLUME: DeploymentFacts = { core: ['boot_from_network' satisfies CoreStep] }
+
+/** What a deployment of the node's instance is, by the deploy interface that it uses. */
 export function deploymentOf(turn: Turn, node: NodeRow): DeploymentFacts {
+  if (bootVolumeOf(node) !== undefined) return FROM_VOLUME
   const used = usedInterfaces(turn, node)['deploy'] ?? ''
   return liveDrivers(turn.state).get(node.driver)?.deployments?.[used] ?? { core: [...AGENT_CORE] }
 }

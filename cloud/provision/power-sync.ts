@@ -62,7 +62,7 @@ async function force(turn: Turn, node: NodeRow, read: string): Promise<void> {
   }
   turn.updateNode(node.uuid, { driver_internal_info })
   turn.event('node.power_forced', { node: node.uuid, body: { from: read, to: node.power_state, times: count } })
-  powerTask(turn, await turn.node(node.uuid), node.power_state as 'power on' | 'power off', undefined, CALLER)
+  await powerTask(turn, await turn.node(node.uuid), node.power_state as 'power on' | 'power off', undefined, CALLER)
 }
 
 /** Ironic's text, so that whoever looks for it finds it. */

@@ -12,6 +12,7 @@ import { callerOf, openTask } from './open-task.ts'
 import { failureBehind, faultIn, switchedFirst, targetForOthers, wishBehind, type Wish } from './power-family.ts'
 import { withoutCount } from './power-watch.ts'
 import { withHint } from './sentences.ts'
+import { withPoweredVolumes } from './volumes.ts'
 
 /** What a machine that may not be off cannot do: `rebooting` is a reset there. */
 const NEEDS_OFF: ReadonlySet<PowerTarget> = new Set(['power off', 'soft power off', 'soft rebooting'])
@@ -77,16 +78,16 @@ export function endPowerTask(turn: Turn, node: NodeRow, failure: Fault | null): 
 }
 
 /** Opens the task for a node that may have one. */
-export function powerTask(
+export async function powerTask(
   turn: Turn,
   node: NodeRow,
   target: PowerTarget,
   timeoutMs: number | undefined,
   caller: Caller,
   context: Record<string, unknown> = {},
-): string {
+): Promise<string> {
   const { steps: plan, after } = POWER_PLANS[target]
-  const steps = stepsFor(node, plan)
+  const steps = await withPoweredVolumes(turn, node, stepsFor(node, plan))
   turn.updateNode(node.uuid, { target_power_state: after })
   const timed = timeoutMs === undefined ? steps : steps.map((step) => ({ ...step, timeoutMs }))
   return openTask(turn, node, 'power', timed, context, caller)

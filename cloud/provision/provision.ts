@@ -15,6 +15,7 @@ import { withInstance } from './chosen-interface.ts'
 import { keepOn } from './offers.ts'
 import { cancel, move } from './move.ts'
 import { behindHold, continueList, hasBootedBefore, heldKind, isHeld, noSteps } from './step-list.ts'
+import { withBootVolume } from './volumes.ts'
 import { begin, openUndo, took, withoutRescue } from './work.ts'
 
 /** The work that begins when a node enters a state. */
@@ -122,7 +123,7 @@ async function forWork(turn: Turn, node: NodeRow, args: ProvisionArgs, kind: Wor
   const given = withArguments(node, args)
   if (kind !== 'deploy' && kind !== 'adopt') return given
   await refuseTooLarge(turn, node, asDeployed(turn, given))
-  return withInstance(turn, given)
+  return withBootVolume(turn, withInstance(turn, given))
 }
 
 /** The node with what the verb brings for the instance. Each is shown as ****** and kept sealed. */

@@ -37,6 +37,24 @@ test('a call is relayed and answered; one that is lost with its conductor is a f
   expect(await lost).toMatchObject({ ok: false, fault: { code: 'site.no_conductor' } })
 })
 
+test('a call that changes the machine is not made beside a task, and one that looks is', async () => {
+  const peer = await bench.connect('a')
+  const node = await bench.newNode()
+  const call = (method: string, exclusive?: true) =>
+    bench.command('call', { node, interface: 'management', method, args: {}, timeoutMs: 1000, ...(exclusive && { exclusive }) }) // prettier-ignore
+  await bench.command('node.power', { node, target: 'power on' })
+  expect(await call('inject_nmi', true)).toMatchObject({ ok: false, fault: { code: 'node.locked' } })
+  const looked = call('get_boot_device')
+  await expect.poll(() => peer.of('call').map(({ method }) => method)).toEqual(['get_boot_device'])
+  await bench.say(peer, { type: 'answer', rid: peer.last('call').rid, result: null })
+  expect(await looked).toMatchObject({ ok: true })
+  await bench.work(peer)
+  const changed = call('inject_nmi', true)
+  await expect.poll(() => peer.of('call').length).toBe(2)
+  await bench.say(peer, { type: 'answer', rid: peer.last('call').rid, result: null })
+  expect(await changed).toMatchObject({ ok: true })
+})
+
 test('only the present session of the conductor that was asked answers', async () => {
   const peer = await bench.connect('a')
   const node = await bench.newNode()

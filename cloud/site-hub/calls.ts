@@ -5,6 +5,7 @@ import type { Env } from '../../shared/env.ts'
 import type { Peer } from '../ports.ts'
 import { encode, type ToConductor } from '../../shared/protocol.ts'
 import type { HubCommand } from './commands.ts'
+import { refuseLocked } from './node-rules.ts'
 import { notDriven } from './outage.ts'
 import { epochOf, isHeld, ownerOf, speakerOf } from './state.ts'
 import type { Turn } from './turn.ts'
@@ -29,6 +30,7 @@ export class Calls {
   /** Sends the call after the turn; `result` resolves with the conductor's answer. */
   async start(turn: Turn, call: HubCommand & { kind: 'call' }): Promise<{ result: Promise<unknown> }> {
     const node = await turn.node(call.node)
+    if (call.exclusive) refuseLocked(node)
     const index = turn.state.nodes.get(call.node)!
     const owner = ownerOf(turn.state, call.node)
     const peer = owner?.peer

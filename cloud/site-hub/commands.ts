@@ -126,6 +126,8 @@ export type HubCommand = Caller &
         readonly method: string
         readonly args: Record<string, unknown>
         readonly timeoutMs: number
+        /** It changes the machine, and is refused while a task works on the node (Ironic's exclusive lock). */
+        readonly exclusive?: true
       }
   )
 

@@ -6,10 +6,9 @@ import type { State } from '../../shared/states.ts'
 import { withInstance } from '../provision/chosen-interface.ts'
 import { instanceBoot } from '../provision/network-instance.ts'
 import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
-import { usedInterfaces } from '../provision/used-interfaces.ts'
-import { ports } from '../schema/organisation.ts'
-import { marks, select, type NodeRow, type PortRow } from '../schema/rows.ts'
-import { rowsWith } from './owned-rows.ts'
+import { isWired, usedInterfaces } from '../provision/used-interfaces.ts'
+import type { NodeRow } from '../schema/rows.ts'
+import { type Belongings, belongingsOf, grantedOf, NOTHING } from './belongings.ts'
 import { withSealed } from './secrets.ts'
 import { epochOf, type ConductorState } from './state.ts'
 import type { Turn } from './turn.ts'
@@ -21,7 +20,7 @@ const MAX_GRANT_BYTES = MAX_FRAME_BYTES - 4 * 1024
 export function tooLarge(grant: Grant): string | null {
   const bytes = bytesInFrame(grant)
   if (bytes <= MAX_GRANT_BYTES) return null
-  const parts = (['driverInfo', 'properties', 'ports', 'instanceBoot'] as const).map(
+  const parts = (['driverInfo', 'properties', 'ports', 'volumes', 'instanceBoot'] as const).map(
     (part) => `${NAMES[part]} ${bytesInFrame(grant[part] ?? {})}`,
   )
   return `what its conductor has to know of it does not fit into a message: ${bytes} bytes of ${MAX_GRANT_BYTES} (${parts.join(', ')})`
@@ -31,29 +30,30 @@ const NAMES = {
   driverInfo: 'driver_info',
   properties: 'properties',
   ports: 'ports',
+  volumes: 'volumes',
   instanceBoot: 'what its instance boots',
 } as const
 
 /**
  * Refuses a node that has become too large by what is about to be stored, or would be with its instance deployed: what an instance boots is granted in
- * the middle of work. `before`: the node as it is, `nics`: its ports as they will be.
+ * the middle of work. `before`: the node as it is, `changed`: what of its belongings will be otherwise.
  */
 export async function refuseTooLarge(
   turn: Turn,
   before: NodeRow | null,
   after: NodeRow,
-  nics?: PortRow[],
+  changed: Partial<Belongings> = {},
 ): Promise<void> {
-  const stored = before === null ? [] : ((await rowsWith(turn, ports, 'node', after.uuid)) as unknown as PortRow[])
+  const stored = before === null ? NOTHING : (await belongingsOf(turn, [after.uuid]))(after.uuid)
   for (const as of [asItIs, asDeployed]) {
-    const grant = grantOf(turn, as(turn, after), nics ?? stored)
+    const grant = grantOf(turn, as(turn, after), { ...stored, ...changed })
     const why = tooLarge(grant)
     // Whoever makes one smaller that was too large, or changes what is not in it, is not in the way.
     const hasGrown = () =>
       before === null || bytesInFrame(grant) > bytesInFrame(grantOf(turn, as(turn, before), stored))
     if (why === null || !hasGrown()) continue
     throw new FaultError('request.too_large', `Node ${after.uuid} is too large: ${why}.`, {
-      hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports',
+      hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports or volumes',
     })
   }
 }
@@ -104,13 +104,8 @@ export async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Gr
   for (let i = 0; i < uuids.length; i += 500) {
     const some = uuids.slice(i, i + 500)
     await turn.prefetch(some)
-    const nics = new Map<string, PortRow | null>()
-    for (const port of await select(turn.sql, ports, `node IN (${marks(some.length)})`, some)) nics.set(port.uuid, port)
-    for (const [port, row] of turn.changed(ports)) nics.set(port, row)
-    for (const uuid of some)
-      grants.push(
-        grantOf(turn, await turn.node(uuid), [...nics.values()].filter((port) => port?.node === uuid) as PortRow[]),
-      )
+    const belongings = await belongingsOf(turn, some)
+    for (const uuid of some) grants.push(grantOf(turn, await turn.node(uuid), belongings(uuid)))
   }
   return grants
 }
@@ -121,7 +116,7 @@ function bootMemoryOf({ driver_internal_info: kept }: NodeRow): Pick<Grant, 'boo
   return memory.data && Object.keys(memory.data).length > 0 ? { bootMemory: memory.data } : {}
 }
 
-function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
+function grantOf(turn: Turn, node: NodeRow, belongings: Belongings): Grant {
   const pool = turn.state.site.pool as { cidr: string; router?: string; dns?: string[] } | null
   const index = turn.state.nodes.get(node.uuid)
   const instance = instanceBoot(turn, node)
@@ -134,7 +129,7 @@ function grantOf(turn: Turn, node: NodeRow, nics: PortRow[]): Grant {
     interfaces: { ...usedInterfaces(turn, node) },
     driverInfo: withSealed('driver_info', node.driver_info, node.secrets),
     properties: node.properties as Record<string, unknown>,
-    ports: nics.map((port) => ({ uuid: port.uuid, address: port.address, pxeEnabled: port.pxe_enabled })),
+    ...grantedOf(belongings, isWired(turn, node)),
     address:
       node.boot_ip === null || pool === null
         ? null

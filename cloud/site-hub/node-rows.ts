@@ -3,7 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import type { SiteRef, SqlValue } from '../ports.ts'
-import { blankRow, insert, remove, update, type PortRow, withArticle } from '../schema/rows.ts'
+import { blankRow, insert, remove, update, withArticle } from '../schema/rows.ts'
 import { applyPatch } from '../store/json-patch.ts'
 import type { Caller, HubCommand, NewRow, NodeTable } from './commands.ts'
 import { refuseTooLarge } from './grants.ts'
@@ -18,7 +18,7 @@ export async function createRow(turn: Turn, command: Command<'row.create'>, site
   const kind = KINDS[command.table]
   const row = await newRow(turn, kind, command.row, site)
   await refuseTaken(turn, kind, row, null)
-  if (kind.granted) await refuseLargerNode(turn, kind, [row])
+  await refuseLargerNode(turn, kind, [row])
   insertRow(turn, command.table, row, command)
   if (kind.granted) await touchSpec(turn, row.node)
   return row.uuid
@@ -90,7 +90,7 @@ export async function patchRow(turn: Turn, command: Command<'row.patch'>, site: 
   if (patched['node'] !== before.node) await refuseMove(turn, kind, change, String(patched['node']))
   const after = (await kind.check?.(turn, change)) ?? change.after
   await refuseTaken(turn, kind, after, before)
-  if (kind.granted) await refuseLargerNode(turn, kind, [after])
+  await refuseLargerNode(turn, kind, [after])
   const written = kind.secrets ? [...columns, 'secrets'] : columns
   const changes = Object.fromEntries(written.map((column) => [column, after[column]]))
   turn.write(update(kind.table, 'uuid', before.uuid, { ...changes, updated_at: turn.time } as never))
@@ -128,10 +128,11 @@ async function find(turn: Turn, kind: RowKind, uuid: string): Promise<NodeOwned>
 
 /** The node is sent to its conductor with these rows of it. */
 async function refuseLargerNode(turn: Turn, kind: RowKind, rows: readonly NodeOwned[]): Promise<void> {
+  if (kind.granted === undefined) return
   const node = await turn.node(rows[0]!.node)
   const written = new Set(rows.map(({ uuid }) => uuid))
   const others = (await rowsWith(turn, kind.table, 'node', node.uuid)).filter(({ uuid }) => !written.has(uuid))
-  await refuseTooLarge(turn, node, node, [...others, ...rows] as unknown as PortRow[])
+  await refuseTooLarge(turn, node, node, { [kind.granted]: [...others, ...rows] })
 }
 
 /** What must be unique, looked up before the constraint would throw the whole turn away. */

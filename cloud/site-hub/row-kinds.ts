@@ -6,6 +6,7 @@ import type { SiteRef } from '../ports.ts'
 import { portgroups, volumeConnectors, volumeTargets } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'
 import type { NodeRow } from '../schema/rows.ts'
+import { type Belongings, targetColumn } from './belongings.ts'
 import type { NodeTable } from './commands.ts'
 import { linkConnection } from './link-connection.ts'
 import { isRewirable } from './node-rules.ts'
@@ -27,8 +28,8 @@ export interface RowKind {
   /** Columns that creation and patches may set. */
   readonly columns: readonly string[]
   readonly unique: readonly (readonly string[])[]
-  /** Part of the node's grant, which its conductor gets again. */
-  readonly granted?: true
+  /** As which it is part of the node's grant, which its conductor gets again. */
+  readonly granted?: keyof Belongings
   readonly secrets?: true
   /** Throws what forbids the change; may answer the row in its normal form. */
   check?(turn: Turn, change: Change): Promise<NodeOwned> | Promise<void> | NodeOwned | void
@@ -46,7 +47,7 @@ export const KINDS: Readonly<Record<NodeTable, RowKind>> = {
       'vendor', 'category', 'available_for_dynamic_portgroup',
     ], // prettier-ignore
     unique: [['address'], ['name'], ['uuid']],
-    granted: true,
+    granted: 'ports',
     check: checkPort,
     checkDelete(_turn, { node, before }) {
       const vif = vifOf(before!)
@@ -79,6 +80,7 @@ export const KINDS: Readonly<Record<NodeTable, RowKind>> = {
     noun: 'Volume connector',
     columns: ['type', 'connector_id', 'extra'],
     unique: [['connector_id', 'type'], ['uuid']],
+    granted: 'connectors',
     check: (_turn, change) => checkVolume(change),
     checkDelete: (_turn, change) => checkVolumeDelete(change),
   },
@@ -87,13 +89,14 @@ export const KINDS: Readonly<Record<NodeTable, RowKind>> = {
     noun: 'Volume target',
     columns: ['volume_type', 'volume_id', 'boot_index', 'properties', 'extra'],
     unique: [['node', 'boot_index'], ['uuid']],
+    granted: 'targets',
     secrets: true,
     async check(turn, change) {
       checkVolume(change)
       const { site, before, after } = change
       // What is sealed for one node cannot be opened for another: with a move the secrets are given anew.
       const present = before?.node === after.node ? before['secrets'] : {}
-      const column = `volume_targets.${after.uuid}`
+      const column = targetColumn(after.uuid)
       const { shown, secrets } = await sealSecrets(
         turn,
         { site, node: after.node, column, fields: [] },

@@ -20,7 +20,16 @@ export async function prepare(
   const migrations = read('organisation')
   for (const id of existing) await migrate(store.organisation(id), 'migrations_organisation', migrations)
   if (existing.length > 0) return undefined
+  return newOrganisation(store, env, migrations, 'default')
+}
 
+/** Makes its database, with a site `default`. Answers the token of its first person. */
+export async function newOrganisation(
+  store: Store,
+  env: Env,
+  migrations: readonly Migration[],
+  name: string,
+): Promise<string> {
   const [organisation, created_at] = [uuidv7(env), isoTime(env.now())]
   const token = newToken('frp', env)
   // The directory comes last: a start that was cut short is a first start again.
@@ -28,7 +37,7 @@ export async function prepare(
   await migrate(database, 'migrations_organisation', migrations)
   await database.batch([insert(sites, { id: uuidv7(env), name: 'default', created_at })])
   await store.directory.batch([
-    insert(organisations, { id: organisation, name: 'default', created_at }),
+    insert(organisations, { id: organisation, name, created_at }),
     insert(tokens, {
       hash: await hashToken(token),
       id: uuidv7(env),

@@ -10,10 +10,11 @@ export interface NovaNode {
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Call = (method: string, path: string, body?: unknown, version?: string) => Promise<{ status: number; body: any }> // prettier-ignore
 
+/** A version of '' is none: a client that looks around says none. */
 export const callOf =
   (url: string): Call =>
   async (method, path, body, version = '1.82') => {
-    const headers = { 'Content-Type': 'application/json', 'X-OpenStack-Ironic-API-Version': version }
+    const headers = { 'Content-Type': 'application/json', ...(version === '' ? {} : { 'X-OpenStack-Ironic-API-Version': version }) } // prettier-ignore
     const response = await fetch(`${url}${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }) // prettier-ignore
     const text = await response.text()
     return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }

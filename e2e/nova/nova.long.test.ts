@@ -20,7 +20,7 @@ const [RUNNING, SHUTDOWN] = [1, 4]
 
 it('nova spawns, operates, rescues, rebuilds and destroys an instance', { timeout: 300_000 }, async () => {
   const node = await availableNode(callOf(server.url), 300)
-  const proxy = await recorder(server.url)
+  const proxy = await recorder(server.url, node.uuid)
   const vif = crypto.randomUUID()
   const program = join(import.meta.dirname, 'drive-nova.py')
   // The site's name is the conductor group of its nodes.

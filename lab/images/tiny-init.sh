@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # The whole of the tiny test OS: finds its config drive, says who it is on the serial console, stays up.
 #   FERRULE-OS-UP host=<hostname> uuid=<uuid> firmware=bios|efi config=<device>
+# A volume that firmware booted by iSCSI is told behind that: "FERRULE-OS-VOLUME <target> as <initiator>".
 # Each line of user_data follows as "user_data: <line>"; the lines "ferrule: poweroff" and "ferrule: reboot" are obeyed.
 
 /bin/busybox mkdir -p /sbin /usr/bin /usr/sbin /proc /sys /dev /mnt /etc/acpi/PWRF /var/log /var/run
@@ -39,6 +40,9 @@ hostname "${host:-unconfigured}"
 firmware=bios
 [ -d /sys/firmware/efi ] && firmware=efi
 echo "FERRULE-OS-UP host=$host uuid=$(value uuid) firmware=$firmware config=$config"
+# What firmware leaves for the system (iBFT): by that a real one would go on.
+ibft=/sys/firmware/ibft
+[ -d $ibft/target0 ] && echo "FERRULE-OS-VOLUME $(cat $ibft/target0/target-name) as $(cat $ibft/initiator/initiator-name)"
 [ -f $latest/user_data ] && sed 's/^/user_data: /' $latest/user_data
 grep -q '^ferrule: poweroff' $latest/user_data 2>/dev/null && poweroff -f
 grep -q '^ferrule: reboot' $latest/user_data 2>/dev/null && reboot -f

@@ -31,6 +31,7 @@ const MODULES = [
   'sr_mod',
   'virtio_net',
   'isofs',
+  'iscsi_ibft',
   'button',
   'evdev',
 ]

@@ -22,6 +22,7 @@ import {
   type NotOffered,
 } from '../../site-conductor/drivers/not-offered.ts'
 import redfish from '../../site-conductor/drivers/redfish.ts'
+import { OpenStackConfig } from '../../site-conductor/openstack/config.ts'
 
 const GENERATED = '<!-- Written by `npm run docs`. Change the table in the code instead. -->\n'
 
@@ -33,6 +34,7 @@ const pages: Record<string, string> = {
   [OPENAPI]: openapi(),
   'steps.md': steps(),
   'drivers.md': drivers(),
+  'openstack.md': openstack(),
 }
 
 const check = process.argv.includes('--check')
@@ -153,8 +155,8 @@ function drivers(): string {
     const { name, about, interfaces, properties, secrets } = driverFacts(driver)
     const methods = Object.entries(driver.interfaces.vendor ?? {}).flatMap(([of, { vendor = {} }]) =>
       Object.entries(vendor).map(
-        ([method, { http, async, description }]) =>
-          `| \`${method}\` | ${of} | ${http.join(', ')} | ${async ? 'a task' : 'at once'} | ${cell(description)} |`,
+        ([method, { http, async, shared, description }]) =>
+          `| \`${method}\` | ${of} | ${http.join(', ')} | ${!async ? 'at once' : shared ? 'later' : 'a task'} | ${cell(description)} |`,
       ),
     )
     return [
@@ -178,6 +180,26 @@ function drivers(): string {
     ].join('\n')
   })
   return `# Drivers\n\n${GENERATED}\nWhat [steps](steps.md) each offers is told there.\n\n${parts.join('\n')}\n${notOffered()}\n`
+}
+
+function openstack(): string {
+  const rows = Object.entries(OpenStackConfig.shape).map(([key, schema]) => {
+    const preset = schema.safeParse(undefined)
+    const value = preset.success && preset.data !== undefined ? `\`${JSON.stringify(preset.data)}\`` : ''
+    return `| \`${key}\` | ${value} | ${schema.description ?? ''} |`
+  })
+  return [
+    '# The OpenStack file of a conductor',
+    '',
+    GENERATED,
+    'How a conductor reaches the OpenStack of its site: a JSON file that `openstackFile` names. It holds no secrets, those are in files that it names. Keys that are not',
+    'listed here are errors; `ferrule-conductor check` prints what it comes to.',
+    '',
+    '| Key | Default | |',
+    '|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n')
 }
 
 function notOffered(): string {

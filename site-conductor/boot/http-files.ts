@@ -3,8 +3,9 @@ import type { Content } from '../http-boot/content.ts'
 import { SCRIPT_NAME } from './decide.ts'
 import type { LoaderName } from './loaders.ts'
 import { instanceScript, localBootScript, ramdiskScript } from './script.ts'
-import { type BootTicket, mediumPath } from './ticket.ts'
+import { type BootTicket, kickstartPath, mediumPath } from './ticket.ts'
 import type { Stage } from './timeline.ts'
+import { volumeScript } from './volume-script.ts'
 
 export interface HttpFile {
   readonly path: string
@@ -24,19 +25,24 @@ export function httpFiles(
   origin: string,
   loaders: ReadonlyMap<LoaderName, Uint8Array>,
 ): HttpFile[] {
-  const { token, ramdisk, instance, medium } = ticket
+  const { token, ramdisk, instance, medium, kickstart } = ticket
   const file = (name: string, stage: Stage, content: Content): HttpFile => ({
     path: `/${token}/${name}`,
     stage,
     content,
   })
-  const script = Buffer.from(scriptOf(ticket, `${origin}/${token}`))
-  const files = [file(SCRIPT_NAME, 'ipxe-script', { kind: 'bytes', bytes: script, contentType: 'text/plain' })]
+  const files = [file(SCRIPT_NAME, 'ipxe-script', scriptOf(ticket, `${origin}/${token}`))]
   if (medium)
     files.push({
       path: mediumPath(token),
       stage: 'medium',
       content: { kind: 'file', ...medium, contentType: EFI_VOLUME },
+    })
+  if (kickstart)
+    files.push({
+      path: kickstartPath(token),
+      stage: 'kickstart',
+      content: { kind: 'bytes', bytes: kickstart, contentType: 'text/plain', once: true },
     })
   if (ramdisk)
     files.push(
@@ -49,7 +55,15 @@ export function httpFiles(
   return files
 }
 
-function scriptOf({ ramdisk, instance }: BootTicket, base: string): string {
-  if (ramdisk) return ramdiskScript({ kernel: `${base}/kernel`, ramdisk: `${base}/ramdisk` }, ramdisk.kernelArguments)
-  return instance ? instanceScript(instance) : localBootScript()
+function scriptOf({ ramdisk, instance }: BootTicket, base: string): Content {
+  if (ramdisk)
+    return script(ramdiskScript({ kernel: `${base}/kernel`, ramdisk: `${base}/ramdisk` }, ramdisk.kernelArguments))
+  if (instance === undefined) return script(localBootScript())
+  if ('kernel' in instance) return script(instanceScript(instance))
+  const make = async () => Buffer.from(volumeScript(await instance.open()))
+  return { kind: 'made', make, contentType: 'text/plain' }
+}
+
+function script(text: string): Content {
+  return { kind: 'bytes', bytes: Buffer.from(text), contentType: 'text/plain' }
 }

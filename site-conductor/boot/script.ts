@@ -1,7 +1,7 @@
 // What a network loader is told for one boot: iPXE's script, GRUB's and PXELINUX's configuration. Made from a checked ticket and URLs of our own, so nothing in it needs escaping; it checks
 // the arguments again all the same, because here a slip would run commands in firmware.
 import { checkKernelArguments } from './kernel-arguments.ts'
-import { checkInstanceUrl, type InstanceBoot } from './ticket.ts'
+import { checkInstanceUrl, type KernelInstance } from './ticket.ts'
 
 const ATTEMPTS = 10
 
@@ -44,7 +44,7 @@ const INSTANCE_PAUSE_S = 10
  * Loads what an instance is, from where its operator has it, and starts it. That may be away for longer (a site that gets its power back), and
  * the machine has nothing else to do: it tries for ever.
  */
-export function instanceScript({ kernel, ramdisk, kernelArguments }: InstanceBoot): string {
+export function instanceScript({ kernel, ramdisk, kernelArguments }: KernelInstance): string {
   checkKernelArguments(kernelArguments)
   for (const url of [kernel, ramdisk]) checkInstanceUrl(url)
   const commandLine = [kernelArguments.trim(), 'initrd=ramdisk'].filter((part) => part !== '').join(' ')

@@ -342,6 +342,13 @@ describe('boot services', () => {
     services.withdrawFile(first)
     services.withdrawFile('http://elsewhere/x')
     expect([(await fetch(first)).status, (await fetch(second)).status]).toEqual([404, 200])
+    expect(services.serveFile(path, { node: 'node-1' }, first)).toBe(first)
+    expect((await fetch(first)).status).toBe(200)
+    for (const elsewhere of [
+      'http://10.0.0.9:8088/aaaaaaaaaaaaaaaaaaaaaaaa/image',
+      `${new URL(first).origin}/local/boot.ipxe`,
+    ])
+      expect(services.serveFile(path, { node: 'node-1' }, elsewhere)).not.toBe(elsewhere)
     await expect.poll(() => stages.map(({ stage, outcome }) => [stage, outcome])).toContainEqual(['image', 'complete'])
   })
 

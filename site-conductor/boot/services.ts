@@ -67,6 +67,9 @@ interface Running {
 
 const PXE_LOADERS = ['grubx64.efi', 'grubaa64.efi', 'pxelinux.0'] as const
 
+/** A route of serveFile: 18 random bytes. */
+const SERVED_FILE = /^\/[\w-]{24}\/image$/
+
 const silentLog: BootLog = { debug: () => {}, warn: () => {} }
 
 export class BootServices {
@@ -199,12 +202,13 @@ export class BootServices {
     this.#timeline.forget(node)
   }
 
-  /** Serves a file (an image, a config drive) under a new unguessable URL; its downloads go to the node's timeline. */
-  serveFile(path: string, forNode?: { node: string; stage?: Stage }): string {
+  /** Serves a file (an image, say) where it was `earlier`, if that was here, else under a new unguessable URL; its downloads go to the node's timeline. */
+  serveFile(path: string, forNode?: { node: string }, earlier?: string): string {
     const { http } = this.#started()
-    const route = `/${randomBytes(18).toString('base64url')}/image`
+    const known = earlier?.startsWith(`${http.origin}/`) ? earlier.slice(http.origin.length) : ''
+    const route = SERVED_FILE.test(known) ? known : `/${randomBytes(18).toString('base64url')}/image`
     http.publish(route, { kind: 'file', path, contentType: 'application/octet-stream' })
-    if (forNode) this.#stages.set(route, { node: forNode.node, stage: forNode.stage ?? 'image' })
+    if (forNode) this.#stages.set(route, { node: forNode.node, stage: 'image' })
     return `${http.origin}${route}`
   }
 

@@ -4,14 +4,22 @@ import type { Grant } from '../../shared/protocol.ts'
 import { checkKernelArguments } from './kernel-arguments.ts'
 import type { LoaderFamily } from './loaders.ts'
 import type { Patch } from '../http-boot/content.ts'
+import type { VolumeBoot } from './volume-script.ts'
 import { ipv4Number, macBytes, macText, netmask } from '../dhcp/address.ts'
 
 /** A kernel and a ramdisk of an operator: plain http URLs that the machine fetches itself, and the kernel's command line. */
-export interface InstanceBoot {
+export interface KernelInstance {
   kernel: string
   ramdisk: string
   kernelArguments: string
 }
+
+/** Volumes in a storage system. Their secrets lie sealed until the machine asks: then it is opened, each time anew. */
+export interface VolumeInstance {
+  open: () => Promise<VolumeBoot>
+}
+
+export type InstanceBoot = KernelInstance | VolumeInstance
 
 export interface BootTicket {
   node: string
@@ -28,6 +36,8 @@ export interface BootTicket {
    * is told where it is, and makes a drive of it. Not with `ramdisk`.
    */
   medium?: { path: string; patch?: Patch; overHttp?: boolean }
+  /** For an installer, which the kernel and the ramdisk are then: its orders, served to the first who fetches them. */
+  kickstart?: Uint8Array
   /** What boots the ramdisk; default ipxe. */
   loader?: LoaderFamily
   /** Unguessable part of this boot's paths: 22 or more characters of A-Z a-z 0-9 _ -, never used twice. */
@@ -37,6 +47,11 @@ export interface BootTicket {
 /** Where the HTTP server has the volume of a boot. */
 export function mediumPath(token: string): string {
   return `/${token}/boot.iso`
+}
+
+/** Where the HTTP server has the orders of an installer. */
+export function kickstartPath(token: string): string {
+  return `/${token}/ks.cfg`
 }
 
 /** A text for people, in which whoever reads it finds no path of a volume: its token lets anybody read what is for one machine. */
@@ -81,7 +96,7 @@ export function checkTicket(ticket: BootTicket): BootTicket {
       if (!path.startsWith('/')) throw new TicketError(`ramdisk: not an absolute path: ${JSON.stringify(path)}`)
     }
   }
-  if (instance !== undefined) {
+  if (instance !== undefined && 'kernel' in instance) {
     checked('instance.kernelArguments', () => checkKernelArguments(instance.kernelArguments))
     for (const url of [instance.kernel, instance.ramdisk]) checked('instance', () => checkInstanceUrl(url))
   }

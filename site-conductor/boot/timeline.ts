@@ -15,6 +15,7 @@ export type Stage =
   | 'kernel'
   | 'ramdisk'
   | 'medium'
+  | 'kickstart'
   | 'image'
   | 'stalled'
 

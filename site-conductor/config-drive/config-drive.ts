@@ -31,16 +31,21 @@ export class ConfigDriveTooLarge extends Error {}
 
 const encoder = new TextEncoder()
 
-/** The volume's bytes, a multiple of 2048. Throws ConfigDriveTooLarge above 64 MiB. */
-export function buildConfigDrive(content: ConfigDriveContent, { node, time }: ConfigDriveOptions): Uint8Array {
+/** What is on the drive: paths below its root. */
+export function configDriveFiles(content: ConfigDriveContent, node: ConfigDriveOptions['node']): IsoFile[] {
   const name = node.name ? { name: node.name, hostname: node.name } : {}
   const metaData = { uuid: node.uuid, ...name, ...content.meta_data }
-  const files = [
+  return [
     jsonFile('meta_data.json', metaData),
     ...(content.network_data === undefined ? [] : [jsonFile('network_data.json', content.network_data)]),
     ...(content.vendor_data === undefined ? [] : [jsonFile('vendor_data.json', content.vendor_data)]),
     ...(content.user_data === undefined ? [] : [file('user_data', userDataBytes(content.user_data))]),
   ]
+}
+
+/** The volume's bytes, a multiple of 2048. Throws ConfigDriveTooLarge above 64 MiB. */
+export function buildConfigDrive(content: ConfigDriveContent, { node, time }: ConfigDriveOptions): Uint8Array {
+  const files = configDriveFiles(content, node)
   const dataBytes = files.reduce((sum, { bytes }) => sum + bytes.length, 0)
   if (dataBytes > CONFIG_DRIVE_MAX_BYTES) throw tooLarge(dataBytes)
   const volume = buildIso(files, { label: CONFIG_DRIVE_LABEL, time })

@@ -61,8 +61,9 @@ const filesOf = (networks: FetchNetworks) =>
     isServed: () => false,
   })
 const using = (signal = new AbortController().signal): BootFileUse => ({ env: systemEnv, signal, onProgress: () => {} })
-const kernel = (checksum?: string) => ({ name: 'deploy_kernel', url, checksum })
-const local = (path: string) => files.get({ name: 'deploy_kernel', url: `file://${path}` }, using())
+const kernel = (checksum?: string) => ({ name: 'deploy_kernel', of: 'driver_info' as const, url, checksum })
+const local = (path: string) =>
+  files.get({ name: 'deploy_kernel', of: 'driver_info' as const, url: `file://${path}` }, using())
 
 test('is fetched once for all who want it, and kept', async () => {
   const held = Promise.withResolvers<void>()
@@ -191,7 +192,10 @@ test('a file URL names what is in an allowed folder, whichever way it goes, and 
       fault: { code: 'driver.invalid_info', hint: expect.stringContaining('fileUrlFolders') },
     })
   for (const other of [`file://host${at('allowed/kernel')}`, `file://${at('allowed')}%2fkernel`])
-    await expect(files.get({ name: 'deploy_kernel', url: other }, using()), other).rejects.toMatchObject({
+    await expect(
+      files.get({ name: 'deploy_kernel', of: 'driver_info' as const, url: other }, using()),
+      other,
+    ).rejects.toMatchObject({
       fault: { code: 'driver.invalid_info' },
     })
 })

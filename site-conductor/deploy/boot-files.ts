@@ -11,8 +11,9 @@ import { digestOfHex, fetchImage, type ImageDigest } from './image-fetch.ts'
 import { Turns } from './turns.ts'
 
 export interface BootFile {
-  /** Of driver_info, for people. */
+  /** For people, with the field of the node that it is of. */
   readonly name: string
+  readonly of: 'driver_info' | 'instance_info'
   readonly url: string
   /** SHA-256 or SHA-512 in hexadecimal; needed for what is fetched. */
   readonly checksum?: string | undefined
@@ -35,7 +36,7 @@ export interface BootFilesOptions extends KeptFolderOptions {
 const LARGEST_BYTES = 4 * 2 ** 30
 
 /** Throws a FaultError that says what is missing of `file`; talks to nobody. */
-export function checkBootFile({ name, url, checksum }: BootFile): ImageDigest | undefined {
+export function checkBootFile({ name, of, url, checksum }: BootFile): ImageDigest | undefined {
   if (new URL(url).protocol === 'file:') return undefined
   const digest = checksum === undefined ? undefined : digestOfHex(checksum)
   if (digest !== undefined) return digest
@@ -43,7 +44,7 @@ export function checkBootFile({ name, url, checksum }: BootFile): ImageDigest | 
     'driver.invalid_info',
     `${name} is fetched from ${new URL(url).host}, and nothing says what it must be`,
     {
-      hint: `set ${name}_checksum in driver_info to its SHA-256 or SHA-512, in hexadecimal`,
+      hint: `set ${name}_checksum in ${of} to its SHA-256 or SHA-512, in hexadecimal`,
     },
   )
 }
@@ -104,7 +105,7 @@ export class BootFiles {
       const { code, message, hint } = error.fault
       throw new FaultError(code, `${file.name}: ${message}`, {
         cause: error,
-        hint: `check ${file.name} in driver_info${hint === undefined ? '' : `; ${hint}`}`,
+        hint: `check ${file.name} in ${file.of}${hint === undefined ? '' : `; ${hint}`}`,
       })
     } finally {
       this.#kept.settle(part)

@@ -3,20 +3,23 @@ import { bootModeOf } from '../../shared/capabilities.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { bootPatch } from '../boot/boot-iso.ts'
 import type { LoaderFamily } from '../boot/loaders.ts'
-import type { BootTicket } from '../boot/ticket.ts'
+import type { BootTicket, InstanceBoot } from '../boot/ticket.ts'
 import type { Context, StepContext } from '../driver.ts'
-import { type InstanceWay, kernelInstance, volumeInstance } from './instance-way.ts'
+import { type InstanceWay, networkInstance, volumeInstance } from './instance-way.ts'
 import type { SiteBoot } from '../site.ts'
+import { ISCSI } from '../storage/iscsi-volumes.ts'
 import type { RamdiskFiles } from './ramdisk-files.ts'
 
 /** What a ticket has of the way. */
-export type Carried = Pick<BootTicket, 'loader' | 'ramdisk' | 'medium'>
+export type Carried = Pick<BootTicket, 'loader' | 'ramdisk' | 'instance' | 'medium'>
 
 export interface BootWay<Info> {
   /** What the machine is set to boot from. */
   readonly device: 'pxe' | 'cdrom' | 'uefihttp'
   /** How it boots instances that are not on a disk; absent: it does not. GRUB and PXELINUX take everything by TFTP, from here; an instance is where its operator has it. */
   readonly instance?: InstanceWay<Info>
+  /** Types of volumes in storage systems that are booted so; absent: none. */
+  readonly volumeTypes?: readonly string[]
   /** The machine boots a volume. */
   readonly isVolume: boolean
   /**
@@ -26,6 +29,8 @@ export interface BootWay<Info> {
   readonly isPrivate: boolean
   /** Throws a FaultError. */
   validate?(context: Context<Info>): void
+  /** Of a kernel and a ramdisk that the machine fetches itself; absent: it cannot. */
+  carryUrls?(boot: InstanceBoot): Carried
   carry(files: RamdiskFiles, kernelArguments: string, isos: SiteBoot['isos']): Promise<Carried>
   /** What is done at the machine's BMC, behind the fence. */
   readonly atBmc?: {
@@ -48,7 +53,11 @@ export function networkWay<Info>(loader: LoaderFamily): BootWay<Info> {
   const isHttp = loader === 'http-ipxe'
   return {
     device: isHttp ? 'uefihttp' : 'pxe',
-    ...(loader !== 'pxe' && { instance: kernelInstance<Info>() }),
+    ...(loader !== 'pxe' && {
+      instance: networkInstance<Info>(),
+      volumeTypes: [ISCSI],
+      carryUrls: (instance: InstanceBoot) => ({ loader, instance }),
+    }),
     isVolume: false,
     isPrivate: false,
     ...(isHttp && { validate: uefiOnly }),

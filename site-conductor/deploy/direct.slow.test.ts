@@ -1,211 +1,38 @@
 // A whole deployment without hardware: the conductor, the agent API over TLS, the real agent writing a file as its disk, and restarts of
 // the conductor in between. Only DHCP, firmware and kernel are missing: a machine that is switched on reads the boot ticket itself.
 import { randomBytes } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Agent, Locked, startAgent } from '../../agent/start.ts'
-import {
-  diskBytes,
-  fakeMachine as agentMachine,
-  fileDisk,
-  MIB,
-  noise,
-  serveBytes,
-  serveHttp,
-  sha256,
-  temporaryFolder,
-} from '../../agent/testing.ts'
+import { expect, test } from 'vitest'
+import { Locked } from '../../agent/start.ts'
+import { diskBytes, MIB, sha256 } from '../../agent/testing.ts'
 import { BOOT_RAMDISK, PLANS } from '../../cloud/plans.ts'
 import { seal } from '../../shared/sealing.ts'
-import { silent } from '../log.ts'
-import { startAgentApi } from '../agent-api.ts'
 import { Agents } from '../agents.ts'
-import type { BootTicket } from '../boot/ticket.ts'
-import type { RunningConductor, Services } from '../conductor.ts'
-import { defineDriver, type Driver, type Implementation } from '../driver.ts'
-import fakeHardware from '../drivers/fake-hardware.ts'
 import { fakeMachine } from '../drivers/fake/machine.ts'
-import { fakeGrant, type FakeHub } from '../fake-hub.ts'
-import { type FakeSite, fakeSite } from '../fake-site.ts'
-import { certificateDigest, type CertificateAndKey, issueServer, newSiteCa } from '../site-ca.ts'
-import { directDeploy } from './direct.ts'
-import { ramdiskBoot } from './ramdisk-boot.ts'
-
-const MAC = '52:54:00:aa:bb:01'
-let node: string
-let site: FakeSite
-let hub: FakeHub
-let ca: CertificateAndKey
-let tickets: Map<string, BootTicket>
-let stop: AsyncDisposableStack
-let agent: Agent | undefined
-let boots: number
-let image: Buffer
-let imageUrl: string
-let disk: Awaited<ReturnType<typeof fileDisk>>
-let machine: ReturnType<typeof agentMachine>
-let conductor: RunningConductor
-/** Set: the image server keeps everybody waiting. */
-let held: Promise<void> | undefined
-let imageRequests = 0
-
-/** Set: the ramdisk takes so long from its boot script to its agent. */
-let ramdiskUp: Promise<void> | undefined
-let scriptSent: () => void
-
-async function boot(): Promise<void> {
-  const ticket = tickets.get(node)
-  if (ticket?.ramdisk === undefined || agent !== undefined) return
-  boots++
-  // Of a second start only the agent's question is heard: what was loaded tells earlier, see agents.test.ts.
-  if (boots === 1) scriptSent()
-  await ramdiskUp
-  const commandLine = `${ticket.ramdisk.kernelArguments} BOOTIF=${MAC} ipa-listen-port=0`
-  agent = await startAgent({ commandLine, machine, log: () => {}, address: '127.0.0.1' })
-}
-
-/** The fake driver's machine, with a ramdisk that really runs. */
-function rackDriver(): Driver {
-  const power = fakeHardware.interfaces.power['fake']!
-  const wrapped: Implementation = {
-    ...power,
-    steps: {
-      ...power.steps,
-      async power_on(context) {
-        const wasOff = fakeMachine(node).power === 'power off'
-        const result = await power.steps!['power_on']!(context)
-        if (wasOff) void boot()
-        return result
-      },
-      async power_off(context) {
-        await agent?.close()
-        agent = undefined
-        return await power.steps!['power_off']!(context)
-      },
-    },
-  }
-  const setBootDevice = async (_: unknown, args: { boot_device: string; persistent: boolean }) => {
-    fakeMachine(node).bootDevice = args
-  }
-  return defineDriver({
-    name: 'rack',
-    about: 'a test',
-    info: fakeHardware.info,
-    secrets: [],
-    interfaces: {
-      power: { fake: wrapped as never },
-      management: fakeHardware.interfaces.management as never,
-      boot: { ipxe: ramdiskBoot() },
-      deploy: { direct: directDeploy({ setBootDevice, getPowerState: async () => fakeMachine(node).power }) },
-    },
-  })
-}
-
-function services(): Services {
-  return {
-    drivers: new Map([['rack', rackDriver()]]),
-    async boot(agents, onStage) {
-      scriptSent = () => onStage({ node, stage: 'ipxe-script', at: Date.now(), outcome: 'complete' })
-      const own = await issueServer(ca, ['127.0.0.1'], new Date())
-      const now = () => performance.now()
-      const api = await startAgentApi({
-        agents,
-        log: silent,
-        chain: own.certificate,
-        key: own.privateKey,
-        ca: ca.certificate,
-        host: '127.0.0.1',
-        port: apiPort,
-        now,
-      })
-      apiPort = api.port
-      return {
-        site: {
-          door: {
-            admit: (ticket) => void tickets.set(ticket.node, ticket),
-            admitInstance: () => {},
-            withdraw: (name) => void tickets.delete(name),
-          },
-          ramdisk: { kernel: '/kernel', initrd: '/initrd' },
-          files: { get: async ({ name }) => `/${name}` },
-          isos: { get: async () => ({ path: '/boot.iso', configAtByte: 0 }) },
-          httpUrlFor: () => 'http://127.0.0.1',
-          kernelArguments: 'console=ttyS0',
-          agentApiUrl: `https://127.0.0.1:${api.port}`,
-          caSha256: certificateDigest(ca.certificate),
-        },
-        close: () => api.close(),
-      }
-    },
-  }
-}
-let apiPort = 0
-
-beforeEach(async () => {
-  stop = new AsyncDisposableStack()
-  site = await fakeSite()
-  stop.defer(() => site.close())
-  stop.defer(() => agent?.close())
-  ;({ hub } = site)
-  node = crypto.randomUUID()
-  ca = await newSiteCa(new Date())
-  tickets = new Map()
-  agent = undefined
-  boots = 0
-  apiPort = 0
-  held = ramdiskUp = undefined
-  imageRequests = 0
-  const folder = stop.use(await temporaryFolder())
-  disk = await fileDisk(folder.path, 'sda', 80 * MIB)
-  const nic = join(folder.path, 'sys/class/net/eth0')
-  await mkdir(join(nic, 'device'), { recursive: true })
-  await writeFile(join(nic, 'address'), MAC)
-  machine = agentMachine([disk], { root: folder.path })
-  image = noise(3 * MIB)
-  // A master boot record with one partition: what a config drive needs to find its place.
-  image.fill(0, 0, 64 * 1024)
-  image.set([0x80, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0], 446)
-  image.set([0x55, 0xaa], 510)
-  const serve = serveBytes(image)
-  const server = await serveHttp((request, response) => {
-    imageRequests++
-    void Promise.resolve(held).then(() => serve(request, response))
-  })
-  stop.use(server)
-  imageUrl = `${server.url}/image.raw`
-  hub.grants.set(
-    node,
-    fakeGrant(node, {
-      driver: 'rack',
-      properties: { root_device: { rotational: false } },
-      ports: [{ uuid: 'p', address: MAC, pxeEnabled: true }],
-    }),
-  )
-  conductor = await site.start(services())
-  await hub.next('hello')
-})
-afterEach(async () => {
-  await stop.disposeAsync()
-})
-
-const instance = (more: Record<string, unknown> = {}) => ({
-  instance_info: {
-    image_source: imageUrl,
-    image_os_hash_algo: 'sha256',
-    image_os_hash_value: sha256(image),
-    image_disk_format: 'raw',
-    ...more,
-  },
-})
-function give(context: Record<string, unknown>): string {
-  const id = crypto.randomUUID()
-  hub.give({ id, node, steps: [...PLANS.deploy], context })
-  return id
-}
-const stages = () => hub.all('notes').flatMap(({ notes }) => notes.map(({ stage }) => stage))
-const commandsDone = () =>
-  hub.all('event').flatMap(({ events }) => events.filter(({ kind }) => kind === 'finished').map(({ step }) => step))
+import {
+  boot,
+  boots,
+  commandsDone,
+  conductor,
+  disk,
+  give,
+  hub,
+  image,
+  imageRequests,
+  instance,
+  knobs,
+  loseAgent,
+  machine,
+  node,
+  site,
+  stages,
+  startAgain,
+  stop,
+  tickets,
+  written,
+  agent,
+} from './testdata/direct-rack.ts'
 
 test('an image and a config drive are on the disk, the machine boots from it, and nothing is left open', async () => {
   const content = JSON.stringify({ meta_data: { key: 'value' }, user_data: '#!/bin/sh\n' })
@@ -241,13 +68,13 @@ test('an agent that a cleaning has left writes the image: the machine is booted 
   expect((await hub.next('result')).outcome).toEqual({ ok: true })
   expect(boots).toBe(1)
   expect(fakeMachine(node).changes.slice(before.length), 'the power between the two').toEqual(['power off', 'power on'])
-  expect(sha256((await diskBytes(disk)).subarray(0x200, image.length))).toBe(sha256(image.subarray(0x200)))
+  expect(await written()).toBe(sha256(image.subarray(0x200)))
 })
 
 test('an agent that is gone by then is booted again, and the timeline says why', async () => {
   const known = await agentLeft()
   await agent?.close()
-  agent = undefined
+  loseAgent()
   const context = { ...known, ...instance(), fast_track: true }
   hub.give({ id: crypto.randomUUID(), node, steps: [...PLANS.deploy], context, doneSteps: BOOT_RAMDISK.length })
   expect((await hub.next('result')).outcome).toEqual({ ok: true })
@@ -287,18 +114,18 @@ test.each([
 
 test('a conductor that restarts while the agent writes picks the write up', async () => {
   const release = Promise.withResolvers<void>()
-  held = release.promise
+  knobs.held = release.promise
   give(instance())
   await hub.until(() => imageRequests > 0)
   await conductor.close()
-  conductor = await site.start(services())
+  await startAgain()
   await hub.until(() => hub.all('hello').length === 2)
   release.resolve()
   const { outcome } = await hub.next('result')
   expect(outcome).toEqual({ ok: true })
   expect(boots).toBe(1)
   expect(await hub.until(() => stages().includes('write_image.resumed'))).toBe(true)
-  expect(sha256((await diskBytes(disk)).subarray(0x200, image.length))).toBe(sha256(image.subarray(0x200)))
+  expect(await written()).toBe(sha256(image.subarray(0x200)))
 })
 
 test.each([
@@ -307,11 +134,11 @@ test.each([
   ['starts again', 'the machine has started again', () => expect(boot()).rejects.toBeInstanceOf(Locked)],
 ])('a machine that %s in the middle of the write fails the deployment, which says so', async (_, why, happen) => {
   const release = Promise.withResolvers<void>()
-  held = release.promise
+  knobs.held = release.promise
   give(instance())
   await hub.until(() => imageRequests > 0)
   await agent?.close()
-  agent = undefined
+  loseAgent()
   const happened = happen()
   const { outcome } = await hub.next('result')
   expect(outcome).toMatchObject({
@@ -330,7 +157,7 @@ test.each([
 ])('a conductor that restarts without its journal after it %s knows the machine', async (_, hasCalled) => {
   hub.behaviour.onMessage = (message) => message.type === 'intent' && message.step === 4
   const up = Promise.withResolvers<void>()
-  if (!hasCalled) ramdiskUp = up.promise
+  if (!hasCalled) knobs.ramdiskUp = up.promise
   const id = give(instance())
   const known = hasCalled ? 'agent_url' : 'boot_script_fetched'
   await hub.until(() => hub.tasks.get(id)?.context[known] !== undefined)
@@ -338,7 +165,7 @@ test.each([
   await conductor.close()
   await writeFile(join(site.dataDir, 'journal'), randomBytes(100))
   hub.behaviour = {}
-  conductor = await site.start(services())
+  await startAgain()
   if (!hasCalled) await hub.until(() => hub.all('intent').filter(({ step }) => step === 4).length === 2)
   up.resolve()
   const { outcome } = await hub.next('result')
@@ -355,7 +182,7 @@ test('a machine that starts again before its agent has called is not waited for'
   stop.defer(() => void (Agents.prototype.heard = call))
   hub.behaviour.onMessage = (message) => {
     if (message.type !== 'notes' || !message.notes.some(({ stage }) => stage === 'agent.lookup')) return
-    agent = undefined
+    loseAgent()
     asked ??= boot().catch((error: unknown) => error)
   }
   give(instance())

@@ -4,18 +4,17 @@ import { FaultError } from '../../shared/faults.ts'
 import { runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
 import { bootModeOf } from '../../shared/capabilities.ts'
 import type { Implementation } from '../driver.ts'
+import { bootVolumeOf } from '../storage/boot-volume.ts'
 import { bounded } from '../timing.ts'
 import { forced } from './boot-device.ts'
 import { inBandSteps } from './in-band.ts'
+import { writeFromHere } from './image-from-here.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
-import { noCall } from './no-call.ts'
+import { AGENT_TIMEOUT_MS, noCall } from './no-call.ts'
 import { agentOf, type AgentOptions, nodeParams, performer } from './perform.ts'
-import { isSet, refuseProperties } from './properties.ts'
+import { downloadSource, isSet, refuseProperties } from './properties.ts'
 import { BOOT_AGAIN, deployContext } from './task-context.ts'
-
-/** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
-const AGENT_TIMEOUT_MS = 25 * 60_000
 
 export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const perform = performer(options)
@@ -23,8 +22,9 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
   return {
     deployment: { core: AGENT_CORE, takes: [{ has: ['image_source'] }] },
     validate(context, instanceInfo) {
-      refuseProperties(context, instanceInfo, 'http')
-      if (instanceInfo !== undefined) imageInfoOf(context.node.node, instanceInfo)
+      refuseProperties(context, instanceInfo, ['http', 'local'])
+      if (instanceInfo !== undefined && bootVolumeOf(context, instanceInfo) === undefined)
+        imageInfoOf(context.node.node, instanceInfo)
     },
     /** An agent that an earlier task has left is asked before it is relied on; the machine of one that does not answer is booted. */
     async resume(context) {
@@ -63,7 +63,10 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       },
       async write_image(context) {
         const image = imageInfoOf(context.node.node, deployContext(context).instance_info)
+        if (downloadSource(context, deployContext(context).instance_info) === 'local')
+          return await writeFromHere(context, image, options)
         await perform(context, 'write_image', 'standby.prepare_image', { image_info: image, ...nodeParams(context) })
+        return undefined
       },
       async write_configdrive(context) {
         const configdrive = await configDriveOf(context)

@@ -1,7 +1,8 @@
 // What everybody needs who lets a node's machine in at the boot door.
 import { FaultError } from '../../shared/faults.ts'
+import { toBase64Url } from '../../shared/sealing.ts'
 import { bootAddress, type BootTicket } from '../boot/ticket.ts'
-import type { Context } from '../driver.ts'
+import type { Context, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
 
 export function bootOf(site: Site): SiteBoot {
@@ -31,4 +32,37 @@ export function whoOf(context: Pick<Context, 'node' | 'site'>): Pick<BootTicket,
     throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
   const address = node.address === null ? {} : { address: bootAddress(node.address) }
   return { node: node.node, macs: macsOf(context), ...address }
+}
+
+const BOOT_TOKEN_BYTES = 18
+/** 43 characters: agents accept a token of at least 32. */
+const AGENT_TOKEN_BYTES = 32
+
+/** Of one boot: the unguessable part of its paths, and what its agent or installer calls with. */
+export interface Tokens {
+  readonly boot: string
+  readonly agent: string
+}
+
+/** New ones, and what of them goes on record for a successor. `device`: what loads that boot. */
+export async function newTokens(
+  { node, site, env }: StepContext<unknown>,
+  device: string,
+): Promise<{ tokens: Tokens; record: Record<string, unknown> }> {
+  const tokens = {
+    boot: toBase64Url(env.random(BOOT_TOKEN_BYTES)),
+    agent: toBase64Url(env.random(AGENT_TOKEN_BYTES)),
+  }
+  const record = {
+    boot_token: await site.seal(node.node, 'task.boot_token', tokens.boot),
+    agent_token: await site.seal(node.node, 'task.agent_token', tokens.agent),
+    agent_api: bootOf(site).agentApiUrl,
+    ramdisk_device: device,
+  }
+  return { tokens, record }
+}
+
+export function letOut(node: string, site: Site): void {
+  site.boot?.door.withdraw(node)
+  site.agents.forget(node)
 }

@@ -55,6 +55,21 @@ const networks = new FetchNetworks(['127.0.0.0/8'])
 const cache = (maxBytes = 100 * MIB) => new ImageCache({ folder, maxBytes, networks })
 const pathOf = (images: ImageCache, image: ImageInfo) => images.use(image, use, async ({ path }) => path)
 
+test('a checksum may be the URL of a file that has the digest', async () => {
+  const sums = Buffer.from(`${'0'.repeat(64)}  other\n${sha256(bytes)}  image\n`)
+  answer = ({ url: path }) => (path === '/SHA256SUMS' ? sums : bytes)
+  const images = cache()
+  const path = await pathOf(images, imageOf(bytes, { os_hash_value: `${url}/SHA256SUMS` }))
+  expect(await readFile(path)).toEqual(bytes)
+  expect(await pathOf(images, imageOf(bytes)), 'the same image').toBe(path)
+  expect(requests).toBe(2)
+  const refused = (more: Partial<ImageInfo>) => pathOf(images, imageOf(bytes, more)).catch((error: unknown) => error)
+  expect(await refused({ urls: [`${url}/new`], os_hash_value: `${url}/SHA256SUMS` })).toMatchObject({ fault: { code: 'image.digest' } }) // prettier-ignore
+  expect(await refused({ os_hash_value: 'http://198.51.100.1/SHA256SUMS' })).toMatchObject({ fault: { code: expect.stringMatching(/./) } }) // prettier-ignore
+  answer = () => Buffer.alloc(2 * MIB, 'a')
+  expect(await refused({ os_hash_value: `${url}/SHA256SUMS` })).toMatchObject({ fault: { code: 'image.digest' } })
+})
+
 test('an image is fetched once, also by several at once and after a restart', async () => {
   const images = cache()
   const gate = Promise.withResolvers<void>()

@@ -11,6 +11,7 @@ import type { Env } from '../../shared/env.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { decodeQcow2Header, QCOW2_HEADER_BYTES } from '../../shared/qcow2-header.ts'
 import type { FetchNetworks } from './fetch-networks.ts'
+import { withDigest } from './checksum-url.ts'
 import { fetchImage, type ImageDigest, imageDigestOf } from './image-fetch.ts'
 import { runQemuImg } from './qemu-img.ts'
 import { Turns } from './turns.ts'
@@ -61,7 +62,7 @@ export class ImageCache {
 
   /** Runs `work` with the image's content, fetched and verified unless it is here. */
   async use<T>(image: ImageInfo, use: ImageUse, work: (content: CachedImage) => Promise<T>): Promise<T> {
-    const digest = imageDigestOf(image)
+    const digest = imageDigestOf(await withDigest(image, use, this.#options.networks))
     const key = `${digest.algorithm}-${digest.hex}-${image.disk_format}`
     this.#swept ??= this.#sweep()
     await this.#swept

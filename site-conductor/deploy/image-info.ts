@@ -17,10 +17,11 @@ export function imageInfoOf(node: string, instanceInfo: Readonly<Record<string, 
   const [algorithm, value, checksum] = [text('image_os_hash_algo'), text('image_os_hash_value'), text('image_checksum')]
   if ((algorithm === undefined || value === undefined) && checksum === undefined) {
     throw new FaultError('image.digest', 'instance_info has no digest of the image', {
-      hint: 'set image_os_hash_algo and image_os_hash_value (sha256 or sha512), or image_checksum',
+      hint: 'set image_os_hash_algo and image_os_hash_value (sha256 or sha512), or image_checksum; a value may be the URL of a file that has it',
     })
   }
-  const format = text('image_disk_format') ?? 'raw'
+  // Metal3 leaves it out where its user does, and most of their images are called what they are; what is not so is refused when it is fetched.
+  const format = text('image_disk_format') ?? (/\.qcow2$/i.test(new URL(source).pathname) ? 'qcow2' : 'raw')
   if (!FORMATS.includes(format))
     throw new FaultError('image.format', `image_disk_format ${format} is none of ${FORMATS.join(', ')}`)
   return {

@@ -2,7 +2,7 @@
 // operator, with arguments.
 import { FaultError } from '../../shared/faults.ts'
 import { checkKernelArguments } from '../boot/kernel-arguments.ts'
-import { checkInstanceUrl, type InstanceBoot } from '../boot/ticket.ts'
+import { checkInstanceUrl, type KernelInstance } from '../boot/ticket.ts'
 
 /** As Ironic's script has them; an operator's own arguments come behind, and win. */
 const ALWAYS = 'root=/dev/ram0 text'
@@ -10,7 +10,7 @@ const ALWAYS = 'root=/dev/ram0 text'
 type Fields = Readonly<Record<string, unknown>>
 
 /** Throws a FaultError that says what is missing or cannot be. */
-export function instanceBootOf(instanceInfo: Fields, driverInfo: Fields): InstanceBoot {
+export function instanceBootOf(instanceInfo: Fields, driverInfo: Fields): KernelInstance {
   const text = (from: Fields, name: string) => (typeof from[name] === 'string' ? from[name].trim() : '')
   const [kernel, ramdisk] = [text(instanceInfo, 'kernel'), text(instanceInfo, 'ramdisk')]
   const missing = Object.entries({ kernel, ramdisk }).filter(([, value]) => value === '')

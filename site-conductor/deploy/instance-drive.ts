@@ -6,9 +6,14 @@ import { buildConfigDrive, type ConfigDriveContent } from '../config-drive/confi
 import type { StepContext } from '../driver.ts'
 import { deployContext, openSecret } from './task-context.ts'
 
+/** Its parts; or base64 of a gzipped ISO, or a URL, where the deployment brought that; undefined when the instance has none. */
+export async function driveContentOf(context: StepContext<unknown>): Promise<ConfigDriveContent | string | undefined> {
+  return withNetworks(await givenTo(context), deployContext(context).network_data)
+}
+
 /** As base64 of a gzipped ISO, or a URL; undefined when the instance has none. */
 export async function configDriveOf(context: StepContext<unknown>): Promise<string | undefined> {
-  const content = withNetworks(await givenTo(context), deployContext(context).network_data)
+  const content = await driveContentOf(context)
   if (content === undefined || typeof content === 'string') return content
   const { node, env } = context
   try {

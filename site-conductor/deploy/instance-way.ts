@@ -1,12 +1,16 @@
 // How a boot interface boots an instance that is not on the machine's disk, at every start of the machine (Ironic's deploy interface `ramdisk`): a kernel and
-// a ramdisk over the network, or a volume of its operator that the machine's BMC shows it.
+// a ramdisk over the network, a volume in a storage system, or a volume of its operator that the machine's BMC shows it.
 import { FaultError } from '../../shared/faults.ts'
 import type { Context, StepContext } from '../driver.ts'
+import { volumesToBoot } from '../storage/iscsi-volumes.ts'
 import { bootOf, whoOf } from './door.ts'
 import { instanceBootOf } from './instance-boot.ts'
 import { deployContext } from './task-context.ts'
 
 type Fields = Readonly<Record<string, unknown>>
+
+/** What an instance is on, as the hub says it with the task or in the grant: the UUID of a volume target of the node. */
+export const BOOT_VOLUME = 'boot_from_volume'
 
 export interface InstanceWay<Info> {
   /** Throws a FaultError where this instance cannot be booted so. */
@@ -19,17 +23,19 @@ export interface InstanceWay<Info> {
   end(context: StepContext<Info>): Promise<void>
 }
 
-/** The door tells the machine where its operator has it. */
-export function kernelInstance<Info>(): InstanceWay<Info> {
-  const instanceOf = (context: Context<Info>, instanceInfo: Fields) =>
+/** The door tells the machine where its operator, or its storage system, has it. */
+export function networkInstance<Info>(): InstanceWay<Info> {
+  const kernelOf = (context: Context<Info>, instanceInfo: Fields) =>
     instanceBootOf(instanceInfo, context.driverInfo as Fields)
-  const begin = async (context: StepContext<Info>) =>
-    bootOf(context.site).door.admitInstance({
-      ...whoOf(context),
-      instance: instanceOf(context, deployContext(context).instance_info),
-    })
+  const begin = async (context: StepContext<Info>) => {
+    const { instance_info: info, attached_volumes: attached } = deployContext(context)
+    const { [BOOT_VOLUME]: volume } = info
+    const instance =
+      typeof volume === 'string' ? volumesToBoot(context.node, volume, context.site, attached) : kernelOf(context, info)
+    bootOf(context.site).door.admitInstance({ ...whoOf(context), instance })
+  }
   return {
-    validate: (context, instanceInfo) => void instanceOf(context, instanceInfo),
+    validate: (context, instanceInfo) => void kernelOf(context, instanceInfo),
     begin,
     goOn: begin,
     end: async () => {},

@@ -15,7 +15,7 @@ test('a node has the deploy interface that it names, else the one that chooses, 
   expect(deploy()).toBe(deploy({ deploy: 'autodetect' }))
   expect(deploy()?.steps).toBe(deploy({ deploy: 'direct' })?.steps)
   expect(deploy()?.deployment?.chooses).toEqual(['ramdisk', 'bootc', 'direct'])
-  expect(deploy({ deploy: 'anaconda' })).toBeUndefined()
+  expect(deploy({ deploy: 'nobody-has-it' })).toBeUndefined()
 })
 
 test('both have every deploy step of every plan', () => {

@@ -18,8 +18,9 @@ import type { Implementation, StepContext } from '../driver.ts'
 import type { SiteWrites } from '../site.ts'
 import { sleep } from '../timing.ts'
 import { directDeploy } from './direct.ts'
-import { agentOf, type AgentOptions, nodeParams, progressNotes } from './perform.ts'
+import { agentOf, type AgentOptions, byteNotes, type ByteNotes, nodeParams } from './perform.ts'
 import type { CachedImage } from './image-cache.ts'
+import { bootVolumeOf } from '../storage/boot-volume.ts'
 import { imageInfoOf } from './image-info.ts'
 import { refuseProperties } from './properties.ts'
 import { runQemuImg } from './qemu-img.ts'
@@ -57,8 +58,9 @@ export function iscsiDeploy<Info>(options: AgentOptions<Info>): Implementation<I
   return {
     ...direct,
     validate(context, instanceInfo) {
-      refuseProperties(context, instanceInfo, 'local')
-      if (instanceInfo !== undefined) imageInfoOf(context.node.node, instanceInfo)
+      refuseProperties(context, instanceInfo, ['local'])
+      if (instanceInfo !== undefined && bootVolumeOf(context, instanceInfo) === undefined)
+        imageInfoOf(context.node.node, instanceInfo)
     },
     steps: {
       ...direct.steps,
@@ -72,7 +74,7 @@ async function writeImage(context: StepContext<unknown>, options: AgentOptions<u
   const { writes } = site
   if (writes === undefined) throw new FaultError('driver.unsupported', 'this conductor writes no images itself')
   const image = imageInfoOf(node.node, deployContext(context).instance_info)
-  const tell = teller(context)
+  const tell = byteNotes(context, 'write_image')
   const use = { env, signal, onProgress: tell }
   const agent = await agentOf(context, options)
   await writes.images.use(image, use, async (content) => {
@@ -127,7 +129,7 @@ async function writeContent(
   agent: AgentConnection,
   { folder, images }: SiteWrites,
   content: CachedImage,
-  tell: Tell,
+  tell: ByteNotes,
 ): Promise<void> {
   const { note, signal, env, before } = context
   const params = nodeParams(context)
@@ -221,7 +223,7 @@ async function copy(
   { iqn, secret, portal }: Exported,
   folder: string,
   signal: AbortSignal,
-  tell: Tell,
+  tell: ByteNotes,
 ): Promise<void> {
   const target = `driver=iscsi,transport=tcp,portal=${portal},target=${iqn},lun=1,user=${USERNAME},password-secret=secret0`
   // -n: the target is there; -m 8 -W: eight requests under way, in any order; -t writeback: end with a flush.
@@ -315,20 +317,4 @@ function addressTowards(url: string, signal: AbortSignal): Promise<string> {
       )
     })
   })
-}
-
-type Tell = (part: string, bytes: number, total: number | undefined) => void
-
-/** Progress as notes, with the rate since the part began. */
-function teller(context: StepContext<unknown>): Tell {
-  const say = progressNotes(context, 'write_image')
-  let part = ''
-  let from = { at: 0, bytes: 0 }
-  return (step, bytes, total) => {
-    const now = context.env.mono()
-    if (step !== part || bytes < from.bytes) from = { at: now, bytes }
-    part = step
-    const ratePerS = now > from.at ? Math.round(((bytes - from.bytes) * 1000) / (now - from.at)) : 0
-    say({ step, bytes, ratePerS, ...(total !== undefined && { total }) })
-  }
 }

@@ -1,9 +1,17 @@
-// The fault of a machine that was switched on and whose agent never called: how far it came, and where to look for what held it up.
+// The fault of a machine that was switched on and whose agent, or installer, never called: how far it came, and where to look for what held it up.
 import { FaultError } from '../../shared/faults.ts'
 import type { Seen } from '../agents.ts'
 
-export function noCall(waitedMs: number, lastSeen: Seen | undefined, agentApiUrl: string | undefined): FaultError {
-  const waited = `the machine was switched on, but no agent called within ${waitedMs / 1000} s`
+/** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
+export const AGENT_TIMEOUT_MS = 25 * 60_000
+
+export function noCall(
+  waitedMs: number,
+  lastSeen: Seen | undefined,
+  agentApiUrl: string | undefined,
+  who: 'agent' | 'installer' = 'agent',
+): FaultError {
+  const waited = `the machine was switched on, but no ${who} called within ${waitedMs / 1000} s`
   if (lastSeen === undefined)
     return new FaultError('agent.no_call', `${waited}, and nothing of its boot was seen meanwhile`, {
       hint: 'check its network cable, boot mode, VLAN and DHCP relay',

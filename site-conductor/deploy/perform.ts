@@ -64,17 +64,26 @@ export async function connectTo<Info>(
   }
 }
 
-/** Runs an asynchronous command to its end and answers its result; one that an earlier run of this step began is picked up, running or done. */
+/** By which the agent knows a command of this step again. */
+export const commandKey = ({ task }: Pick<StepContext<unknown>, 'task'>, step: string): string =>
+  `${task.id} ${task.at} ${step}`
+
+/**
+ * Runs an asynchronous command to its end and answers its result; one that an earlier run of this step began is picked up, running or done. `attempt`: its
+ * name, where one may not be taken for another.
+ */
 export function performer<Info>(options: AgentOptions<Info>) {
   return async (
     context: StepContext<Info>,
     step: string,
     name: string,
     params: Record<string, unknown>,
+    attempt?: string,
   ): Promise<Record<string, unknown>> => {
     const agent = await agentOf(context, options)
     const heartbeats = agent.heartbeats.count()
-    const command = await startCommand(agent, name, params, `${context.task.id} ${context.task.at} ${step}`)
+    const key = commandKey(context, step)
+    const command = await startCommand(agent, name, params, attempt === undefined ? key : `${key} ${attempt}`)
     if (command.repeated) context.note(`${step}.resumed`, { command: command.id })
     return await waitForCommand(agent, command, progressNotes(context, step), heartbeats)
   }
@@ -91,6 +100,21 @@ export function progressNotes({ env, note }: StepContext<unknown>, step: string)
     note(step, { part, bytes, ...(total !== undefined && { total }), ratePerS, ...percent })
   }
 }
+
+/** How far something is that says only its bytes, as notes, with the rate since the part began. */
+export function byteNotes(context: StepContext<unknown>, step: string): ByteNotes {
+  const say = progressNotes(context, step)
+  let current = ''
+  let from = { at: 0, bytes: 0 }
+  return (part, bytes, total) => {
+    const now = context.env.mono()
+    if (part !== current || bytes < from.bytes) from = { at: now, bytes }
+    current = part
+    const ratePerS = now > from.at ? Math.round(((bytes - from.bytes) * 1000) / (now - from.at)) : 0
+    say({ step: part, bytes, ratePerS, ...(total !== undefined && { total }) })
+  }
+}
+export type ByteNotes = (part: string, bytes: number, total: number | undefined) => void
 
 /** The node and its ports as agents want them in every step. */
 export function nodeParams({ node, ...context }: StepContext<unknown>): {

@@ -13,11 +13,16 @@ export function isSet(context: Pick<Context<unknown>, 'driverInfo'>, name: strin
   return TRUE.test(String(fieldsOf(context)[name]))
 }
 
-/** Throws a FaultError for what the node says of its deployments and cannot have. `fetches`: who fetches images with the interface; absent: nobody. */
+/** Who fetches the image, where that was said: by the instance before the node. */
+export function downloadSource(context: Pick<Context<unknown>, 'driverInfo'>, instanceInfo: Fields): unknown {
+  return instanceInfo['image_download_source'] ?? fieldsOf(context)['image_download_source'] ?? undefined
+}
+
+/** Throws a FaultError for what the node says of its deployments and cannot have. `fetch`: who can fetch images with the interface; absent: nobody. */
 export function refuseProperties(
   context: Pick<Context<unknown>, 'driverInfo'>,
   instanceInfo: Fields = {},
-  fetches?: 'http' | 'local',
+  fetch?: readonly ('http' | 'local')[],
 ): void {
   const info = fieldsOf(context)
   for (const name of FLAGS) {
@@ -28,12 +33,14 @@ export function refuseProperties(
   const verify = info['agent_verify_ca']
   if (verify !== undefined && verify !== null && !TRUE.test(String(verify)))
     throw invalid('agent_verify_ca', verify, 'an agent is always verified, by the certificate with which it called')
-  const source = instanceInfo['image_download_source'] ?? info['image_download_source']
-  if (fetches === undefined || source === undefined || source === null || source === fetches) return
+  const source = downloadSource(context, instanceInfo)
+  if (fetch === undefined || source === undefined || fetch.some((each) => each === source)) return
   throw new FaultError(
     'driver.invalid_info',
-    `image_download_source ${String(source)}: with this deploy interface it is ${fetches}`,
-    { hint: 'with deploy interface direct an agent fetches the image (http), with iscsi the conductor (local)' },
+    `image_download_source ${String(source)}: with this deploy interface it is ${fetch.join(' or ')}`,
+    {
+      hint: 'with deploy interface direct an agent fetches the image (http) or the conductor does (local), with iscsi the conductor',
+    },
   )
 }
 

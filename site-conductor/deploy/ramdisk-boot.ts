@@ -1,23 +1,14 @@
 // What every boot interface does, whatever way the ramdisk takes (boot-way.ts): lets a node boot it once, with a token of its own. Some also boot
 // instances over the network.
 import { type FaultCode, FaultError } from '../../shared/faults.ts'
-import { toBase64Url } from '../../shared/sealing.ts'
 import { mediumPath } from '../boot/ticket.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
-import type { Site, SiteBoot } from '../site.ts'
+import type { SiteBoot } from '../site.ts'
 import { type BootWay, httpWay, networkWay } from './boot-way.ts'
-import { bootOf, macsOf, whoOf } from './door.ts'
+import { bootOf, letOut, macsOf, newTokens, type Tokens, whoOf } from './door.ts'
+import { installerBoot } from './installer-boot.ts'
 import { appendParams, checkRamdiskInfo, namesIso, ramdiskFiles } from './ramdisk-files.ts'
 import { BOOT_AGAIN, deployContext, openSecret, withoutRamdisk } from './task-context.ts'
-
-const BOOT_TOKEN_BYTES = 18
-/** 43 characters: agents accept a token of at least 32. */
-const AGENT_TOKEN_BYTES = 32
-
-interface Tokens {
-  readonly boot: string
-  readonly agent: string
-}
 
 /** Expects the node's agent. Doing it twice for the same boot changes nothing. */
 function expectAgent(context: StepContext<unknown>, macs: readonly string[], token: string, isCarried: boolean): void {
@@ -98,11 +89,6 @@ async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: Boot
   }
 }
 
-function letOut(node: string, site: Site): void {
-  site.boot?.door.withdraw(node)
-  site.agents.forget(node)
-}
-
 const MEDIUM_STAYS: readonly FaultCode[] = ['bmc.refused', 'bmc.privilege', 'bmc.unreachable', 'driver.unsupported']
 
 /**
@@ -138,9 +124,14 @@ function whyAgain<Info>(context: StepContext<Info>, { isVolume }: BootWay<Info>)
 
 export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Implementation<Info> {
   const { instance } = way
+  const installer = installerBoot(way)
   return {
+    validateInstaller: installer.validate,
     ...(instance && { validateInstance: (context, info) => instance.validate(context as Context<Info>, info) }),
-    ...(way.atBmc && { fenced: ['prepare_ramdisk', 'clean_up_ramdisk', 'prepare_instance', 'clean_up_instance'] }),
+    ...(way.volumeTypes && { volumeTypes: way.volumeTypes }),
+    ...(way.atBmc && {
+      fenced: ['prepare_ramdisk', 'prepare_installer', 'clean_up_ramdisk', 'prepare_instance', 'clean_up_instance'],
+    }),
     validate(context) {
       bootOf(context.site)
       macsOf(context)
@@ -158,21 +149,15 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
         },
       }),
       async prepare_ramdisk(context) {
-        const { node, site, env } = context
-        const boot = toBase64Url(env.random(BOOT_TOKEN_BYTES))
-        const agent = toBase64Url(env.random(AGENT_TOKEN_BYTES))
-        const sealed = {
-          boot_token: await site.seal(node.node, 'task.boot_token', boot),
-          agent_token: await site.seal(node.node, 'task.agent_token', agent),
-          agent_api: bootOf(site).agentApiUrl,
-          ramdisk_device: way.device,
-        }
+        const { node, site } = context
+        const { tokens, record } = await newTokens(context, way.device)
         // On record before anybody can see them: a successor must know the tokens that the machine may have got.
-        await context.keep({ ...withoutRamdisk(context), ...sealed })
+        await context.keep({ ...withoutRamdisk(context), ...record })
         letOut(node.node, site)
-        await letIn(context, { boot, agent }, way)
-        await way.atBmc?.attach(context, mediumPath(boot))
+        await letIn(context, tokens, way)
+        await way.atBmc?.attach(context, mediumPath(tokens.boot))
       },
+      prepare_installer: installer.prepare,
       async clean_up_ramdisk(context) {
         await takeOut(context, async () => way.atBmc?.detach(context))
         return { context: withoutRamdisk(context) }
@@ -184,6 +169,7 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
     async resume(context) {
       const known = deployContext(context)
       if (known.instance_admitted) return instance?.goOn(context)
+      if (known.installer) return await installer.resume(context)
       const { boot_token: boot, agent_token: agent, agent_url: url, agent_api: before } = known
       if (boot === undefined || agent === undefined) return
       const why = url === undefined ? whyAgain(context, way) : undefined

@@ -17,7 +17,9 @@ function named(context: WithInfo): Partial<Record<Name, BootFile>> {
   return Object.fromEntries(
     NAMES.flatMap((name) => {
       const url = given[name]
-      return url === undefined ? [] : [[name, { name, url, checksum: given[`${name}_checksum`] }]]
+      return url === undefined
+        ? []
+        : [[name, { name, of: 'driver_info' as const, url, checksum: given[`${name}_checksum`] }]]
     }),
   )
 }
@@ -46,7 +48,7 @@ export async function ramdiskFiles(
 ): Promise<RamdiskFiles> {
   const { env, signal } = context
   const { deploy_kernel: kernel, deploy_ramdisk: initrd, deploy_iso: iso } = named(context)
-  const get = (file: BootFile) => boot.files.get(file, { env, signal, onProgress: progressOf(context, file) })
+  const get = (file: BootFile) => boot.files.get(file, { env, signal, onProgress: fetchNotes(context, file) })
   if (isVolume && iso) return { iso: await get(iso) }
   if (!kernel || !initrd) return boot.ramdisk
   return { kernel: await get(kernel), initrd: await get(initrd) }
@@ -54,8 +56,8 @@ export async function ramdiskFiles(
 
 const PROGRESS_SPACING_MS = 3_000
 
-/** A fetch that goes on is not a step that hangs. */
-function progressOf(context: Context<unknown>, { name }: BootFile) {
+/** Tells how far a file is. A fetch that goes on is not a step that hangs. */
+export function fetchNotes(context: Context<unknown>, { name }: BootFile) {
   let saidAt = -Infinity
   return (bytes: number, total: number | undefined) => {
     if ('limitFromNow' in context) (context as { limitFromNow(): void }).limitFromNow()

@@ -16,6 +16,8 @@ const DeployContext = z.looseObject({
   target_raid_config: json.optional(),
   /** What there is, by which the agent knows the node's own arrays. */
   raid_config: json.default({}),
+  /** By volume target: its properties as the storage system has told them for this attachment, secrets sealed. */
+  attached_volumes: z.record(z.string(), json).default({}),
   /** Sealed: the unguessable part of this boot's paths, and the token of its agent. */
   boot_token: z.string().optional(),
   agent_token: z.string().optional(),
@@ -30,8 +32,16 @@ const DeployContext = z.looseObject({
   agent_version: z.string().default('unknown'),
   /** PEM of the agent's own certificate. */
   agent_certificate: z.string().optional(),
+  /** Sealed: where the image is to be had from the conductor that has the agent write it. */
+  image_url: z.string().optional(),
   /** The machine is let in to boot its instance. */
   instance_admitted: z.boolean().default(false),
+  /** It is an installer that is booted, and what the machine does when that has done its work. */
+  installer: z.object({ after: z.enum(['reboot', 'off']).optional() }).optional(),
+  /** It has its orders. */
+  installer_fetched: z.boolean().default(false),
+  /** What it told last. */
+  installer_report: z.object({ status: z.enum(['start', 'end', 'error']), message: z.string() }).optional(),
   /** The agent has been told to switch its machine off. */
   power_off_told: z.boolean().default(false),
   /** Of the boot before: it may still run when the next one, or the disk, is to be started. */
@@ -61,6 +71,10 @@ const RAMDISK_KEYS = [
   'agent_certificate',
   'fast_track',
   'instance_admitted',
+  'installer',
+  'installer_fetched',
+  'installer_report',
+  'image_url',
   // A boot that is prepared anew is begun anew.
   'rescue_begun',
   'power_off_told',

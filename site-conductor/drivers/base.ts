@@ -1,5 +1,6 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
+import { anacondaDeploy } from '../deploy/anaconda.ts'
 import { autodetectDeploy } from '../deploy/autodetect.ts'
 import { bootcDeploy } from '../deploy/bootc.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
@@ -10,17 +11,18 @@ import { ramdiskDeploy } from '../deploy/ramdisk.ts'
 import { networkBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
+import { neutron } from '../network/neutron/neutron.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { externalStorage } from '../storage/external.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRaid } from './agent/raid.ts'
 import { agentRescue } from './agent/rescue.ts'
+import { fakeGraphical } from './graphical/fake-graphical.ts'
 
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
 /** `options`: how the driver sets what the machine boots, and knows whether it has power. */
-export function baseInterfaces<Info>(
-  options: AgentOptions<Info>,
-): Record<BaseKind, Record<string, Implementation<Info>>> {
+export function baseInterfaces<Info>(options: AgentOptions<Info>) {
   const direct = directDeploy<Info>(options)
   return {
     boot: networkBoot<Info>(),
@@ -30,16 +32,17 @@ export function baseInterfaces<Info>(
       iscsi: iscsiDeploy<Info>(options),
       ramdisk: ramdiskDeploy<Info>(options),
       bootc: bootcDeploy<Info>(options),
+      anaconda: anacondaDeploy<Info>(options),
       'custom-agent': customAgentDeploy<Info>(options),
     },
-    console: noInterface('console'),
+    console: { ...noInterface<Info>('console'), 'fake-graphical': fakeGraphical<Info>() },
     inspect: { agent: agentInspect<Info>(options), ...noInterface('inspect') },
     bios: noInterface('bios'),
     raid: { ...noInterface('raid'), agent: agentRaid<Info>(options) },
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
-    network: { ...noop<Info>(), ...flat<Info>() },
-    storage: noop(),
+    network: { ...noop<Info>(), ...flat<Info>(), ...neutron<Info>() },
+    storage: { ...noop<Info>(), ...externalStorage<Info>() },
     vendor: noInterface('vendor'),
-  }
+  } satisfies Record<BaseKind, Record<string, Implementation<Info>>>
 }

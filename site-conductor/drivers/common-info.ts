@@ -2,6 +2,7 @@
 // for the interface that uses it to refuse (properties.ts and boot-info.ts of deploy), so that nobody loses the power of a machine by it.
 import { z } from 'zod'
 import { burnInSchema } from '../../shared/burn-in.ts'
+import { WORK, type Work } from '../network/neutron/networks.ts'
 
 const told = (about: string) => z.unknown().optional().describe(about)
 
@@ -10,8 +11,22 @@ const burnInInfo = Object.fromEntries(
   Object.entries(burnInSchema.shape).map(([name, { description = '' }]) => [name, told(description)]),
 )
 
+/** Of network interface neutron. */
+export const networkInfo = Object.fromEntries(
+  WORK.flatMap((work) => [
+    [
+      `${work}_network`,
+      told(
+        `With network interface neutron: name or UUID of the Neutron network for ${work}; that of the conductor when absent`,
+      ),
+    ],
+    [`${work}_network_security_groups`, told('UUIDs of the security groups of the ports there')],
+  ]),
+) as Record<`${Work}_network` | `${Work}_network_security_groups`, ReturnType<typeof told>>
+
 // prettier-ignore
 export const commonInfo = {
+  ...networkInfo,
   deploy_kernel:                told("URL of the deploy ramdisk's kernel, with deploy_ramdisk; the conductor's own when absent. file URLs only in its fileUrlFolders"),
   deploy_kernel_checksum:       told('Its SHA-256 or SHA-512; needed where it is fetched'),
   deploy_ramdisk:               told('URL of the deploy ramdisk, with deploy_kernel'),
@@ -21,7 +36,7 @@ export const commonInfo = {
   kernel_append_params:         told("Arguments for the kernel of the deploy ramdisk instead of the conductor's, which %default% among them stands for; more arguments for an instance that is booted over the network"),
   force_persistent_boot_device: told('Always, Never or Default: does what the machine is set to boot from stay? Default: as each step means it'),
   deploy_forces_oob_reboot:     told('true: at the end of its work the agent only flushes the disks, and the BMC switches the machine off; false (default): the agent is asked to as well'),
-  image_download_source:        told('Who fetches images, also as instance_info.image_download_source. http (default): the agent; local: the conductor, with deploy interface iscsi only'),
+  image_download_source:        told('Who fetches images, also as instance_info.image_download_source. http (default of direct): the agent; local: the conductor, once for all its nodes'),
   agent_verify_ca:              told('true (default) and nothing else: an agent is always verified, by the certificate with which it called'),
   fast_track:                   told('true or false: does the node keep its agent between a cleaning and what follows? Default: as its site says'),
   cleaning_runbook:             told('Name or UUID of the runbook that automated cleaning carries out instead of the steps of the driver'),

@@ -1,7 +1,8 @@
 // The fake driver keeps the contract, and knows every step of every plan.
 import { expect, test } from 'vitest'
 import { PLANS, POWER_PLANS } from '../../cloud/plans.ts'
-import { type Driver, implementationOf } from '../driver.ts'
+import { toFault } from '../../shared/faults.ts'
+import { type Driver, driverFacts, implementationOf, INTERFACES } from '../driver.ts'
 import { describeDriver } from '../driver-contract.ts'
 import { fakeContext } from '../fake-context.ts'
 import { fakeGrant } from '../fake-hub.ts'
@@ -59,12 +60,40 @@ test('the result of a RAID configuration says when it was made', async () => {
 })
 
 test('its vendor methods and steps are those of Ironic', () => {
-  const vendor = implementationOf(driver, fakeGrant('n'), 'vendor')!
-  expect(Object.keys(vendor.vendor!)).toEqual([
+  const methodsOf = (vendor: string) => implementationOf(driver, fakeGrant('n', { interfaces: { vendor } }), 'vendor')!
+  expect(Object.keys(methodsOf('fake').vendor!)).toEqual([
     ...['second_method', 'third_method_sync', 'fourth_method_shared_lock', 'log_passthrough'],
   ])
-  expect(vendor.offers).toEqual({
+  expect(methodsOf('fake').offers).toEqual({
     log_passthrough: { clean: 0, service: 0, ramdisk: false },
     trigger_servicewait: { service: 0 },
   })
+  expect(Object.keys(methodsOf('fake-a').vendor!)).toEqual(['first_method'])
+})
+
+/** Of nodes that say nothing: what they have today. */
+test('the defaults of its interfaces are its own', () => {
+  const first = Object.entries(driverFacts(driver).interfaces).map(([kind, names]) => [kind, names[0]])
+  expect(Object.fromEntries(first)).toEqual({
+    ...Object.fromEntries(INTERFACES.map((kind) => [kind, 'fake'])),
+    network: 'noop',
+    storage: 'noop',
+  })
+})
+
+const agents = ['inspect', 'raid', 'rescue'] as const
+const answer = async (kind: (typeof agents)[number], interfaces: Record<string, string>) => {
+  const node = fakeGrant('n', { interfaces: { [kind]: 'agent', ...interfaces } })
+  const implementation = implementationOf(driver, node, kind)!
+  const context = await fakeContext(driver, { node })
+  const said = async () => implementation.validate?.(context)
+  return await said().then(() => undefined, toFault)
+}
+
+test.each(agents)('%s by an agent says what the node lacks for it', async (kind) => {
+  expect(await answer(kind, {})).toMatchObject({ message: expect.stringContaining('set boot_interface to ipxe') })
+  expect(await answer(kind, { boot: 'ipxe' })).toMatchObject({
+    message: expect.stringContaining('set deploy_interface'),
+  })
+  expect(await answer(kind, { boot: 'ipxe', deploy: 'direct' })).toBeUndefined()
 })

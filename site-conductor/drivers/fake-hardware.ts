@@ -1,34 +1,42 @@
 // A driver without hardware: every interface, on machines that are objects in memory. Read fake/basic.ts before you write a driver.
-// driver_info.fake_delay_ms slows each step down, driver_info.fake_fail makes one fail.
+// driver_info.fake_delay_ms slows each step down, driver_info.fake_fail makes one fail. With a boot interface other than `fake` the machine is real, and
+// switched by hand (fake/by-boot.ts).
 import { defineDriver } from '../driver.ts'
-import { noInterface, noop } from '../no-interface.ts'
-import { flat } from '../network/flat.ts'
+import { noInterface } from '../no-interface.ts'
+import { baseInterfaces } from './base.ts'
 import { boot, fencing, management, power } from './fake/basic.ts'
+import { byAgent } from './fake/by-boot.ts'
 import { deploys } from './fake/deploys.ts'
-import { type Info, info } from './fake/machine.ts'
-import { bios, console, firmware, inspect, raid, rescue } from './fake/parts.ts'
-import { vendor } from './fake/vendor.ts'
-import { noopManagement } from './noop-management.ts'
+import { fakeMachine, type Info, info } from './fake/machine.ts'
+import { bios, console, firmware, inspect, raid, rescue, storage } from './fake/parts.ts'
+import { vendors } from './fake/vendor.ts'
+import { noopManagement, setBootDeviceBy } from './noop-management.ts'
+
+const managements = { fake: management, ...noopManagement<Info>() }
+const base = baseInterfaces<Info>({
+  setBootDevice: setBootDeviceBy(managements),
+  getPowerState: async ({ node }) => fakeMachine(node.node).power,
+})
 
 export default defineDriver({
   name: 'fake-hardware',
-  about: 'Machines in memory: for trying things out and for tests',
+  about: 'Machines in memory, or switched by hand: for trying things out and for tests',
   info,
   secrets: ['fake_password'],
   interfaces: {
+    ...base,
     power: { fake: power },
-    management: { fake: management, ...noopManagement<Info>() },
-    boot: { fake: boot },
-    deploy: deploys,
-    bios: { fake: bios, ...noInterface('bios') },
-    console: { fake: console, ...noInterface('console') },
-    firmware: { fake: firmware, ...noInterface('firmware') },
-    inspect: { fake: inspect, ...noInterface('inspect') },
-    network: { ...noop<Info>(), ...flat<Info>() },
-    raid: { fake: raid, ...noInterface('raid') },
-    rescue: { fake: rescue, ...noInterface('rescue') },
-    storage: noop(),
-    vendor: { fake: vendor, ...noInterface('vendor') },
+    management: managements,
+    boot: { fake: boot, ...base.boot },
+    deploy: deploys(base.deploy),
+    bios: { fake: bios, ...base.bios },
+    console: { fake: console, ...base.console },
+    firmware: { fake: firmware, ...base.firmware },
+    inspect: { fake: inspect, agent: byAgent(base.inspect['agent']!), ...noInterface('inspect') },
+    raid: { fake: raid, ...noInterface('raid'), agent: byAgent(base.raid['agent']!) },
+    rescue: { fake: rescue, ...noInterface('rescue'), agent: byAgent(base.rescue['agent']!) },
+    storage: { ...base.storage, fake: storage },
+    vendor: { ...vendors, ...base.vendor },
   },
   fencing,
 })

@@ -6,11 +6,14 @@ import { redfishBios } from './redfish/bios.ts'
 import { noopManagement, setBootDeviceBy } from './noop-management.ts'
 import { openFence } from './redfish/fence.ts'
 import { redfishFirmware } from './redfish/firmware.ts'
+import { redfishGraphical } from './redfish/graphical-console.ts'
 import { redfishInfo, type RedfishInfo } from './redfish/info.ts'
 import { redfishInspect } from './redfish/inspect.ts'
 import { redfishManagement } from './redfish/management.ts'
 import { getPowerState, redfishPower } from './redfish/power.ts'
 import { redfishRaid } from './redfish/raid.ts'
+import { redfishSerialConsole } from './redfish/serial-console.ts'
+import { SERIAL_SECRETS } from './redfish/serial-info.ts'
 import { redfishVendor } from './redfish/vendor.ts'
 import { redfishHttps, redfishVirtualMedia } from './redfish/volume-boot.ts'
 
@@ -21,12 +24,13 @@ export default defineDriver({
   name: 'redfish',
   about: 'Machines with a Redfish BMC, deployed by an agent that is booted over the network or from a volume',
   info: redfishInfo,
-  secrets: ['redfish_password'],
+  secrets: ['redfish_password', ...SERIAL_SECRETS],
   interfaces: {
     ...base,
     boot: { ...base.boot, 'redfish-virtual-media': redfishVirtualMedia, 'redfish-https': redfishHttps },
     power: { redfish: redfishPower },
     management,
+    console: { ...base.console, 'redfish-graphical': redfishGraphical, 'ipmitool-socat': redfishSerialConsole },
     bios: { redfish: redfishBios, ...noInterface('bios') },
     firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
     inspect: { redfish: redfishInspect, ...base.inspect },

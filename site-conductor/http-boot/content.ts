@@ -1,4 +1,4 @@
-// What a route serves: bytes in memory (scripts, loaders) or a file on disk (kernels, ramdisks, images). A file is opened
+// What a route serves: bytes in memory or made for the occasion (scripts, loaders), or a file on disk (kernels, ramdisks, images). A file is opened
 // for each answer, and its size and tag come from that one descriptor, so a file replaced meanwhile is never mixed.
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -6,7 +6,10 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 
 export type Content =
-  | { kind: 'bytes'; bytes: Uint8Array; contentType: string }
+  /** `once`: the first GET has it, and another one only where that came to nothing. */
+  | { kind: 'bytes'; bytes: Uint8Array; contentType: string; once?: true }
+  /** Made anew for each answer, and kept nowhere: it may hold secrets. */
+  | { kind: 'made'; make: () => Promise<Uint8Array>; contentType: string }
   /** `path` is absolute and chosen by the caller, never by a client. */
   | { kind: 'file'; path: string; contentType: string; patch?: Patch }
 
@@ -28,8 +31,8 @@ export interface OpenContent {
 /** Throws what opening throws; a directory, FIFO or device is an error too. */
 export async function openContent(content: Content): Promise<OpenContent> {
   const { contentType } = content
-  if (content.kind === 'bytes') {
-    const { bytes } = content
+  if (content.kind !== 'file') {
+    const bytes = content.kind === 'made' ? await content.make() : content.bytes
     const etag = `"${digestOf(bytes)}"`
     return { sizeBytes: bytes.length, etag, contentType, source: { kind: 'bytes', bytes }, close: async () => {} }
   }

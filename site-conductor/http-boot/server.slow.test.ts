@@ -233,6 +233,25 @@ describe('HTTP boot server', () => {
     await expect.poll(() => progress.at(-1)?.outcome).toBe('aborted')
   })
 
+  it('gives what is to be had once to one client, and to the next only where that one did not get it all', async () => {
+    const { server } = await rig({ idleTimeoutMs: 1000 })
+    const bytes = Buffer.alloc(50_000_000, 'a')
+    server.publish('/t0ken/ks.cfg', { kind: 'bytes', bytes, contentType: 'text/plain', once: true })
+    const socket = net.connect(server.port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.on('error', () => {})
+    socket.write('GET /t0ken/ks.cfg HTTP/1.1\r\nHost: x\r\n\r\n')
+    await once(socket, 'data')
+    expect((await ask(server, '/t0ken/ks.cfg')).status, 'somebody is fetching it').toBe(404)
+    socket.destroy()
+    await expect.poll(async () => (await ask(server, '/t0ken/ks.cfg', { method: 'HEAD' })).status).toBe(200)
+    const two = await Promise.all([ask(server, '/t0ken/ks.cfg'), ask(server, '/t0ken/ks.cfg')])
+    expect(two.map(({ status }) => status).toSorted()).toEqual([200, 404])
+    expect((await ask(server, '/t0ken/ks.cfg', { method: 'HEAD' })).status).toBe(404)
+    server.publish('/t0ken/ks.cfg', { kind: 'bytes', bytes, contentType: 'text/plain', once: true })
+    expect((await ask(server, '/t0ken/ks.cfg')).status, 'of the next boot').toBe(200)
+  })
+
   it('drops a client that takes nothing', async () => {
     const { server, progress, path } = await rig({ idleTimeoutMs: 100 })
     truncateSync(path, 200_000_000)

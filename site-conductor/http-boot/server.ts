@@ -1,7 +1,7 @@
 // HTTP for firmware and ramdisks: GET and HEAD of what is in a table of routes, nothing else.
 // 1. A URL is a key, looked up as it came (no decoding, no folders, no listing): no file name comes from the network.
 // 2. Routes live under prefixes that nobody can guess and vanish with `withdraw`.
-// 3. Connections, header sizes and waiting times are bounded; a client that takes nothing for a minute is dropped.
+// 3. What is published to be had once is had by one client. 4. Connections, header sizes and waiting times are bounded; a client that takes nothing for a minute is dropped.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { openContent } from './content.ts'
@@ -43,6 +43,8 @@ export interface HttpBootOptions {
 export class HttpBootServer {
   readonly #options: Required<HttpBootOptions>
   readonly #routes = new Map<string, Content>()
+  /** Contents that are served once, and are being served or have been. */
+  readonly #taken = new WeakSet<Content>()
   readonly #server: Server
   #port = 0
   #transfers = 0
@@ -113,10 +115,12 @@ export class HttpBootServer {
       return
     }
     const route = this.#routes.get(path) ?? this.#options.find(path)
-    if (route === undefined) {
+    if (route === undefined || this.#taken.has(route)) {
       plain(response, 404, 'not found')
       return
     }
+    const isOnce = route.kind === 'bytes' && route.once === true && request.method === 'GET'
+    if (isOnce) this.#taken.add(route)
     let content: OpenContent
     try {
       content = await openContent(route)
@@ -132,20 +136,27 @@ export class HttpBootServer {
       return
     }
     try {
-      await this.#send(request, response, path, content)
+      const isSent = await this.#send(request, response, path, content)
+      if (isOnce && !isSent) this.#taken.delete(route)
     } finally {
       await content.close()
     }
   }
 
-  async #send(request: IncomingMessage, response: ServerResponse, path: string, content: OpenContent): Promise<void> {
+  /** Answers whether the client got all that it asked for. */
+  async #send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    content: OpenContent,
+  ): Promise<boolean> {
     const { sizeBytes, etag, contentType } = content
     const { headers } = request
     response.setHeader('ETag', etag)
     response.setHeader('Accept-Ranges', 'bytes')
     if (ifNoneMatchHolds(headers['if-none-match'], etag)) {
       response.writeHead(304).end()
-      return
+      return false
     }
     const ifRange = headers['if-range']
     const usesRange = request.method === 'GET' && ifRangeHolds(typeof ifRange === 'string' ? ifRange : undefined, etag)
@@ -153,7 +164,7 @@ export class HttpBootServer {
     if (range.kind === 'unsatisfiable') {
       response.setHeader('Content-Range', `bytes */${sizeBytes}`)
       plain(response, 416, 'no such range')
-      return
+      return false
     }
     const start = range.kind === 'part' ? range.start : 0
     const length = range.kind === 'part' ? range.endInclusive - range.start + 1 : sizeBytes
@@ -166,9 +177,9 @@ export class HttpBootServer {
     if (request.method === 'HEAD') {
       response.end()
       this.#options.onHead(path, clientOf(request))
-      return
+      return false
     }
-    await this.#stream(request, response, path, content, start, length)
+    return await this.#stream(request, response, path, content, start, length)
   }
 
   async #stream(
@@ -178,7 +189,7 @@ export class HttpBootServer {
     content: OpenContent,
     start: number,
     length: number,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const startedMs = this.#options.nowMs()
     let sentBytes = 0
     const report = (end: Pick<HttpTransfer, 'outcome' | 'detail'>): void => {
@@ -194,6 +205,7 @@ export class HttpBootServer {
       })
       response.end()
       report({ outcome: 'complete' })
+      return true
     } catch (error) {
       // Content-Length has been promised; only a cut connection tells the client that the rest is missing.
       response.destroy()
@@ -201,6 +213,7 @@ export class HttpBootServer {
         outcome: error instanceof ClientGone ? 'aborted' : 'failed',
         detail: error instanceof Error ? error.message : String(error),
       })
+      return false
     } finally {
       this.#transfers--
     }

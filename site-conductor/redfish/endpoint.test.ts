@@ -65,6 +65,9 @@ test.each([
   'ff02::1',
   '::',
   'fd00:ec2::254',
+  'fd20:ce::254',
+  '100.100.100.200',
+  '64:ff9b::a9fe:a9fe',
   '::ffff:169.254.1.1',
 ])('%s is nobody’s address', (address) => {
   expect(isNobodys(address)).toBe(true)

@@ -13,7 +13,7 @@ export interface Endpoint {
 const DEFAULT_ROOT = '/redfish/v1/'
 const MAX_REFERENCE = 2048
 
-/** Addresses that are no BMC's: this network, link-local ones (where clouds keep their metadata), multicast. */
+/** Addresses that are no BMC's: this network, link-local and multicast ones, and where clouds keep their metadata (as in deploy/fetch-networks.ts). */
 const NOBODY = new BlockList()
 NOBODY.addSubnet('0.0.0.0', 8)
 NOBODY.addSubnet('169.254.0.0', 16)
@@ -21,7 +21,11 @@ NOBODY.addSubnet('224.0.0.0', 3)
 NOBODY.addAddress('::', 'ipv6')
 NOBODY.addSubnet('fe80::', 10, 'ipv6')
 NOBODY.addSubnet('ff00::', 8, 'ipv6')
-NOBODY.addAddress('fd00:ec2::254', 'ipv6')
+for (const metadata of ['100.100.100.200', '168.63.129.16', '192.0.0.192']) NOBODY.addAddress(metadata)
+for (const metadata of ['fd00:ec2::254', 'fd20:ce::254']) NOBODY.addAddress(metadata, 'ipv6')
+/** An IPv4 address as a NAT64 reaches it (RFC 6052 §2.1). */
+const NAT64 = new BlockList()
+NAT64.addSubnet('64:ff9b::', 96, 'ipv6')
 
 /** An address as Ironic takes it: a scheme is optional (https), a path is the service root. Throws 'argument'. */
 export function parseEndpoint(address: string): Endpoint {
@@ -53,6 +57,7 @@ export function pathOf(endpoint: Endpoint, reference: string, base = endpoint.ro
 
 export function isNobodys(address: string): boolean {
   const family = isIP(address)
+  if (family === 6 && NAT64.check(address, 'ipv6')) return true
   return family !== 0 && NOBODY.check(address, family === 6 ? 'ipv6' : 'ipv4')
 }
 

@@ -1,6 +1,7 @@
 // Answers about nodes that were once others than Ironic's, as a run beside a real one showed (e2e/ironic).
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../../hosts/test-site.ts'
 import { fresh } from '../../hosts/test-conductor.ts'
 import { newNode, setNode } from '../testdata/samples.ts'
 

@@ -1,17 +1,21 @@
-// A question to the conductor that drives a node, or something that a person may repeat.
+// A question to the conductor that drives a node, or a change of its machine that takes no task: a person may repeat it.
 import type { Call } from '../call.ts'
 import { command, findNode } from './find.ts'
 
 /** How long a machine may take to answer a question that a person waits for. */
 const CALL_TIMEOUT_MS = 30_000
 
+type Question = [call: Call, ident: string, iface: string, method: string, args?: Record<string, unknown>]
+
 /** Throws the conductor's fault, or 503 while no conductor drives the node. */
-export async function ask(
-  call: Call,
-  ident: string,
-  iface: string,
-  method: string,
-  args: Record<string, unknown> = {},
+export const ask = (...question: Question): Promise<unknown> => relay(question, {})
+
+/** The same of what changes the machine. Throws node.locked while a task works on the node. */
+export const change = (...question: Question): Promise<unknown> => relay(question, { exclusive: true })
+
+async function relay(
+  [call, ident, iface, method, args = {}]: Question,
+  more: { readonly exclusive?: true },
 ): Promise<unknown> {
   const node = await findNode(call, ident)
   return command(call, node.site, {
@@ -21,5 +25,6 @@ export async function ask(
     method,
     args,
     timeoutMs: CALL_TIMEOUT_MS,
+    ...more,
   })
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../../hosts/test-site.ts'
 import { fresh } from '../../hosts/test-conductor.ts'
 import { freshMac, newNode, setNode, write } from '../testdata/samples.ts'
 
@@ -120,7 +121,7 @@ describe('inventory', () => {
     const absent = await site.api('GET', `/v1/nodes/${node}/inventory`)
     expect([absent.status, absent.body.detail]).toEqual([404, expect.stringContaining('inspect')])
     const put = (key: string, value: unknown) =>
-      site.host.cloud.ports.blobs.put(key, new TextEncoder().encode(JSON.stringify(value)))
+      site.host.blobs.put(key, new TextEncoder().encode(JSON.stringify(value)))
     const inventory = { cpu: { count: 4 }, disks: [{ name: '/dev/sda', model: 'Ünïcode' }] }
     await put(`i/${node}`, inventory)
     await write(site, `INSERT INTO inventories (node, inventory_blob, created_at) VALUES (?, ?, 'now')`, [
@@ -134,7 +135,7 @@ describe('inventory', () => {
       inventory,
       plugin_data: { boot_interface: 'x' },
     })
-    await site.host.cloud.ports.blobs.delete(`i/${node}`)
+    await site.host.blobs.delete(`i/${node}`)
     expect(await status('GET', `/v1/nodes/${node}/inventory`)).toBe(404)
   })
 })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../../hosts/test-site.ts'
 
 describe('what happened to a node', () => {
   let site: TestSite
@@ -75,7 +76,7 @@ describe('what happened to a node', () => {
   })
 
   it('history has what changed the node and who drove it then, and a failure once', async () => {
-    const { store } = site.host.cloud.ports
+    const { store } = site.host
     const sql = store.organisation(site.enrolled.organisation)
     const node = (await site.api('POST', '/v1/nodes', { driver: 'fake-hardware' })).body.uuid
     const task = (await site.api('GET', '/v1/tasks?node=n1')).body.tasks[0].uuid
@@ -113,7 +114,7 @@ describe('what happened to a node', () => {
   })
 
   it('a long event is cut in the short list, and nowhere else', async () => {
-    const sql = site.host.cloud.ports.store.organisation(site.enrolled.organisation)
+    const sql = site.host.store.organisation(site.enrolled.organisation)
     const node = (await site.api('POST', '/v1/nodes', { driver: 'fake-hardware' })).body.uuid
     const text = 'x'.repeat(300)
     await sql.batch([
@@ -133,7 +134,7 @@ describe('what happened to a node', () => {
   })
 
   it('history says the project, the state in which it happened, and for how long the node had been in it', async () => {
-    const { store } = site.host.cloud.ports
+    const { store } = site.host
     const sql = store.organisation(site.enrolled.organisation)
     const node = (await site.api('POST', '/v1/nodes', { driver: 'fake-hardware' })).body.uuid
     const at = (second: number) => `2026-01-01T00:00:0${second}.500+00:00`

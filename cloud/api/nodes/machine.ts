@@ -6,7 +6,7 @@ import { check, readBody } from '../body.ts'
 import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
 import { invalid, names, readQuery } from '../query.ts'
 import { Flag } from '../shapes.ts'
-import { ask } from './ask.ts'
+import { ask, change } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
 
 const BootModeBody = z.strictObject({ target: z.enum(['uefi', 'bios']) })
@@ -39,23 +39,10 @@ async function begin(
   return underWay(call, ident, watched)
 }
 
-/** A node whose work goes on may boot at any moment: 409, as Ironic says it, before anybody is asked. */
-async function notLocked(call: Call): Promise<void> {
-  const { uuid } = await findNode(call, identOf(call))
-  const [row] = await call.sql.all('SELECT task, reservation, provision_state FROM nodes WHERE uuid = ?', [uuid])
-  if (!row || row[0] === null) return
-  const holder = row[1] ?? 'none yet'
-  throw new FaultError(
-    'node.locked',
-    `Node ${identOf(call)} is locked by host ${holder} in state "${row[2]}", please retry after the current operation is completed.`,
-  )
-}
-
 async function setBootMode(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { target } = await readBody(call.request, BootModeBody)
-  await notLocked(call)
-  const { supported_boot_modes: modes } = (await ask(
+  const { supported_boot_modes: modes } = (await change(
     call,
     identOf(call),
     'management',
@@ -70,8 +57,7 @@ async function setBootMode(call: Call): Promise<Answer> {
 async function setSecureBoot(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { target } = await readBody(call.request, SecureBootBody)
-  await notLocked(call)
-  await ask(call, identOf(call), 'management', 'get_secure_boot_state') // a machine without it has no state either
+  await change(call, identOf(call), 'management', 'get_secure_boot_state') // a machine without it has no state either
   return begin(call, 'management', 'set_secure_boot', { enabled: target })
 }
 
@@ -100,7 +86,7 @@ async function setConsole(call: Call): Promise<Answer> {
 async function injectNmi(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   await readBody(call.request, Empty)
-  await ask(call, identOf(call), 'management', 'inject_nmi')
+  await change(call, identOf(call), 'management', 'inject_nmi')
   return empty(204)
 }
 
@@ -134,7 +120,7 @@ async function getIndicator(call: Call): Promise<Answer> {
 async function setIndicator(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { state } = await readBody(call.request, IndicatorBody)
-  await ask(call, identOf(call), 'management', 'set_indicator_state', { ...indicatorOf(call), state })
+  await change(call, identOf(call), 'management', 'set_indicator_state', { ...indicatorOf(call), state })
   return empty(204)
 }
 
@@ -146,14 +132,14 @@ async function getMedia(call: Call): Promise<Answer> {
 async function attachMedia(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const body = await readBody(call.request, MediaBody)
-  await ask(call, identOf(call), 'management', 'attach_virtual_media', body)
+  await change(call, identOf(call), 'management', 'attach_virtual_media', body)
   return empty(204)
 }
 
 async function detachMedia(call: Call): Promise<Answer> {
   const types = readQuery(call.search, ['device_types']).get('device_types')
   const args = types === undefined ? {} : { device_types: check(DeviceTypes, names(types), 'device_types') }
-  await ask(call, identOf(call), 'management', 'detach_virtual_media', args)
+  await change(call, identOf(call), 'management', 'detach_virtual_media', args)
   return empty(204)
 }
 

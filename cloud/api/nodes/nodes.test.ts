@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../../hosts/test-site.ts'
 import { MAX_VERSION } from '../microversion.ts'
+import { setNode } from '../testdata/samples.ts'
 import { NODE_FIELDS } from './fields.ts'
 
 describe('nodes', () => {
   let site: TestSite
   beforeAll(async () => {
-    site = await startTestSite()
+    const vendor = { third_method_sync: { http_methods: ['POST'], async: false, require_exclusive_lock: true } }
+    site = await startTestSite({ answer: ({ method }) => (method === 'get_methods' ? vendor : null) })
   })
   afterAll(() => site.stop())
 
@@ -16,14 +19,7 @@ describe('nodes', () => {
     return body
   }
   /** Changes rows behind the API's back, as the hub would. */
-  const set = async (uuid: string, changes: string) => {
-    const [[organisation]] = (await site.host.cloud.ports.store.directory.all('SELECT id FROM organisations')) as [
-      [string],
-    ]
-    await site.host.cloud.ports.store
-      .organisation(organisation)
-      .batch([{ sql: `UPDATE nodes SET ${changes} WHERE uuid = ?`, args: [uuid] }])
-  }
+  const set = (uuid: string, changes: string) => setNode(site, uuid, changes)
 
   it.each([1, 2, 5, 19, 20, 31, 38, 48, 86, 109, MAX_VERSION])(
     'at 1.%i every field of that version is shown and no other',
@@ -128,9 +124,7 @@ describe('nodes', () => {
   })
 
   it('a config drive in instance_info is kept sealed, as one of a verb is', async () => {
-    const { store } = site.host.cloud.ports
-    const [[organisation] = []] = await store.directory.all('SELECT id FROM organisations')
-    const sql = store.organisation(String(organisation))
+    const sql = site.host.store.organisation(site.enrolled.organisation)
     const kept = async (uuid: string) => {
       const [row] = await sql.all('SELECT secrets FROM nodes WHERE uuid = ?', [uuid])
       return (JSON.parse(String(row![0])) as Record<string, string>)['instance_info.configdrive']
@@ -279,4 +273,29 @@ describe('nodes', () => {
       detail: expect.stringContaining('locked by host c9'),
     })
   })
+
+  it.each([
+    ['PUT', 'management/boot_device', { boot_device: 'pxe' }],
+    ['PUT', 'management/inject_nmi', {}],
+    ['PUT', 'management/indicators/led@system', { state: 'on' }],
+    ['POST', 'vmedia', { device_type: 'cdrom', image_url: 'http://images/x.iso' }],
+    ['DELETE', 'vmedia', undefined],
+    ['POST', 'vendor_passthru/third_method_sync', { bar: 'meow' }],
+  ] as const)(
+    'while its task is under way, %s %s is refused before the machine is told',
+    async (method, path, body) => {
+      const { uuid } = await make()
+      await site.conductor.granted(uuid)
+      await set(uuid, "task = '018f0000-0000-7000-8000-000000000000', reservation = 'c9'")
+      const told = () => site.conductor.received.filter((each) => each.type === 'call' && each.node === uuid)
+      expect((await site.api(method, `/v1/nodes/${uuid}/${path}`, body)).body).toMatchObject({
+        status: 409,
+        detail: expect.stringContaining('locked by host c9'),
+      })
+      // What only looks goes on.
+      expect((await site.api('GET', `/v1/nodes/${uuid}/management/boot_device`)).status).toBe(200)
+      const asked = told().map((each) => 'method' in each && each.method)
+      expect(asked.filter((each) => each !== 'get_methods')).toEqual(['get_boot_device'])
+    },
+  )
 })

@@ -6,7 +6,7 @@ import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { IDENT, invalid, readQuery } from '../query.ts'
-import { ask } from './ask.ts'
+import { ask, change } from './ask.ts'
 import { command, findNode, NAMED_SINCE, underWay } from './find.ts'
 import { chars, Flag } from '../shapes.ts'
 import { refuseInvalid, verdicts } from './validation.ts'
@@ -52,7 +52,13 @@ async function bootDevice(call: Call): Promise<Answer> {
 
 async function setBootDevice(call: Call): Promise<Answer> {
   readQuery(call.search, [])
-  await ask(call, call.params['ident']!, 'management', 'set_boot_device', await readBody(call.request, BootDeviceBody))
+  await change(
+    call,
+    call.params['ident']!,
+    'management',
+    'set_boot_device',
+    await readBody(call.request, BootDeviceBody),
+  )
   return empty(204)
 }
 

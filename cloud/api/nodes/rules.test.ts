@@ -1,6 +1,7 @@
 // Ironic's rules for creating, changing and deleting nodes.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../../hosts/test-site.ts'
 import { FAKE_DRIVER, fresh } from '../../hosts/test-conductor.ts'
 import { newNode, setNode, write } from '../testdata/samples.ts'
 
@@ -229,13 +230,13 @@ describe('a node is deleted', () => {
   it('leaves nothing of it behind, blobs included', async () => {
     const uuid = await newNode(site)
     const key = `sites/x/inventory-${uuid}`
-    await site.host.cloud.ports.blobs.put(key, new TextEncoder().encode('{}'))
+    await site.host.blobs.put(key, new TextEncoder().encode('{}'))
     await write(site, `INSERT INTO inventories (node, inventory_blob, created_at) VALUES (?, ?, 'now')`, [uuid, key])
     await site.api('PUT', `/v1/nodes/${uuid}/traits/CUSTOM_A`)
     expect(await statusOf(site.api('DELETE', `/v1/nodes/${uuid}`))).toBe(204)
-    const sql = site.host.cloud.ports.store.organisation(site.enrolled.organisation)
+    const sql = site.host.store.organisation(site.enrolled.organisation)
     for (const table of ['inventories', 'node_traits'])
       expect([table, await sql.all(`SELECT * FROM ${table} WHERE node = ?`, [uuid])]).toEqual([table, []])
-    expect(await site.host.cloud.ports.blobs.get(key)).toBeNull()
+    expect(await site.host.blobs.get(key)).toBeNull()
   })
 })

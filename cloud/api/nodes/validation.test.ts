@@ -1,7 +1,8 @@
 // What cannot work is refused before it is begun: a deployment, and a change of power, whose node fails its validation.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { FaultError } from '../../../shared/faults.ts'
-import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../../hosts/test-site.ts'
 import { FAKE_DRIVER } from '../../hosts/test-conductor.ts'
 import { newNode } from '../testdata/samples.ts'
 

@@ -1,10 +1,11 @@
 // Vendor passthru of a node: a method of the driver's vendor interface by name, with any HTTP method that it takes and a body of its own. A
-// synchronous one is a call whose result is the answer as it is; an asynchronous one is checked, and then a task of one step (202).
+// synchronous one is a call whose result is the answer as it is; an asynchronous one is checked, and then a task of one step (202), or a call as well where
+// the node may be locked.
 import { z } from 'zod'
 import { readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Method, type QueryArgument, type Route } from '../call.ts'
 import { invalid, readQuery } from '../query.ts'
-import { ask } from './ask.ts'
+import { ask, change } from './ask.ts'
 import { command, findNode } from './find.ts'
 
 const Body = z.record(z.string(), z.unknown())
@@ -12,6 +13,7 @@ const Body = z.record(z.string(), z.unknown())
 interface Described {
   readonly http_methods: readonly string[]
   readonly async: boolean
+  readonly require_exclusive_lock: boolean
 }
 
 async function methodsOf(call: Call): Promise<Record<string, Described>> {
@@ -36,7 +38,11 @@ async function passThrough(call: Call): Promise<Answer> {
     throw invalid(`The vendor method "${name}" does not take ${request.method}: ${method.http_methods.join(', ')}`)
   const args = { ...rest, ...(await readBody(request, Body)) }
   const ident = call.params['ident']!
-  if (!method.async) return json((await ask(call, ident, 'vendor', name, args)) ?? null)
+  if (!method.async || !method.require_exclusive_lock) {
+    const relay = method.require_exclusive_lock ? change : ask
+    const answer = await relay(call, ident, 'vendor', name, args)
+    return method.async ? empty(202) : json(answer ?? null)
+  }
   await ask(call, ident, 'vendor', 'validate', { method: name, args })
   const node = await findNode(call, ident)
   const wanted = { kind: 'node.step', node: node.uuid, task: 'vendor', interface: 'vendor', step: name, args } as const

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import { startTestSite } from '#test-site'
+import type { TestSite } from '../../hosts/test-site.ts'
 import { fresh } from '../../hosts/test-conductor.ts'
 import { freshMac, newNode, setNode } from '../testdata/samples.ts'
 

@@ -1,5 +1,5 @@
 // One valid creation of each resource, for tests that go over all of them.
-import type { TestSite } from '../../hosts/node/test-host.ts'
+import type { TestSite } from '../../hosts/test-site.ts'
 import { fresh } from '../../hosts/test-conductor.ts'
 
 /** Such as 52:54:00:…, which no other test has. */
@@ -23,9 +23,8 @@ export async function setNode(site: TestSite, uuid: string, changes: string): Pr
 }
 
 export async function write(site: TestSite, sql: string, args: (string | number | null)[] = []): Promise<void> {
-  const { store } = site.host.cloud.ports
-  const [row] = await store.directory.all('SELECT id FROM organisations')
-  await store.organisation(String(row![0])).batch([{ sql, args }])
+  const { store } = site.host
+  await store.organisation(site.enrolled.organisation).batch([{ sql, args }])
 }
 
 let index = 0

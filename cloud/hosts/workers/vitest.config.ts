@@ -1,24 +1,44 @@
-// Tests inside workerd: `vitest run --config cloud/hosts/workers/vitest.config.ts` from the repository's root.
+// Tests inside workerd: `vitest run --config cloud/hosts/workers/vitest.config.ts` from the repository's root. Those of this folder, and
+// every suite that asks for `#test-site`: it runs on Node too.
+import { globSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { DIRECTORY } from './provided.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false'
 process.env['WRANGLER_SEND_METRICS'] = 'false'
+
+const suites = globSync('cloud/**/*.test.ts', { cwd: root }).filter((path) =>
+  readFileSync(`${root}${path}`, 'utf8').includes("from '#test-site'"),
+)
+/** Which requests the suites with random ones send; what they have of the environment are bindings. */
+const fuzz = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('FERRULE_FUZZ_')))
 
 export default defineConfig({
   root,
   plugins: [
     cloudflareTest(({ inject }) => ({
       wrangler: { configPath: `${root}wrangler.toml` },
-      miniflare: { bindings: { DIRECTORY_URL: inject('database'), ORGANISATION_URL: inject('database') } },
+      miniflare: {
+        bindings: {
+          ...fuzz,
+          DIRECTORY_URL: inject('database').replace('{organisation}', DIRECTORY),
+          ORGANISATION_URL: inject('database'),
+        },
+      },
     })),
   ],
   test: {
     name: 'workers',
-    include: ['cloud/hosts/workers/**/*.workers.test.ts'],
+    include: ['cloud/hosts/workers/**/*.workers.test.ts', ...suites],
     globalSetup: ['cloud/hosts/workers/global-setup.ts'],
+    // What a Worker logs is of use when a test fails.
+    silent: 'passed-only',
+    // One after another in one workerd: suites share its bucket and its database server.
+    isolate: false,
+    fileParallelism: false,
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

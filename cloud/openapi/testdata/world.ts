@@ -1,8 +1,8 @@
 // A site with some of everything, for tests that send requests to every endpoint: identifiers by what a path calls them.
-import { startTestSite, type TestSite } from '../../hosts/node/test-host.ts'
+import type { StartTestSite, TestSite } from '../../hosts/test-site.ts'
 
 /** What a conductor says of a machine. */
-const ANSWERS: Readonly<Record<string, unknown>> = {
+export const ANSWERS: Readonly<Record<string, unknown>> = {
   get_boot_device: { boot_device: 'pxe', persistent: false },
   get_supported_boot_devices: { supported_boot_devices: ['pxe'] },
   get_supported_boot_modes: { supported_boot_modes: ['uefi', 'bios'] },
@@ -23,7 +23,7 @@ export interface World {
   stop(): Promise<void>
 }
 
-export async function startWorld(): Promise<World> {
+export async function startWorld(startTestSite: StartTestSite): Promise<World> {
   const site = await startTestSite({
     answer({ method }) {
       return ANSWERS[method] ?? {}
@@ -37,7 +37,9 @@ export async function startWorld(): Promise<World> {
   const node = await made('/v1/nodes', { driver: 'fake-hardware', name: 'world', extra: { a: 1 } })
   await site.conductor.granted(node.uuid)
   const port = await made('/v1/ports', { node_uuid: node.uuid, address: '52:54:00:77:00:01' })
-  await site.api('PUT', `/v1/nodes/${node.uuid}/states/power`, { target: 'power on' })
+  // It rests when tests begin.
+  const on = await site.api('PUT', `/v1/nodes/${node.uuid}/states/power`, { target: 'power on' }, { Prefer: 'wait=20' })
+  if (on.status !== 200) throw new Error(`the node was not switched on: ${on.status} ${on.text}`)
   const { sites } = (await site.api('GET', '/v1/sites')).body as { sites: { uuid: string }[] }
   const { tasks } = (await site.api('GET', '/v1/tasks')).body as { tasks: { uuid: string }[] }
   const { history } = (await site.api('GET', `/v1/nodes/${node.uuid}/history`)).body as { history: { uuid: string }[] }

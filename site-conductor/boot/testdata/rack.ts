@@ -10,7 +10,7 @@ import { countBoot } from '../../../lab/boot-count.ts'
 import { BootServices } from '../services.ts'
 import { DEBIAN_LOADERS } from '../loaders.ts'
 import type { ChildProcess } from 'node:child_process'
-import type { InstanceBoot } from '../ticket.ts'
+import type { KernelInstance } from '../ticket.ts'
 
 export type RackClient = 'bios-ipxe' | 'uefi-pxe' | 'uefi-http' | 'udhcpc'
 
@@ -92,7 +92,7 @@ function startDnsmasq(holder: ChildProcess, folder: string): ChildProcess {
 }
 
 /** Where an operator has what an instance boots: a server that is none of ours. */
-async function serveInstance(kernel: string, onLoaded: (name: string) => void): Promise<InstanceBoot> {
+async function serveInstance(kernel: string, onLoaded: (name: string) => void): Promise<KernelInstance> {
   const files: Record<string, string> = { '/vmlinuz': kernel, '/initrd': '/usr/lib/ipxe/undionly.kpxe' }
   const server = createServer((request, response) => {
     const file = files[request.url ?? '']

@@ -54,6 +54,22 @@ test('the NIC that it booted from is the one that boots', () => {
   expect(factsOf(found(1)).ports).toEqual([{ address: '52:54:00:00:00:00', pxe_enabled: true }])
 })
 
+test('plugin data tells the NICs by name, as Ironic’s does, and which one boots', () => {
+  const data = found(2, '01-52-54-00-00-00-01')
+  const { interfaces } = data.inventory
+  const facts = factsOf({ ...data, inventory: { ...data.inventory, interfaces: [...interfaces, { ...nic(2), mac_address: null }] } }) // prettier-ignore
+  const [first, second] = [nic(0), nic(1)].map(({ name, mac_address }, i) => ({
+    name,
+    mac_address,
+    pxe_enabled: i === 1,
+  }))
+  expect(facts['plugin_data']).toMatchObject({
+    all_interfaces: { eth0: first, eth1: second, eth2: { name: 'eth2', mac_address: null, pxe_enabled: false } },
+    macs: [first!.mac_address, second!.mac_address],
+  })
+  expect((facts['plugin_data'] as { valid_interfaces: object }).valid_interfaces).toEqual({ eth0: first, eth1: second })
+})
+
 test('what a very large machine has fits into a message', () => {
   const facts = factsOf(found(1000))
   expect(bytesInFrame(facts)).toBeLessThan(PAGE_BYTES)

@@ -8,7 +8,7 @@ import { fitting } from '../fitting.ts'
 
 const GIB = 1024 ** 3
 /** Shares of the one message that facts travel in. */
-const ROOM = { disks: 14 * 1024, interfaces: 12 * 1024, pci: 14 * 1024, cores: 10 * 1024 } as const
+const ROOM = { disks: 13 * 1024, interfaces: 11 * 1024, named: 3 * 1024, pci: 13 * 1024, cores: 9 * 1024 } as const
 
 export function agentInspect<Info>(options: AgentOptions<Info>): Implementation<Info> {
   const perform = performer(options)
@@ -44,6 +44,7 @@ export function factsOf({ inventory, ...more }: InspectionData): NonNullable<Ste
   const macs = interfaces.flatMap(({ mac_address: mac }) => (mac ? [mac.toLowerCase()] : []))
   if (macs.length === 0) throw new FaultError('agent.command', 'the machine has no NIC with a MAC address')
   const bootMac = macOf(boot.pxe_interface)
+  const boots = (mac: string) => bootMac === undefined || bootMac === mac
   const { root_disk: root, pci_devices: pci, numa_topology: numa } = found
   const local_gb = root ? Math.max(0, Math.floor(root.size / GIB) - 1) : 0
   return {
@@ -54,13 +55,26 @@ export function factsOf({ inventory, ...more }: InspectionData): NonNullable<Ste
     },
     plugin_data: {
       ...found,
+      ...interfacesOf(interfaces, boots),
+      macs,
       ...(pci && { pci_devices: fitting(pci, ROOM.pci).list }),
       ...(numa && { numa_topology: { ...numa, cpus: fitting(numa.cpus, ROOM.cores).list } }),
     },
     properties: { cpu_arch: cpu.architecture, cpus: cpu.count, memory_mb: memory.physical_mb, local_gb },
     boot_mode: boot.current_boot_mode,
-    ports: macs.map((address) => ({ address, pxe_enabled: bootMac === undefined || bootMac === address })),
+    ports: macs.map((address) => ({ address, pxe_enabled: boots(address) })),
   }
+}
+
+/** By name, as Ironic's hook validate-interfaces tells them: gophercloud knows the data by valid_interfaces, and Metal3 reads there which NIC boots. */
+function interfacesOf(interfaces: InspectionData['inventory']['interfaces'], boots: (mac: string) => boolean) {
+  const told = interfaces.map(({ name, mac_address }) => {
+    const mac = mac_address?.toLowerCase() ?? null
+    return { name, mac_address: mac, pxe_enabled: mac !== null && boots(mac) }
+  })
+  const named = (list: typeof told) =>
+    Object.fromEntries(fitting(list, ROOM.named).list.map((each) => [each.name, each]))
+  return { all_interfaces: named(told), valid_interfaces: named(told.filter(({ mac_address: mac }) => mac !== null)) }
 }
 
 interface Found extends Record<string, unknown> {

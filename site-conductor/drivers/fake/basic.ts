@@ -1,24 +1,30 @@
 // Power, management, boot and deploy of fake hardware: every step of every plan.
 import type { Context, Fencing, Implementation, StepResult } from '../../driver.ts'
+import { installerInfoOf } from '../../deploy/installer-info.ts'
 import { instanceBootOf } from '../../deploy/instance-boot.ts'
+import { BOOT_VOLUME } from '../../deploy/instance-way.ts'
+import { ISCSI } from '../../storage/iscsi-volumes.ts'
 import { BOOT_AGAIN } from '../../deploy/task-context.ts'
 import { resetOnce } from '../reset-once.ts'
+import { isInMemory } from './by-boot.ts'
 import { type Args, fakeMachine, type Info, look, type Machine, method, type Power, refuse, step } from './machine.ts'
 import { biosFacts, firmwareFacts } from './parts.ts'
 
-function turn(machine: Machine, power: Power): StepResult {
-  if (machine.power !== power) {
-    machine.changes.push(power)
-    machine.log.push(power)
-  }
+function turn(machine: Machine, power: Power, context: Context<Info>): StepResult {
+  if (machine.power !== power) change(machine, power, context)
   machine.power = power
   return { facts: { power_state: power } }
 }
 
-async function reset(machine: Machine): Promise<StepResult> {
-  machine.changes.push('reset')
-  machine.log.push('reset')
+async function reset(machine: Machine, context: Context<Info>): Promise<StepResult> {
+  change(machine, 'reset', context)
   return { facts: { power_state: machine.power } }
+}
+
+function change(machine: Machine, wanted: Power | 'reset', context: Context<Info>): void {
+  machine.changes.push(wanted)
+  machine.log.push(wanted)
+  if (!isInMemory(context)) context.note('power.by_hand', { wanted })
 }
 
 export const fencing: Fencing<Info> = {
@@ -53,16 +59,16 @@ export const power: Implementation<Info> = {
         ...firmwareFacts(machine),
       },
     })),
-    power_on: step('power.power_on', (machine) => turn(machine, 'power on')),
-    power_off: step('power.power_off', (machine) => turn(machine, 'power off')),
+    power_on: step('power.power_on', (machine, context) => turn(machine, 'power on', context)),
+    power_off: step('power.power_off', (machine, context) => turn(machine, 'power off', context)),
     reset: step('power.reset', (machine, context) =>
       resetOnce(context, {
         isOff: machine.power === 'power off',
-        switchOn: async () => turn(machine, 'power on'),
-        reset: () => reset(machine),
+        switchOn: async () => turn(machine, 'power on', context),
+        reset: () => reset(machine, context),
       }),
     ),
-    soft_power_off: step('power.soft_power_off', (machine) => turn(machine, 'power off')),
+    soft_power_off: step('power.soft_power_off', (machine, context) => turn(machine, 'power off', context)),
   },
   methods: { get_power_state: look((machine) => machine.power) },
 }
@@ -74,15 +80,22 @@ const INDICATORS: Readonly<Record<string, { readonly readonly: boolean; readonly
   'led-0@chassis': { readonly: true, states: ['off', 'on'] },
   'led@system': { readonly: false, states: ['blinking', 'off', 'on'] },
 }
-const MEDIA = ['cdrom', 'floppy', 'disk']
+/** Virtual media, and what Redfish calls them. */
+const MEDIA: Readonly<Record<string, readonly string[]>> = {
+  cdrom: ['CD', 'DVD'],
+  floppy: ['Floppy'],
+  disk: ['USBStick'],
+}
 
-function setBootDevice({ node, before }: Context<Info>, args: Args): void {
+function setBootDevice(context: Context<Info>, args: Args): void {
+  const { node, before } = context
   before()
   const device = String(args['boot_device'])
   if (!BOOT_DEVICES.includes(device)) refuse(`boot_device must be one of ${BOOT_DEVICES.join(', ')}, not ${device}`)
   const machine = fakeMachine(node.node)
   machine.bootDevice = { boot_device: device, persistent: args['persistent'] === true }
   machine.log.push(`boot device ${device}`)
+  if (!isInMemory(context)) context.note('boot_device.by_hand', { wanted: device })
 }
 
 function indicatorOf(args: Args): string {
@@ -125,11 +138,17 @@ export const management: Implementation<Info> = {
       machine.log.push(`indicator ${name} ${state}`)
     }),
     get_virtual_media: look((machine) =>
-      [...machine.media].map(([device_type, image_url]) => ({ device_type, image_url, inserted: true })),
+      [...machine.media].map(([device_type, image]) => ({
+        device_type,
+        image_url: image,
+        image,
+        media_types: MEDIA[device_type],
+        inserted: true,
+      })),
     ),
     attach_virtual_media: method((machine, args) => {
       const [device, url] = [String(args['device_type']), String(args['image_url'])]
-      if (!MEDIA.includes(device)) refuse(`there is no virtual ${device}`)
+      if (!Object.hasOwn(MEDIA, device)) refuse(`there is no virtual ${device}`)
       machine.media.set(device, url)
       machine.log.push(`virtual media ${device} in`)
     }),
@@ -146,13 +165,21 @@ export const management: Implementation<Info> = {
 }
 
 export const boot: Implementation<Info> = {
+  volumeTypes: [ISCSI],
   validateInstance: ({ driverInfo }, instanceInfo) => void instanceBootOf(instanceInfo, driverInfo),
+  validateInstaller: (instanceInfo) => void installerInfoOf(instanceInfo),
   steps: {
+    prepare_installer: step('boot.prepare_installer', (machine, { task }) => {
+      const { kernel } = installerInfoOf((task.context['instance_info'] ?? {}) as Record<string, unknown>)
+      machine.log.push(`installer ${kernel.url}`)
+    }),
     prepare_ramdisk: step('boot.prepare_ramdisk', () => {}),
     clean_up_ramdisk: step('boot.clean_up_ramdisk', () => {}),
-    prepare_instance: step('boot.prepare_instance', (machine, { task }) => {
-      const { kernel } = (task.context['instance_info'] ?? {}) as { kernel?: string }
-      machine.log.push(`instance ${kernel ?? refuse('instance_info has no kernel')}`)
+    prepare_instance: step('boot.prepare_instance', (machine, { task, node }) => {
+      const { kernel, [BOOT_VOLUME]: volume } = (task.context['instance_info'] ?? {}) as Record<string, string>
+      const target = node.volumes?.targets.find(({ uuid }) => uuid === volume)
+      const booted = volume === undefined ? kernel : target && `volume ${target.volumeId}`
+      machine.log.push(`instance ${booted ?? refuse('there is neither a kernel nor a volume')}`)
     }),
     clean_up_instance: step('boot.clean_up_instance', () => {}),
   },
@@ -169,6 +196,8 @@ export const deploy: Implementation<Info> = {
   offers: {
     erase_devices_metadata: { clean: 99, abortable: true },
     erase_devices: { clean: 0, service: 0, abortable: true },
+    erase_devices_express: { clean: 0, abortable: true },
+    erase_pstore: { clean: 0, abortable: true },
     burnin_cpu: { clean: 0, service: 0, deploy: 0 },
   },
   steps: {
@@ -179,21 +208,28 @@ export const deploy: Implementation<Info> = {
       machine.log.push(`image ${machine.disk}`)
       note('write_image', { percent: 100 })
     }),
+    wait_installer: step('deploy.wait_installer', (machine, { task, note }) => {
+      const instance = task.context['instance_info'] as { image_source?: string } | undefined
+      note('installer.start', { message: 'the installer has begun' })
+      machine.disk = instance?.image_source ?? 'a system'
+      machine.log.push(`installed ${machine.disk}`)
+      note('installer.end', { message: 'the instance is installed' })
+    }),
     write_configdrive: step('deploy.write_configdrive', (machine, { task }) => {
       const instance = task.context['instance_info'] as { configdrive?: unknown } | undefined
       if (instance?.configdrive !== undefined) machine.log.push('config drive')
     }),
-    prepare_instance_boot: step('deploy.prepare_instance_boot', (_, context) =>
-      setBootDevice(context, { boot_device: 'disk', persistent: true }),
-    ),
+    prepare_instance_boot: step('deploy.prepare_instance_boot', (_, context) => {
+      setBootDevice(context, { boot_device: 'disk', persistent: true })
+    }),
     execute_bootc_install: step('deploy.execute_bootc_install', (machine, { task }) => {
       const instance = task.context['instance_info'] as { image_source?: string } | undefined
       machine.disk = instance?.image_source ?? 'a container'
       machine.log.push(`container ${machine.disk}`)
     }),
-    set_boot_to_disk: step('deploy.set_boot_to_disk', (_, context) =>
-      setBootDevice(context, { boot_device: 'disk', persistent: true }),
-    ),
+    set_boot_to_disk: step('deploy.set_boot_to_disk', (_, context) => {
+      setBootDevice(context, { boot_device: 'disk', persistent: true })
+    }),
     tear_down_agent: step('deploy.tear_down_agent', () => ({ context: { agent_url: null } })),
     erase_devices_metadata: step('deploy.erase_devices_metadata', (machine) => {
       delete machine.disk
@@ -203,6 +239,11 @@ export const deploy: Implementation<Info> = {
       delete machine.disk
       machine.log.push('disks erased')
     }),
+    erase_devices_express: step('deploy.erase_devices_express', (machine) => {
+      delete machine.disk
+      machine.log.push('disks erased quickly')
+    }),
+    erase_pstore: step('deploy.erase_pstore', (machine) => void machine.log.push('pstore erased')),
     burnin_cpu: step('deploy.burnin_cpu', (machine) => void machine.log.push('cpu burnt in')),
   },
 }

@@ -1,18 +1,12 @@
-// The deploy interfaces of fake hardware. Beside its own, those of real machines: what they say of themselves and what they refuse is theirs, what
-// they do is done in memory.
+// The deploy interfaces of fake hardware. Beside its own, those of real machines: what they say of themselves and what they refuse is theirs. What they
+// do is done in memory, or by the agent of a machine that boots (by-boot.ts).
 import { FaultError } from '../../../shared/faults.ts'
 import { autodetectDeploy } from '../../deploy/autodetect.ts'
-import { bootcDeploy } from '../../deploy/bootc.ts'
-import { customAgentDeploy } from '../../deploy/custom-agent.ts'
-import { directDeploy } from '../../deploy/direct.ts'
 import { noopDeploy } from '../../deploy/noop.ts'
-import { ramdiskDeploy } from '../../deploy/ramdisk.ts'
 import type { Implementation } from '../../driver.ts'
 import { deploy } from './basic.ts'
+import { byBoot } from './by-boot.ts'
 import { type Info, step } from './machine.ts'
-
-/** Nothing of a real machine's is ever done. */
-const NEVER = { setBootDevice: async () => {} }
 
 function inMemory({ deployment, validate, steps = {} }: Implementation<Info>): Implementation<Info> {
   const has = (name: string) => Object.hasOwn(steps, name) || Object.hasOwn(deploy.offers!, name)
@@ -24,22 +18,23 @@ function inMemory({ deployment, validate, steps = {} }: Implementation<Info>): I
   }
 }
 
-const direct = inMemory(directDeploy<Info>(NEVER))
-const agent = inMemory(customAgentDeploy<Info>(NEVER))
-
-const customAgent: Implementation<Info> = {
-  ...agent,
-  steps: {
-    ...agent.steps,
-    async wait_agent(context) {
-      refuseOthers(context.driverInfo, (context.args['steps'] ?? []) as string[])
-      return await agent.steps!['wait_agent']!(context)
+/** An agent with the steps that driver_info says. */
+function anAgent(real: Implementation<Info>): Implementation<Info> {
+  const agent = inMemory(real)
+  return {
+    ...agent,
+    steps: {
+      ...agent.steps,
+      async wait_agent(context) {
+        refuseOthers(context.driverInfo, (context.args['steps'] ?? []) as string[])
+        return await agent.steps!['wait_agent']!(context)
+      },
     },
-  },
-  async agentStep(context, name) {
-    refuseOthers(context.driverInfo, [name])
-    return await step(`deploy.${name}`, (machine) => void machine.log.push(`agent ${name}`))(context)
-  },
+    async agentStep(context, name) {
+      refuseOthers(context.driverInfo, [name])
+      return await step(`deploy.${name}`, (machine) => void machine.log.push(`agent ${name}`))(context)
+    },
+  }
 }
 
 function refuseOthers({ fake_agent_steps: has }: Info, wanted: readonly string[]): void {
@@ -48,12 +43,20 @@ function refuseOthers({ fake_agent_steps: has }: Info, wanted: readonly string[]
     throw new FaultError('driver.unsupported', `the agent does not have the deploy steps ${missing.join(', ')}`)
 }
 
-export const deploys: Readonly<Record<string, Implementation<Info>>> = {
-  fake: deploy,
-  autodetect: autodetectDeploy(['ramdisk', 'bootc', 'direct'], direct),
-  direct,
-  ramdisk: inMemory(ramdiskDeploy<Info>(NEVER)),
-  bootc: inMemory(bootcDeploy<Info>(NEVER)),
-  'custom-agent': customAgent,
-  ...noopDeploy<Info>(),
+/** `real`: those of machines that boot. */
+export function deploys(
+  real: Readonly<Record<'direct' | 'iscsi' | 'ramdisk' | 'bootc' | 'anaconda' | 'custom-agent', Implementation<Info>>>,
+): Record<string, Implementation<Info>> {
+  const direct = byBoot(inMemory(real.direct), real.direct)
+  return {
+    fake: deploy,
+    autodetect: autodetectDeploy(['ramdisk', 'bootc', 'direct'], direct),
+    direct,
+    iscsi: byBoot(inMemory(real.iscsi), real.iscsi),
+    ramdisk: byBoot(inMemory(real.ramdisk), real.ramdisk),
+    bootc: byBoot(inMemory(real.bootc), real.bootc),
+    anaconda: byBoot(inMemory(real.anaconda), real.anaconda),
+    'custom-agent': byBoot(anAgent(real['custom-agent']), real['custom-agent']),
+    ...noopDeploy<Info>(),
+  }
 }

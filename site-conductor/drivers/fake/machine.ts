@@ -4,10 +4,12 @@ import { z } from 'zod'
 import { FAULTS, type FaultCode, FaultError } from '../../../shared/faults.ts'
 import type { Context, StepContext, StepResult } from '../../driver.ts'
 import { sleep } from '../../timing.ts'
+import { commonInfo } from '../common-info.ts'
 
 const delay = z.coerce.number().int().min(0).max(600_000)
 
 export const info = z.looseObject({
+  ...commonInfo,
   fake_delay_ms: delay.default(0).describe('How long each step takes, in ms'),
   fake_delays: z
     .record(z.string(), z.union([delay, z.tuple([delay, delay])]))

@@ -1,6 +1,6 @@
-// BIOS, RAID, firmware, console, inspection and rescue of fake hardware.
+// BIOS, RAID, firmware, console, inspection, rescue and storage of fake hardware.
 import type { Implementation, StepContext } from '../../driver.ts'
-import { FACTORY_BIOS, type Info, type Machine, refuse, step } from './machine.ts'
+import { FACTORY_BIOS, type Info, type Machine, method, refuse, step } from './machine.ts'
 
 export function biosFacts(machine: Machine): { bios_settings: Record<string, unknown>[] } {
   const more = { attribute_type: 'String', read_only: false, reset_required: true, unique: false }
@@ -160,5 +160,15 @@ export const rescue: Implementation<Info> = {
       machine.rescued = false
       machine.log.push('unrescued')
     }),
+  },
+}
+
+/** Volumes that are not there: told to the machine with the instance that is to have them, and taken away with it. */
+export const storage: Implementation<Info> = {
+  storage: { boots: false },
+  validate() {},
+  steps: {
+    attach_volumes: step('storage.attach_volumes', (machine) => void machine.log.push('volumes attached')),
+    detach_volumes: step('storage.detach_volumes', (machine) => void machine.log.push('volumes detached')),
   },
 }

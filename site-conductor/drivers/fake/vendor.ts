@@ -1,4 +1,5 @@
-// Vendor methods of fake hardware: Ironic's own examples, with the one value of `bar` that each takes.
+// Vendor methods of fake hardware: Ironic's own examples, with the one value of `bar` that each takes. `fake` is what Ironic calls so; its other class of
+// examples has no name there, and is `fake-a` here.
 import type { Implementation, VendorMethod } from '../../driver.ts'
 import { type Args, type Info, method, refuse, step } from './machine.ts'
 
@@ -9,18 +10,26 @@ function takes(bar: string) {
   }
 }
 
-const post = (description: string, async: boolean, bar: string): VendorMethod => ({
+const post = (description: string, bar: string, more: Partial<VendorMethod> = {}): VendorMethod => ({
   description,
   http: ['POST'],
-  async,
+  async: true,
   validate: takes(bar),
+  ...more,
 })
 
-export const vendor: Implementation<Info> = {
+const inLog = (name: string) => step(`vendor.${name}`, (machine) => void machine.log.push(`vendor ${name}`))
+
+const variantA: Implementation<Info> = {
+  vendor: { first_method: post('Takes bar=baz, later', 'baz') },
+  steps: { first_method: inLog('first_method') },
+}
+
+const variantB: Implementation<Info> = {
   vendor: {
-    second_method: post('Takes bar=kazoo, later', true, 'kazoo'),
-    third_method_sync: post('Takes bar=meow and answers true', false, 'meow'),
-    fourth_method_shared_lock: post('Takes bar=woof, later', true, 'woof'),
+    second_method: post('Takes bar=kazoo, later', 'kazoo'),
+    third_method_sync: post('Takes bar=meow and answers true', 'meow', { async: false }),
+    fourth_method_shared_lock: post('Takes bar=woof, later, also while the node is locked', 'woof', { shared: true }),
     log_passthrough: { description: 'Says that it was called, later', http: ['POST'], async: true },
   },
   offers: {
@@ -29,21 +38,17 @@ export const vendor: Implementation<Info> = {
     trigger_servicewait: { service: 0 },
   },
   steps: {
-    second_method: step('vendor.second_method', (machine) => void machine.log.push('vendor second_method')),
-    fourth_method_shared_lock: step(
-      'vendor.fourth_method_shared_lock',
-      (machine) => void machine.log.push('vendor fourth_method_shared_lock'),
-    ),
-    log_passthrough: step('vendor.log_passthrough', (machine) => void machine.log.push('vendor log_passthrough')),
-    trigger_servicewait: step(
-      'vendor.trigger_servicewait',
-      (machine) => void machine.log.push('vendor trigger_servicewait'),
-    ),
+    second_method: inLog('second_method'),
+    log_passthrough: inLog('log_passthrough'),
+    trigger_servicewait: inLog('trigger_servicewait'),
   },
   methods: {
     third_method_sync: method((machine) => {
       machine.log.push('vendor third_method_sync')
       return true
     }),
+    fourth_method_shared_lock: method((machine) => void machine.log.push('vendor fourth_method_shared_lock')),
   },
 }
+
+export const vendors: Readonly<Record<string, Implementation<Info>>> = { fake: variantB, 'fake-a': variantA }

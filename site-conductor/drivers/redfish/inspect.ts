@@ -69,7 +69,8 @@ export const redfishInspect: Implementation<RedfishInfo> = {
           architecture,
           count,
           model_name: processors[0]?.Model ?? null,
-          frequency: processors[0]?.MaxSpeedMHz ?? null,
+          // In MHz, as a text: so it is with agents, and so gophercloud reads it.
+          frequency: processors[0]?.MaxSpeedMHz?.toString() ?? null,
         },
         memory: { physical_mb: memory_mb, total: memory_mb * MIB },
         disks: fitting<object>(disks, ROOM.disks).list,

@@ -83,9 +83,12 @@ test('virtual media go in and out, one image takes the place of another, and the
   await attach('cdrom', 'http://192.0.2.1/b.iso')
   await attach('cdrom', 'http://192.0.2.1/b.iso')
   await attach('floppy', 'http://192.0.2.1/c.img')
+  const media = (device_type: string, image: string, type: string) => {
+    return { device_type, image_url: image, image, media_types: expect.arrayContaining([type]), inserted: true }
+  }
   expect(await rig.call('management', 'get_virtual_media')).toEqual([
-    { device_type: 'cdrom', image_url: 'http://192.0.2.1/b.iso', inserted: true },
-    { device_type: 'floppy', image_url: 'http://192.0.2.1/c.img', inserted: true },
+    media('cdrom', 'http://192.0.2.1/b.iso', 'CD'),
+    media('floppy', 'http://192.0.2.1/c.img', 'Floppy'),
   ])
   expect(rig.bmc.log.of('VirtualMedia.InsertMedia')).toHaveLength(3)
   await rig.call('management', 'detach_virtual_media', { device_types: ['cdrom'] })

@@ -38,8 +38,10 @@ export const mediaMethods = {
   async get_virtual_media(context: RedfishContext) {
     const media = await read(context, (session, options) => all(context, session, options))
     return media.filter(isInserted).map((medium) => {
-      const { Image: image } = medium.value
-      return { device_type: deviceOf(medium), image_url: image ? withoutMediumPath(image) : null, inserted: true }
+      const { Image: url, MediaTypes: media_types } = medium.value
+      const image = url ? withoutMediumPath(url) : null
+      // Ironic leaves the form to its drivers. As the API takes it, and as Metal3 reads it: image, media_types.
+      return { device_type: deviceOf(medium), image_url: image, image, media_types, inserted: true }
     })
   },
   async attach_virtual_media(context: RedfishContext, args: Args) {

@@ -90,7 +90,7 @@ test('inspection finds processors, memory, disks, cards and who made it', async 
   expect(facts['properties']).toEqual({ cpu_arch: 'x86_64', cpus: 64, memory_mb: 65_536, local_gb: 479 })
   expect(facts['boot_mode']).toBe('uefi')
   expect(facts['inventory']).toMatchObject({
-    cpu: { architecture: 'x86_64', count: 64, model_name: 'Simulated CPU' },
+    cpu: { architecture: 'x86_64', count: 64, model_name: 'Simulated CPU', frequency: '3200' },
     memory: { physical_mb: 65_536 },
     interfaces: [
       { name: '1', mac_address: '52:54:00:aa:00:01', has_carrier: true },

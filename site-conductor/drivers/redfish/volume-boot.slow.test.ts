@@ -23,12 +23,16 @@ const boot: SiteBoot = {
     admit: (ticket) => void tickets.set(ticket.node, ticket),
     admitInstance: () => {},
     withdraw: (node) => void tickets.delete(node),
+    serveFile: () => expect.unreachable('no file is served'),
+    withdrawFile: () => {},
   },
   ramdisk: { kernel: '/kernel', initrd: '/initrd' },
   files: { get: async ({ name }) => `/${name}` },
   isos: { get: async ({ kernel }) => ({ path: `/isos${kernel}.iso`, configAtByte: 4096 }) },
   httpUrlFor: (host) => `http://conductor-for-${host}:8088`,
   kernelArguments: 'console=ttyS0',
+  httpUrl: 'http://10.0.0.1:8088',
+  caPem: '',
   agentApiUrl: 'https://10.0.0.1:6384',
   caSha256: 'c'.repeat(64),
 }
@@ -227,7 +231,13 @@ test('a BMC that repeats what it was told tells nobody the path of a boot', asyn
   Object.assign(rig.bmc.quirks, { inserting: 'usual' })
   await prepare(context)
   expect(await rig.call('management', 'get_virtual_media')).toEqual([
-    { device_type: 'cdrom', image_url: 'http://conductor-for-127.0.0.1:8088/******/boot.iso', inserted: true },
+    {
+      device_type: 'cdrom',
+      image_url: 'http://conductor-for-127.0.0.1:8088/******/boot.iso',
+      image: 'http://conductor-for-127.0.0.1:8088/******/boot.iso',
+      media_types: expect.arrayContaining(['CD']),
+      inserted: true,
+    },
   ])
 })
 

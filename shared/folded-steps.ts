@@ -11,7 +11,7 @@ interface Own {
 }
 
 /** Facts as they are told. */
-export function packed({ steps, ...facts }: DriverFacts): DriverFacts {
+export function folded({ steps, ...facts }: DriverFacts): DriverFacts {
   if (steps === undefined) return facts
   const offers = new Map<string, StepOffer>()
   for (const { of, offer } of ownSteps(steps)) {
@@ -50,7 +50,7 @@ function ownSteps(steps: Steps): Own[] {
 }
 
 /** Facts as they are used. One that came with `steps` is left as it is. */
-export function unpacked({ offers, ...facts }: DriverFacts): DriverFacts {
+export function unfolded({ offers, ...facts }: DriverFacts): DriverFacts {
   if (offers === undefined) return facts
   const steps: Steps = {}
   for (const { of: all, priorities, ...offer } of offers)
