@@ -31,6 +31,21 @@ const cases: Record<string, ContractCase> = {
     good: { image_info, configdrive: null },
     bad: [{}, { image_info: { ...image_info, checksum: null } }],
   },
+  'standby.execute_bootc_install': {
+    good: { image_source: 'oci://registry.example:5000/os/small:1', pull_secret: null, instance_info: {} },
+    // Another scheme, an option, a path of the ramdisk, nothing.
+    bad: [
+      ...[
+        'docker://a/b',
+        'oci://a',
+        'oci://--rm/b',
+        'oci://a/../b',
+        'oci:///etc/passwd',
+        'oci://a/b:1 --privileged',
+      ].map((image_source) => ({ image_source })),
+      {},
+    ],
+  },
   'iscsi.start_iscsi_target': {
     good: { iqn, chap, initiator: '192.0.2.1' },
     // The second would let anybody write.
@@ -88,6 +103,7 @@ it('steps are listed as Ironic lists them, and say which arguments they want', (
     ['erase_devices_metadata', 'deploy', 0],
     ['clean_uefi_nvram', 'deploy', 0],
     ['inject_files', 'deploy', 0],
+    ['execute_bootc_install', 'deploy', 0],
     ['apply_configuration', 'raid', 0],
   ])
   expect(listed[0]!.argsinfo).toMatchObject({ image_info: { required: true }, configdrive: { required: false } })

@@ -2,6 +2,7 @@
 import type { Command } from './command.ts'
 import { collectInspection } from './commands/collect-inspection.ts'
 import { collectSystemLogs } from './commands/collect-system-logs.ts'
+import { executeBootcInstall } from './commands/execute-bootc-install.ts'
 import { executeCleanStep } from './commands/execute-clean-step.ts'
 import { executeDeployStep } from './commands/execute-deploy-step.ts'
 import { finalizeRescue } from './commands/finalize-rescue.ts'
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   getServiceSteps,
   executeServiceStep,
   prepareImage,
+  executeBootcInstall,
   startIscsiTarget,
   stopIscsiTarget,
   startSshServer,

@@ -4,6 +4,7 @@ import { fakeMachine } from '../site-conductor/drivers/fake/machine.ts'
 import { startStory, type Story } from './story.ts'
 
 const IMAGE = { image_source: 'http://images/a.raw', image_checksum: 'a'.repeat(64) }
+const CONTAINER = { image_source: 'oci://images/os:1' }
 const NETBOOT = { kernel: 'http://images/k', ramdisk: 'http://images/i' }
 const INSTALLER = { ...IMAGE, ...NETBOOT, stage2: 'http://images/stage2' }
 const BOOTED = ['boot device pxe', 'power on']
@@ -26,6 +27,7 @@ test.for([
   ['fake', {}, [...BOOTED, 'image an image', ...TO_DISK]],
   ['direct', IMAGE, [...BOOTED, `image ${IMAGE.image_source}`, ...TO_DISK]],
   ['ramdisk', NETBOOT, ['instance http://images/k', ...BOOTED]],
+  ['bootc', CONTAINER, [...BOOTED, `container ${CONTAINER.image_source}`, ...TO_DISK]],
   [
     'anaconda',
     INSTALLER,
@@ -44,12 +46,13 @@ test.for([
   expect(fakeMachine(node).power).toBe('power off')
 })
 
-test('autodetect is ramdisk for an instance that is a kernel, and direct for one that is an image', async (context) => {
+test('autodetect is ramdisk for an instance that is a kernel, bootc for a container, and direct for an image', async (context) => {
   await using story = await fake(context)
   const { api, reach } = story
   const node = await available(story, { deploy_interface: 'autodetect' })
   for (const [instance_info, used, first] of [
     [NETBOOT, 'ramdisk', 'instance http://images/k'],
+    [CONTAINER, 'bootc', 'boot device pxe'],
     [IMAGE, 'direct', 'boot device pxe'],
   ] as const) {
     await api.patchNode(node, { instance_info })

@@ -278,6 +278,7 @@ export class Computer implements Chassis {
       commandLine,
       moreCommands: this.#options.agentCommands,
       sshPort: this.#options.sshPort,
+      programs: this.#options.programs,
       power,
       log: (line) => this.#print(line),
       powerOff: () => this.#switchOff('ramdisk'),

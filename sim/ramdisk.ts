@@ -1,7 +1,7 @@
 // The deploy ramdisk on a simulated machine: a folder that stands for its /sys and /proc, its disk, and the real agent on them.
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 import type { BlockDevice } from '../agent/disk/block-devices.ts'
 import type { Command } from '../agent/command.ts'
 import { AgentFault } from '../agent/fault.ts'
@@ -33,6 +33,8 @@ export interface RamdiskOptions {
   readonly moreCommands?: readonly Command[] | undefined
   /** Of its SSH server; none when absent. */
   readonly sshPort?: number | undefined
+  /** Programs that its layers have instead of this host's. */
+  readonly programs?: string | undefined
 }
 
 /** Resolves when the agent has looked itself up and serves. */
@@ -49,7 +51,7 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
     caPem: undefined,
     listDisks: async () => [...disks, ...raid.disks],
     raid,
-    layers: hostPrograms(log),
+    layers: hostPrograms(options),
     openDisk: (device) => openWhilePowered(device, power),
     rereadPartitions: async () => undefined,
     // What is in a file system is a folder beside the disk, which its story has made: `partitions/disk1`.
@@ -84,16 +86,20 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
   return agent
 }
 
-/** Programs of this host, which are there once the machine has fetched the layer that they belong to. */
-function hostPrograms(log: (line: string) => void): Layers {
-  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, LC_ALL: 'C' }
-  const programs: Programs = { root: '/', run: (file, args, options) => runTool(file, [...args], { ...options, env }) }
-  const added = new Set<string>()
+/** Programs of this host, which are there once the machine has fetched the layer that they belong to. LAYER is where its files are. */
+function hostPrograms({ folder, programs: own = '', log }: RamdiskOptions): Layers {
+  const added = new Map<string, Programs>()
   return {
     own: async () => undefined,
-    known: async (name, sha256) => (added.has(`${name} ${sha256}`) ? programs : undefined),
+    known: async (name, sha256) => added.get(`${name} ${sha256}`),
     async add(name, sha256) {
-      added.add(`${name} ${sha256}`)
+      const root = join(folder, 'layers', name)
+      for (const path of ['run', 'etc', 'var/tmp']) await mkdir(join(root, path), { recursive: true })
+      const PATH = [own, process.env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(delimiter)
+      const env = { ...process.env, PATH, LC_ALL: 'C', LAYER: root }
+      const run: Programs['run'] = (file, args, options) => runTool(file, [...args], { ...options, env })
+      const programs = { root, run }
+      added.set(`${name} ${sha256}`, programs)
       log(`layer ${name} ${sha256}`)
       return programs
     },

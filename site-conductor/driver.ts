@@ -97,6 +97,8 @@ export interface Deployment {
   readonly agentSteps?: boolean
   /** Instances that `autodetect` gives to it: instance_info has something in all fields of `has`, and nothing in those of `lacks`. */
   readonly takes?: readonly { readonly has: readonly string[]; readonly lacks?: readonly string[] }[]
+  /** And those of whose instance_info one of these fields begins like this. */
+  readonly takesPrefixed?: Readonly<Record<string, string>>
   /** It is none itself: the first of these that takes the instance is used, or else the last. */
   readonly chooses?: readonly string[]
 }
