@@ -23,6 +23,7 @@ const packagesFor = {
     ...debianImage,
     'ironic-api',
     'ironic-conductor',
+    'ironic-tempest-plugin',
     'python3-nova',
     'pxelinux',
     'syslinux-common',
