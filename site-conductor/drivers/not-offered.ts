@@ -13,28 +13,13 @@ export interface NotOffered {
 export const NOT_OFFERED: readonly NotOffered[] = [
   {
     interface: 'deploy',
-    names: ['ansible'],
-    why: 'it needs Ansible on the conductor, which logs in to the ramdisk; steps of your own run in an agent of your own (`custom-agent`)',
-  },
-  {
-    interface: 'deploy',
     names: ['bootc'],
     why: 'it installs a container, for which the ramdisk would need a container engine',
-  },
-  {
-    interface: 'console',
-    names: ['fake-graphical', 'redfish-graphical'],
-    why: 'a graphical console is a web browser in a container beside the conductor, which starts no containers',
   },
   {
     interface: 'network',
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",
-  },
-  {
-    interface: 'storage',
-    names: ['cinder'],
-    why: 'not made yet: volumes are named with all that a machine has to know of them (`external`)',
   },
 ]
 
@@ -48,12 +33,6 @@ export const TYPES_NOT_OFFERED: Readonly<Record<string, string>> = {
 
 /** Steps that can be chosen. */
 export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
-  {
-    interface: 'deploy',
-    names: ['burnin_cpu', 'burnin_memory', 'burnin_disk', 'burnin_network', 'burnin_gpu'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'the programs that put a load on a machine (stress-ng, fio) are not in the ramdisk',
-  },
   {
     interface: 'deploy',
     names: ['execute_bootc_install', 'set_boot_to_disk'],

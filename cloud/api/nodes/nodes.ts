@@ -25,7 +25,7 @@ import { siteForNode } from '../sites/find.ts'
 import { NODE_ATTRIBUTES } from './attributes.ts'
 import { withConfigDrive } from './config-drive.ts'
 import { BRIEF_NODE, FROM_NODES, NODE_FIELDS, NODE_SORT, provisionStatesShownAs, STATES_FIELDS } from './fields.ts'
-import { command, findNode } from './find.ts'
+import { command, findNode, isNameOf } from './find.ts'
 
 const isSet = (column: string, name: string, since: number): Filter => ({
   since,
@@ -182,16 +182,9 @@ async function createNode(call: Call, body: Body): Promise<string> {
   return uuid
 }
 
-/** Until 1.10 names were those of hosts (RFC 1123 §2.1), with underscores behind the first dot. */
 function refuseOldName({ version }: Call, name: unknown): void {
-  if (version >= 10 || typeof name !== 'string') return
-  const [host = '', ...domains] = name.replace(/\.$/, '').split('.')
-  if (
-    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(host) &&
-    domains.every((part) => /^[\w-]{0,62}[a-z0-9]$/i.test(part))
-  )
-    return
-  throw invalid(`Below API version 1.10 a node is called like a host, which "${name}" is not`)
+  if (typeof name === 'string' && !isNameOf(version, name))
+    throw invalid(`Below API version 1.10 a node is called like a host, which "${name}" is not`)
 }
 
 /** The microversion from which new nodes start in `enroll`. */
@@ -231,6 +224,7 @@ async function refuseMove(call: Call, uuid: string, group: string): Promise<void
     uuid,
   ])
   if (row?.[0] === group || (group === '' && row?.[1] === (await siteForNode(call.sql, undefined)))) return
+  await siteForNode(call.sql, group) // 400 where there is none
   throw new FaultError('conflict', `Node ${uuid} is at site ${String(row?.[0])}, and cannot be moved to another.`, {
     hint: 'delete it and create it at the other site; its secrets are sealed to this one',
   })
