@@ -3,6 +3,8 @@ import { FaultError } from '../shared/faults.ts'
 import { open, seal, type SealedFor } from '../shared/sealing.ts'
 import type { Agents } from './agents.ts'
 import type { BootIsos } from './boot/boot-iso.ts'
+import type { RamdiskLayers } from './boot/layers.ts'
+import type { DhcpOption, Firmware } from './boot/other-dhcp.ts'
 import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { BootFiles } from './deploy/boot-files.ts'
 import type { ConsoleDoor } from './consoles.ts'
@@ -16,6 +18,8 @@ export interface BootDoor {
   admit(ticket: BootTicket): void
   /** A machine that boots what its instance is. */
   admitInstance(ticket: Omit<BootTicket, 'token' | 'ramdisk'> & { instance: InstanceBoot }): void
+  /** What a DHCP server that is not this conductor's is to tell the machine that was let in. */
+  dhcpOptions(node: string, firmware: Firmware): DhcpOption[]
   /** Unknown nodes are fine. */
   withdraw(node: string): void
   /** Serves a file by HTTP, on the node's timeline, until it is withdrawn: where it was `earlier`, if that was here, else at a new unguessable URL. */
@@ -33,6 +37,8 @@ export interface SiteBoot {
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
   /** What nodes name themselves instead. */
   readonly files: Pick<BootFiles, 'get'>
+  /** What agents fetch for steps that need it. */
+  readonly layers?: Pick<RamdiskLayers, 'get'>
   /** Volumes that boot a ramdisk from a drive. */
   readonly isos: Pick<BootIsos, 'get'>
   /** Where a BMC at this address, or of this name, finds what is served over HTTP; without a slash at its end. */
