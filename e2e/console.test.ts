@@ -2,6 +2,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
+import type { ScreenInfo } from '../site-conductor/screens/door.ts'
+import { view } from '../sim/viewer.ts'
 import { startStory, type Story } from './story.ts'
 
 interface Console {
@@ -89,8 +91,74 @@ test('a machine with a Redfish BMC has the serial console that IPMI gives, by a 
     return seen.console_enabled ? seen : undefined
   })
   await login(story, on, 'root')
+  await reach('manageable')
   // It can be switched off whatever has become of its login.
   await api.call('PATCH', `/nodes/${node}`, [{ op: 'remove', path: '/driver_info/ipmi_address' }])
   await api.call('PUT', path, { enabled: false })
   await until('its end', async () => !(await api.node(node))['console_enabled'])
 })
+
+test('the screen of a machine is asked for, seen once by each who asks, and there again after a restart of the conductor', async (context) => {
+  await using story = await startStory(context, { driver: 'redfish', conductorConfig: { consolePorts: '22000-22999' } })
+  const { api, machine, node, reach, site, until } = story
+  const path = `/nodes/${node}/states/console`
+  const look = async () => (await api.call('GET', path)) as Omit<Console, 'console_info'> & { console_info: ScreenInfo }
+  await api.provision(node, 'manage')
+  await reach('manageable')
+  await api.patchNode(node, { console_interface: 'redfish-graphical' })
+  await api.call('PUT', path, { enabled: true })
+  const { console_info: info } = await until('a console', async () => {
+    const seen = await look()
+    return seen.console_enabled ? seen : undefined
+  })
+  expect(info).toMatchObject({
+    type: 'vnc',
+    url: expect.stringMatching(
+      /^http:\/\/127\.0\.0\.1:\d+\/vnc_auto\.html\?path=websockify%3Fnode%3D[\w-]+%26token%3D[\w-]{32}$/,
+    ) as string,
+    address: expect.stringMatching(/^127\.0\.0\.1:22\d{3}$/) as string,
+  })
+  await reach('manageable')
+  const viewer = await view(info)
+  viewer.press(0x61)
+  await until('the key', () => machine.redfish!.keys.length === 1)
+  await expect(view(info), 'with the same password').rejects.toThrow('the password is wrong, used or too old')
+
+  await site.conductor.kill()
+  await viewer.ended
+  await site.conductor.start()
+  const again = await until('the console again', async () => {
+    const seen = await look().catch(() => undefined)
+    return seen?.console_info ? seen : undefined
+  })
+  const other = await view(again.console_info)
+  other.socket.destroy()
+  const said = async (type: string) => (await api.timeline(node)).some((entry) => entry.type === type)
+  await until('its timeline', async () => (await said('console.joined')) && (await said('console.left')))
+  await api.call('PUT', path, { enabled: false })
+  await until('its end', async () => !(await look()).console_enabled)
+})
+
+test.for(['fake-hardware', 'manual-management'])(
+  'a node of %s has a screen that shows who it is',
+  async (driver, context) => {
+    const conductorConfig = { consolePorts: '22000-22999', boot: false, drivers: [driver] }
+    await using story = await startStory(context, { machines: 0, conductorConfig })
+    const { api, reach, until } = story
+    const made = await api.call('POST', '/nodes', { driver, name: 'node-7', console_interface: 'fake-graphical' })
+    const { uuid } = made as { uuid: string }
+    await api.provision(uuid, 'manage')
+    await reach('manageable', uuid)
+    const path = `/nodes/${uuid}/states/console`
+    await api.call('PUT', path, { enabled: true })
+    const info = await until('a console', async () => {
+      const { console_enabled, console_info } = (await api.call('GET', path)) as Console
+      return console_enabled && console_info
+    })
+    const viewer = await view(info as ScreenInfo)
+    expect(viewer.name).toBe('node-7')
+    await reach('manageable', uuid)
+    await api.call('PUT', path, { enabled: false })
+    await viewer.ended
+  },
+)

@@ -5,9 +5,9 @@ import { debianImagePackages, labPackages } from '../lab/debian-packages.ts'
 /** Tools that the tests talk to, beyond what the rack needs. */
 export const testPackages = [
   'ansible', 'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'e2fsprogs', 'freeipmi-tools', 'genisoimage',
-  'golang-github-gophercloud-gophercloud-dev', 'golang-go', 'ipmitool', 'neutron-server', 'nginx-light', 'openipmi',
+  'golang-github-gophercloud-gophercloud-dev', 'golang-go', 'ipmitool', 'libnet-vnc-perl', 'neutron-server', 'nginx-light', 'openipmi',
   'python3-ironicclient', 'python3-openstackclient', 'python3-openstacksdk',
-  'python3-pyghmi', 'python3-sushy', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'xorriso', 'zstd',
+  'python3-pyghmi', 'python3-sushy', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'vncsnapshot', 'xorriso', 'zstd',
 ] as const // prettier-ignore
 
 const lab = labPackages.map((entry) => entry.package)
@@ -21,6 +21,7 @@ const packagesFor = {
     ...lab,
     ...testPackages,
     ...debianImage,
+    'chromium',
     'cinder-api',
     'cinder-scheduler',
     'cinder-volume',

@@ -39,6 +39,8 @@ export const OfferedStep = z.object({
   interface: z.string().max(40),
   /** The implementation of the interface that has it; a node that uses another does not. */
   of: z.string().max(60),
+  /** In a hello only: other implementations that have the very same step (folded-steps.ts). */
+  also: z.array(z.string().max(60)).max(40).optional(),
   step: z.string().max(64),
   /** 0: only when somebody asks for it. */
   priority: z.int().nonnegative(),

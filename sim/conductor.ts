@@ -77,6 +77,7 @@ async function configFile({ dataDir, network, place = 1, ramdiskBytes, config }:
     // A site's image server is on the loopback network as all of it is.
     fetchNetworks: ['127.0.0.0/8'],
     drivers: ['ipmi', 'redfish', 'fake-hardware'],
+    vncPort: 0,
     // Whole disks of noise would be most of what a story does.
     stepPriorities: ['clean.deploy.erase_devices=0'],
     ...config,

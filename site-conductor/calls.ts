@@ -90,7 +90,7 @@ export class Calls {
   }
 
   /** Joins a client with the console of the node, for as long as both are there; what the driver does is waited for as a call's. */
-  async join(hold: Hold, client: Duplex): Promise<void> {
+  async join(hold: Hold, client: Duplex, accept: () => void): Promise<void> {
     const driver = this.#options.drivers.get(hold.grant.driver)
     const { join } = (driver && implementationOf(driver, hold.grant, 'console')) ?? {}
     if (driver === undefined || join === undefined)
@@ -98,7 +98,7 @@ export class Calls {
         'driver.unsupported',
         `driver ${hold.grant.driver} has no console with the node's interfaces`,
       )
-    const joined = async () => join(await this.#context(driver, hold, hold.signal), client)
+    const joined = async () => join(await this.#context(driver, hold, hold.signal), client, accept)
     await this.#acts.track(hold.grant.node, 'console', joined())
   }
 

@@ -1,6 +1,7 @@
 // A whole conductor inside one process: what main runs, and what tests, the simulated site and `npm run dev` embed.
 import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
+import { folded } from '../shared/folded-steps.ts'
 import { uuidv7 } from '../shared/ids.ts'
 import { bytesInFrame, type ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
@@ -34,6 +35,7 @@ import { readOpenStackConfig } from './openstack/config.ts'
 import { PAGE_BYTES, pages } from './pages.ts'
 import { PowerPoll } from './periodic.ts'
 import { residentAt } from './resident.ts'
+import { Screens } from './screens/door.ts'
 import { Tasks } from './tasks.ts'
 import { VERSION } from './version.ts'
 import { resources, sealing, type Site } from './site.ts'
@@ -132,9 +134,14 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     },
     openstack,
     consoles: {
-      start: (node, port) => consoles.start(node, port),
+      start: (node, port, letIn) => consoles.start(node, port, letIn),
       stop: (node) => consoles.stop(node),
       urlOf: (node) => consoles.urlOf(node),
+    },
+    screens: {
+      start: (node) => screens.start(node),
+      stop: (node) => screens.stop(node),
+      tell: (node) => screens.tell(node),
     },
     resource: kept.resource,
   }
@@ -183,9 +190,19 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     grants,
     address: config.consoleAddress,
     ports: portRange(config.consolePorts)!,
-    join: (hold, client) => calls.join(hold, client),
+    join: (hold, client, accept) => calls.join(hold, client, accept),
     restart: (hold) => calls.invoke(hold, 'console', 'restart_console', {}, hold.signal),
   })
+  const screens = new Screens({
+    env,
+    log,
+    consoles,
+    address: config.consoleAddress,
+    port: config.vncPort,
+    publicUrl: config.vncPublicUrl,
+    ticketMs: config.vncTokenS * 1000,
+  })
+  opened.defer(() => screens.close())
   opened.defer(() => consoles.close())
   const link: Link = new Link({
     env,
@@ -197,7 +214,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     handler: {
       hello() {
         const hostname = identity.hostname // as it enrolled: names differ within a site
-        const served = [...drivers.values()].map((driver) => driverFacts(driver, config.stepPriorities))
+        const served = [...drivers.values()].map((driver) => folded(driverFacts(driver, config.stepPriorities)))
         const said = {
           version: VERSION,
           hostname,

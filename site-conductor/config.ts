@@ -58,6 +58,9 @@ export const Config = z.strictObject({
   consoleAddress: z.string().default('127.0.0.1').describe('Address that consoles of machines are offered at. Whoever reaches it needs no password: loopback unless the network is trusted'),
   consolePorts:  z.string().refine((text) => portRange(text) !== undefined, 'must be two ports, the lower first, like 10000-10999')
                  .default('10000-10999').describe('TCP ports of consoles, for nodes without ipmi_terminal_port'),
+  vncPort:       port.default(6090).describe('Port, at consoleAddress, of the page and the WebSocket of graphical consoles. Whoever comes needs a token that was asked for'),
+  vncPublicUrl:  z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')).optional().describe('Where browsers find vncPort, where that is not consoleAddress: a proxy with a certificate'),
+  vncTokenS:     z.coerce.number().int().min(10).max(86_400).default(600).describe('Seconds in which the token of a graphical console, good for one viewer, must be used'),
   openstackFile: z.string().startsWith('/', 'must be an absolute path').optional().describe('JSON file that says where the OpenStack of this site is and who this conductor is there, for network interface neutron and storage interface cinder; absolute path'),
   kernelArguments: z.string().default('').describe('More arguments for the deploy kernel, such as console=ttyS0,115200'),
 })

@@ -142,8 +142,11 @@ export interface Implementation<Info = Record<string, unknown>> {
    * steps where the task cannot go on from here but has to go back, to the first of them that it has.
    */
   readonly resume?: (context: StepContext<Info>) => Promise<readonly string[] | void>
-  /** Of the interface console: carries bytes between a client and the machine until either ends, and lets go of the machine. Its failure is told to the client. */
-  readonly join?: (context: Context<Info>, client: Duplex) => Promise<void>
+  /**
+   * Of the interface console: carries bytes between a client and the machine until either ends, and lets go of the machine. Its failure is told to the
+   * client: `accept` is called when the machine is there, before anything is carried, where the client waits for that.
+   */
+  readonly join?: (context: Context<Info>, client: Duplex, accept: () => void) => Promise<void>
   /** Called when a task has ended here, however: let go of what only this conductor holds. Must not touch the machine. */
   readonly release?: (node: string, site: Site) => void
 }

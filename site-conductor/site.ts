@@ -7,6 +7,7 @@ import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { BootFiles } from './deploy/boot-files.ts'
 import type { ConsoleDoor } from './consoles.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
+import type { ScreenDoor } from './screens/door.ts'
 import type { Turns } from './deploy/turns.ts'
 import type { OpenStack } from './openstack/client.ts'
 
@@ -76,6 +77,8 @@ export interface Site {
   readonly openstack?: OpenStack | undefined
   /** Where consoles of machines are to be had. */
   readonly consoles?: ConsoleDoor
+  /** The same of those that are screens. */
+  readonly screens?: ScreenDoor
   /** The one `make()` of this conductor, made at first use and closed when the conductor ends: a driver's connections. */
   resource<T extends Closable>(make: () => T): T
 }

@@ -100,7 +100,7 @@ async function startLocalConductor(api: Api, url: string): Promise<void> {
   }
   const given = values.conductor === undefined ? '{}' : readFileSync(values.conductor, 'utf8')
   const { config } = resolveConfig({
-    flags: { dataDir, url, ...without(given, { boot: false, drivers: DRIVERS }) },
+    flags: { dataDir, url, ...without(given, { boot: false, drivers: DRIVERS, vncPort: 0 }) },
     file: given,
   })
   const write = (line: string) => values.verbose && console.error(line)

@@ -17,6 +17,7 @@ import { externalStorage } from '../storage/external.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRaid } from './agent/raid.ts'
 import { agentRescue } from './agent/rescue.ts'
+import { fakeGraphical } from './graphical/fake-graphical.ts'
 
 type BaseKind = Exclude<InterfaceKind, 'power' | 'management'>
 
@@ -33,7 +34,7 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
       anaconda: anacondaDeploy<Info>(options),
       'custom-agent': customAgentDeploy<Info>(options),
     },
-    console: noInterface('console'),
+    console: { ...noInterface<Info>('console'), 'fake-graphical': fakeGraphical<Info>() },
     inspect: { agent: agentInspect<Info>(options), ...noInterface('inspect') },
     bios: noInterface('bios'),
     raid: { ...noInterface('raid'), agent: agentRaid<Info>(options) },

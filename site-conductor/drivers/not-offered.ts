@@ -22,11 +22,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     why: 'it installs a container, for which the ramdisk would need a container engine',
   },
   {
-    interface: 'console',
-    names: ['fake-graphical', 'redfish-graphical'],
-    why: 'a graphical console is a web browser in a container beside the conductor, which starts no containers',
-  },
-  {
     interface: 'network',
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",

@@ -6,6 +6,7 @@ import { redfishBios } from './redfish/bios.ts'
 import { noopManagement, setBootDeviceBy } from './noop-management.ts'
 import { openFence } from './redfish/fence.ts'
 import { redfishFirmware } from './redfish/firmware.ts'
+import { redfishGraphical } from './redfish/graphical-console.ts'
 import { redfishInfo, type RedfishInfo } from './redfish/info.ts'
 import { redfishInspect } from './redfish/inspect.ts'
 import { redfishManagement } from './redfish/management.ts'
@@ -29,7 +30,7 @@ export default defineDriver({
     boot: { ...base.boot, 'redfish-virtual-media': redfishVirtualMedia, 'redfish-https': redfishHttps },
     power: { redfish: redfishPower },
     management,
-    console: { ...base.console, 'ipmitool-socat': redfishSerialConsole },
+    console: { ...base.console, 'redfish-graphical': redfishGraphical, 'ipmitool-socat': redfishSerialConsole },
     bios: { redfish: redfishBios, ...noInterface('bios') },
     firmware: { redfish: redfishFirmware, ...noInterface('firmware') },
     inspect: { redfish: redfishInspect, ...base.inspect },

@@ -35,7 +35,8 @@ type What = Pick<Outgoing, 'method' | 'path' | 'before' | 'signal'> & { body?: u
 
 export class Requests {
   readonly wire: Wire
-  protected readonly credentials: Headers
+  /** What each request carries. */
+  readonly credentials: Headers
   /** What 401 means. */
   readonly #unauthorized: 'session-lost' | 'authentication'
   readonly #busyMs: number

@@ -5,7 +5,7 @@ import http from 'node:http'
 import https from 'node:https'
 import { join } from 'node:path'
 import type { Socket } from 'node:net'
-import { lookup, type Endpoint } from './endpoint.ts'
+import { checkedLookup, type Endpoint } from './endpoint.ts'
 import { type Env, nodeEnv } from './env.ts'
 import { RedfishError } from './errors.ts'
 
@@ -41,6 +41,8 @@ export interface Answer {
 export interface Wire {
   readonly endpoint: Endpoint
   readonly env: Env
+  /** Whose certificates are believed. */
+  readonly tls: Readonly<Pick<https.AgentOptions, 'rejectUnauthorized' | 'minVersion' | 'ca'>>
   /** Throws RedfishErrors 'unreachable', 'unanswered', 'tls', 'protocol', 'aborted', and what `before` throws. */
   exchange(request: Outgoing): Promise<Answer>
   close(): void
@@ -58,12 +60,12 @@ export function openWire(
   const isTls = endpoint.origin.startsWith('https:')
   const kept = { keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: 1, timeout: MAX_IDLE_MS }
   const ca = typeof verify === 'string' ? authorities(verify) : undefined
-  const agent = isTls
-    ? new https.Agent({ ...kept, rejectUnauthorized: verify !== false, minVersion: 'TLSv1.2', ...(ca && { ca }) })
-    : new http.Agent(kept)
+  const tls = { rejectUnauthorized: verify !== false, minVersion: 'TLSv1.2', ...(ca && { ca }) } as const
+  const agent = isTls ? new https.Agent({ ...kept, ...tls }) : new http.Agent(kept)
   return {
     endpoint,
     env,
+    tls,
     exchange: (request) => exchange({ endpoint, env, agent, isTls, timeoutMs }, request),
     close: () => agent.destroy(),
   }
@@ -81,7 +83,7 @@ function exchange(
       method,
       agent,
       headers: { accept: 'application/json', 'accept-encoding': 'identity', 'odata-version': '4.0', ...headers },
-      lookup,
+      lookup: checkedLookup,
       maxHeaderSize: MAX_HEADER_BYTES,
     })
     const stopTimer = env.setTimer(timeoutMs, () => fail(`no answer within ${timeoutMs / 1000} s`))
@@ -135,7 +137,7 @@ function exchange(
   })
 }
 
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+export function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   if (code === 'ECONNREFUSED') return 'the connection is refused'
   if (code === 'ECONNRESET' || code === 'EPIPE') return 'the connection was closed'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `its name cannot be resolved (${code})`
@@ -144,7 +146,7 @@ function reasonOf({ code, message }: NodeJS.ErrnoException): string {
 }
 
 /** Why the other end is not believed, by OpenSSL's and Node's names of it. */
-function distrust({ code = '', message }: NodeJS.ErrnoException): string | undefined {
+export function distrust({ code = '', message }: NodeJS.ErrnoException): string | undefined {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for another name'
   if (/CERT|SELF_SIGNED|ISSUER|CRL/.test(code)) return `its certificate is not trusted (${code})`
   if (/^(ERR_SSL|EPROTO)/.test(code)) return `no TLS connection: ${code === 'EPROTO' ? message.split('\n')[0] : code}`

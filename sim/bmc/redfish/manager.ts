@@ -1,6 +1,7 @@
 // The manager (the BMC itself) with its virtual media, the update service, and the chassis with its light and sensors (DSP2046).
 import type { RedfishMachine } from './machine.ts'
 import { collection, done, link, oneOf, only, Refusal, type Resource, text } from './resource.ts'
+import type { Quirks } from './server.ts'
 import { SYSTEM } from './system.ts'
 import type { Tasks } from './tasks.ts'
 
@@ -15,6 +16,7 @@ export interface ManagerOptions {
   readonly machine: RedfishMachine
   /** Virtual media are the manager's, not the system's. */
   readonly hasMedia: boolean
+  readonly kvm: Quirks['kvm']
   /** The clock is somebody else's, or its offset is. */
   readonly fixed: 'clock' | 'offset' | undefined
 }
@@ -26,7 +28,7 @@ function shownTime({ aheadMs, offset }: RedfishMachine['clock']): string {
   return `${new Date(Date.now() + aheadMs + ms).toISOString().slice(0, 19)}${offset}`
 }
 
-export function managerResources({ machine, hasMedia, fixed }: ManagerOptions): Record<string, Resource> {
+export function managerResources({ machine, hasMedia, kvm, fixed }: ManagerOptions): Record<string, Resource> {
   return {
     '/redfish/v1/Managers': {
       what: 'Managers',
@@ -44,6 +46,13 @@ export function managerResources({ machine, hasMedia, fixed }: ManagerOptions): 
         FirmwareVersion: machine.firmware.get('BMC'),
         Status: enabled,
         PowerState: 'On',
+        ...(kvm !== 'none' && {
+          GraphicalConsole: {
+            ServiceEnabled: kvm !== 'off',
+            MaxConcurrentSessions: 4,
+            ConnectTypesSupported: [kvm === 'oem' ? 'OEM' : 'KVMIP'],
+          },
+        }),
         DateTime: shownTime(machine.clock),
         DateTimeLocalOffset: machine.clock.offset,
         ...(hasMedia && { VirtualMedia: link(`${MANAGER}/VirtualMedia`) }),

@@ -43,6 +43,8 @@ export interface Quirks extends MediaQuirks {
   closing: 'works' | 'refused' | 'asker' | 'pretended'
   /** Where the answer to a new subscription says where that is; 'none': nobody can subscribe. */
   eventService: 'header' | 'body' | 'none'
+  /** The graphical console: RFB on a WebSocket, for those with a token or, as older firmware has it, with a cookie only; a page for browsers; none. */
+  kvm: 'token' | 'cookie' | 'page' | 'oem' | 'off' | 'none'
 }
 
 export interface RedfishOptions {
@@ -111,6 +113,7 @@ export class RedfishServer {
       targets: BOOT_TARGETS,
       ...usualMedia,
       eventService: 'header',
+      kvm: 'token',
       ...quirks,
     }
   }
@@ -145,6 +148,15 @@ export class RedfishServer {
     }
     const body = outcome.body === undefined ? '' : JSON.stringify(outcome.body)
     return { status: outcome.status, headers: { ...outcome.headers }, body }
+  }
+
+  /** Of whoever wants to see the screen: 101, or the status of the refusal. */
+  screenStatus({ path, headers }: Pick<RedfishRequest, 'path' | 'headers'>): number {
+    const { kvm } = this.quirks
+    if (path !== '/kvm/0' || (kvm !== 'token' && kvm !== 'cookie')) return 404
+    const caller = this.#callerOf({ method: 'GET', path, headers, body: '' })
+    if (!caller || kvm === 'cookie') return 401
+    return caller.user.role === 'Administrator' ? 101 : 403
   }
 
   close(): void {
@@ -221,7 +233,12 @@ export class RedfishServer {
         ...systemResources(system),
         ...biosResources(machine),
         ...storageResources({ machine, tasks: this.#tasks, applies: () => quirks.raidApplies }),
-        ...managerResources({ machine, hasMedia: quirks.mediaOf !== 'system', fixed: quirks.fixedClock }),
+        ...managerResources({
+          machine,
+          hasMedia: quirks.mediaOf !== 'system',
+          kvm: quirks.kvm,
+          fixed: quirks.fixedClock,
+        }),
         ...mediaResources(machine, quirks),
         ...chassisResources(machine),
         ...updateResources({ machine, tasks: this.#tasks, fails: () => quirks.updatesFail }),

@@ -2,7 +2,9 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { WebSocketServer } from 'ws'
 import { memoryChassis } from '../chassis.ts'
+import { showScreen } from './kvm.ts'
 import { type MachineFacts, RedfishMachine, type StartingChassis } from './machine.ts'
 import type { RedfishLog } from './log.ts'
 import { type Quirks, type RedfishOptions, type RedfishRequest, RedfishServer } from './server.ts'
@@ -27,6 +29,10 @@ export interface RunningRedfish {
   readonly log: RedfishLog
   readonly quirks: Quirks
   readonly users: RedfishUser[]
+  /** What was pressed on the keyboard that its screen has. */
+  readonly keys: number[]
+  /** So many see the screen now. */
+  viewers(): number
   /** Nothing is answered while it is true. */
   silent: boolean
   /** Asked of each request that has come: it is under way until this has ended. */
@@ -69,6 +75,14 @@ export async function startRedfishBmc(options: StartRedfishOptions = {}): Promis
     socket.on('close', () => sockets.delete(socket))
   })
   server.on('tlsClientError', () => {})
+  const screen = { power: () => chassis.power(), keys: [] as number[] }
+  const webSockets = new WebSocketServer({ noServer: true })
+  server.on('upgrade', (request, socket, head) => {
+    const status = bmc.screenStatus({ path: request.url ?? '/', headers: request.headers })
+    if (status !== 101)
+      return void socket.end(`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\ncontent-length: 0\r\n\r\n`)
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => showScreen(webSocket, screen))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, address, resolve)
@@ -82,6 +96,8 @@ export async function startRedfishBmc(options: StartRedfishOptions = {}): Promis
     log: bmc.log,
     quirks: bmc.quirks,
     users: bmc.users,
+    keys: screen.keys,
+    viewers: () => webSockets.clients.size,
     silent: false,
     delay: () => {},
     activeSessions: () => bmc.sessions.active,

@@ -43,6 +43,8 @@ export const redfishInfo = z.looseObject({
   redfish_auth_type: z.enum(AUTH_TYPES, `must be ${AUTH_TYPES.join(', ')}`).default('auto').describe('basic, session, or auto: session, and basic where the BMC has no sessions'),
   external_http_url: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')).optional()
                       .describe('Where this BMC reaches its conductor over HTTP, for virtual media; else what the conductor has for its network (externalHttpUrls), or for machines'),
+  redfish_kvm_path:  z.string().trim().max(512).startsWith('/', 'must be a path, such as /kvm/0').default('/kvm/0')
+                      .describe("Path of the WebSocket on which the BMC speaks RFB, for console interface redfish-graphical; default OpenBMC's, /kvm/0"),
   ...serialInfo,
 })
 export type RedfishInfo = z.output<typeof redfishInfo>

@@ -45,5 +45,5 @@ export const redfishSerialConsole: Implementation<RedfishInfo> = {
     get_console: async (context, args) => await look!(overIpmi(context), args),
     restart_console: async (context, args) => await restart!(overIpmi(context), args),
   },
-  join: async (context, client) => await socatConsole.join!(overIpmi(context), client),
+  join: async (context, client, accept) => await socatConsole.join!(overIpmi(context), client, accept),
 }
