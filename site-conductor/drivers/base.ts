@@ -1,6 +1,7 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
 import { anacondaDeploy } from '../deploy/anaconda.ts'
+import { ansibleDeploy } from '../deploy/ansible/ansible.ts'
 import { autodetectDeploy } from '../deploy/autodetect.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
 import { directDeploy } from '../deploy/direct.ts'
@@ -31,6 +32,7 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
       direct,
       iscsi: iscsiDeploy<Info>(options),
       ramdisk: ramdiskDeploy<Info>(options),
+      ansible: ansibleDeploy<Info>(options),
       anaconda: anacondaDeploy<Info>(options),
       'custom-agent': customAgentDeploy<Info>(options),
     },

@@ -13,11 +13,6 @@ export interface NotOffered {
 export const NOT_OFFERED: readonly NotOffered[] = [
   {
     interface: 'deploy',
-    names: ['ansible'],
-    why: 'it needs Ansible on the conductor, which logs in to the ramdisk; steps of your own run in an agent of your own (`custom-agent`)',
-  },
-  {
-    interface: 'deploy',
     names: ['bootc'],
     why: 'it installs a container, for which the ramdisk would need a container engine',
   },
@@ -38,12 +33,6 @@ export const TYPES_NOT_OFFERED: Readonly<Record<string, string>> = {
 
 /** Steps that can be chosen. */
 export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
-  {
-    interface: 'deploy',
-    names: ['burnin_cpu', 'burnin_memory', 'burnin_disk', 'burnin_network', 'burnin_gpu'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'the programs that put a load on a machine (stress-ng, fio) are not in the ramdisk',
-  },
   {
     interface: 'deploy',
     names: ['execute_bootc_install', 'set_boot_to_disk'],
