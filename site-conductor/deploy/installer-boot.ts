@@ -7,7 +7,7 @@ import type { StepContext } from '../driver.ts'
 import { InstallerReports } from '../installer-reports.ts'
 import type { SiteBoot } from '../site.ts'
 import type { BootWay, Carried } from './boot-way.ts'
-import { bootOf, letOut, newTokens, type Tokens, whoOf } from './door.ts'
+import { bootOf, letOut, newTokens, tellDhcp, type Tokens, whoOf } from './door.ts'
 import { type InstallerInfo, installerInfoOf } from './installer-info.ts'
 import { driveContentOf } from './instance-drive.ts'
 import { type Kickstart, kickstartOf } from './kickstart/kickstart.ts'
@@ -88,6 +88,7 @@ async function letInstallerIn<Info>(
     const carried = prepared ? await carriedOf(context, tokens, way, prepared.info) : {}
     const kickstart = prepared ? { kickstart: Buffer.from(prepared.kickstart.text) } : {}
     boot.door.admit({ ...who, token: tokens.boot, ...carried, ...kickstart })
+    if (prepared) await tellDhcp(context as StepContext)
   } catch (cause) {
     if (cause instanceof FaultError) throw cause
     throw new FaultError('driver.invalid_info', `the installer cannot be booted: ${(cause as Error).message}`, {

@@ -19,7 +19,7 @@ export const NOT_OFFERED: readonly NotOffered[] = [
   {
     interface: 'network',
     names: ['ironic-networking'],
-    why: "switches are nobody's here: Ironic has a service of its own for them",
+    why: 'nothing here logs in to a switch. Ironic has a service of its own for that (2026, experimental): it takes VLANs and LAGs from `extra.switchport` and `extra.lag` of ports, a form that is announced to change, and configures switches over SSH by the drivers of networking-generic-switch, in Python. With those drivers in a Neutron, `neutron` does the same',
   },
 ]
 

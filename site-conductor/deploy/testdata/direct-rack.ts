@@ -126,6 +126,7 @@ function services(): Services {
           door: {
             admit: (ticket) => void tickets.set(ticket.node, ticket),
             admitInstance: () => {},
+            dhcpOptions: () => [],
             withdraw: (name) => void tickets.delete(name),
             ...files.door,
           },
