@@ -41,6 +41,8 @@ export class Judge {
   readonly byTenure = new Set<string>()
   /** Tasks whose deadline was made to come early. */
   readonly hurried = new Set<string>()
+  /** Conductors that lost their journals, and when. */
+  readonly journalsLost: { readonly conductor: string; readonly atMs: number }[] = []
   /** Node → what people have done to it at the site, and what they ask for at this moment. */
   readonly locals = new Locals()
   /** Frames by which the hub refused what a conductor said. */

@@ -79,8 +79,10 @@ export class Storm {
         const downMs = random.between(10, isGentle ? GENTLE_DOWN_MS : 60_000)
         say(`${conductor.id} for ${Math.round(downMs)} ms`)
         conductor.kill()
-        if (kind === 'journal.lose') conductor.disk.files.delete('journal')
-        else void this.#readJournal(conductor)
+        if (kind === 'journal.lose') {
+          conductor.disk.files.delete('journal')
+          this.#stage.judge.journalsLost.push({ conductor: conductor.id, atMs: world.clock.now })
+        } else void this.#readJournal(conductor)
         return void world.clock.after(downMs, () => conductor.start())
       }
       case 'conductor.clone': {

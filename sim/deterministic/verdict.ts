@@ -90,10 +90,13 @@ async function steps({ data }: End, complain: Complain): Promise<void> {
 async function transitions({ data, judge, machines, powerFailures }: End, complain: Complain): Promise<void> {
   const counts = new Map<string, { on: number; off: number }>()
   for (const { changes } of machines)
-    for (const { to, cause } of changes) {
+    for (const { to, cause, atMs } of changes) {
       if (cause?.task === undefined || cause.task === LOCAL_TASK || judge.byTenure.has(cause.task)) continue
-      // A successor that did not hear of a reset begins it again, under a permit of its own (docs/adr/0015); so does who has the node again.
-      const key = cause.step === RESET ? `${cause.task} ${judge.plans.moveOf(cause.task, cause.epoch)}` : cause.task
+      // A successor that did not hear of a reset begins it again, under a permit of its own (docs/adr/0015); so does who has the node again, and who has
+      // lost the journal with what had not reached the hub.
+      const journals = judge.journalsLost.filter((lost) => lost.conductor === cause.conductor && lost.atMs <= atMs)
+      const move = judge.plans.moveOf(cause.task, cause.epoch)
+      const key = cause.step === RESET ? `${cause.task} ${move} ${journals.length}` : cause.task
       const count = counts.get(key) ?? { on: 0, off: 0 }
       count[to]++
       counts.set(key, count)
