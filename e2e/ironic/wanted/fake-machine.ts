@@ -227,7 +227,7 @@ export const FAKE_MACHINE: readonly Wanted[] = [
       /deploy_interface.*noop/.test(JSON.stringify(sent.body)) &&
       /'ironic\.hardware\.interfaces\.deploy' entrypoint: noop/.test(faultOf(theirs.body)),
     example: ({ fresh }) => [
-      at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[0], deploy_interface: 'noop' }),
+      at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[2], deploy_interface: 'noop' }),
     ],
   },
 ]
