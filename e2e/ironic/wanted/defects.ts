@@ -61,7 +61,6 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     method: /POST/,
     path: /^\/v1\/nodes$/,
     at: status,
-    status: [400, 201],
     when: theySaid(/^Cannot create a node as a project scoped admin/),
     example: ({ fresh }) => [at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[0], owner: 'x' })],
   },

@@ -1,7 +1,8 @@
 // What Ferrule's fake hardware is and does beyond upstream's.
+import { faultOf } from '../compare.ts'
 import { theySaid, type Wanted } from '../wanted.ts'
 import { at } from '../requests/sent.ts'
-import { field, NODES, onlyWeHave } from './said.ts'
+import { field, NODES, onlyTheyHave, onlyWeHave } from './said.ts'
 
 const status = /^status$/
 
@@ -40,7 +41,7 @@ export const FAKE_MACHINE: readonly Wanted[] = [
     path: /^\/v1\/drivers\/fake-hardware\/properties$/,
     at: /^\.\w+$/,
     harmless: true,
-    when: onlyWeHave,
+    when: (judged, difference) => onlyWeHave(judged, difference) || onlyTheyHave(judged, difference),
     example: () => [at('GET', '/drivers/fake-hardware/properties')],
   },
   {
@@ -214,5 +215,19 @@ export const FAKE_MACHINE: readonly Wanted[] = [
     status: [400, 204],
     harmless: true,
     example: ({ names }) => [at('PUT', `/nodes/${names[0]}/management/inject_nmi`, {})],
+  },
+  {
+    name: 'a deploy interface that does nothing',
+    why: 'our fake hardware can have it, as the real ones',
+    method: /POST|PATCH/,
+    path: /^\/v1\/nodes/,
+    at: status,
+    when: ({ sent, theirs, ours }) =>
+      ours.status < 300 &&
+      /deploy_interface.*noop/.test(JSON.stringify(sent.body)) &&
+      /'ironic\.hardware\.interfaces\.deploy' entrypoint: noop/.test(faultOf(theirs.body)),
+    example: ({ fresh }) => [
+      at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[2], deploy_interface: 'noop' }),
+    ],
   },
 ]

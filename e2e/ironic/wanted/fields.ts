@@ -9,7 +9,7 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     why: 'gophercloud follows <resource>_links and nothing else; `next` is there as well',
     method: /GET/,
     path: /^\/v1\/.*limit=/,
-    at: /^\.(nodes|ports|portgroups|connectors|targets|chassis|deploy_templates|allocations|conductors)_links$/,
+    at: /^\.(nodes|ports|portgroups|connectors|targets|chassis|deploy_templates|allocations|conductors|history)_links$/,
     harmless: true,
     example: () => [at('GET', '/nodes?limit=1')],
   },
@@ -112,7 +112,7 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     path: /[?&]fields=(&|$)/,
     at: /./,
     harmless: true,
-    when: onlyWeHave,
+    when: (_, { theirs }) => theirs === 'missing',
     example: ({ ports }) => [at('GET', `/ports/${ports[0]}?fields=`)],
   },
   {

@@ -10,7 +10,7 @@ export const OTHER_STATUSES: readonly Wanted[] = [
     name: 'a path that is none',
     why: 'a path that does not exist is 404; upstream reads its last word as a field of the item',
     method: /GET/,
-    path: /^\/v1\/(nodes|ports|portgroups|volume|chassis|deploy_templates|drivers)\/.*\w+$/,
+    path: /^\/v1\/(nodes|ports|portgroups|volume|chassis|deploy_templates|drivers)\/.*\w+(\?.*)?$/,
     at: status,
     when: weSaid(/There is nothing at this path|This needs API version/),
     harmless: true,

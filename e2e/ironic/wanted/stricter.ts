@@ -17,6 +17,16 @@ export const STRICTER: readonly Wanted[] = [
     example: ({ names }) => [at('DELETE', `/nodes/${names[0]}/vifs/vif-1`)],
   },
   {
+    name: 'network data of no links, at creation',
+    why: 'is none, as both say of a patch; null says that there is none',
+    method: /POST/,
+    path: /^\/v1\/nodes$/,
+    at: status,
+    status: [201, 400],
+    when: weSaid(/^network_data\.links: are needed/),
+    example: ({ fresh }) => [at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[0], network_data: {} })],
+  },
+  {
     name: 'VIFs: each is attached once',
     why: 'upstream’s noop network takes it again and again; its others refuse it, as we do',
     method: /POST/,
