@@ -14,6 +14,8 @@ import { getPartitionUuids } from './commands/get-partition-uuids.ts'
 import { installBootloader } from './commands/install-bootloader.ts'
 import { digestDisk } from './commands/iscsi-digest.ts'
 import { finishDisk } from './commands/iscsi-finish-disk.ts'
+import { startSshServer } from './commands/start-ssh-server.ts'
+import { stopSshServer } from './commands/stop-ssh-server.ts'
 import { startIscsiTarget } from './commands/start-iscsi-target.ts'
 import { stopIscsiTarget } from './commands/stop-iscsi-target.ts'
 import { powerOff } from './commands/power-off.ts'
@@ -33,6 +35,8 @@ export const commands: readonly Command[] = [
   prepareImage,
   startIscsiTarget,
   stopIscsiTarget,
+  startSshServer,
+  stopSshServer,
   digestDisk,
   finishDisk,
   getPartitionUuids,

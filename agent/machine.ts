@@ -11,6 +11,8 @@ import { AgentFault } from './fault.ts'
 import { eraseItself, type OwnErase } from './disk/own-erase.ts'
 import { mdArrays, type SoftwareRaid } from './disk/md-arrays.ts'
 import { IscsiTarget } from './disk/iscsi-target.ts'
+import { type Layers, realLayers } from './layers.ts'
+import { SshServer } from './ssh-server.ts'
 import { runTool } from './tool.ts'
 
 /** Tells init that the ramdisk is a person's now. */
@@ -37,8 +39,12 @@ export interface Machine {
   ): Promise<T>
   /** Software RAID; absent where that is not possible. */
   readonly raid?: SoftwareRaid
+  /** Programs that the ramdisk is without; absent where none can be added. */
+  readonly layers?: Layers
   /** Lets a conductor write a disk over the network; absent where that is not possible. */
   readonly iscsi?: IscsiTarget
+  /** Lets a conductor log in; absent where that is not possible. */
+  readonly ssh?: SshServer | undefined
   memAvailableBytes(): Promise<number>
   /** 0 ≤ x < 1. */
   random(): number
@@ -99,6 +105,8 @@ export function realMachine(recentLog: () => string): Machine {
       })
       return result
     },
+    layers: realLayers(),
+    ssh: new SshServer({ folder: '/run/ferrule-ssh', home: '/root', port: 22 }),
     iscsi: new IscsiTarget({ folder: '/run/ferrule-iscsi' }),
     memAvailableBytes: () => readMemAvailable(root),
     random: Math.random,

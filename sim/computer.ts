@@ -277,6 +277,7 @@ export class Computer implements Chassis {
       address,
       commandLine,
       moreCommands: this.#options.agentCommands,
+      sshPort: this.#options.sshPort,
       power,
       log: (line) => this.#print(line),
       powerOff: () => this.#switchOff('ramdisk'),

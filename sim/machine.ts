@@ -32,6 +32,8 @@ export interface MachineOptions {
   readonly storage?: StorageArray | undefined
   /** What its ramdisk has beside the agent's own commands. */
   readonly agentCommands?: readonly Command[] | undefined
+  /** Of its ramdisk's SSH server; none when absent. */
+  readonly sshPort?: number | undefined
   onConsole?(line: string): void
 }
 

@@ -5,8 +5,11 @@ import { basename, join } from 'node:path'
 import type { BlockDevice } from '../agent/disk/block-devices.ts'
 import type { Command } from '../agent/command.ts'
 import { AgentFault } from '../agent/fault.ts'
+import type { Layers, Programs } from '../agent/layers.ts'
 import type { Machine } from '../agent/machine.ts'
+import { SshServer } from '../agent/ssh-server.ts'
 import { startAgent, type Agent } from '../agent/start.ts'
+import { runTool } from '../agent/tool.ts'
 import { openWhilePowered } from './disk.ts'
 import type { SimRaid } from './raid.ts'
 
@@ -28,6 +31,8 @@ export interface RamdiskOptions {
   reboot(): void
   /** Of the ramdisk, beside its agent's own. */
   readonly moreCommands?: readonly Command[] | undefined
+  /** Of its SSH server; none when absent. */
+  readonly sshPort?: number | undefined
 }
 
 /** Resolves when the agent has looked itself up and serves. */
@@ -36,11 +41,15 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
   const root = join(options.folder, 'root')
   await makeRoot(root, options)
   const lines: string[] = []
+  const ssh = options.sshPort === undefined ? undefined : sshServer(options, options.sshPort)
+  power.addEventListener('abort', () => void ssh?.stop(), { once: true })
   const machine: Machine = {
     root,
+    ssh,
     caPem: undefined,
     listDisks: async () => [...disks, ...raid.disks],
     raid,
+    layers: hostPrograms(log),
     openDisk: (device) => openWhilePowered(device, power),
     rereadPartitions: async () => undefined,
     // What is in a file system is a folder beside the disk, which its story has made: `partitions/disk1`.
@@ -73,6 +82,29 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
     },
   })
   return agent
+}
+
+/** Programs of this host, which are there once the machine has fetched the layer that they belong to. */
+function hostPrograms(log: (line: string) => void): Layers {
+  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, LC_ALL: 'C' }
+  const programs: Programs = { root: '/', run: (file, args, options) => runTool(file, [...args], { ...options, env }) }
+  const added = new Set<string>()
+  return {
+    own: async () => undefined,
+    known: async (name, sha256) => (added.has(`${name} ${sha256}`) ? programs : undefined),
+    async add(name, sha256) {
+      added.add(`${name} ${sha256}`)
+      log(`layer ${name} ${sha256}`)
+      return programs
+    },
+  }
+}
+
+/** The real one. Who logs in to it is root of this host, whose home is the machine's own: a user of this host cannot have that, so that it takes root. */
+function sshServer({ folder, address }: RamdiskOptions, port: number): SshServer {
+  const home = join(folder, 'ssh-home')
+  const withHome = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /root && exec "$@"', home]
+  return new SshServer({ folder: join(folder, 'ssh'), home, listen: address, port, enter: withHome })
 }
 
 /** Of the NIC that has no cable: another locally administered address. */

@@ -3,6 +3,7 @@ import { FaultError } from '../shared/faults.ts'
 import { open, seal, type SealedFor } from '../shared/sealing.ts'
 import type { Agents } from './agents.ts'
 import type { BootIsos } from './boot/boot-iso.ts'
+import type { RamdiskLayers } from './boot/layers.ts'
 import type { DhcpOption, Firmware } from './boot/other-dhcp.ts'
 import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { BootFiles } from './deploy/boot-files.ts'
@@ -36,6 +37,8 @@ export interface SiteBoot {
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
   /** What nodes name themselves instead. */
   readonly files: Pick<BootFiles, 'get'>
+  /** What agents fetch for steps that need it. */
+  readonly layers?: Pick<RamdiskLayers, 'get'>
   /** Volumes that boot a ramdisk from a drive. */
   readonly isos: Pick<BootIsos, 'get'>
   /** Where a BMC at this address, or of this name, finds what is served over HTTP; without a slash at its end. */
@@ -60,6 +63,16 @@ export interface SiteWrites {
   readonly folder: string
 }
 
+/** What a conductor that runs playbooks needs (deploy interface ansible). */
+export interface SiteAnsible {
+  /** Folders whose playbooks nodes may name, the default first; without any, the conductor's own. */
+  readonly playbooks: readonly string[]
+  /** Private to this process's user; for what a run must have as a file. */
+  readonly runs: string
+  /** PATH of the programs. */
+  readonly path: string
+}
+
 export interface Site {
   readonly id: string
   readonly organisation: string
@@ -78,6 +91,8 @@ export interface Site {
   readonly writes?: SiteWrites
   /** Undefined where no `openstackFile` is configured. */
   readonly openstack?: OpenStack | undefined
+  /** Undefined where no playbooks are run. */
+  readonly ansible?: SiteAnsible
   /** Where consoles of machines are to be had. */
   readonly consoles?: ConsoleDoor
   /** The same of those that are screens. */

@@ -4,7 +4,7 @@ import { FaultError } from '../../shared/faults.ts'
 import type { State } from '../../shared/states.ts'
 import { portgroups } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'
-import { update, type NodeRow } from '../schema/rows.ts'
+import { stampAfter, update, type NodeRow } from '../schema/rows.ts'
 import { isWired } from '../provision/used-interfaces.ts'
 import type { Attached, HubCommand } from './commands.ts'
 import { refuseLocked } from './node-rules.ts'
@@ -116,6 +116,7 @@ function chosen(places: readonly Place[], on: { table: string; uuid: string }, n
 }
 
 function keep(turn: Turn, { table, row }: Place, internal_info: Record<string, unknown>): void {
-  turn.write(update(TABLES[table], 'uuid', row.uuid, { internal_info, updated_at: turn.time }))
-  turn.changed(TABLES[table]).set(row.uuid, { ...row, internal_info, updated_at: turn.time } as never)
+  const updated_at = stampAfter(row, turn.now)
+  turn.write(update(TABLES[table], 'uuid', row.uuid, { internal_info, updated_at }))
+  turn.changed(TABLES[table]).set(row.uuid, { ...row, internal_info, updated_at } as never)
 }

@@ -116,7 +116,7 @@ function installerArguments(
   context: StepContext<unknown>,
   boot: SiteBoot,
   tokens: Tokens,
-  { stage2, source }: InstallerInfo,
+  { stage2, source, isFetchedHere }: InstallerInfo,
 ): string {
   const { node, driverInfo } = context
   const ports = node.ports.filter(({ pxeEnabled }) => pxeEnabled)
@@ -124,9 +124,9 @@ function installerArguments(
     `inst.ks=${boot.httpUrl}${kickstartPath(tokens.boot)}`,
     ...(stage2 === undefined ? [] : [`inst.stage2=${stage2}`]),
     ...('repository' in source ? [`inst.repo=${source.repository}`] : []),
-    'inst.text',
-    // iPXE and GRUB say which card it was; where the machine's own loader does not, it can be no other.
-    ...(ports.length === 1 ? [`BOOTIF=${ports[0]!.address}`] : []),
+    'inst.cmdline',
+    // Which card it was, loaders say of what they have from here; with one card it can be no other.
+    ...(ports.length === 1 && !isFetchedHere ? [`BOOTIF=${ports[0]!.address}`] : []),
     appendParams({ driverInfo }, boot.kernelArguments),
   ]
     .filter(Boolean)

@@ -13,11 +13,6 @@ export interface NotOffered {
 export const NOT_OFFERED: readonly NotOffered[] = [
   {
     interface: 'deploy',
-    names: ['ansible'],
-    why: 'it needs Ansible on the conductor, which logs in to the ramdisk; steps of your own run in an agent of your own (`custom-agent`)',
-  },
-  {
-    interface: 'deploy',
     names: ['bootc'],
     why: 'it installs a container, for which the ramdisk would need a container engine',
   },
@@ -25,11 +20,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     interface: 'network',
     names: ['ironic-networking'],
     why: 'nothing here logs in to a switch. Ironic has a service of its own for that (2026, experimental): it takes VLANs and LAGs from `extra.switchport` and `extra.lag` of ports, a form that is announced to change, and configures switches over SSH by the drivers of networking-generic-switch, in Python. With those drivers in a Neutron, `neutron` does the same',
-  },
-  {
-    interface: 'storage',
-    names: ['cinder'],
-    why: 'not made yet: volumes are named with all that a machine has to know of them (`external`)',
   },
 ]
 
@@ -43,12 +33,6 @@ export const TYPES_NOT_OFFERED: Readonly<Record<string, string>> = {
 
 /** Steps that can be chosen. */
 export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
-  {
-    interface: 'deploy',
-    names: ['burnin_cpu', 'burnin_memory', 'burnin_disk', 'burnin_network', 'burnin_gpu'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'the programs that put a load on a machine (stress-ng, fio) are not in the ramdisk',
-  },
   {
     interface: 'deploy',
     names: ['execute_bootc_install', 'set_boot_to_disk'],

@@ -137,7 +137,7 @@ function services(): Services {
           httpUrlFor: () => 'http://127.0.0.1',
           kernelArguments: 'console=ttyS0',
           agentApiUrl: `https://127.0.0.1:${api.port}`,
-          caPem: '',
+          caPem: ca.certificate,
           caSha256: certificateDigest(ca.certificate),
         },
         close: async () => {
