@@ -137,3 +137,20 @@ test.concurrent('a VIF that Neutron does not have, or cannot be asked about, is 
     expect(await attached()).toEqual([{ id: vif.id }])
   })
 })
+
+test.concurrent('an instance is not stopped for a rescue that has no network', async (context) => {
+  await told(context, 'inside', async ({ api, uuid, reach }) => {
+    for (const [verb, state] of [
+      ['provide', 'available'],
+      ['active', 'active'],
+    ] as const) {
+      await api.provision(uuid, verb)
+      await reach(state, uuid)
+    }
+    await expect(api.provision(uuid, 'rescue', { rescue_password: 'x' })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining('no rescuing network is configured'),
+    })
+    expect(await api.node(uuid)).toMatchObject({ provision_state: 'active', power_state: 'power on' })
+  })
+})

@@ -16,7 +16,7 @@ beforeAll(async () => {
   for (const [i, name] of [...WORK, 'tenant'].entries())
     networks.set(name, (await neutron.network(name, `10.1.${i}.0/24`)).id)
   folder = await mkdtemp(join(tmpdir(), 'ferrule-neutron-story-'))
-}, 60_000)
+}, 120_000)
 afterAll(async () => {
   await neutron?.stop()
   await rm(folder, { recursive: true, force: true })

@@ -10,7 +10,7 @@ import { rehearsed } from './dry-run.ts'
 import type { Target } from './config-drive.ts'
 import { command, identColumn, noNode, underWay } from './find.ts'
 import { argumentsOf, AskedVerb, MAX_BODY_BYTES, ProvisionBody } from './provision-arguments.ts'
-import { refuseUndeployable } from './validation.ts'
+import { refuseUndeployable, refuseWithoutNetwork } from './validation.ts'
 
 const VERB_SINCE: Record<Verb, number> = {
   active: 1,
@@ -59,6 +59,7 @@ async function provision(call: Call): Promise<Answer> {
   const args = await argumentsOf(call, node, verb, body)
   try {
     if (DEPLOYS.has(VERBS[verb])) await refuseUndeployable(call, node)
+    await refuseWithoutNetwork(call, node, verb)
     if (dry) return await rehearsed(call, node, verb, args)
     await command(call, node.site, { kind: 'node.provision', node: node.uuid, verb, args })
   } catch (error) {

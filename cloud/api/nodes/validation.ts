@@ -52,6 +52,31 @@ export async function refuseUndeployable(call: Call, node: FoundNode): Promise<v
   refuseWrong(node, ['power', 'deploy', 'network', 'storage'], found)
 }
 
+/**
+ * The same of work for which the machine goes to another network (Ironic's validate_rescue, validate_inspection): there has to be one before its instance is
+ * stopped for it.
+ */
+export async function refuseWithoutNetwork(call: Call, node: FoundNode, verb: string): Promise<void> {
+  if (verb !== 'rescue' && verb !== 'inspect') return
+  if ((await order(call, node.site, { kind: 'node.wired', node: node.uuid })) !== true) return
+  const { inspect } = (await order(call, node.site, { kind: 'node.interfaces', node: node.uuid })) as Record<
+    string,
+    string
+  >
+  // What boots no machine needs no network.
+  if (verb === 'inspect' && inspect !== 'agent') return
+  const args = { work: verb === 'rescue' ? 'rescuing' : 'inspection' }
+  const about = { node: node.uuid, interface: 'network', method: 'validate_work', args, timeoutMs: TIMEOUT_MS }
+  const verdict = order(call, node.site, { kind: 'call', ...about }).then(
+    (): Record<string, Verdict> => ({}),
+    (error: unknown): Record<string, Verdict> => {
+      if (UNANSWERED.has(toFault(error).code)) return {}
+      return { network: { result: false, reason: toFault(error).message } }
+    },
+  )
+  refuseWrong(node, ['network'], await verdict)
+}
+
 async function ifAnswered(asked: Promise<Record<string, Verdict>>): Promise<Record<string, Verdict>> {
   return asked.catch((error: unknown) => {
     if (UNANSWERED.has(toFault(error).code)) return {}

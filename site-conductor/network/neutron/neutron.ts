@@ -1,5 +1,6 @@
 // The network interface "neutron" (Ironic's word): for each kind of work the machine is put on a network of Neutron, and for its instance on those that are
 // attached to the node. The cloud plans the steps around those that boot the machine (cloud/network-steps.ts).
+import { z } from 'zod'
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { neutronOf } from './api.ts'
 import { neutronDhcp } from './dhcp.ts'
@@ -41,7 +42,13 @@ export function neutron<Info>(): Record<string, Implementation<Info>> {
           await bindAll(context)
         },
       },
-      methods: vifMethods<Info>(),
+      methods: {
+        ...vifMethods<Info>(),
+        /** Is there a network for that work? */
+        async validate_work(context, args) {
+          await networkFor(context, neutronOf(context), z.enum(WORK).parse(args['work']))
+        },
+      },
       offers: {
         reattach_networking: { service: 0, ramdisk: false },
       },

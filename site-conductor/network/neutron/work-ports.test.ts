@@ -3,7 +3,7 @@ import type { Grant } from '../../../shared/protocol.ts'
 import { fails, implementation, LINK, MAC, nic, OnFakeNeutron, quick, SETTINGS } from './on-fake-neutron.ts'
 
 const on = new OnFakeNeutron()
-const { context, without, run, there } = on
+const { context, without, run, ask, there } = on
 
 test('a machine is put on a network with one port a NIC, told to whoever wires switches, and taken off again', async () => {
   const { facts } = await run('add_provisioning_network')
@@ -222,4 +222,12 @@ test('a port that could not be bound before is made anew, now that it can', asyn
   on.neutron.ports[0]!['binding:vif_type'] = 'binding_failed'
   await run('add_cleaning_network')
   expect(there()).toEqual([['port-2', 'n-clean', MAC]])
+})
+
+test('work that needs a network of its own is asked about before it begins', async () => {
+  await ask('validate_work', { work: 'cleaning' })
+  expect(await fails(ask('validate_work', { work: 'rescuing' }))).toMatchObject({
+    message: 'no rescuing network is configured',
+    hint: expect.stringContaining('driver_info.rescuing_network'),
+  })
 })
