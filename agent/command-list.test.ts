@@ -60,6 +60,17 @@ const cases: Record<string, ContractCase> = {
   'iscsi.stop_iscsi_target': { good: { iqn }, bad: [{}] },
   'iscsi.digest': { good: { iqn, bytes: 1, algorithm: 'sha256' }, bad: [{ iqn, bytes: 1, algorithm: 'md5' }] },
   'iscsi.finish_disk': { good: { iqn }, bad: [{}] },
+  'ssh.start_server': {
+    good: { authorized_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB' },
+    // Options, a second line, a comment with a command's end.
+    bad: [
+      {},
+      { authorized_key: 'command="sh" ssh-ed25519 AAAA' },
+      { authorized_key: 'ssh-ed25519 AAAA\nssh-ed25519 BBBB' },
+      { authorized_key: 'ssh-ed25519 AAAA a b' },
+    ],
+  },
+  'ssh.stop_server': { good: { written: true }, bad: [{ written: 'yes' }] },
   'standby.get_partition_uuids': none,
   'image.install_bootloader': { good: { root_uuid: null, target_boot_mode: 'uefi' }, bad: [{ target_boot_mode: 'x' }] },
   'standby.power_off': none,

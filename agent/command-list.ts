@@ -15,6 +15,8 @@ import { getPartitionUuids } from './commands/get-partition-uuids.ts'
 import { installBootloader } from './commands/install-bootloader.ts'
 import { digestDisk } from './commands/iscsi-digest.ts'
 import { finishDisk } from './commands/iscsi-finish-disk.ts'
+import { startSshServer } from './commands/start-ssh-server.ts'
+import { stopSshServer } from './commands/stop-ssh-server.ts'
 import { startIscsiTarget } from './commands/start-iscsi-target.ts'
 import { stopIscsiTarget } from './commands/stop-iscsi-target.ts'
 import { powerOff } from './commands/power-off.ts'
@@ -35,6 +37,8 @@ export const commands: readonly Command[] = [
   executeBootcInstall,
   startIscsiTarget,
   stopIscsiTarget,
+  startSshServer,
+  stopSshServer,
   digestDisk,
   finishDisk,
   getPartitionUuids,

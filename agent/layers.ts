@@ -1,4 +1,4 @@
-// Programs that are not part of the ramdisk itself: a layer is a small root file system in memory, and its programs run in it (docs/adr/0019).
+// Programs that are not part of the ramdisk itself: a layer is a small root file system in memory, and its programs run in it (docs/adr/0022).
 import { spawn } from 'node:child_process'
 import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'

@@ -1,4 +1,4 @@
-// Layers of the deploy ramdisk: programs that are too large to be in it always, by the steps that need them (docs/adr/0019).
+// Layers of the deploy ramdisk: programs that are too large to be in it always, by the steps that need them (docs/adr/0022).
 
 export const LAYERS = ['burnin', 'containers'] as const
 export type LayerName = (typeof LAYERS)[number]

@@ -3,6 +3,7 @@
 // types are ignored; a malformed known message closes the connection. 3. Every message keeps a fixture in fixtures/protocol.json.
 import { z } from 'zod'
 import { Fault, FaultError } from './faults.ts'
+import { packed, unpacked } from './packed-drivers.ts'
 
 /** Of the largest frame, in UTF-8: below 64 KiB. */
 export const MAX_FRAME_BYTES = 64 * 1024 - 1
@@ -52,13 +53,6 @@ export const OfferedStep = z.object({
   argsinfo: z.record(z.string(), z.object({ description: z.string(), required: z.boolean().optional() })).optional(),
 })
 export type OfferedStep = z.infer<typeof OfferedStep>
-
-/** The same step of several implementations, and in several kinds of lists, as it travels: drivers would not fit into a frame otherwise (folded-steps.ts). */
-export const StepOffer = OfferedStep.omit({ of: true, priority: true }).extend({
-  of: z.array(z.string().max(60)).min(1).max(60),
-  priorities: z.partialRecord(z.enum(STEP_KINDS), z.int().nonnegative()),
-})
-export type StepOffer = z.infer<typeof StepOffer>
 
 /** What a deploy interface makes of a deployment. */
 export const DeploymentFacts = z.object({
@@ -179,8 +173,6 @@ export const DriverFacts = z.object({
   storages: z.record(z.string(), StorageFacts).optional(),
   /** Steps to choose from. Missing: the conductor is older than this, and its tasks are the plans as they are. */
   steps: z.partialRecord(z.enum(STEP_KINDS), z.array(OfferedStep)).optional(),
-  /** In a hello only, instead of `steps`. */
-  offers: z.array(StepOffer).max(1000).optional(),
 })
 export type DriverFacts = z.infer<typeof DriverFacts>
 
@@ -294,9 +286,15 @@ export const decodeFromConductor = (frame: string): Decoded<FromConductor> =>
   decode(FromConductor, known.conductor, frame)
 export const decodeToConductor = (frame: string): Decoded<ToConductor> => decode(ToConductor, known.hub, frame)
 
+/** A hello may have its drivers packed; older conductors say them as they are. */
+function plain(value: unknown): unknown {
+  const { type, drivers } = (value ?? {}) as { type?: unknown; drivers?: unknown }
+  return type === 'hello' && typeof drivers === 'string' ? { ...(value as object), drivers: unpacked(drivers) } : value
+}
+
 /** The message as a frame. Throws request.too_large when it is larger than one may be: the other end would close the connection. */
 export function encode(message: FromConductor | ToConductor): string {
-  const frame = JSON.stringify(message)
+  const frame = JSON.stringify(message.type === 'hello' ? { ...message, drivers: packed(message.drivers) } : message)
   const bytes = utf8Length(frame)
   if (bytes <= MAX_FRAME_BYTES) return frame
   throw new FaultError(
@@ -320,7 +318,7 @@ function decode<M>(schema: z.ZodType<M>, types: Set<string>, frame: string): Dec
   if (bytes > MAX_FRAME_BYTES) return { kind: 'malformed', why: `frame of ${bytes} bytes` }
   let value: unknown
   try {
-    value = JSON.parse(frame)
+    value = plain(JSON.parse(frame))
   } catch {
     return { kind: 'malformed', why: 'not JSON' }
   }

@@ -278,6 +278,7 @@ export class Computer implements Chassis {
       commandLine,
       moreCommands: this.#options.agentCommands,
       programs: this.#options.programs,
+      sshPort: this.#options.sshPort,
       power,
       log: (line) => this.#print(line),
       powerOff: () => this.#switchOff('ramdisk'),

@@ -34,6 +34,8 @@ export interface MachineOptions {
   readonly agentCommands?: readonly Command[] | undefined
   /** Folder of programs that its layers have instead of this host's. */
   readonly programs?: string | undefined
+  /** Of its ramdisk's SSH server; none when absent. */
+  readonly sshPort?: number | undefined
   onConsole?(line: string): void
 }
 

@@ -7,6 +7,7 @@ import type { Command } from '../agent/command.ts'
 import { AgentFault } from '../agent/fault.ts'
 import type { Layers, Programs } from '../agent/layers.ts'
 import type { Machine } from '../agent/machine.ts'
+import { SshServer } from '../agent/ssh-server.ts'
 import { startAgent, type Agent } from '../agent/start.ts'
 import { runTool } from '../agent/tool.ts'
 import { openWhilePowered } from './disk.ts'
@@ -32,6 +33,8 @@ export interface RamdiskOptions {
   readonly moreCommands?: readonly Command[] | undefined
   /** Programs that its layers have instead of this host's. */
   readonly programs?: string | undefined
+  /** Of its SSH server; none when absent. */
+  readonly sshPort?: number | undefined
 }
 
 /** Resolves when the agent has looked itself up and serves. */
@@ -40,8 +43,11 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
   const root = join(options.folder, 'root')
   await makeRoot(root, options)
   const lines: string[] = []
+  const ssh = options.sshPort === undefined ? undefined : sshServer(options, options.sshPort)
+  power.addEventListener('abort', () => void ssh?.stop(), { once: true })
   const machine: Machine = {
     root,
+    ssh,
     caPem: undefined,
     listDisks: async () => [...disks, ...raid.disks],
     raid,
@@ -98,6 +104,13 @@ function hostPrograms({ folder, programs: own = '', log }: RamdiskOptions): Laye
       return programs
     },
   }
+}
+
+/** The real one. Who logs in to it is root of this host, whose home is the machine's own: a user of this host cannot have that, so that it takes root. */
+function sshServer({ folder, address }: RamdiskOptions, port: number): SshServer {
+  const home = join(folder, 'ssh-home')
+  const withHome = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /root && exec "$@"', home]
+  return new SshServer({ folder: join(folder, 'ssh'), home, listen: address, port, enter: withHome })
 }
 
 /** Of the NIC that has no cable: another locally administered address. */

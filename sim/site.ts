@@ -49,6 +49,8 @@ export interface SimSiteOptions {
   readonly agentCommands?: readonly Command[]
   /** Folder of programs that layers of the ramdisk have instead of this host's. */
   readonly programs?: string
+  /** Of the SSH server that their ramdisk has; none when absent. */
+  readonly sshPort?: number
   onLog?(line: string): void
   onConsole?(machine: string, line: string): void
   /** Every frame between hub and conductor; of a conductor inside this process only. */
@@ -181,6 +183,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
         storage,
         agentCommands: options.agentCommands,
         programs: options.programs,
+        sshPort: options.sshPort,
         onConsole: (line) => options.onConsole?.(name, line),
       })
       started.push(machine)

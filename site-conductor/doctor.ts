@@ -7,13 +7,23 @@ import { MAX_CLOCK_SKEW_MS } from '../shared/upgrade.ts'
 import { ISO_PACKAGES, ISO_PROGRAMS } from './boot/boot-iso.ts'
 import { grubPrefix } from './boot/grub-prefix.ts'
 import type { Config } from './config.ts'
+import { ANSIBLE_PACKAGES, missingPrograms } from './deploy/ansible/info.ts'
 import { runQemuImg } from './deploy/qemu-img.ts'
 import { folder } from './disk.ts'
 import { readIdentity, readSite } from './identity.ts'
 import { loadDrivers } from './load-drivers.ts'
+import { NEUTRON } from './network/neutron/api.ts'
+import { type Asked, examineOpenStack } from './openstack/examine.ts'
+import { CINDER } from './storage/block-storage.ts'
 
 const CLOUD_TIMEOUT_MS = 10_000
 const QEMU_TIMEOUT_MS = 10_000
+
+/** What drivers ask of an OpenStack. */
+const OPENSTACK: readonly Asked[] = [
+  { what: 'storage interface cinder', service: CINDER, path: '/volumes?limit=1' },
+  { what: 'network interface neutron', service: NEUTRON, path: '/networks?limit=1&fields=id' },
+]
 
 interface Finding {
   readonly what: string
@@ -33,6 +43,8 @@ export async function examine(config: Config, out: (text: string) => void): Prom
     ...(await boot(config)),
     await iscsi(),
     await volumes(),
+    ...(config.openstackFile === undefined ? [] : await examineOpenStack(config.openstackFile, OPENSTACK)),
+    await playbooks(),
   ]
   for (const { what, wrong, isOptional } of findings)
     out(wrong === undefined ? `ok     ${what}` : `${isOptional ? 'note  ' : 'WRONG '} ${what}: ${wrong}`)
@@ -102,6 +114,14 @@ async function volumes(): Promise<Finding> {
       return end.status === 'rejected' && (end.reason as NodeJS.ErrnoException).code === 'ENOENT'
     })
     return missing.length === 0 ? undefined : `${missing.join(', ')} not found: ${ISO_PACKAGES}`
+  })
+  return { ...found, isOptional: true }
+}
+
+async function playbooks(): Promise<Finding> {
+  const found = await check('deploy interface ansible', async () => {
+    const missing = missingPrograms(process.env['PATH'] ?? '')
+    return missing.length === 0 ? undefined : `${missing.join(', ')} not found: ${ANSIBLE_PACKAGES}`
   })
   return { ...found, isOptional: true }
 }

@@ -6,6 +6,7 @@ import type { z } from 'zod'
 import type { Env } from '../shared/env.ts'
 import type { CoreStep } from '../shared/core-steps.ts'
 import { type DeploymentFacts, type DriverFacts, type Grant, type OfferedStep, STEP_KINDS } from '../shared/protocol.ts'
+import type { DhcpOption } from './boot/other-dhcp.ts'
 import type { Log } from './log.ts'
 import type { Site } from './site.ts'
 
@@ -111,6 +112,11 @@ export interface Storage {
   readonly boots: boolean
 }
 
+/** A DHCP server that gives a machine its address, and has to tell it what to boot. */
+export interface OtherDhcp<Info = Record<string, unknown>> {
+  tell(context: Context<Info>, options: readonly DhcpOption[]): Promise<void>
+}
+
 export interface Implementation<Info = Record<string, unknown>> {
   readonly steps?: Record<string, (context: StepContext<Info>) => Promise<StepResult | void>>
   /** Does a step that is not in `steps`: one of the agent's. */
@@ -131,6 +137,10 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly fenced?: readonly string[]
   /** Of the interface network only: it puts the machine from one network to another, by steps that the cloud plans around those that boot it. */
   readonly wires?: true
+  /** Of the interface network only: the DHCP server of the networks that the machine is put on; undefined, or absent: this conductor's, or one that it knows nothing of. */
+  readonly dhcp?: (site: Site) => OtherDhcp<Info> | undefined
+  /** Of the interface network only: the networks of the node's instance in the words of OpenStack's network_data.json; undefined: nothing is known of them. */
+  readonly networkData?: (context: Context<Info>) => Promise<Record<string, unknown> | undefined>
   /** Of the interface vendor only. */
   readonly vendor?: Readonly<Record<string, VendorMethod>>
   /** Throws a FaultError that says what is missing. Talks to no machine. `instanceInfo`: of the instance that is to be there, where one is asked about. */

@@ -1,5 +1,5 @@
 // What the deploy ramdisk is without, and some steps need: each layer is a small root file system of its own, with its own libraries, that the agent fetches
-// from its conductor when a step asks for it and runs programs in (docs/adr/0019). So the ramdisk stays as small as it is.
+// from its conductor when a step asks for it and runs programs in (docs/adr/0022). So the ramdisk stays as small as it is.
 import { readdir, readFile, readlink, lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LayerName } from '../../shared/layers.ts'

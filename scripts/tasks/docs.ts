@@ -22,7 +22,7 @@ import {
   type NotOffered,
 } from '../../site-conductor/drivers/not-offered.ts'
 import redfish from '../../site-conductor/drivers/redfish.ts'
-import { OpenStackConfig } from '../../site-conductor/openstack/config.ts'
+import { NeutronSettings, OpenStackConfig } from '../../site-conductor/openstack/config.ts'
 
 const GENERATED = '<!-- Written by `npm run docs`. Change the table in the code instead. -->\n'
 
@@ -183,11 +183,12 @@ function drivers(): string {
 }
 
 function openstack(): string {
-  const rows = Object.entries(OpenStackConfig.shape).map(([key, schema]) => {
-    const preset = schema.safeParse(undefined)
-    const value = preset.success && preset.data !== undefined ? `\`${JSON.stringify(preset.data)}\`` : ''
-    return `| \`${key}\` | ${value} | ${schema.description ?? ''} |`
-  })
+  const rows = (shape: typeof OpenStackConfig.shape | typeof NeutronSettings.shape) =>
+    Object.entries(shape).map(([key, schema]) => {
+      const preset = schema.safeParse(undefined)
+      const value = preset.success && preset.data !== undefined ? `\`${JSON.stringify(preset.data)}\`` : ''
+      return `| \`${key}\` | ${key === 'neutron' ? '' : value} | ${schema.description ?? ''} |`
+    })
   return [
     '# The OpenStack file of a conductor',
     '',
@@ -197,7 +198,13 @@ function openstack(): string {
     '',
     '| Key | Default | |',
     '|---|---|---|',
-    ...rows,
+    ...rows(OpenStackConfig.shape),
+    '',
+    'In `neutron` ([how it is used](../neutron.md)):',
+    '',
+    '| Key | Default | |',
+    '|---|---|---|',
+    ...rows(NeutronSettings.shape),
     '',
   ].join('\n')
 }

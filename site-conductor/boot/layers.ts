@@ -1,4 +1,4 @@
-// Layers of the deploy ramdisk (docs/adr/0019): files of this host that agents fetch when a step needs what is in one. Debian's programs and nothing secret.
+// Layers of the deploy ramdisk (docs/adr/0022): files of this host that agents fetch when a step needs what is in one. Debian's programs and nothing secret.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'

@@ -1,6 +1,7 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
 import { anacondaDeploy } from '../deploy/anaconda.ts'
+import { ansibleDeploy } from '../deploy/ansible/ansible.ts'
 import { autodetectDeploy } from '../deploy/autodetect.ts'
 import { bootcDeploy } from '../deploy/bootc.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
@@ -13,6 +14,7 @@ import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
 import { neutron } from '../network/neutron/neutron.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { cinderStorage } from '../storage/cinder.ts'
 import { externalStorage } from '../storage/external.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRaid } from './agent/raid.ts'
@@ -32,6 +34,7 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
       iscsi: iscsiDeploy<Info>(options),
       ramdisk: ramdiskDeploy<Info>(options),
       bootc: bootcDeploy<Info>(options),
+      ansible: ansibleDeploy<Info>(options),
       anaconda: anacondaDeploy<Info>(options),
       'custom-agent': customAgentDeploy<Info>(options),
     },
@@ -42,7 +45,7 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
     network: { ...noop<Info>(), ...flat<Info>(), ...neutron<Info>() },
-    storage: { ...noop<Info>(), ...externalStorage<Info>() },
+    storage: { ...noop<Info>(), ...externalStorage<Info>(), ...cinderStorage<Info>() },
     vendor: noInterface('vendor'),
   } satisfies Record<BaseKind, Record<string, Implementation<Info>>>
 }

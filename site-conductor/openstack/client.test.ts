@@ -15,7 +15,7 @@ const NETWORK = { name: 'Neutron', types: ['network'], version: '/v2.0' }
 /** Pauses are a thousand times as short; what limits an answer is as long as ever, for a busy machine. */
 const quick: Env = { ...systemEnv, setTimer: (ms, run) => systemEnv.setTimer(ms <= 10_000 ? ms / 1000 : ms, run) }
 /** Nobody is to answer. */
-const hasty: Env = { ...systemEnv, setTimer: (ms, run) => systemEnv.setTimer(ms / 1000, run) }
+const hasty: Env = { ...systemEnv, setTimer: (ms, run) => systemEnv.setTimer(ms / 50, run) }
 
 let folder: string
 let keystone: FakeKeystone
@@ -93,12 +93,18 @@ test('no login and a fixed endpoint: without a token', async () => {
     authType: 'none',
     authUrl: undefined,
     secretFile: undefined,
+    project: undefined,
     endpoints: { network: `${keystone.urlOf('fixed')}/` },
   })
   expect(await openstack.service(NETWORK).ask('GET', '/x')).toEqual([1])
   expect(keystone.logins).toEqual([])
   expect(keystone.asked[0]!.headers).not.toHaveProperty('x-auth-token')
   expect(await openstack.projectId()).toBeUndefined()
+  const named = open({ authType: 'none', project: 'p', endpoints: { network: keystone.urlOf('fixed') } })
+  await named.service(NETWORK).ask('GET', '/x')
+  expect(keystone.asked[1]!.headers['x-auth-token'], 'for services that ask who it is, and believe it').toBe(
+    'ferrule:p',
+  )
 })
 
 test('one login serves all who ask at once, and is renewed shortly before its end', async () => {

@@ -45,7 +45,9 @@ function refuseOthers({ fake_agent_steps: has }: Info, wanted: readonly string[]
 
 /** `real`: those of machines that boot. */
 export function deploys(
-  real: Readonly<Record<'direct' | 'iscsi' | 'ramdisk' | 'bootc' | 'anaconda' | 'custom-agent', Implementation<Info>>>,
+  real: Readonly<
+    Record<'direct' | 'iscsi' | 'ramdisk' | 'bootc' | 'ansible' | 'anaconda' | 'custom-agent', Implementation<Info>>
+  >,
 ): Record<string, Implementation<Info>> {
   const direct = byBoot(inMemory(real.direct), real.direct)
   return {
@@ -55,6 +57,7 @@ export function deploys(
     iscsi: byBoot(inMemory(real.iscsi), real.iscsi),
     ramdisk: byBoot(inMemory(real.ramdisk), real.ramdisk),
     bootc: byBoot(inMemory(real.bootc), real.bootc),
+    ansible: byBoot(inMemory(real.ansible), real.ansible),
     anaconda: byBoot(inMemory(real.anaconda), real.anaconda),
     'custom-agent': byBoot(anAgent(real['custom-agent']), real['custom-agent']),
     ...noopDeploy<Info>(),
