@@ -41,6 +41,8 @@ export class SshServer {
   async start(authorizedKey: string, signal: AbortSignal): Promise<Listening> {
     await this.stop()
     const { folder, home, listen, port, enter = [] } = this.#options
+    if (await answers(listen ?? '127.0.0.1', port))
+      throw new AgentFault('CommandExecutionError', 'the SSH server did not start', `another program has port ${port}`)
     await rm(folder, { recursive: true, force: true })
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await mkdir(join(home, '.ssh'), { recursive: true, mode: 0o700 })

@@ -159,3 +159,24 @@ test('what is wrong with an instance is refused as by real machines', async (con
     expect(fakeMachine(node).log).toEqual([])
   }
 })
+
+test.for([
+  ['external', ['instance volume vol-1', ...BOOTED], ['power off']],
+  ['fake', [...BOOTED, 'volumes attached', 'image an image', ...TO_DISK], ['power off', 'volumes detached']],
+] as const)('a node with a volume and storage interface %s', async ([storage_interface, does, undone], context) => {
+  await using story = await fake(context)
+  const { api, reach } = story
+  const properties = { capabilities: 'iscsi_boot:True' }
+  const node = await available(story, { deploy_interface: 'fake', storage_interface, properties })
+  await api.call('POST', '/volume/targets', {
+    ...{ node_uuid: node, volume_type: 'iscsi', volume_id: 'vol-1', boot_index: 0 },
+    properties: { target_iqn: 'iqn.2026-01.org.example:vol-1', target_portal: '10.0.0.9', target_lun: 0 },
+  })
+  await api.provision(node, 'active')
+  await reach('active', node)
+  const { log } = fakeMachine(node)
+  expect(log).toEqual(does)
+  await api.provision(node, 'deleted')
+  await reach('available', node)
+  expect(log.slice(does.length, does.length + undone.length)).toEqual(undone)
+})

@@ -27,6 +27,7 @@ const packagesFor = {
     'cinder-volume',
     'ironic-api',
     'ironic-conductor',
+    'ironic-tempest-plugin',
     'python3-nova',
     'pxelinux',
     'syslinux-common',

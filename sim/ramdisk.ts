@@ -31,10 +31,10 @@ export interface RamdiskOptions {
   reboot(): void
   /** Of the ramdisk, beside its agent's own. */
   readonly moreCommands?: readonly Command[] | undefined
-  /** Programs that its layers have instead of this host's. */
-  readonly programs?: string | undefined
   /** Of its SSH server; none when absent. */
   readonly sshPort?: number | undefined
+  /** Programs that its layers have instead of this host's. */
+  readonly programs?: string | undefined
 }
 
 /** Resolves when the agent has looked itself up and serves. */

@@ -133,6 +133,10 @@ function plans(): string {
       },
     ),
   )
+  const storages = Object.entries({ ...ipmi.interfaces.storage, ...fakeHardware.interfaces.storage }).map(
+    ([name, { storage, steps }]) =>
+      `| ${name} | ${storage?.boots ? 'yes' : 'no'} | ${steps?.['attach_volumes'] ? 'yes' : 'no'} |`,
+  )
   const intro = [
     'The steps of each kind of task. Cleaning, deployments, service and verification have more of them, or others: see [steps.md](steps.md).',
     '',
@@ -145,6 +149,14 @@ function plans(): string {
     '| Driver | Deploy interface | Core steps |',
     '|---|---|---|',
     ...deployments,
+    '',
+    'An instance without `image_source` whose storage interface boots volumes, on a node with a volume target of `boot_index` 0, has the core step `boot_from_network` instead of ' +
+      'those in which an image is written ([volumes.md](../volumes.md)). Where the interface attaches volumes, `storage.attach_volumes` comes before the instance is booted, and before ' +
+      'an active node is switched on; `storage.detach_volumes` with its tear-down, and when it has been switched off.',
+    '',
+    '| Storage interface | Boots volumes | Attaches them |',
+    '|---|---|---|',
+    ...storages,
   ].join('\n')
   return `# Plans\n\n${GENERATED}\n${intro}\n\n${parts.join('\n')}`
 }

@@ -68,6 +68,12 @@ test('another key opens nothing, nor does a password', async () => {
   })
 })
 
+test('a port that another program has is not taken for the server', async () => {
+  const other = new SshServer({ folder: join(folder, 'second'), home: join(folder, 'home'), listen: HOST, port: PORT })
+  await expect(other.start(key.publicKey, new AbortController().signal)).rejects.toThrow('the SSH server did not start')
+  opened = await server.start(key.publicKey, new AbortController().signal)
+})
+
 test('an abort ends it, and the machine with the next start', async () => {
   const over = new AbortController()
   const mark = `ferrule-${crypto.randomUUID()}`

@@ -46,7 +46,7 @@ function refuseOthers({ fake_agent_steps: has }: Info, wanted: readonly string[]
 /** `real`: those of machines that boot. */
 export function deploys(
   real: Readonly<
-    Record<'direct' | 'iscsi' | 'ramdisk' | 'bootc' | 'ansible' | 'anaconda' | 'custom-agent', Implementation<Info>>
+    Record<'direct' | 'iscsi' | 'ramdisk' | 'ansible' | 'bootc' | 'anaconda' | 'custom-agent', Implementation<Info>>
   >,
 ): Record<string, Implementation<Info>> {
   const direct = byBoot(inMemory(real.direct), real.direct)
@@ -56,8 +56,8 @@ export function deploys(
     direct,
     iscsi: byBoot(inMemory(real.iscsi), real.iscsi),
     ramdisk: byBoot(inMemory(real.ramdisk), real.ramdisk),
-    bootc: byBoot(inMemory(real.bootc), real.bootc),
     ansible: byBoot(inMemory(real.ansible), real.ansible),
+    bootc: byBoot(inMemory(real.bootc), real.bootc),
     anaconda: byBoot(inMemory(real.anaconda), real.anaconda),
     'custom-agent': byBoot(anAgent(real['custom-agent']), real['custom-agent']),
     ...noopDeploy<Info>(),
