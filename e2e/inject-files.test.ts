@@ -59,7 +59,11 @@ test('a deployment injects files of the node and of the request, and removes boo
   expect(await readdir(efivars)).toEqual([])
   const results = async () =>
     (await api.timeline(node)).flatMap(({ type, body }) => (type.endsWith('.done') ? [body['result']] : []))
-  const told = await story.until('both results', async () => ((await results()).length > 1 ? results() : undefined))
+  const of = (all: unknown[], step: string) => all.filter((each) => String(each).startsWith(step))
+  const told = await story.until('both results', async () => {
+    const all = await results()
+    return of(all, 'inject_files').length + of(all, 'clean_uefi_nvram').length === 2 && all
+  })
   expect(told).toContain('inject_files: /etc/site, /etc/motd, /etc/ssh/keys')
   expect(told).toContain('clean_uefi_nvram: removed Boot0001 (of before)')
 
