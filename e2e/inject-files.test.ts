@@ -57,7 +57,13 @@ test('a deployment injects files of the node and of the request, and removes boo
   expect(await readFile(join(etc, 'site'), 'utf8')).toBe('rack 7')
   expect(await readFile(join(etc, 'ssh/keys'), 'utf8')).toBe('ssh of a person')
   expect(await readdir(efivars)).toEqual([])
-  const told = (await api.timeline(node)).flatMap(({ type, body }) => (type.endsWith('.done') ? [body['result']] : []))
+  const results = async () =>
+    (await api.timeline(node)).flatMap(({ type, body }) => (type.endsWith('.done') ? [body['result']] : []))
+  const of = (all: unknown[], step: string) => all.filter((each) => String(each).startsWith(step))
+  const told = await story.until('both results', async () => {
+    const all = await results()
+    return of(all, 'inject_files').length + of(all, 'clean_uefi_nvram').length === 2 && all
+  })
   expect(told).toContain('inject_files: /etc/site, /etc/motd, /etc/ssh/keys')
   expect(told).toContain('clean_uefi_nvram: removed Boot0001 (of before)')
 

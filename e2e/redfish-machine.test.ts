@@ -1,6 +1,7 @@
 // Everything that the API does to a machine behind a Redfish BMC, beside deploying it: the BMC's state and log are the judge of each.
 import { expect, test } from 'vitest'
 import { commonInfo } from '../site-conductor/drivers/common-info.ts'
+import { redfishInfo } from '../site-conductor/drivers/redfish/info.ts'
 import { startStory, type Story } from './story.ts'
 
 /** Managed, and what a test wants of the machine's BMC. */
@@ -35,13 +36,7 @@ test.concurrent('what the driver can do is shown, and every interface of a node 
   const properties = (await api.call('GET', '/drivers/redfish/properties')) as Record<string, string>
   expect(Object.keys(properties)).toEqual([
     ...Object.keys(commonInfo),
-    'redfish_address',
-    'redfish_system_id',
-    'redfish_username',
-    'redfish_password',
-    'redfish_verify_ca',
-    'redfish_auth_type',
-    'external_http_url',
+    ...Object.keys(redfishInfo.shape).filter((name) => !Object.hasOwn(commonInfo, name)),
   ])
   await api.patchNode(node, { instance_info: story.site.instanceInfo() })
   const valid = (await api.call('GET', `/nodes/${node}/validate`)) as Record<string, { result: boolean }>

@@ -18,6 +18,8 @@ export interface DemoMachine extends Pick<MachineSpec, 'name' | 'firmware' | 'ne
   /** Default: the driver's first. */
   readonly deployInterface?: string
   readonly bootInterface?: string
+  /** Beside those of every deployment. */
+  readonly deploySteps?: readonly Readonly<Record<string, unknown>>[]
 }
 
 /** What the outer process prepared. */
@@ -90,7 +92,7 @@ async function deploy(
   machine: RackMachine,
   image: StoryImage,
 ): Promise<MachineResult> {
-  const { name, firmware, deployInterface, bootInterface } = wanted
+  const { name, firmware, deployInterface, bootInterface, deploySteps } = wanted
   const several = demo.machines.length > 1
   const tell = several ? (line: string) => print(`${name.padEnd(10)} ${line}`) : print
   const limits = LIMITS[demo.system]
@@ -119,6 +121,7 @@ async function deploy(
       },
       properties: { cpu_arch: 'x86_64', capabilities: `boot_mode:${firmware}` },
       automatedClean: demo.automatedClean,
+      ...(deploySteps && { deploySteps }),
       ...(demo.system === 'debian' && {
         instance: debianInstance({
           mac: machine.mac,

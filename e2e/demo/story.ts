@@ -10,6 +10,8 @@ export interface StoryMachine {
   readonly interfaces?: Record<string, string>
   readonly properties?: Record<string, unknown>
   /** Erase disk metadata before the node becomes available (boots the ramdisk once more). */
+  /** Beside those of every deployment. */
+  readonly deploySteps?: readonly Readonly<Record<string, unknown>>[]
   readonly automatedClean: boolean
   /** What the system is told; default: nothing to do. */
   readonly instance?: StoryInstance
@@ -37,6 +39,8 @@ export interface StoryResult {
   /** When the verb was sent and when the node was seen to be active; milliseconds since 1970. */
   readonly verbAtMs: number
   readonly activeAtMs: number
+  /** What steps of the agent have said of themselves. */
+  readonly stepResults: readonly string[]
 }
 
 /** Tells the story and answers what the deployed system said. Throws when it ends badly. */
@@ -75,14 +79,18 @@ export async function deployStory(
       ...(machine.instance ?? { user_data: '#cloud-config\n# from `npm run demo`\n', network_data: {} }),
     }
     const verbAtMs = Date.now()
-    await api.provision(uuid, 'active', { configdrive })
+    const deploy_steps = machine.deploySteps
+    await api.provision(uuid, 'active', { configdrive, ...(deploy_steps && { deploy_steps }) })
     await waitFor(api, uuid, 'active', timeoutMs)
     const activeAtMs = Date.now()
     const osLine = await machine.osUp()
     const seconds = (Date.now() - verbAtMs) / 1000
     const bootSeconds = (Date.now() - activeAtMs) / 1000
     print(`the deployed system has booted from its disk and says who it is, ${bootSeconds.toFixed(1)} s after "active"`)
-    return { uuid, osLine, seconds, verbAtMs, activeAtMs }
+    const stepResults = (await api.timeline(uuid)).flatMap(({ type, body }) =>
+      type.endsWith('.done') && typeof body['result'] === 'string' ? [body['result']] : [],
+    )
+    return { uuid, osLine, seconds, verbAtMs, activeAtMs, stepResults }
   } finally {
     await narrator.stop()
   }
