@@ -1,6 +1,6 @@
 // BIOS, RAID, firmware, console, inspection, rescue and storage of fake hardware.
 import type { Implementation, StepContext } from '../../driver.ts'
-import { FACTORY_BIOS, type Info, type Machine, method, refuse, step } from './machine.ts'
+import { FACTORY_BIOS, type Info, type Machine, refuse, step } from './machine.ts'
 
 export function biosFacts(machine: Machine): { bios_settings: Record<string, unknown>[] } {
   const more = { attribute_type: 'String', read_only: false, reset_required: true, unique: false }
