@@ -84,6 +84,11 @@ export const CORE_DEPLOY: Readonly<
   },
   prepare_instance_boot: { step: 'prepare_instance_boot', priority: 60, is: [step('deploy.prepare_instance_boot')] },
   tear_down_agent: { step: 'tear_down_agent', priority: 40, is: END_RAMDISK },
+  switch_to_tenant_network: {
+    step: 'switch_to_tenant_network',
+    priority: 30,
+    is: [step('network.remove_provisioning_network'), step('network.configure_tenant_networks')],
+  },
   boot_instance: { step: 'boot_instance', priority: 20, is: [step('power.power_on')] },
   boot_from_network: { step: 'deploy', priority: 100, is: [step('power.power_off'), ...START_FROM_NETWORK] },
   boot_installer: { step: 'deploy', priority: 100, is: BOOT_INSTALLER },

@@ -5,7 +5,7 @@ import { debianImagePackages, labPackages } from '../lab/debian-packages.ts'
 /** Tools that the tests talk to, beyond what the rack needs. */
 export const testPackages = [
   'ansible', 'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'e2fsprogs', 'freeipmi-tools', 'genisoimage',
-  'golang-github-gophercloud-gophercloud-dev', 'golang-go', 'ipmitool', 'libnet-vnc-perl', 'nginx-light', 'openipmi',
+  'golang-github-gophercloud-gophercloud-dev', 'golang-go', 'ipmitool', 'libnet-vnc-perl', 'neutron-server', 'nginx-light', 'openipmi',
   'python3-ironicclient', 'python3-openstackclient', 'python3-openstacksdk',
   'python3-pyghmi', 'python3-sushy', 'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'vncsnapshot', 'xorriso', 'zstd',
 ] as const // prettier-ignore

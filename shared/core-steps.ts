@@ -7,6 +7,8 @@ export const CORE_STEPS = [
   'write_image',
   'prepare_instance_boot',
   'tear_down_agent',
+  /** Of nodes whose network interface wires them; no deploy interface names it. */
+  'switch_to_tenant_network',
   'boot_instance',
   /** Ironic's `deploy.deploy` of `ramdisk`: the machine is set to boot its instance over the network, and started. */
   'boot_from_network',

@@ -39,6 +39,8 @@ export const OfferedStep = z.object({
   interface: z.string().max(40),
   /** The implementation of the interface that has it; a node that uses another does not. */
   of: z.string().max(60),
+  /** In a hello only: other implementations that have the very same step (folded-steps.ts). */
+  also: z.array(z.string().max(60)).max(40).optional(),
   step: z.string().max(64),
   /** 0: only when somebody asks for it. */
   priority: z.int().nonnegative(),
@@ -67,6 +69,28 @@ export const DeploymentFacts = z.object({
   chooses: z.array(z.string().max(60)).min(1).optional(),
 })
 export type DeploymentFacts = z.infer<typeof DeploymentFacts>
+
+/** Neutron's ports of one of the node's, by their names in internal_info: tenant_vif_port_id and the like. */
+const Vifs = z.record(z.string().max(64), z.string().max(255))
+/** How a NIC is cabled, for network interfaces that wire it. */
+const Wiring = z.object({
+  /** Ironic's local_link_connection. */
+  link: json,
+  portgroup: id.optional(),
+  smartNic: z.boolean().optional(),
+  /** DHCP's, from its extra["client-id"]. */
+  clientId: z.string().max(255).optional(),
+  vifs: Vifs,
+})
+const Portgroup = z.object({
+  uuid: id,
+  name: z.string().nullable(),
+  address: z.string().nullable(),
+  mode: z.string().nullable(),
+  /** Options of the bond. */
+  properties: json,
+  vifs: Vifs,
+})
 
 /** What a storage interface makes of the volume targets of its node. */
 export const StorageFacts = z.object({
@@ -102,7 +126,9 @@ export const Grant = z.object({
   interfaces: z.record(z.string(), z.string()),
   driverInfo: json,
   properties: json,
-  ports: z.array(z.object({ uuid: id, address: z.string(), pxeEnabled: z.boolean() })),
+  ports: z.array(z.object({ uuid: id, address: z.string(), pxeEnabled: z.boolean(), wiring: Wiring.optional() })),
+  /** Where its network interface wires it. */
+  portgroups: z.array(Portgroup).optional(),
   /** The node's boot address, allocated by the hub from the site's pool. */
   address: z
     .object({
@@ -140,6 +166,8 @@ export const DriverFacts = z.object({
   secrets: z.array(z.string()),
   /** By the names of deploy interfaces. Of one that is missing here, a deployment has the core steps in which an agent writes an image. */
   deployments: z.record(z.string(), DeploymentFacts).optional(),
+  /** Network interfaces that put a machine from one network to another: there are steps for that in its plans. */
+  wires: z.array(z.string().max(60)).optional(),
   /** By the names of storage interfaces; one that is missing here does nothing with volumes. */
   storages: z.record(z.string(), StorageFacts).optional(),
   /** Steps to choose from. Missing: the conductor is older than this, and its tasks are the plans as they are. */

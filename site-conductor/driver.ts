@@ -127,9 +127,11 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly volumeTypes?: readonly string[]
   /** Those of its steps that change something at the machine's side door, beside what the driver lists in `fencing.steps` for all implementations. */
   readonly fenced?: readonly string[]
+  /** Of the interface network only: it puts the machine from one network to another, by steps that the cloud plans around those that boot it. */
+  readonly wires?: true
   /** Of the interface vendor only. */
   readonly vendor?: Readonly<Record<string, VendorMethod>>
-  /** Throws a FaultError that says what is missing. Talks to nobody. `instanceInfo`: of the instance that is to be there, where one is asked about. */
+  /** Throws a FaultError that says what is missing. Talks to no machine. `instanceInfo`: of the instance that is to be there, where one is asked about. */
   readonly validate?: (context: Context<Info>, instanceInfo?: Readonly<Record<string, unknown>>) => Promise<void> | void
   /** Of the interface boot only: throws a FaultError where the instance is to be booted by it, at every start of the machine, and cannot be. */
   readonly validateInstance?: (context: Context<Info>, instanceInfo: Readonly<Record<string, unknown>>) => void
@@ -219,6 +221,7 @@ export type Priorities = ReadonlyMap<string, number>
 export function driverFacts(driver: Driver, priorities: Priorities = new Map()): DriverFacts {
   const steps = offeredSteps(driver, priorities)
   const fields = Object.entries(driver.info.shape) as [string, z.ZodType][]
+  const wiring = Object.entries(driver.interfaces.network ?? {}).flatMap(([name, { wires }]) => (wires ? [name] : []))
   return {
     name: driver.name,
     about: driver.about,
@@ -228,6 +231,7 @@ export function driverFacts(driver: Driver, priorities: Priorities = new Map()):
     properties: Object.fromEntries(fields.map(([name, schema]) => [name, schema.description ?? ''])),
     secrets: [...driver.secrets],
     deployments: deploymentsOf(driver),
+    ...(wiring.length > 0 && { wires: wiring }),
     storages: storagesOf(driver),
     ...(Object.keys(steps).length > 0 && { steps }),
   }

@@ -4,6 +4,7 @@ import { FaultError } from '../../shared/faults.ts'
 import type { OfferedStep, Step } from '../../shared/protocol.ts'
 import { refuseLacking, wantedTraits } from '../instance-traits.ts'
 import type { CoreStep } from '../../shared/core-steps.ts'
+import { withNetworks } from '../network-steps.ts'
 import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, planStep, type PlannedKind } from '../plans.ts'
 import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
 import { marks, select, type NodeRow } from '../schema/rows.ts'
@@ -25,7 +26,7 @@ import { withChildren } from './children.ts'
 import { isFastTracked, takenOver, type TakenOver } from './fast-track.ts'
 import { deploymentOf, forInstance } from './network-instance.ts'
 import { keepOn, offers, stepsFor } from './offers.ts'
-import { refuseUnknownInterfaces, usedInterfaces } from './used-interfaces.ts'
+import { isWired, refuseUnknownInterfaces, usedInterfaces } from './used-interfaces.ts'
 import { withVolumes } from './volumes.ts'
 
 export type WorkKind = PlannedKind | 'service'
@@ -40,9 +41,22 @@ export interface Composed {
 
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
-  const steps = stepsFor(node, await withVolumes(turn, node, kind, forInstance(turn, node, kind, composed.steps)))
+  const atVolumes = await withVolumes(turn, node, kind, forInstance(turn, node, kind, composed.steps))
+  const steps = stepsFor(node, onNetworks(turn, node, kind, atVolumes))
   const problem = composed.problem ?? lacksAgent(turn, node, steps)
   return { ...composed, steps, problem, taken: await takenOver(turn, node, kind, steps) }
+}
+
+/** `undone`: of an `undo`, the kind of work that is undone. Only a node that is available has no instance that might be on its networks. */
+export function onNetworks(
+  turn: Turn,
+  node: NodeRow,
+  kind: string,
+  steps: readonly Step[],
+  undone?: string,
+): readonly Step[] {
+  if (!isWired(turn, node)) return steps
+  return withNetworks(kind === 'deploy' && node.provision_state !== 'available' ? 'rebuild' : kind, steps, undone)
 }
 
 /** Why an agent cannot do its part; undefined when it can, or has none. */
@@ -98,7 +112,12 @@ function coreOf(turn: Turn, node: NodeRow): readonly CoreStep[] {
       'driver.unsupported',
       `The deploy interface of node ${node.uuid} needs ${unknown.join(', ')}, which this cloud does not know yet.`,
     )
-  return core as CoreStep[]
+  return wiredCore(core as CoreStep[], isWired(turn, node))
+}
+
+/** Where an agent has worked on the machine, and its network interface wires it, it goes to the networks of its instance before that is started. */
+function wiredCore(core: readonly CoreStep[], wired: boolean): readonly CoreStep[] {
+  return wired && core.includes('boot_agent') ? [...core, 'switch_to_tenant_network'] : core
 }
 
 /** Ironic's automated cleaning: the node's runbook, else what the driver does between tenants, unless the node is not to be cleaned by itself. */

@@ -9,12 +9,14 @@ import type { Turn } from '../site-hub/turn.ts'
 import { isTrue } from './is-true.ts'
 import { stepsFor } from './offers.ts'
 import { isStop } from './step-list.ts'
+import { isWired } from './used-interfaces.ts'
 
 const KINDS: ReadonlySet<string> = new Set(['clean', 'deploy'])
 
-/** Does the node keep its agent? What it says itself goes before what its site says. */
-export function isFastTracked(turn: Turn, { driver_info: info }: NodeRow): boolean {
-  const { fast_track: own } = info as Record<string, unknown>
+/** Does the node keep its agent? What it says itself goes before what its site says. One that goes to another network is not to be found there. */
+export function isFastTracked(turn: Turn, node: NodeRow): boolean {
+  if (isWired(turn, node)) return false
+  const { fast_track: own } = node.driver_info as Record<string, unknown>
   if (own === undefined || own === null) return turn.state.site.fast_track
   return isTrue(own)
 }

@@ -23,6 +23,12 @@ export function usedInterfaces(turn: Turn, node: NodeRow): Names {
   return chosen === deploy ? used : { ...used, deploy: chosen }
 }
 
+/** Does the node's network interface put the machine from one network to another? */
+export function isWired(turn: Turn, node: NodeRow): boolean {
+  const { wires = [] } = liveDrivers(turn.state).get(node.driver) ?? {}
+  return wires.length > 0 && wires.includes(usedInterfaces(turn, node)['network'] ?? '')
+}
+
 /** What a deploy interface comes to for the instance that the node has: itself, unless it chooses; with no instance that one takes, the last. */
 export function chosenBy({ state }: Turn, { driver, instance_info: info }: NodeRow, deploy: string): string {
   const { deployments = {}, interfaces } = liveDrivers(state).get(driver) ?? {}

@@ -7,7 +7,7 @@ import type { Step } from '../../shared/protocol.ts'
 import type { Caller } from '../site-hub/commands.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { endAllocation } from '../site-hub/allocations.ts'
-import { compose, type Composed, type WorkKind } from './compose.ts'
+import { compose, onNetworks, type Composed, type WorkKind } from './compose.ts'
 import { failureOf, placeOf } from './children.ts'
 import { restored } from './chosen-interface.ts'
 import { contextOf } from './context.ts'
@@ -103,7 +103,7 @@ export async function finish(turn: Turn, task: TaskRow, failure: Fault | null, a
   const failing = at === undefined ? undefined : (task.steps as Step[])[at]
   const step = failing && `${failing.interface}.${failing.step}`
   if (task.kind === 'power') return endPowerTask(turn, node, failure)
-  if (task.kind === 'undo') return endUndo(turn, node, task, failure)
+  if (task.kind === 'undo') return endUndo(turn, node, task, failure, failing)
   if (ASIDE.has(task.kind)) return endAside(turn, node, failure, step)
   if (await abortedAfter(turn, task, step)) return
   if (isResting(node.provision_state as State) || task.cancel) return
@@ -163,18 +163,21 @@ function failed(turn: Turn, node: NodeRow, error: string, why: Fault, fault?: st
   if (fault !== undefined) tellMaintenance(turn, node, fault, last_error)
 }
 
-/** A task has ended otherwise than well. Where it had begun to boot the machine and no other task follows, one is opened that ends that. */
+/** A task has ended otherwise than well. Where it had begun to boot the machine, or to put it on another network, and no other task follows, one is opened that ends that. */
 export async function undo(turn: Turn, task: TaskRow): Promise<void> {
   const others = (turn.state.tasks.get(task.node) ?? []).filter((other) => other !== task)
   const steps = task.steps as { interface: string; step: string }[]
-  const boots = steps.findIndex(({ interface: iface, step }) => iface === 'boot' && step.startsWith('prepare_'))
-  if (!UNDONE.has(task.kind) || boots === -1 || task.done_steps < boots || others.length > 0) return
+  const begins = steps.findIndex(
+    ({ interface: iface, step }) => iface === 'network' || (iface === 'boot' && step.startsWith('prepare_')),
+  )
+  if (!UNDONE.has(task.kind) || begins === -1 || task.done_steps < begins || others.length > 0) return
   openUndo(turn, await turn.node(task.node), task, callerOf(task))
 }
 
 /** Ends what booted the machine for `work`. One that must stay on goes on with what it runs, and starts from its disk the next time. */
 export function openUndo(turn: Turn, node: NodeRow, work: Pick<TaskRow, 'kind' | 'cancel'>, caller: Caller): void {
-  const steps = stepsFor(node, forInstance(turn, node, 'undo', PLANS.undo, work.kind))
+  const undo = forInstance(turn, node, 'undo', PLANS.undo, work.kind)
+  const steps = stepsFor(node, onNetworks(turn, node, 'undo', undo, work.kind))
   openTask(turn, node, 'undo', steps, { ...undoContext(turn, node), ...undoOf(work) }, caller)
 }
 
@@ -219,11 +222,14 @@ function endAside(turn: Turn, node: NodeRow, failure: Fault | null, step: string
   turn.updateNode(node.uuid, { last_error: last_error?.slice(0, 4096) ?? null, last_fault: failure })
 }
 
-/** The node keeps the error of what was undone; a machine that may still be on is worth a second one. */
-function endUndo(turn: Turn, node: NodeRow, task: TaskRow, failure: Fault | null): void {
+/** The node keeps the error of what was undone; a machine that may still be on is worth a second one. Its networks come last, and nobody is hurt by them. */
+function endUndo(turn: Turn, node: NodeRow, task: TaskRow, failure: Fault | null, at: Step | undefined): void {
   if (!failure) return
-  const what = `${sentence(node.last_error ?? '')} Afterwards the machine could not be switched off and set to its disk: ${failure.message}`
+  const isOff = at?.interface === 'network'
+  const why = isOff ? 'its networks could not be put back' : 'the machine could not be switched off and set to its disk'
+  const what = `${sentence(node.last_error ?? '')} Afterwards ${why}: ${failure.message}`
   const last_error = what.trim().slice(0, 4096)
+  if (isOff) return turn.updateNode(node.uuid, { last_error })
   const fault = undoFault(task)
   if (fault === undefined) return turn.updateNode(node.uuid, { last_error })
   turn.regrant.add(node.uuid)

@@ -1,23 +1,25 @@
-// What belongs to a node and is part of its grant: its ports, and the volumes that it reaches.
+// What belongs to a node and is part of its grant: its ports, the groups and cables of one that is wired, and the volumes that it reaches.
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Grant } from '../../shared/protocol.ts'
-import { volumeConnectors, volumeTargets } from '../schema/organisation-resources.ts'
+import { portgroups, volumeConnectors, volumeTargets } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'
 import type { PortRow } from '../schema/rows.ts'
-import { rowsAmong } from './owned-rows.ts'
+import { type NodeOwned, rowsAmong } from './owned-rows.ts'
 import { withSealed } from './secrets.ts'
 import type { Turn } from './turn.ts'
+import { portgroupOf, wiringOf } from './wiring.ts'
 
 type ConnectorRow = typeof volumeConnectors.$inferSelect
 type TargetRow = typeof volumeTargets.$inferSelect
 
 export interface Belongings {
   readonly ports: readonly PortRow[]
+  readonly groups: readonly NodeOwned[]
   readonly targets: readonly TargetRow[]
   readonly connectors: readonly ConnectorRow[]
 }
 
-export const NOTHING: Belongings = { ports: [], targets: [], connectors: [] }
+export const NOTHING: Belongings = { ports: [], groups: [], targets: [], connectors: [] }
 
 /** By node, as they are after the drafts so far; of every node that was asked about. */
 export async function belongingsOf(turn: Turn, nodes: readonly string[]): Promise<(node: string) => Belongings> {
@@ -26,17 +28,22 @@ export async function belongingsOf(turn: Turn, nodes: readonly string[]): Promis
     return Map.groupBy(rows, ({ node }) => node) as unknown as Map<string, Row[]>
   }
   const nics = await byNode<PortRow>(ports)
+  const groups = await byNode<NodeOwned>(portgroups)
   const targets = await byNode<TargetRow>(volumeTargets)
   const connectors = await byNode<ConnectorRow>(volumeConnectors)
   return (node) => ({
     ports: nics.get(node) ?? [],
+    groups: groups.get(node) ?? [],
     targets: (targets.get(node) ?? []).toSorted((a, b) => a.boot_index - b.boot_index),
     connectors: connectors.get(node) ?? [],
   })
 }
 
-/** As the node's conductor gets them. */
-export function grantedOf({ ports: nics, targets, connectors }: Belongings): Pick<Grant, 'ports' | 'volumes'> {
+/** As the node's conductor gets them. `isWired`: its network interface does something with its cables. */
+export function grantedOf(
+  { ports: nics, groups, targets, connectors }: Belongings,
+  isWired: boolean,
+): Pick<Grant, 'ports' | 'portgroups' | 'volumes'> {
   const volumes = {
     targets: targets.map(({ uuid, volume_type, volume_id, boot_index, properties, secrets }) => ({
       uuid,
@@ -48,7 +55,13 @@ export function grantedOf({ ports: nics, targets, connectors }: Belongings): Pic
     connectors: connectors.map(({ uuid, type, connector_id: id }) => ({ uuid, type, id })),
   }
   return {
-    ports: nics.map((port) => ({ uuid: port.uuid, address: port.address, pxeEnabled: port.pxe_enabled })),
+    ports: nics.map((port) => ({
+      uuid: port.uuid,
+      address: port.address,
+      pxeEnabled: port.pxe_enabled,
+      ...(isWired && { wiring: wiringOf(port) }),
+    })),
+    ...(isWired && groups.length > 0 && { portgroups: groups.map(portgroupOf) }),
     ...(targets.length + connectors.length > 0 && { volumes }),
   }
 }

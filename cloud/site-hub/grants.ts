@@ -6,7 +6,7 @@ import type { State } from '../../shared/states.ts'
 import { withInstance } from '../provision/chosen-interface.ts'
 import { instanceBoot } from '../provision/network-instance.ts'
 import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
-import { usedInterfaces } from '../provision/used-interfaces.ts'
+import { isWired, usedInterfaces } from '../provision/used-interfaces.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { type Belongings, belongingsOf, grantedOf, NOTHING } from './belongings.ts'
 import { withSealed } from './secrets.ts'
@@ -129,7 +129,7 @@ function grantOf(turn: Turn, node: NodeRow, belongings: Belongings): Grant {
     interfaces: { ...usedInterfaces(turn, node) },
     driverInfo: withSealed('driver_info', node.driver_info, node.secrets),
     properties: node.properties as Record<string, unknown>,
-    ...grantedOf(belongings),
+    ...grantedOf(belongings, isWired(turn, node)),
     address:
       node.boot_ip === null || pool === null
         ? null

@@ -53,7 +53,7 @@ it(
   async (context) => {
     await using site = await start(context)
     const { metal3, gopher, host, node, steps, story } = site
-    expect(await gopher.call('metal3.inspectInterface', 'fake-hardware')).toBe('inspector')
+    expect(await gopher.call('metal3.inspectInterface', 'fake-hardware')).toBe('agent')
     await metal3.done('register')
     const machine = fakeMachine(host.ID!)
     expect(await node()).toMatchObject({
@@ -186,6 +186,8 @@ it('a host that may not be switched off is restarted instead', async (context) =
   await metal3.done('register')
   const machine = fakeMachine(host.ID!)
   await metal3.done('powerOn')
+  // The power is on before its task has ended.
+  await story.until('rest', async () => (await node()).reservation === null)
   machine.log.splice(0)
   // What needs an off is refused, as by Ironic (docs/adr/0015), which the operator takes for a host that is busy.
   expect(await metal3.turn('powerOff', { Soft: true })).toMatchObject({ dirty: true, delay: 10 })

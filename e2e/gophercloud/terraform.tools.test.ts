@@ -113,6 +113,8 @@ it('what cannot be is told in words: an allocation without a node, a deployment 
   await api.patchNode(uuid, { 'driver_info/fake_fail': {} })
   // With 1.56 and later the object is sent.
   await gopher.call('connect', { Endpoint: `${server.url}/v1`, Microversion: '1.69' })
+  const port = { node_uuid: uuid, address: '52:54:00:00:01:03', pxe_enabled: true, physical_network: 'p1' }
+  expect(await terraform('createPort', port)).toMatchObject({ ...port, is_smartnic: false, portgroup_uuid: '' })
   const ConfigDrive = { user_data: '{"ignition": {"version": "3.2.0"}}', meta_data: { name: 'worker-1' } }
   expect(await terraform('deploy', { Node: uuid, InstanceInfo: INSTANCE, ConfigDrive })).toMatchObject({ provision_state: 'active' }) // prettier-ignore
   await terraform('deleteNode', uuid)

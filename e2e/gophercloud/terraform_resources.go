@@ -132,6 +132,19 @@ func (t terraform) deleteNode(id string) error {
 	return nodes.Delete(t.ServiceClient, id).ExtractErr()
 }
 
+// createPort is a block "ironic_port_v1", read again; flags are always said.
+func (t terraform) createPort(opts ports.CreateOpts) (*ports.Port, error) {
+	no := false
+	if opts.IsSmartNIC == nil {
+		opts.IsSmartNIC = &no
+	}
+	made, err := ports.Create(t.ServiceClient, opts).Extract()
+	if err != nil {
+		return nil, err
+	}
+	return ports.Get(t.ServiceClient, made.UUID).Extract()
+}
+
 // createAllocation waits for its node; one in error is deleted again.
 func (t terraform) createAllocation(opts allocations.CreateOpts) (*allocations.Allocation, error) {
 	made, err := allocations.Create(t.ServiceClient, opts).Extract()
@@ -183,6 +196,7 @@ func init() {
 	type client = *gophercloud.ServiceClient
 	offer(map[string]call{
 		"terraform.createNode":       with(func(c client, r nodeResource) (interface{}, error) { return terraform{c}.createNode(r) }),
+		"terraform.createPort":       with(func(c client, o ports.CreateOpts) (interface{}, error) { return terraform{c}.createPort(o) }),
 		"terraform.updateNode":       with(func(c client, r nodeResource) (interface{}, error) { return terraform{c}.updateNode(r) }),
 		"terraform.deleteNode":       with(func(c client, id string) (interface{}, error) { return nil, terraform{c}.deleteNode(id) }),
 		"terraform.deploy":           with(func(c client, d deployment) (interface{}, error) { return terraform{c}.deploy(d) }),

@@ -1,9 +1,9 @@
-# openstacksdk, as Debian packages it, at the orders of a test. Argument: what openstack.connect is to be given, by name of the connection, as JSON.
-# Standard input: a line of JSON for each order, [connection, layer, method, positional arguments, keyword arguments]; an argument {"$node": name} is
-# the node as the SDK gets it. Standard output: the answer to each, {returned} or, of an exception, {raised, status, said}. The layer `left out`
-# names the methods that were never called.
+# openstacksdk, as Debian packages it. Argument: what openstack.connect is to be given, by name of the connection, as JSON. An order (orders.py) is
+# [connection, layer, method, positional arguments, keyword arguments]; an argument {"$node": name} is the node as the SDK gets it. The layer
+# `left out` names the methods that were never called.
 import functools, inspect, json, sys, types, warnings
 import openstack
+import orders
 from openstack.baremetal import configdrive
 from openstack.baremetal.v1 import _proxy, node
 from openstack.cloud import _baremetal
@@ -60,10 +60,4 @@ def obey(name, layer, method, args, kwargs):
     return plain(getattr(LAYERS[layer](connection), method)(*meant, **kwargs))
 
 
-for line in sys.stdin:
-    try:
-        answer = {'returned': obey(*json.loads(line))}
-    except Exception as error:
-        answer = {'raised': type(error).__name__, 'status': getattr(error, 'status_code', None), 'said': str(error)}
-    sys.stdout.write(json.dumps(answer, default=str) + '\n')
-    sys.stdout.flush()
+orders.serve(obey)

@@ -49,7 +49,7 @@ test.concurrent.for([
   ['every other resource is made, found, listed, changed and deleted', resources],
   ['a machine is registered, inspected, deployed and unregistered by the methods of the connection', cloudLayer],
   ["what is refused is the SDK's own exception", refusals],
-] as const)('%s', async ([, tell], context) => told(context, tell))
+] as const)('%s', { timeout: 300_000 }, async ([, tell], context) => told(context, tell))
 
 test('no method is left out', () => {
   expect(leftOut).toEqual(Object.keys(NOT_CALLED))

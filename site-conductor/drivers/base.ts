@@ -10,6 +10,7 @@ import { ramdiskDeploy } from '../deploy/ramdisk.ts'
 import { networkBoot } from '../deploy/ramdisk-boot.ts'
 import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
+import { neutron } from '../network/neutron/neutron.ts'
 import { noInterface, noop } from '../no-interface.ts'
 import { externalStorage } from '../storage/external.ts'
 import { agentInspect } from './agent/inspect.ts'
@@ -38,7 +39,7 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
     raid: { ...noInterface('raid'), agent: agentRaid<Info>(options) },
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
-    network: { ...noop<Info>(), ...flat<Info>() },
+    network: { ...noop<Info>(), ...flat<Info>(), ...neutron<Info>() },
     storage: { ...noop<Info>(), ...externalStorage<Info>() },
     vendor: noInterface('vendor'),
   } satisfies Record<BaseKind, Record<string, Implementation<Info>>>

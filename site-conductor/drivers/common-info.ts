@@ -1,11 +1,26 @@
 // Fields of driver_info that every driver with real machines has, with Ironic's names. Here they are told and nothing more: what is wrong with one is
 // for the interface that uses it to refuse (properties.ts and boot-info.ts of deploy), so that nobody loses the power of a machine by it.
 import { z } from 'zod'
+import { WORK, type Work } from '../network/neutron/networks.ts'
 
 const told = (about: string) => z.unknown().optional().describe(about)
 
+/** Of network interface neutron. */
+export const networkInfo = Object.fromEntries(
+  WORK.flatMap((work) => [
+    [
+      `${work}_network`,
+      told(
+        `With network interface neutron: name or UUID of the Neutron network for ${work}; that of the conductor when absent`,
+      ),
+    ],
+    [`${work}_network_security_groups`, told('UUIDs of the security groups of the ports there')],
+  ]),
+) as Record<`${Work}_network` | `${Work}_network_security_groups`, ReturnType<typeof told>>
+
 // prettier-ignore
 export const commonInfo = {
+  ...networkInfo,
   deploy_kernel:                told("URL of the deploy ramdisk's kernel, with deploy_ramdisk; the conductor's own when absent. file URLs only in its fileUrlFolders"),
   deploy_kernel_checksum:       told('Its SHA-256 or SHA-512; needed where it is fetched'),
   deploy_ramdisk:               told('URL of the deploy ramdisk, with deploy_kernel'),

@@ -23,11 +23,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
   },
   {
     interface: 'network',
-    names: ['neutron'],
-    why: 'there is no Neutron that could be asked: which VIF a port has is kept for whoever wires switches',
-  },
-  {
-    interface: 'network',
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",
   },
@@ -59,11 +54,5 @@ export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
     names: ['execute_bootc_install', 'set_boot_to_disk'],
     of: ['ipmi', 'redfish', 'manual-management'],
     why: 'they are steps of deploy interface `bootc`',
-  },
-  {
-    interface: 'network',
-    names: ['reattach_networking'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'it is a step of network interface `neutron`',
   },
 ]

@@ -27,5 +27,5 @@ test.for([
 })
 
 test('is an interface of every driver with real machines, behind the default', () => {
-  expect(Object.keys(ipmi.interfaces.network!)).toEqual(['noop', 'flat'])
+  expect(Object.keys(ipmi.interfaces.network!)).toEqual(['noop', 'flat', 'neutron'])
 })

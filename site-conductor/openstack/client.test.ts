@@ -12,8 +12,10 @@ import { type FakeAnswer, fakeKeystone, type FakeKeystone, type FakeRequest } fr
 
 const SECRET = 'not-to-be-told'
 const NETWORK = { name: 'Neutron', types: ['network'], version: '/v2.0' }
-/** Time that passes fast; a question that a busy machine is slow to answer is not one that nobody answers. */
-const quick: Env = { ...systemEnv, setTimer: (ms, run) => systemEnv.setTimer(ms / 50, run) }
+/** Pauses are a thousand times as short; what limits an answer is as long as ever, for a busy machine. */
+const quick: Env = { ...systemEnv, setTimer: (ms, run) => systemEnv.setTimer(ms <= 10_000 ? ms / 1000 : ms, run) }
+/** Nobody is to answer. */
+const hasty: Env = { ...systemEnv, setTimer: (ms, run) => systemEnv.setTimer(ms / 1000, run) }
 
 let folder: string
 let keystone: FakeKeystone
@@ -160,8 +162,11 @@ test.for([
   ['PUT', 3],
   ['POST', 1],
 ] as const)('%s that is never answered is asked %i times', async ([method, times]) => {
-  answers = Array.from({ length: 5 }, () => () => undefined)
-  const error = await failure(open({ retries: 2, timeoutS: 20 }).service(NETWORK).ask(method, '/x'))
+  await keystone.close()
+  keystone = await fakeKeystone({ silent: () => undefined }, { open: true })
+  const endpoints = { network: keystone.urlOf('silent') }
+  const openstack = open({ authType: 'none', endpoints, retries: 2, timeoutS: 20 }, hasty)
+  const error = await failure(openstack.service(NETWORK).ask(method, '/x'))
   expect(toFault(error)).toMatchObject({
     code: 'openstack.unreachable',
     message: expect.stringContaining('no answer within 20 s'),

@@ -39,13 +39,13 @@ export interface Service {
 
 export class OpenStack {
   readonly #env: Env
-  readonly #config: OpenStackConfig
+  readonly config: OpenStackConfig
   readonly #http: Http
   #login: Promise<Login> | undefined
 
   constructor(env: Env, config: OpenStackConfig) {
     this.#env = env
-    this.#config = config
+    this.config = config
     this.#http = openHttp(env, { timeoutMs: config.timeoutS * 1000, caFile: config.caFile })
   }
 
@@ -58,7 +58,7 @@ export class OpenStack {
 
   /** Of the login; undefined with authType none, and where it is not scoped to one. */
   async projectId(signal?: AbortSignal): Promise<string | undefined> {
-    return this.#config.authType === 'none' ? undefined : (await this.#loggedIn(signal)).projectId
+    return this.config.authType === 'none' ? undefined : (await this.#loggedIn(signal)).projectId
   }
 
   async close(): Promise<void> {
@@ -67,7 +67,7 @@ export class OpenStack {
 
   async #ask(service: ServiceName, method: Question['method'], path: string, query: ServiceQuery): Promise<unknown> {
     for (let isNew = false; ;) {
-      const login = this.#config.authType === 'none' ? undefined : await this.#loggedIn(query.signal)
+      const login = this.config.authType === 'none' ? undefined : await this.#loggedIn(query.signal)
       const url = `${this.#urlOf(service, login)}${path}${search(query.query)}`
       const headers = {
         ...(query.body !== undefined && { 'content-type': 'application/json' }),
@@ -88,12 +88,10 @@ export class OpenStack {
 
   /** The URL without a slash at its end. */
   #urlOf({ name, types, version = '' }: ServiceName, login: Login | undefined): string {
-    const own = types.map((type) => this.#config.endpoints[type]).find((url) => url !== undefined)
-    const found = own ?? (login && endpointIn(login.catalogue, types, this.#config))
+    const own = types.map((type) => this.config.endpoints[type]).find((url) => url !== undefined)
+    const found = own ?? (login && endpointIn(login.catalogue, types, this.config))
     if (found === undefined) {
-      const where = login
-        ? `the catalogue${this.#config.region ? ` of region ${this.#config.region}` : ''}`
-        : 'endpoints'
+      const where = login ? `the catalogue${this.config.region ? ` of region ${this.config.region}` : ''}` : 'endpoints'
       throw new OpenStackError('openstack.unreachable', `${name} (${types.join(', ')}) is not in ${where}`, {
         hint: `put its URL into endpoints of the OpenStack file of the conductor: {"${types[0]}": "https://…"}`,
       })
@@ -121,9 +119,9 @@ export class OpenStack {
   }
 
   async #logIn(): Promise<Login> {
-    const secret = await readSecret(this.#config.secretFile!)
-    const url = tokensUrl(this.#config.authUrl!)
-    const body = JSON.stringify(loginBody(this.#config, secret))
+    const secret = await readSecret(this.config.secretFile!)
+    const url = tokensUrl(this.config.authUrl!)
+    const body = JSON.stringify(loginBody(this.config, secret))
     const headers = { 'content-type': 'application/json' }
     // A login may be repeated: it changes nothing.
     const answer = await this.#repeated('Keystone', { method: 'POST', url, headers, body }, true)
@@ -140,7 +138,7 @@ export class OpenStack {
   /** Asks again, after a pause that grows, as long as that may help and does no harm. Throws an OpenStackError where nobody answers. */
   async #repeated(name: string, question: Question, isHarmless = question.method !== 'POST'): Promise<Answer> {
     for (let attempt = 0; ; attempt++) {
-      const isLast = attempt >= this.#config.retries
+      const isLast = attempt >= this.config.retries
       let retryAfter: string | undefined
       try {
         const answer = await this.#http.ask(question)

@@ -12,6 +12,26 @@ const name = z.string().min(1).max(255)
 /** Keystone's ways of saying who one is, in its own words. */
 export const AUTH_TYPES = ['none', 'password', 'application_credential', 'token'] as const
 
+const ofWork = <T extends z.ZodType>(each: T) =>
+  z
+    .strictObject({
+      provisioning: each.optional(),
+      cleaning: each.optional(),
+      rescuing: each.optional(),
+      inspection: each.optional(),
+      servicing: each.optional(),
+    })
+    .default({})
+
+// prettier-ignore
+export const NeutronSettings = z.strictObject({
+  networks:      ofWork(name).describe('Networks of nodes that name none in driver_info, by names or UUIDs: provisioning, cleaning, rescuing, inspection, servicing'),
+  securityGroups: ofWork(z.array(name)).describe('UUIDs of the security groups of the ports there, by the same keys'),
+  addAllPorts:   z.boolean().default(false).describe('Put all ports of a node on these networks, not only those with pxe_enabled'),
+  portActiveTimeoutS: z.int().min(0).max(3600).default(0).describe('Seconds in which a port must become ACTIVE; 0: nobody waits for that'),
+})
+export type NeutronSettings = z.output<typeof NeutronSettings>
+
 // prettier-ignore
 export const OpenStackConfig = z.strictObject({
   authType:      z.enum(AUTH_TYPES).default('password').describe('How Keystone is told who this is; none: the services at `endpoints` are asked without a token'),
@@ -26,6 +46,7 @@ export const OpenStackConfig = z.strictObject({
   region:        name.optional().describe('Of the endpoints; where it is not set, those of any region'),
   interfaces:    z.array(z.enum(['internal', 'public', 'admin'])).min(1).default(['internal', 'public']).describe('Kinds of endpoints, the ones that are preferred first'),
   endpoints:     z.record(z.string().max(60), url).default({}).describe('URLs of services by their types, instead of those in the catalogue: {"network": "http://10.0.0.5:9696"}'),
+  neutron:       NeutronSettings.prefault({}).describe('For network interface neutron, see below'),
   timeoutS:      z.number().min(1).max(300).default(30).describe('Seconds that one answer may take'),
   retries:       z.int().min(0).max(10).default(3).describe('How often a question is repeated that nobody answered, or that was answered with 429, 502, 503 or 504'),
 }).superRefine((config, { addIssue }) => {

@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream'
 import { createWebSocketStream, WebSocket } from 'ws'
 import { z } from 'zod'
-import { lookup } from './endpoint.ts'
+import { checkedLookup } from './endpoint.ts'
 import { RedfishError } from './errors.ts'
 import { line } from './json.ts'
 import type { Reading } from './requests.ts'
@@ -50,7 +50,7 @@ export function openScreen(session: Session, path: string, { signal }: Reading):
     const socket = new WebSocket(url, [], {
       ...wire.tls,
       headers,
-      lookup,
+      lookup: checkedLookup,
       handshakeTimeout: OPEN_MS,
       maxPayload: MAX_MESSAGE_BYTES,
       perMessageDeflate: false,

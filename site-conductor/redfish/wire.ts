@@ -5,7 +5,7 @@ import http from 'node:http'
 import https from 'node:https'
 import { join } from 'node:path'
 import type { Socket } from 'node:net'
-import { lookup, type Endpoint } from './endpoint.ts'
+import { checkedLookup, type Endpoint } from './endpoint.ts'
 import { type Env, nodeEnv } from './env.ts'
 import { RedfishError } from './errors.ts'
 
@@ -83,7 +83,7 @@ function exchange(
       method,
       agent,
       headers: { accept: 'application/json', 'accept-encoding': 'identity', 'odata-version': '4.0', ...headers },
-      lookup,
+      lookup: checkedLookup,
       maxHeaderSize: MAX_HEADER_BYTES,
     })
     const stopTimer = env.setTimer(timeoutMs, () => fail(`no answer within ${timeoutMs / 1000} s`))

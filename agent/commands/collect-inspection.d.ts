@@ -1,1 +1,0 @@
-export declare const collectInspection: import("../command.ts").Command;

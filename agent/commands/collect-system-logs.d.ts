@@ -1,1 +1,0 @@
-export declare const collectSystemLogs: import("../command.ts").Command;

@@ -1,1 +1,0 @@
-export declare const executeCleanStep: import("../command.ts").Command;

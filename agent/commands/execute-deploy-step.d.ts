@@ -1,1 +1,0 @@
-export declare const executeDeployStep: import("../command.ts").Command;

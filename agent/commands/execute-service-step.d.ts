@@ -1,1 +1,0 @@
-export declare const executeServiceStep: import("../command.ts").Command;

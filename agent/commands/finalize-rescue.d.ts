@@ -1,1 +1,0 @@
-export declare const finalizeRescue: import("../command.ts").Command;

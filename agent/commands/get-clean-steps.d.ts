@@ -1,1 +1,0 @@
-export declare const getCleanSteps: import("../command.ts").Command;

@@ -1,1 +1,0 @@
-export declare const getDeploySteps: import("../command.ts").Command;

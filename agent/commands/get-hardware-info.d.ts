@@ -1,1 +1,0 @@
-export declare const getHardwareInfo: import("../command.ts").Command;

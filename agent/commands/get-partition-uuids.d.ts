@@ -1,1 +1,0 @@
-export declare const getPartitionUuids: import("../command.ts").Command;

@@ -1,1 +1,0 @@
-export declare const getServiceSteps: import("../command.ts").Command;

@@ -1,1 +1,0 @@
-export declare const digestDisk: import("../command.ts").Command;

@@ -1,1 +1,0 @@
-export declare const finishDisk: import("../command.ts").Command;

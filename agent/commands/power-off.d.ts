@@ -1,1 +1,0 @@
-export declare const powerOff: import("../command.ts").Command;

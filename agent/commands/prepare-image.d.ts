@@ -1,1 +1,0 @@
-export declare const prepareImage: import("../command.ts").Command;

@@ -1,1 +1,0 @@
-export declare const runImage: import("../command.ts").Command;

@@ -1,1 +1,0 @@
-export declare const startIscsiTarget: import("../command.ts").Command;

@@ -1,1 +1,0 @@
-export declare const stopIscsiTarget: import("../command.ts").Command;

@@ -1,1 +1,0 @@
-export declare const sync: import("../command.ts").Command;

@@ -1,1 +1,0 @@
-export declare const cleanUefiNvramStep: import("../command.ts").Step;

@@ -1,1 +1,0 @@
-export declare const erasePstoreStep: import("../command.ts").Step;

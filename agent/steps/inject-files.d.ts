@@ -1,1 +1,0 @@
-export declare const injectFilesStep: import("../command.ts").Step;
