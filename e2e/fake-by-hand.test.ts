@@ -129,6 +129,38 @@ test.concurrent('its agent makes a RAID of its disks, and an instance goes on th
   expect(machine.console()).toMatch(/root disk is \S+\/md0/)
 })
 
+test.concurrent('steps of an agent are chosen: done by it, or a line in the log where there is none', async (context) => {
+  await using story = await startStory(context, options)
+  const { api, reach } = story
+  const clean_steps = [{ interface: 'deploy', step: 'clean_uefi_nvram' }]
+  const real = await createNode(story, {})
+  await using _ = hand(story, real)
+  await api.provision(real, 'clean', { clean_steps })
+  await reach('manageable', real)
+  expect(fakeMachine(real).log).toEqual([...BOOTED, 'power off'])
+  expect((await api.timeline(real)).map(({ type }) => type)).toContain('clean_uefi_nvram.done')
+
+  await api.patchNode(real, { boot_interface: 'fake' })
+  await api.provision(real, 'clean', { clean_steps })
+  await reach('manageable', real)
+  expect(fakeMachine(real).log.slice(-2)).toEqual(['agent clean_uefi_nvram', 'power off'])
+})
+
+test.concurrent('a conductor that has been restarted before the machine was, boots it again', async (context) => {
+  await using story = await startStory(context, options)
+  const { api, reach, site, until } = story
+  const node = await createNode(story, {})
+  await api.provision(node, 'provide')
+  await until('clean wait', async () => (await api.node(node)).provision_state === 'clean wait')
+  await site.conductor.kill()
+  await site.conductor.start()
+  await until('another boot', async () => (await api.timeline(node)).some(({ type }) => type === 'boot.again'))
+  await until('its start', () => fakeMachine(node).changes.length === 3)
+  await using _ = hand(story, node)
+  await reach('available', node)
+  expect(fakeMachine(node).changes).toEqual(['power on', 'power off', 'power on', 'power off'])
+})
+
 test.concurrent.for(['pxe', 'http-ipxe', 'http'])(
   'boot interface %s awaits the machine',
   async (boot_interface, context) => {
