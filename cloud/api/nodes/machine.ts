@@ -1,7 +1,6 @@
 // What is asked of, or done to, the machine of a node beside power and provisioning: boot mode, secure boot, console, interrupt, indicators, virtual
 // media. What takes a while is a task of one step (202); the rest is a call to the node's conductor.
 import { z } from 'zod'
-import { FaultError } from '../../../shared/faults.ts'
 import { check, readBody } from '../body.ts'
 import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
 import { invalid, names, readQuery } from '../query.ts'
