@@ -87,6 +87,7 @@ it('steps are listed as Ironic lists them, and say which arguments they want', (
     ['erase_devices_express', 0],
     ['erase_pstore', 0],
     ['clean_uefi_nvram', 0],
+    ...['burnin_cpu', 'burnin_memory', 'burnin_disk', 'burnin_network', 'burnin_gpu'].map((name) => [name, 0]),
     ['create_configuration', 0],
     ['delete_configuration', 0],
   ])

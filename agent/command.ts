@@ -1,6 +1,7 @@
 // An agent command is one file: name, what it is about, the schema of its parameters, and run(). Everything it may touch comes in its context.
 import type * as z from 'zod'
 import type { AgentConfig, AgentNode } from '../shared/agent-protocol.ts'
+import type { LayerSource } from '../shared/layers.ts'
 import type { KernelParameters } from './kernel-parameters.ts'
 import type { Machine } from './machine.ts'
 
@@ -16,6 +17,8 @@ export interface CommandContext {
   /** Of a step: the work that it is part of, and the node's ports. */
   readonly phase?: Phase
   readonly ports?: readonly { readonly address?: string | undefined }[]
+  /** Where layers are that the step may need, as its conductor says. */
+  readonly layers?: Readonly<Record<string, LayerSource>>
   /** What the boot loader said about image sources; see kernel-parameters.ts. */
   readonly boot: Pick<KernelParameters, 'imageStallMs' | 'imageTries'>
   log(message: string): void

@@ -25,6 +25,8 @@ const codes = {
   PartitionTableError: 500,
   SoftwareRAIDError: 500,
   BootEntryError: 500,
+  ProgramMissing: 500,
+  BurnInError: 500,
   VersionMismatch: 500,
 } as const
 export type FaultType = keyof typeof codes

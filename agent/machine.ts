@@ -11,6 +11,7 @@ import { AgentFault } from './fault.ts'
 import { eraseItself, type OwnErase } from './disk/own-erase.ts'
 import { mdArrays, type SoftwareRaid } from './disk/md-arrays.ts'
 import { IscsiTarget } from './disk/iscsi-target.ts'
+import { type Layers, realLayers } from './layers.ts'
 import { runTool } from './tool.ts'
 
 /** Tells init that the ramdisk is a person's now. */
@@ -37,6 +38,8 @@ export interface Machine {
   ): Promise<T>
   /** Software RAID; absent where that is not possible. */
   readonly raid?: SoftwareRaid
+  /** Programs that the ramdisk is without; absent where none can be added. */
+  readonly layers?: Layers
   /** Lets a conductor write a disk over the network; absent where that is not possible. */
   readonly iscsi?: IscsiTarget
   memAvailableBytes(): Promise<number>
@@ -99,6 +102,7 @@ export function realMachine(recentLog: () => string): Machine {
       })
       return result
     },
+    layers: realLayers(),
     iscsi: new IscsiTarget({ folder: '/run/ferrule-iscsi' }),
     memAvailableBytes: () => readMemAvailable(root),
     random: Math.random,

@@ -7,6 +7,10 @@ import { AgentFault } from './fault.ts'
 import { eraseDevicesMetadataStep } from './steps/erase-devices-metadata.ts'
 import { eraseDevicesExpressStep, eraseDevicesStep } from './steps/erase-devices.ts'
 import { erasePstoreStep } from './steps/erase-pstore.ts'
+import { burnInDiskStep } from './steps/burn-in/disk.ts'
+import { burnInGpuStep } from './steps/burn-in/gpu.ts'
+import { burnInNetworkStep } from './steps/burn-in/network.ts'
+import { burnInCpuStep, burnInMemoryStep } from './steps/burn-in/stress.ts'
 import { cleanUefiNvramStep } from './steps/clean-uefi-nvram.ts'
 import { injectFilesStep } from './steps/inject-files.ts'
 import { applyConfigurationStep, createConfigurationStep, deleteConfigurationStep } from './steps/raid.ts'
@@ -22,6 +26,11 @@ const steps: readonly Step[] = [
   erasePstoreStep,
   cleanUefiNvramStep,
   injectFilesStep,
+  burnInCpuStep,
+  burnInMemoryStep,
+  burnInDiskStep,
+  burnInNetworkStep,
+  burnInGpuStep,
   createConfigurationStep,
   deleteConfigurationStep,
   applyConfigurationStep,
@@ -94,7 +103,10 @@ export async function executeStep(
   const args = step.args.safeParse(params.step.args ?? {})
   if (!args.success)
     throw new AgentFault('InvalidCommandParamsError', `arguments of ${step.step}: ${z.prettifyError(args.error)}`)
-  const outcome = await step.run({ ...context, node: params.node, ports: params.ports, phase }, args.data)
+  const outcome = await step.run(
+    { ...context, node: params.node, ports: params.ports, phase, ...(params.layers && { layers: params.layers }) },
+    args.data,
+  )
   const result = typeof outcome === 'string' ? { result: `${step.step}: ${outcome}` } : (outcome ?? null)
   return { [`${phase}_result`]: result, [`${phase}_step`]: params.step }
 }

@@ -7,6 +7,7 @@ import type { Answer, Call, Method, Route } from './api/call.ts'
 import { faultAnswer } from './api/errors.ts'
 import { once } from './api/idempotency.ts'
 import { negotiate, versionHeaders } from './api/microversion.ts'
+import { canonicalPath, endsWithExtension } from './api/path.ts'
 import { ROUTES } from './api/routes.ts'
 import { waited } from './api/wait.ts'
 import type { Ports, Sql } from './ports.ts'
@@ -36,16 +37,6 @@ export function createApp<E = unknown>(ports: Ports | ((request: Request, env: E
   return { fetch: async (request, env) => app.fetch(request, env ?? {}) }
 }
 
-/** A path without /v1 is served as if it had it, and a slash at its end is ignored. */
-function canonicalPath(request: Request): string {
-  const start = request.url.indexOf('/', 8)
-  const end = request.url.indexOf('?', start)
-  let path = request.url.slice(start, end === -1 ? undefined : end)
-  while (path.length > 1 && path.endsWith('/')) path = path.slice(0, -1)
-  if (path === '/' || path === '/v1' || path.startsWith('/v1/')) return path
-  return `/v1${path}`
-}
-
 async function serve(route: Route, c: Context, ports: Ports, authenticator: Authenticator): Promise<Response> {
   const request = c.req.raw
   const requestId = `req-${crypto.randomUUID()}`
@@ -59,7 +50,7 @@ async function serve(route: Route, c: Context, ports: Ports, authenticator: Auth
       throw new FaultError(route.tooOld ?? 'not_found', `This needs API version 1.${route.since}.`)
     const principal = route.open ? NOBODY : await authenticator.identify(request, ports)
     if (!route.open) authorise(principal, route.method)
-    const call = callOf(request, c, ports, requestId, version, principal)
+    const call = callOf(route, c, ports, requestId, version, principal)
     if (!route.conditional && route.method !== 'GET' && request.headers.has('if-match'))
       throw new FaultError('request.invalid', 'If-Match is not served here.')
     const answer = await once(route, call, async (each) => waited(route, each, await route.run(each)))
@@ -81,19 +72,21 @@ async function serve(route: Route, c: Context, ports: Ports, authenticator: Auth
 }
 
 function callOf(
-  request: Request,
+  route: Route,
   c: Context,
   ports: Ports,
   requestId: string,
   version: number,
   principal: Principal,
 ): Call {
+  const request = c.req.raw
   const { url } = request
   const query = url.indexOf('?')
   return {
     request,
     ports,
     params: c.req.param() as Record<string, string>,
+    extension: route.path.endsWith('/:ident') && endsWithExtension(request) ? '.json' : '',
     search: query === -1 ? '' : url.slice(query + 1),
     base: url.slice(0, url.indexOf('/', 8)),
     requestId,

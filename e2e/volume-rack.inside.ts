@@ -5,17 +5,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { IscsiServer, type IscsiVolume } from '../lab/iscsi-volume.ts'
 import { rackDirectory } from '../lab/namespaces.ts'
 import { addresses } from '../lab/network.ts'
+import type { MachineSpec } from '../lab/qemu.ts'
 import { startRackSite } from './demo/rack-site.ts'
 
 export interface Prepared {
-  readonly firmware: 'bios' | 'uefi'
+  readonly machine: Pick<MachineSpec, 'firmware' | 'networkBoot'>
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
   readonly image: { readonly path: string }
 }
 
 /** Of the console, in its order. */
 export const TOLD = {
-  refused: /Could not open SAN device|Permission denied/,
+  refused: /Could not open SAN device: [A-Za-z ]+[a-z]/,
   again: /Ferrule: that failed, next attempt in 10 s/,
   up: /FERRULE-OS-UP.*/,
   volume: /FERRULE-OS-VOLUME.*/,
@@ -32,7 +33,7 @@ export interface Seen {
 
 const PATIENCE_MS = 420_000
 
-const { firmware, ramdisk, image } = JSON.parse(process.argv[2] ?? '{}') as Prepared
+const { machine, ramdisk, image } = JSON.parse(process.argv[2] ?? '{}') as Prepared
 const directory = rackDirectory()
 const path = join(directory, 'volume.raw')
 copyFileSync(image.path, path)
@@ -43,7 +44,7 @@ const volume: IscsiVolume = {
 }
 const storage = new IscsiServer(directory)
 const site = await startRackSite({
-  machines: [{ name: 'metal-1', firmware, memoryMiB: 512, disks: [{ sizeGiB: 1 }] }],
+  machines: [{ ...machine, name: 'metal-1', memoryMiB: 512, disks: [{ sizeGiB: 1 }] }],
   ramdisk,
   image: image.path,
   directory: join(directory, 'site'),
@@ -76,7 +77,7 @@ async function tell(): Promise<Seen> {
   const { uuid } = (await api.call('POST', '/nodes', {
     ...{ name: 'metal-1', driver: 'ipmi', storage_interface: 'external', automated_clean: false },
     driver_info: { ipmi_address: bmc.address, ipmi_username: bmc.username, ipmi_password: bmc.password },
-    properties: { capabilities: `boot_mode:${firmware},iscsi_boot:True` },
+    properties: { capabilities: `boot_mode:${machine.firmware},iscsi_boot:True` },
   })) as { uuid: string }
   await api.call('POST', '/ports', { node_uuid: uuid, address: mac })
   await api.call('POST', '/volume/connectors', { node_uuid: uuid, type: 'iqn', connector_id: volume.initiator })

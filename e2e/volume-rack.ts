@@ -6,10 +6,10 @@ import { inRack } from '../lab/namespaces.ts'
 import type { Prepared, Seen } from './volume-rack.inside.ts'
 
 /** Throws, with all that was told on the way, when it ends badly. */
-export async function bootFromVolume(firmware: Prepared['firmware']): Promise<Seen> {
+export async function bootFromVolume(machine: Prepared['machine']): Promise<Seen> {
   const image = await buildTinyImage()
   const { kernel, initrd } = await buildRamdisk({ log: () => {} })
-  const prepared: Prepared = { firmware, ramdisk: { kernel, initrd }, image }
+  const prepared: Prepared = { machine, ramdisk: { kernel, initrd }, image }
   const lines: string[] = []
   let seen: Seen | undefined
   const rack = inRack(join(import.meta.dirname, 'volume-rack.inside.ts'), [JSON.stringify(prepared)], {

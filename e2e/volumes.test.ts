@@ -151,7 +151,7 @@ test('with a wrong secret the machine is let in nowhere; corrected while it is o
   await prepared(story, 'wrong')
   await api.provision(node, 'active')
   await reach('active')
-  await until('refusal', () => machine.console().includes('Permission denied'))
+  await until('refusal', () => machine.console().includes('Operation not permitted'))
   expect(site.storage.logins).toEqual([])
   await api.call('PUT', `/nodes/${node}/states/power`, { target: 'power off' })
   await until('power off', async () => (await api.node(node)).power_state === 'power off')

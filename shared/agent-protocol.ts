@@ -193,6 +193,10 @@ export const stepParamsSchema = z.object({
   clean_version: bag.nullish(),
   deploy_version: bag.nullish(),
   service_version: bag.nullish(),
+  /** Ours: where the agent gets programs that the step needs and its ramdisk is without (shared/layers.ts). */
+  layers: z
+    .record(text(64), z.object({ url: text(2048).regex(/^https?:\/\//), sha256: z.string().regex(/^[0-9a-f]{64}$/) }))
+    .optional(),
 })
 export type StepParams = z.output<typeof stepParamsSchema>
 

@@ -3,6 +3,7 @@
 // types are ignored; a malformed known message closes the connection. 3. Every message keeps a fixture in fixtures/protocol.json.
 import { z } from 'zod'
 import { Fault, FaultError } from './faults.ts'
+import { packed, unpacked } from './packed-drivers.ts'
 
 /** Of the largest frame, in UTF-8: below 64 KiB. */
 export const MAX_FRAME_BYTES = 64 * 1024 - 1
@@ -39,8 +40,6 @@ export const OfferedStep = z.object({
   interface: z.string().max(40),
   /** The implementation of the interface that has it; a node that uses another does not. */
   of: z.string().max(60),
-  /** In a hello only: other implementations that have the very same step (folded-steps.ts). */
-  also: z.array(z.string().max(60)).max(40).optional(),
   step: z.string().max(64),
   /** 0: only when somebody asks for it. */
   priority: z.int().nonnegative(),
@@ -285,9 +284,15 @@ export const decodeFromConductor = (frame: string): Decoded<FromConductor> =>
   decode(FromConductor, known.conductor, frame)
 export const decodeToConductor = (frame: string): Decoded<ToConductor> => decode(ToConductor, known.hub, frame)
 
+/** A hello may have its drivers packed; older conductors say them as they are. */
+function plain(value: unknown): unknown {
+  const { type, drivers } = (value ?? {}) as { type?: unknown; drivers?: unknown }
+  return type === 'hello' && typeof drivers === 'string' ? { ...(value as object), drivers: unpacked(drivers) } : value
+}
+
 /** The message as a frame. Throws request.too_large when it is larger than one may be: the other end would close the connection. */
 export function encode(message: FromConductor | ToConductor): string {
-  const frame = JSON.stringify(message)
+  const frame = JSON.stringify(message.type === 'hello' ? { ...message, drivers: packed(message.drivers) } : message)
   const bytes = utf8Length(frame)
   if (bytes <= MAX_FRAME_BYTES) return frame
   throw new FaultError(
@@ -311,7 +316,7 @@ function decode<M>(schema: z.ZodType<M>, types: Set<string>, frame: string): Dec
   if (bytes > MAX_FRAME_BYTES) return { kind: 'malformed', why: `frame of ${bytes} bytes` }
   let value: unknown
   try {
-    value = JSON.parse(frame)
+    value = plain(JSON.parse(frame))
   } catch {
     return { kind: 'malformed', why: 'not JSON' }
   }

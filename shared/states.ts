@@ -48,6 +48,10 @@ export const STATES = {
 export type State = keyof typeof STATES
 export const STATE_NAMES = Object.keys(STATES) as State[]
 
+/** Why a node went into maintenance by itself, in Ironic's words. */
+export const NODE_FAULTS = ['power failure', 'clean failure', 'service failure', 'rescue abort failure'] as const
+export type NodeFault = (typeof NODE_FAULTS)[number]
+
 /** Verbs of `PUT /v1/nodes/{id}/states/provision` (the `target` string) and the trigger each one is. */
 export const VERBS = {
   active: 'deploy',

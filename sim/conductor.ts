@@ -74,6 +74,7 @@ async function configFile({ dataDir, network, place = 1, ramdiskBytes, config }:
     loaderUefi: await file('snponly.efi', 1024),
     deployKernel: await file('kernel', ramdiskBytes),
     deployRamdisk: await file('initrd', ramdiskBytes),
+    ramdiskLayers: join(files, 'layers'),
     // A site's image server is on the loopback network as all of it is.
     fetchNetworks: ['127.0.0.0/8'],
     drivers: ['ipmi', 'redfish', 'fake-hardware'],

@@ -85,7 +85,7 @@ describe('iPXE script', () => {
     const denied = await run(text('wrong').replace('goto again', 'reboot').replace('sleep 10', ''), undefined, hook)
     expect(denied).toMatchObject({
       end: { kind: 'reboot' },
-      echoed: expect.arrayContaining([expect.stringContaining('Permission denied')]) as string[],
+      echoed: expect.arrayContaining([expect.stringContaining('Operation not permitted')]) as string[],
     })
   })
 

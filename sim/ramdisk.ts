@@ -5,8 +5,10 @@ import { basename, join } from 'node:path'
 import type { BlockDevice } from '../agent/disk/block-devices.ts'
 import type { Command } from '../agent/command.ts'
 import { AgentFault } from '../agent/fault.ts'
+import type { Layers, Programs } from '../agent/layers.ts'
 import type { Machine } from '../agent/machine.ts'
 import { startAgent, type Agent } from '../agent/start.ts'
+import { runTool } from '../agent/tool.ts'
 import { openWhilePowered } from './disk.ts'
 import type { SimRaid } from './raid.ts'
 
@@ -41,6 +43,7 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
     caPem: undefined,
     listDisks: async () => [...disks, ...raid.disks],
     raid,
+    layers: hostPrograms(log),
     openDisk: (device) => openWhilePowered(device, power),
     rereadPartitions: async () => undefined,
     // What is in a file system is a folder beside the disk, which its story has made: `partitions/disk1`.
@@ -73,6 +76,22 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
     },
   })
   return agent
+}
+
+/** Programs of this host, which are there once the machine has fetched the layer that they belong to. */
+function hostPrograms(log: (line: string) => void): Layers {
+  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, LC_ALL: 'C' }
+  const programs: Programs = { root: '/', run: (file, args, options) => runTool(file, [...args], { ...options, env }) }
+  const added = new Set<string>()
+  return {
+    own: async () => undefined,
+    known: async (name, sha256) => (added.has(`${name} ${sha256}`) ? programs : undefined),
+    async add(name, sha256) {
+      added.add(`${name} ${sha256}`)
+      log(`layer ${name} ${sha256}`)
+      return programs
+    },
+  }
 }
 
 /** Of the NIC that has no cable: another locally administered address. */

@@ -37,7 +37,7 @@ export class StorageArray {
     if (volume === undefined) throw new Error('Target not found')
     const { chap } = volume
     if (volume.initiator !== undefined && volume.initiator !== initiator) throw new Error('Operation not permitted')
-    if (chap && (chap.username !== username || chap.password !== password)) throw new Error('Permission denied')
+    if (chap && (chap.username !== username || chap.password !== password)) throw new Error('Operation not permitted')
     if (volume.lun !== Number.parseInt(lun ?? '', 16)) throw new Error('No such device')
     this.logins.push({ initiator, iqn: volume.iqn })
     return volume

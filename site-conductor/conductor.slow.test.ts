@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
 import { PLANS } from '../cloud/plans.ts'
-import { MAX_FRAME_BYTES } from '../shared/protocol.ts'
+import { encode, MAX_FRAME_BYTES } from '../shared/protocol.ts'
 import { CLOSE } from '../shared/upgrade.ts'
 import { folder } from './disk.ts'
 import { defineDriver } from './driver.ts'
@@ -182,7 +182,7 @@ test('a hello of very many tasks fits', async () => {
   await site.start()
   const hello = await hub.next('hello')
   expect(hello.inflight.length).toBeGreaterThan(100)
-  expect(Buffer.byteLength(JSON.stringify(hello))).toBeLessThanOrEqual(MAX_FRAME_BYTES)
+  expect(Buffer.byteLength(encode(hello))).toBeLessThanOrEqual(MAX_FRAME_BYTES)
 })
 
 test('a reconnect within the session asks the open question again and interrupts no step', async () => {

@@ -1,7 +1,7 @@
 // A whole conductor inside one process: what main runs, and what tests, the simulated site and `npm run dev` embed.
 import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
-import { folded } from '../shared/folded-steps.ts'
+import { packed } from '../shared/packed-drivers.ts'
 import { uuidv7 } from '../shared/ids.ts'
 import { bytesInFrame, type ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
@@ -214,7 +214,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     handler: {
       hello() {
         const hostname = identity.hostname // as it enrolled: names differ within a site
-        const served = [...drivers.values()].map((driver) => folded(driverFacts(driver, config.stepPriorities)))
+        const served = [...drivers.values()].map((driver) => driverFacts(driver, config.stepPriorities))
         const said = {
           version: VERSION,
           hostname,
@@ -223,7 +223,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
           ...(lock !== undefined && { lock }),
         }
         // The rest is asked for one by one.
-        const [inflight = []] = pages(tasks.inflight(), INFLIGHT, PAGE_BYTES - bytesInFrame(said))
+        const [inflight = []] = pages(tasks.inflight(), INFLIGHT, PAGE_BYTES - bytesInFrame({ ...said, drivers: packed(served) }))
         return { ...said, inflight }
       },
       welcomed() {

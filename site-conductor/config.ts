@@ -49,6 +49,7 @@ export const Config = z.strictObject({
   loaderLdlinux: z.string().optional().describe('ldlinux.c32 of the same PXELINUX; absolute path'),
   deployKernel:  z.string().default('/var/lib/ferrule-conductor/ramdisk/kernel').describe('Kernel of the deploy ramdisk; absolute path'),
   deployRamdisk: z.string().default('/var/lib/ferrule-conductor/ramdisk/initrd').describe('Initrd of the deploy ramdisk; absolute path'),
+  ramdiskLayers: z.string().default('/var/lib/ferrule-conductor/ramdisk/layers').describe('Folder of what steps need and the deploy ramdisk is without: burnin.cpio.zst and the like, of agent/ramdisk/build.ts --layers'),
   fileUrlFolders: list.pipe(z.array(z.string().startsWith('/', 'must be an absolute path'))).default([]).describe('Folders whose files driver_info may name by file URLs, for deploy_kernel and the like; absolute paths'),
   fetchNetworks: list.pipe(z.array(z.string().superRefine((text, { addIssue }) => { const message = networkError(text); if (message !== undefined) addIssue({ code: 'custom', message }) })))
                  .default([]).describe('Networks that this conductor fetches images, kernels, ramdisks and volumes from, and no others: 10.2.0.0/16. Without any: from everywhere but loopback, link-local, multicast and metadata addresses'),
@@ -61,7 +62,7 @@ export const Config = z.strictObject({
   vncPort:       port.default(6090).describe('Port, at consoleAddress, of the page and the WebSocket of graphical consoles. Whoever comes needs a token that was asked for'),
   vncPublicUrl:  z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')).optional().describe('Where browsers find vncPort, where that is not consoleAddress: a proxy with a certificate'),
   vncTokenS:     z.coerce.number().int().min(10).max(86_400).default(600).describe('Seconds in which the token of a graphical console, good for one viewer, must be used'),
-  openstackFile: z.string().startsWith('/', 'must be an absolute path').optional().describe('JSON file that says where the OpenStack of this site is and who this conductor is there, for network interface neutron; absolute path'),
+  openstackFile: z.string().startsWith('/', 'must be an absolute path').optional().describe('JSON file that says where the OpenStack of this site is and who this conductor is there, for network interface neutron and storage interface cinder; absolute path'),
   kernelArguments: z.string().default('').describe('More arguments for the deploy kernel, such as console=ttyS0,115200'),
 })
 export type Config = z.output<typeof Config>

@@ -11,9 +11,18 @@ import { runQemuImg } from './deploy/qemu-img.ts'
 import { folder } from './disk.ts'
 import { readIdentity, readSite } from './identity.ts'
 import { loadDrivers } from './load-drivers.ts'
+import { NEUTRON } from './network/neutron/api.ts'
+import { type Asked, examineOpenStack } from './openstack/examine.ts'
+import { CINDER } from './storage/block-storage.ts'
 
 const CLOUD_TIMEOUT_MS = 10_000
 const QEMU_TIMEOUT_MS = 10_000
+
+/** What drivers ask of an OpenStack. */
+const OPENSTACK: readonly Asked[] = [
+  { what: 'storage interface cinder', service: CINDER, path: '/volumes?limit=1' },
+  { what: 'network interface neutron', service: NEUTRON, path: '/networks?limit=1&fields=id' },
+]
 
 interface Finding {
   readonly what: string
@@ -33,6 +42,7 @@ export async function examine(config: Config, out: (text: string) => void): Prom
     ...(await boot(config)),
     await iscsi(),
     await volumes(),
+    ...(config.openstackFile === undefined ? [] : await examineOpenStack(config.openstackFile, OPENSTACK)),
   ]
   for (const { what, wrong, isOptional } of findings)
     out(wrong === undefined ? `ok     ${what}` : `${isOptional ? 'note  ' : 'WRONG '} ${what}: ${wrong}`)

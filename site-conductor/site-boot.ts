@@ -7,6 +7,7 @@ import type { Agents } from './agents.ts'
 import { BootIsos } from './boot/boot-iso.ts'
 import { externalUrl } from './boot/external-url.ts'
 import type { Resident } from './boot/residents.ts'
+import { RamdiskLayers } from './boot/layers.ts'
 import { BootServices } from './boot/services.ts'
 import type { StageEvent } from './boot/timeline.ts'
 import type { Config } from './config.ts'
@@ -93,6 +94,11 @@ export async function startSiteBoot(
         ...kept('boot-files'),
         fileFolders: config.fileUrlFolders,
         networks: new FetchNetworks(config.fetchNetworks),
+      }),
+      layers: new RamdiskLayers({
+        folder: config.ramdiskLayers,
+        serve: (path) => door.serveFile(path),
+        withdraw: (url) => door.withdrawFile(url),
       }),
       isos: new BootIsos(kept('boot-isos')),
       httpUrlFor: (bmcHost) => externalUrl(config.externalHttpUrls, bmcHost) ?? door.origin,

@@ -3,6 +3,7 @@ import { FaultError } from '../shared/faults.ts'
 import { open, seal, type SealedFor } from '../shared/sealing.ts'
 import type { Agents } from './agents.ts'
 import type { BootIsos } from './boot/boot-iso.ts'
+import type { RamdiskLayers } from './boot/layers.ts'
 import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { BootFiles } from './deploy/boot-files.ts'
 import type { ConsoleDoor } from './consoles.ts'
@@ -33,6 +34,8 @@ export interface SiteBoot {
   readonly ramdisk: { readonly kernel: string; readonly initrd: string }
   /** What nodes name themselves instead. */
   readonly files: Pick<BootFiles, 'get'>
+  /** What agents fetch for steps that need it. */
+  readonly layers?: Pick<RamdiskLayers, 'get'>
   /** Volumes that boot a ramdisk from a drive. */
   readonly isos: Pick<BootIsos, 'get'>
   /** Where a BMC at this address, or of this name, finds what is served over HTTP; without a slash at its end. */

@@ -254,49 +254,6 @@ describe('a raw image', () => {
   })
 })
 
-describe('a checksum that is a URL', () => {
-  const image = noise(2 * MIB + 512)
-  const write_ = async (file: string, more: (url: string) => Partial<ImageInfo>) => {
-    await using folder = await temporaryFolder()
-    const asked: IncomingHttpHeaders[] = []
-    await using server = await serveHttp((request, response) => {
-      if (request.url === '/images/disk.raw') return serveBytes(image)(request, response)
-      asked.push(request.headers)
-      response.end(file)
-    })
-    const disk = await fileDisk(folder.path, 'vda', 8 * MIB)
-    const written = write(disk, { urls: [`${server.url}/images/disk.raw`], ...more(`${server.url}/images/SHA256SUMS`) })
-    return { digest: (await written).digest.hex, disk: (await diskBytes(disk)).subarray(0, image.length), asked }
-  }
-  const sums = `${'0'.repeat(64)}  other.raw\n${sha256(image)} *disk.raw\n`
-
-  it.each([
-    ['os_hash_value', (url: string) => ({ os_hash_algo: 'sha256', os_hash_value: url })],
-    ['checksum', (url: string) => ({ os_hash_algo: undefined, os_hash_value: undefined, checksum: url })],
-  ])('as %s: the file there says the digest', async (_, more) => {
-    const written = await write_(sums, more)
-    expect(written.digest).toBe(sha256(image))
-    expect(Buffer.compare(written.disk, image)).toBe(0)
-    expect(written.asked).toHaveLength(1)
-  })
-
-  it('nothing is written where the file has no digest of the image, another one, or no end', async () => {
-    const more = (url: string) => ({ os_hash_value: url })
-    expect(await fault(write_(sums.replaceAll('disk', 'disc'), more))).toMatchObject({ message: expect.stringContaining('no digest of the image') }) // prettier-ignore
-    expect(await fault(write_('a'.repeat(64), more))).toMatchObject({ message: expect.stringContaining('another sha256 digest') }) // prettier-ignore
-    expect(await fault(write_('a'.repeat(2 * MIB), more))).toMatchObject({
-      message: expect.stringContaining('the file of checksums has'),
-    })
-  })
-
-  it('the password of the image server is not told to another server', async () => {
-    const basic = { image_server_auth_strategy: 'http_basic', image_server_user: 'u', image_server_password: 'p' }
-    const same = await write_(sums, (url) => ({ os_hash_value: url, ...basic }))
-    const other = await write_(sums, (url) => ({ os_hash_value: url.replace('127.0.0.1', 'localhost'), ...basic }))
-    expect([same, other].map(({ asked }) => asked[0]!.authorization !== undefined)).toEqual([true, false])
-  })
-})
-
 describe('a qcow2 image waits for its digest', () => {
   const image = Buffer.concat([Buffer.from('514649fb00000003', 'hex'), noise(9 * MIB)])
   const options = { disk_format: 'qcow2', os_hash_value: '12'.repeat(32) }

@@ -1,4 +1,5 @@
-// Builds the deploy ramdisk: `node agent/ramdisk/build.ts --out DIR [--flavour cloud|full]` writes DIR/kernel and DIR/initrd.
+// Builds the deploy ramdisk: `node agent/ramdisk/build.ts --out DIR [--flavour cloud|full] [--layers burnin,…]` writes DIR/kernel and DIR/initrd, and what
+// some steps need beside them (layers.ts) to DIR/layers.
 // Two layers, each kept under a hash of what went into it: the base (packages, kernel, Node) and the agent (one bundled file, init). The initrd is
 // the two compressed archives one after the other, which the kernel unpacks in turn. A change of the agent costs a second.
 import { createHash, randomUUID } from 'node:crypto'
@@ -7,7 +8,9 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
+import { layerFile, type LayerName, LAYERS } from '../../shared/layers.ts'
 import { runTool } from '../tool.ts'
+import { layerArchive } from './layers.ts'
 import type { Flavour } from './base-layer.ts'
 import { buildBaseLayer, compress, nodeBinary } from './base-layer.ts'
 import type { Entry } from './newc.ts'
@@ -126,15 +129,42 @@ export async function buildRamdisk({
   return { ...ramdisk, bytes }
 }
 
+/** Path of the layer's file; it stays until somebody empties the cache. */
+export async function buildLayer(name: LayerName, log: (line: string) => void = () => {}): Promise<string> {
+  const started = performance.now()
+  const recipe = await Promise.all(['layers.ts', 'debian.ts', 'newc.ts'].map((file) => readFile(join(here, file))))
+  const folder = join(cache, 'layers', sha256(...recipe, name, process.arch).slice(0, 32))
+  const path = join(folder, layerFile(name))
+  await once(folder, async (result, work) => {
+    await writeFile(join(result, layerFile(name)), compress(await layerArchive(name, work)))
+  })
+  const { size } = await stat(path)
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  log(`layer ${name}: ${(size / 2 ** 20).toFixed(1)} MiB, ${seconds} s`)
+  return path
+}
+
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { out: { type: 'string' }, flavour: { type: 'string', default: 'cloud' } } })
+  const { values } = parseArgs({
+    options: {
+      out: { type: 'string' },
+      flavour: { type: 'string', default: 'cloud' },
+      layers: { type: 'string', default: '' },
+    },
+  })
   const flavour = values.flavour
-  if (!values.out || (flavour !== 'cloud' && flavour !== 'full')) {
-    console.error('usage: node agent/ramdisk/build.ts --out DIR [--flavour cloud|full]')
+  const layers = values.layers.split(',').filter((name) => name !== '')
+  const isLayer = (name: string): name is LayerName => (LAYERS as readonly string[]).includes(name)
+  if (!values.out || (flavour !== 'cloud' && flavour !== 'full') || !layers.every(isLayer)) {
+    console.error(`usage: node agent/ramdisk/build.ts --out DIR [--flavour cloud|full] [--layers ${LAYERS.join(',')}]`)
     process.exit(2)
   }
   const { kernel, initrd } = await buildRamdisk({ flavour, log: console.log })
   await mkdir(values.out, { recursive: true })
   await copyFile(kernel, join(values.out, 'kernel'))
   await copyFile(initrd, join(values.out, 'initrd'))
+  for (const name of layers) {
+    await mkdir(join(values.out, 'layers'), { recursive: true })
+    await copyFile(await buildLayer(name, console.log), join(values.out, 'layers', layerFile(name)))
+  }
 }

@@ -62,10 +62,14 @@ export interface Loader {
   readonly interpreter: string
 }
 
-export function loaderOf(root: string): Loader {
+/** `more`: folders below that of libraries, in which some are. */
+export function loaderOf(root: string, more: readonly string[] = []): Loader {
   const arch = linkers[process.arch]
   if (!arch) throw new Error(`no ramdisk for ${process.arch}`)
-  const folders = [`lib/${arch.triplet}`, `usr/lib/${arch.triplet}`].map((folder) => join(root, folder))
+  const usual = [`lib/${arch.triplet}`, `usr/lib/${arch.triplet}`]
+  const folders = [...usual, ...more.map((folder) => `usr/lib/${arch.triplet}/${folder}`)].map((folder) =>
+    join(root, folder),
+  )
   const linker = join(root, 'lib', arch.triplet, arch.linker)
   const load = ['--library-path', folders.join(':')]
   return {

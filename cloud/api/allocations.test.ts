@@ -83,6 +83,16 @@ describe('allocations', () => {
     expect((await settled((await ask({ resource_class, owner: 'me' })).uuid)).state).toBe('error')
   })
 
+  it('a node that is locked for a moment is waited for', async () => {
+    const resource_class = fresh('class')
+    const node = await newNode(site, { resource_class }, `${FREE}, task = '018f0000-0000-7000-8000-000000000000'`)
+    const { uuid } = await ask({ resource_class })
+    await new Promise((done) => setTimeout(done, 100))
+    expect((await site.api('GET', `/v1/allocations/${uuid}`)).body.state).toBe('allocating')
+    await setNode(site, node, 'task = NULL')
+    expect(await settled(uuid)).toMatchObject({ state: 'active', node_uuid: node })
+  })
+
   it('a node of the allocation’s name goes first, and candidates are named as one likes', async () => {
     const resource_class = fresh('class')
     const name = fresh('named')
@@ -173,9 +183,10 @@ describe('allocations', () => {
       { resource_class, name: fresh('n') },
       `provision_state = 'active', instance_uuid = '${instance}'`,
     )
-    const { uuid } = await ask({ node })
+    const answer = await ask({ node })
+    expect(answer, 'at once: nothing is looked for').toMatchObject({ state: 'active', node_uuid: node, resource_class })
+    const { uuid } = answer
     expect(uuid).toBe(instance)
-    expect(await settled(uuid)).toMatchObject({ state: 'active', node_uuid: node, resource_class })
     expect((await site.api('GET', `/v1/nodes/${node}`)).body.allocation_uuid).toBe(uuid)
     for (const again of [{ node }, { node, uuid: crypto.randomUUID() }]) {
       const second = await site.api('POST', '/v1/allocations', again)

@@ -6,7 +6,7 @@ import { allocations } from '../schema/organisation-resources.ts'
 import type { Row } from '../ports.ts'
 import { laterStamp } from '../schema/rows.ts'
 import { fieldsOf, sortOf } from '../store/json-sql.ts'
-import { FREE, ORDER, SUITABLE } from '../store/suitable-nodes.ts'
+import { FREE, LOCKED, ORDER, SUITABLE } from '../store/suitable-nodes.ts'
 import { empty, json, type Answer, type Call, type Route } from './call.ts'
 import { changed, onlyMatching } from './conditions.ts'
 import { findNode, order } from './nodes/find.ts'
@@ -86,7 +86,10 @@ export const ALLOCATIONS: Resource = {
   writer: {
     ...rows,
     async create(call, body) {
-      return rows.create(call, await asInstance(call, body))
+      const uuid = await rows.create(call, await asInstance(call, body))
+      // As in Ironic, where the node is named there is nothing to look for, and the answer has what came of it.
+      if (body['node'] !== undefined) await settle(call, uuid)
+      return uuid
     },
     created: (call, uuid) => call.ports.background(settle(call, uuid)),
     async remove(call, { uuid }) {
@@ -138,6 +141,8 @@ const RETRY_MS = 500
 /** Finds the allocation a node, or says in its row why there is none. Never rejects. */
 async function settle(call: Call, uuid: string): Promise<void> {
   try {
+    const [waiting] = await call.sql.all(`SELECT 1 FROM allocations WHERE uuid = ? AND state = 'allocating'`, [uuid])
+    if (!waiting) return
     const why = await place(call, uuid)
     if (why !== null) await giveUp(call, uuid, why)
   } catch (error) {
@@ -188,12 +193,19 @@ async function matched(call: Call, allocation: string): Promise<Outcome> {
         ` AND n.site NOT IN (SELECT value FROM json_each(?2)) ORDER BY ${ORDER} LIMIT 1`,
       [allocation, JSON.stringify(tried)],
     )
-    if (!row) return failure
+    if (!row) return failure === 'none' && (await isAnyLocked(call, allocation)) ? ALL_LOCKED : failure
     const outcome = await asked(call, String(row[0]), { kind: 'allocation.match', allocation })
     if (outcome === 'settled') return outcome
     if (outcome !== 'none') failure = outcome
     tried.push(String(row[0]))
   }
+}
+
+const ALL_LOCKED: Outcome = { why: 'all suitable nodes are locked by other operations', retry: true }
+
+async function isAnyLocked(call: Call, allocation: string): Promise<boolean> {
+  const sql = `SELECT 1 FROM nodes n JOIN allocations a ON a.uuid = ? WHERE ${LOCKED} LIMIT 1`
+  return (await call.sql.all(sql, [allocation])).length > 0
 }
 
 async function asked(

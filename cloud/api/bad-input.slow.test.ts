@@ -167,7 +167,7 @@ it('what a request leaves among the blobs would be seen, in its name and in its 
 
 it(
   `nothing that is sent makes the server fail, and a refusal changes nothing (seed ${SEED})`,
-  { timeout: 30_000 + RUNS * 3_000 },
+  { timeout: 120_000 + RUNS * 5_000 },
   async () => {
     const { paths } = documentOf(ROUTES)
     let [sentCount, refusedCount] = [0, 0]

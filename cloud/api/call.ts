@@ -65,6 +65,8 @@ export interface Call {
   readonly request: Request
   readonly ports: Ports
   readonly params: Record<string, string>
+  /** What was taken off the item's identifier and may have been a part of its name (path.ts), or ''. */
+  readonly extension: '.json' | ''
   /** The text after `?`, or ''. */
   readonly search: string
   /** Scheme and authority of the request: what links start with. */

@@ -58,10 +58,18 @@ const besideUuid = ({ uuid }: Resource, column: string): string => uuid.replace(
 
 /** `columns` of the row that a client's identifier means. Throws 400 on what can be none, and 404. */
 async function rowOf(resource: Resource, call: Call, ident: string, columns: string): Promise<Row> {
+  const row = await lookUp(resource, call, ident, columns)
+  if (row) return row
+  const whole = call.extension !== '' && ident === call.params['ident'] ? `${ident}${call.extension}` : undefined
+  const other = whole === undefined ? undefined : await lookUp(resource, call, whole, columns)
+  if (other) return other
+  throw new FaultError('not_found', `${resource.noun} ${ident} could not be found.`)
+}
+
+async function lookUp(resource: Resource, call: Call, ident: string, columns: string): Promise<Row | undefined> {
   const column = columnOf(resource, call, ident)
   const sql = `SELECT ${columns} FROM ${resource.from} WHERE ${besideUuid(resource, column)} = ?3 LIMIT 1`
   const [row] = await call.sql.all(sql, [...shownArgs(call), column === 'uuid' ? ident.toLowerCase() : ident])
-  if (!row) throw new FaultError('not_found', `${resource.noun} ${ident} could not be found.`)
   return row
 }
 

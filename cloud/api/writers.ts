@@ -6,7 +6,7 @@ import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import type { Statement } from '../ports.ts'
 import { audit } from '../schema/organisation.ts'
-import { blankRow, insert, isoTime, remove, select, takenText, updateIf } from '../schema/rows.ts'
+import { blankRow, insert, isoTime, laterStamp, remove, select, takenText, updateIf } from '../schema/rows.ts'
 import type { NewRow, NodeTable, PatchOperation } from '../site-hub/commands.ts'
 import { applyPatch } from '../store/json-patch.ts'
 import { check } from './body.ts'
@@ -120,11 +120,11 @@ export function ofOrganisation<T extends SQLiteTable>(table: T, own: Own<T>): Wr
         own.refuse?.(after, before, call)
         checkMatch(wanted, String(row['updated_at'] ?? row['created_at']))
         const changes = Object.fromEntries(roots.map((root) => [root, after[root]]))
-        const changed = { ...changes, updated_at: isoTime(call.ports.env.now()) }
+        const stamp = laterStamp(call.ports.env.now())
         const expected = Object.fromEntries(roots.map((root) => [root, before[root]]))
         if (wanted) expected['updated_at'] = row['updated_at']
         const [done] = await stored(call, [
-          updateIf(table, 'uuid', uuid, changed as never, expected as never),
+          updateIf(table, 'uuid', uuid, changes as never, expected as never, stamp),
           note(call, 'updated', uuid, { fields: roots }),
         ])
         if (done!.length > 0) return

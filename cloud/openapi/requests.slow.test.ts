@@ -44,7 +44,7 @@ describe(`the description and the server (seed ${SEED})`, () => {
   const send = (method: string, { path, body }: Sent): Promise<Reply> =>
     world.site.api(method, path, body === undefined ? undefined : JSON.stringify(body))
 
-  it('agree on what is allowed, and on what is answered', { timeout: 20_000 + RUNS * 2_000 }, async () => {
+  it('agree on what is allowed, and on what is answered', { timeout: 120_000 + RUNS * 2_000 }, async () => {
     const failures: string[] = []
     for (const [i, { path, method, operation }] of operations().entries()) {
       const requests = fc.record({
@@ -67,7 +67,7 @@ describe(`the description and the server (seed ${SEED})`, () => {
     if (failures.length > 0) throw new Error(failures.join('\n\n'))
   })
 
-  it('agree on what is forbidden', { timeout: 20_000 + RUNS * 2_000 }, async () => {
+  it('agree on what is forbidden', { timeout: 120_000 + RUNS * 2_000 }, async () => {
     for (const [i, { path, method, operation }] of operations().entries()) {
       const schema = operation.requestBody?.content['application/json']?.schema
       const query = operation.parameters.filter((parameter) => parameter.in === 'query')

@@ -3,6 +3,11 @@ import type { NodeRow } from '../schema/rows.ts'
 import { withSealed } from '../site-hub/secrets.ts'
 import { withBoot } from './deployed.ts'
 
+/** Under which other services of an OpenStack know the instance, where one has named it. */
+export function instanceOf({ instance_uuid }: NodeRow): Record<string, unknown> {
+  return instance_uuid === null ? {} : { instance_uuid }
+}
+
 /**
  * `instance_info` with what is sealed of it, and what the instance that is there boots; networks where an instance comes; the RAID that there is, and
  * the one that is wanted.
@@ -12,6 +17,7 @@ export function contextOf(node: NodeRow, kind: string): Record<string, unknown> 
   const made = node.raid_config as object
   const networks = kind === 'deploy' || kind === 'rebuild' ? (node.network_data as object) : {}
   return {
+    ...instanceOf(node),
     instance_info: withBoot(node, withSealed('instance_info', node.instance_info, node.secrets)),
     ...(Object.keys(networks).length > 0 && { network_data: networks }),
     ...(Object.keys(made).length > 0 && { raid_config: made }),

@@ -1,14 +1,15 @@
 // Failures after which nobody shall use a machine before a person has looked at it: its node goes into maintenance with one of Ironic's
 // faults, which `maintenance off` clears with it. Power failures are power-sync.ts's, and end by themselves.
 import type { Step } from '../../shared/protocol.ts'
+import type { NodeFault } from '../../shared/states.ts'
 import type { NodeRow, TaskRow } from '../schema/rows.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { shownIndex } from './step-list.ts'
 
 /** A step of these was running when they failed. */
-const STEP_FAULTS: Readonly<Record<string, string>> = { clean: 'clean failure', service: 'service failure' }
+const STEP_FAULTS: Readonly<Record<string, NodeFault>> = { clean: 'clean failure', service: 'service failure' }
 /** These were aborted, and the machine could not be put back. */
-const ABORT_FAULTS: Readonly<Record<string, string>> = { ...STEP_FAULTS, rescue: 'rescue abort failure' }
+const ABORT_FAULTS: Readonly<Record<string, NodeFault>> = { ...STEP_FAULTS, rescue: 'rescue abort failure' }
 
 /** Of a step of that work. */
 export const stepFault = (kind: string): string | undefined => STEP_FAULTS[kind]

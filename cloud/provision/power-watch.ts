@@ -1,8 +1,9 @@
 // Which nodes' power is watched, and what is kept of it: small facts that grants, power requests and power-sync.ts share.
+import type { NodeFault } from '../../shared/states.ts'
 import type { NodeRow } from '../schema/rows.ts'
 
 /** Ironic's word for it in `fault`. */
-export const POWER_FAILURE = 'power failure'
+export const POWER_FAILURE: NodeFault = 'power failure'
 
 /** Nobody manages these: their credentials may be wrong, and a BMC may lock a user out who fails too often. */
 const UNMANAGED: ReadonlySet<string> = new Set(['enroll', 'verifying'])

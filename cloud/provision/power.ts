@@ -7,6 +7,7 @@ import { refuseLocked } from '../site-hub/node-rules.ts'
 import { notDriven } from '../site-hub/outage.ts'
 import { isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
+import { instanceOf } from './context.ts'
 import { refuseOff, stepsFor } from './offers.ts'
 import { callerOf, openTask } from './open-task.ts'
 import { failureBehind, faultIn, switchedFirst, targetForOthers, wishBehind, type Wish } from './power-family.ts'
@@ -90,5 +91,5 @@ export async function powerTask(
   const steps = await withPoweredVolumes(turn, node, stepsFor(node, plan))
   turn.updateNode(node.uuid, { target_power_state: after })
   const timed = timeoutMs === undefined ? steps : steps.map((step) => ({ ...step, timeoutMs }))
-  return openTask(turn, node, 'power', timed, context, caller)
+  return openTask(turn, node, 'power', timed, { ...instanceOf(node), ...context }, caller)
 }

@@ -73,18 +73,21 @@ export function insert<T extends SQLiteTable>(table: T, values: InferInsertModel
   }
 }
 
-/** UPDATE of the row whose `key` column equals `id`. */
+/** UPDATE of the row whose `key` column equals `id`; with `stamp` also of its updated_at (see laterStamp). */
 export function update<T extends SQLiteTable>(
   table: T,
   key: string,
   id: SqlValue,
   changes: Partial<InferSelectModel<T>>,
+  stamp?: Statement,
 ): Statement {
   const layout = layoutOf(table)
   const given = Object.entries(changes)
+  const set = given.map(([k]) => `${layout.byKey.get(k)!.name} = ?`)
+  if (stamp) set.push(`updated_at = ${stamp.sql}`)
   return {
-    sql: `UPDATE ${layout.name} SET ${given.map(([k]) => `${layout.byKey.get(k)!.name} = ?`).join(', ')} WHERE ${key} = ?`,
-    args: [...given.map(([k, value]) => layout.byKey.get(k)!.to(value)), id],
+    sql: `UPDATE ${layout.name} SET ${set.join(', ')} WHERE ${key} = ?`,
+    args: [...given.map(([k, value]) => layout.byKey.get(k)!.to(value)), ...(stamp?.args ?? []), id],
   }
 }
 
@@ -95,9 +98,10 @@ export function updateIf<T extends SQLiteTable>(
   id: SqlValue,
   changes: Partial<InferSelectModel<T>>,
   expected: Partial<InferSelectModel<T>>,
+  stamp?: Statement,
 ): Statement {
   const layout = layoutOf(table)
-  const statement = update(table, key, id, changes)
+  const statement = update(table, key, id, changes, stamp)
   const held = Object.entries(expected)
   return {
     sql: `${statement.sql}${held.map(([k]) => ` AND ${layout.byKey.get(k)!.name} IS ?`).join('')} RETURNING ${key}`,
@@ -142,13 +146,19 @@ export function marks(count: number): string {
 }
 
 /**
- * SQL and arguments of `updated_at` for a row that may have been made in this very millisecond: its stamp is what ETags are of, and has to become
- * another one.
+ * When a row is changed now that was made or changed before, perhaps in this very millisecond: its time of change is what ETags are of, and has to
+ * become another one, for ever.
  */
+export function stampAfter(row: Readonly<Record<string, unknown>>, ms: number): string {
+  return isoTime(Math.max(ms, Date.parse(String(row['updated_at'] ?? row['created_at'])) + 1))
+}
+
+/** The same in SQL, with its arguments, for a row that others may be changing. */
 export function laterStamp(ms: number): Statement {
+  const last = 'coalesce(updated_at, created_at)'
   return {
-    sql: 'CASE WHEN coalesce(updated_at, created_at) = ? THEN ? ELSE ? END',
-    args: [isoTime(ms), isoTime(ms + 1), isoTime(ms)],
+    sql: `CASE WHEN ${last} < ? THEN ? ELSE strftime('%Y-%m-%dT%H:%M:%f+00:00', ${last}, '+0.001 seconds') END`,
+    args: [isoTime(ms), isoTime(ms)],
   }
 }
 

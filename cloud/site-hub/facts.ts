@@ -9,6 +9,7 @@ import type { NodeRow } from '../schema/rows.ts'
 import { epochOf, speakerOf, type ConductorState } from './state.ts'
 import { takeParts } from './parts.ts'
 import type { Turn } from './turn.ts'
+import { takeVolumes } from './volume-facts.ts'
 import { takeVifs } from './wiring.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
@@ -78,6 +79,7 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
   }
   // Its conductor stops to listen, whoever said that it is off.
   if ('console_enabled' in changes) regrant(turn, node, changes)
+  if (await takeVolumes(turn, uuid, changed)) regrant(turn, node, changes)
   await takeParts(turn, node, changed)
   if (await takeVifs(turn, node, changed)) regrant(turn, node, changes)
   const { driver_internal_info: more } = changed

@@ -3,7 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
 import type { SiteRef, SqlValue } from '../ports.ts'
-import { blankRow, insert, remove, update, withArticle } from '../schema/rows.ts'
+import { blankRow, insert, remove, stampAfter, update, withArticle } from '../schema/rows.ts'
 import { applyPatch } from '../store/json-patch.ts'
 import type { Caller, HubCommand, NewRow, NodeTable } from './commands.ts'
 import { refuseTooLarge } from './grants.ts'
@@ -93,8 +93,9 @@ export async function patchRow(turn: Turn, command: Command<'row.patch'>, site: 
   await refuseLargerNode(turn, kind, [after])
   const written = kind.secrets ? [...columns, 'secrets'] : columns
   const changes = Object.fromEntries(written.map((column) => [column, after[column]]))
-  turn.write(update(kind.table, 'uuid', before.uuid, { ...changes, updated_at: turn.time } as never))
-  turn.changed(kind.table).set(before.uuid, { ...after, updated_at: turn.time } as never)
+  const updated_at = stampAfter(before, turn.now)
+  turn.write(update(kind.table, 'uuid', before.uuid, { ...changes, updated_at } as never))
+  turn.changed(kind.table).set(before.uuid, { ...after, updated_at } as never)
   const fields = command.patch.map((operation) => operation.path.split('/')[1])
   turn.event(`${command.table}.updated`, { node: after.node, body: { [command.table]: before.uuid, fields } }, command)
   if (kind.granted) for (const touched of new Set([before.node, after.node])) await touchSpec(turn, touched)

@@ -1,5 +1,4 @@
 // Sessions and leases of conductors (ownership.md rules 1-3): hello takes the next number, renew extends, a lapse loses everything.
-import { unfolded } from '../../shared/folded-steps.ts'
 import type { FaultCode } from '../../shared/faults.ts'
 import { grantsDigest, heldDigests, staleSpecs } from '../../shared/grants-digest.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
@@ -108,7 +107,7 @@ export async function hello(turn: Turn, peer: Peer, message: Message<'hello'>, s
     // A host that was renamed to a name that another has keeps its old one: a name is no reason to lock a conductor out.
     hostname: isTaken ? conductor.row.hostname : message.hostname,
     version: message.version,
-    drivers: message.drivers.map(unfolded),
+    drivers: message.drivers,
     lock: message.lock ?? null,
   })
   const leaseMs = leaseMsOf(turn.state)

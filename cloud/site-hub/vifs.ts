@@ -3,7 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { portgroups } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'
-import { update } from '../schema/rows.ts'
+import { stampAfter, update } from '../schema/rows.ts'
 import type { HubCommand } from './commands.ts'
 import { refuseLocked } from './node-rules.ts'
 import { rowsWith, vifOf, type NodeOwned } from './owned-rows.ts'
@@ -83,6 +83,7 @@ function chosen(places: readonly Place[], on: { table: string; uuid: string }, n
 }
 
 function keep(turn: Turn, { table, row }: Place, internal_info: Record<string, unknown>): void {
-  turn.write(update(TABLES[table], 'uuid', row.uuid, { internal_info, updated_at: turn.time }))
-  turn.changed(TABLES[table]).set(row.uuid, { ...row, internal_info, updated_at: turn.time } as never)
+  const updated_at = stampAfter(row, turn.now)
+  turn.write(update(TABLES[table], 'uuid', row.uuid, { internal_info, updated_at }))
+  turn.changed(TABLES[table]).set(row.uuid, { ...row, internal_info, updated_at } as never)
 }

@@ -173,3 +173,26 @@ test('an adopted instance without an image is booted from its volume', async () 
   await bench.work(peer)
   expect(peer.grant(node)!.instanceBoot).toEqual({ boot_from_volume: volume })
 })
+
+test('what a storage system has told becomes the properties of the target, with its secrets sealed, and the grant has it', async () => {
+  await prepared('attaches', { instance_uuid: '11111111-1111-4111-8111-111111111111' })
+  await verb('active')
+  await bench.work(peer, { stopAt: 'storage.attach_volumes' })
+  const { id, epoch, context } = peer.last('task')
+  expect(context['instance_uuid']).toBe('11111111-1111-4111-8111-111111111111')
+  const properties = { target_iqn: 'iqn.new', target_lun: 3, auth_password: 'sealed:1:abc' }
+  const facts = { volume_targets: { [volume]: properties, 'of-another': { target_iqn: 'iqn.y' } } }
+  const [before] = await bench.sql.all('SELECT last_event FROM tasks WHERE id = ?', [id])
+  const n = Number(before![0]) + 1
+  const event = { n, at: bench.now, step: 1, kind: 'finished' as const, facts }
+  await bench.say(peer, { type: 'event', id, epoch, events: [event] })
+  const { volumes, specVersion } = peer.grant(node)!
+  expect(volumes!.targets[0]!.properties).toEqual(properties)
+  const [row] = await bench.sql.all('SELECT properties, secrets FROM volume_targets WHERE uuid = ?', [volume])
+  expect(row!.map((text) => JSON.parse(String(text)) as unknown)).toEqual([
+    { target_iqn: 'iqn.new', target_lun: 3, auth_password: '******' },
+    { [`volume_targets.${volume}.auth_password`]: 'sealed:1:abc' },
+  ])
+  await bench.say(peer, { type: 'event', id, epoch, events: [{ ...event, n: n + 1 }] })
+  expect(peer.grant(node)!.specVersion, 'what is no news is not sent again').toBe(specVersion)
+})

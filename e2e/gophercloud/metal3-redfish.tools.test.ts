@@ -133,6 +133,8 @@ it('a Redfish machine boots a live ISO from virtual media, and tells Metal3 of i
   const { Id } = await gopher.call<{ Id: string }>('metal3.subscribe', { ID: host.ID, Body })
   const about = { ID: host.ID, URL: Id }
   expect(await gopher.call('metal3.subscription', about)).toMatchObject({ Id, Destination: Body.Destination })
+  const all = await gopher.call<{ Members: Record<string, string>[]; Count: number }>('metal3.subscriptions', host.ID)
+  expect([all.Members.length, all.Members[0]!['@odata.id']]).toEqual([1, expect.stringContaining(Id)])
   await gopher.call('metal3.unsubscribe', about)
   expect(await metal3.refused(gopher.call('metal3.subscription', about))).toMatchObject({ status: expect.any(Number) })
 

@@ -199,6 +199,21 @@ it('a host that may not be switched off is restarted instead', async (context) =
   expect(await metal3.refused(off)).toMatchObject({ class: 'ErrDefault409' })
 })
 
+it('a machine that does not listen is switched off hard where somebody insists', async (context) => {
+  await using site = await start(context, { DriverInfo: { fake_fail: { 'power.soft_power_off': 'bmc.refused' } } })
+  const { metal3, host, node, story } = site
+  await metal3.done('register')
+  await metal3.done('powerOn')
+  await story.until('rest', async () => (await node()).reservation === null)
+  const { problem } = await metal3.until('powerOff', () => ({ Soft: true }))
+  expect(problem).toMatch(/power\.soft_power_off/)
+  await story.until('rest', async () => (await node()).reservation === null)
+  const machine = fakeMachine(host.ID!)
+  expect(machine.power).toBe('power on')
+  await metal3.done('powerOff', () => ({ Soft: true, Force: true }))
+  expect([machine.power, (await node()).power_state]).toEqual(['power off', 'power off'])
+})
+
 it('what is refused while a host is busy is tried again', async (context) => {
   await using site = await start(context, { DriverInfo: { fake_delays: { deploy: 400 } } })
   const { metal3, host, story, gopher } = site

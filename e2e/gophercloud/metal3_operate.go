@@ -126,10 +126,11 @@ func init() {
 			err := operator{c}.read(id, &media, "vmedia")
 			return media, err
 		}),
-		"metal3.attach":       with(func(c client, a about) (interface{}, error) { return nil, operator{c}.attach(a.ID, a.URL) }),
-		"metal3.detach":       with(func(c client, id string) (interface{}, error) { return nil, operator{c}.detach(id) }),
-		"metal3.subscribe":    with(func(c client, a about) (interface{}, error) { return operator{c}.subscribe(a.ID, a.Body) }),
-		"metal3.subscription": with(func(c client, a about) (interface{}, error) { return operator{c}.subscriptionOf(a.ID, a.URL) }),
-		"metal3.unsubscribe":  with(func(c client, a about) (interface{}, error) { return nil, operator{c}.unsubscribe(a.ID, a.URL) }),
+		"metal3.attach":        with(func(c client, a about) (interface{}, error) { return nil, operator{c}.attach(a.ID, a.URL) }),
+		"metal3.detach":        with(func(c client, id string) (interface{}, error) { return nil, operator{c}.detach(id) }),
+		"metal3.subscribe":     with(func(c client, a about) (interface{}, error) { return operator{c}.subscribe(a.ID, a.Body) }),
+		"metal3.subscriptions": with(func(c client, id string) (interface{}, error) { return operator{c}.subscriptions(id) }),
+		"metal3.subscription":  with(func(c client, a about) (interface{}, error) { return operator{c}.subscriptionOf(a.ID, a.URL) }),
+		"metal3.unsubscribe":   with(func(c client, a about) (interface{}, error) { return nil, operator{c}.unsubscribe(a.ID, a.URL) }),
 	})
 }

@@ -112,6 +112,16 @@ func (o operator) subscriptionOf(id, subscribed string) (found subscription, err
 	return found, err
 }
 
+// subscriptions are the collection as the BMC has it.
+func (o operator) subscriptions(id string) (found struct {
+	Name    string              `json:"Name"`
+	Members []map[string]string `json:"Members"`
+	Count   int                 `json:"Members@odata.count"`
+}, err error) {
+	_, err = o.Get(o.vendor(id, "get_all_subscriptions"), &found, &gophercloud.RequestOpts{OkCodes: []int{200}})
+	return found, err
+}
+
 // unsubscribe is a DELETE with a body.
 func (o operator) unsubscribe(id, subscribed string) error {
 	opts := &gophercloud.RequestOpts{OkCodes: []int{200, 202, 204}, JSONBody: values{"id": subscribed}}

@@ -10,7 +10,8 @@ let compiled: Compiled
 let gopher: Gopher
 let api: Api
 beforeAll(async () => {
-  ;[server, compiled] = await Promise.all([startDevServer(), compile()])
+  compiled = await compile()
+  server = await startDevServer()
   gopher = await startGopher(compiled, { endpoint: `${server.url}/v1`, microversion: '1.52' })
   api = new Api(server.url, '')
 }, 120_000)

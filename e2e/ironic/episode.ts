@@ -108,12 +108,17 @@ export async function play(
   if (sent.method === 'GET') return true
   if (isDone(judged.theirs) !== isDone(judged.ours)) return isFine
   if (!isDone(judged.theirs)) return true
-  if (/\/states\/|\/allocations/.test(sent.path)) await settle(servers, ...things.nodes)
+  if (/\/states\/|\/allocations|\/vendor_passthru/.test(sent.path)) await settle(servers, ...things.nodes)
+  const after = await afterwards(servers, sent)
+  return after === undefined || told(after)
+}
+
+/** What the node of a request is after it, which is told under that request. */
+export async function afterwards(servers: Servers, sent: Sent): Promise<Judged | undefined> {
   const node = /^\/v1\/nodes\/([^/?]+)/.exec(sent.path)?.[1]
-  if (node === undefined) return true
+  if (node === undefined) return undefined
   const after = await judge(servers, at('GET', `/nodes/${node}`))
-  // What a node is after a request is told under that request.
-  return told({ ...after, sent: { ...sent, path: `${sent.path} → GET` } })
+  return { ...after, sent: { ...sent, path: `${sent.path} → GET` } }
 }
 
 export const LISTS = ['/nodes/detail', '/ports/detail', '/portgroups/detail', '/volume/connectors?detail=True', '/volume/targets?detail=True', '/chassis/detail', '/deploy_templates?detail=True', '/allocations'] // prettier-ignore

@@ -109,7 +109,13 @@ async function startLocalConductor(api: Api, url: string): Promise<void> {
     log: logger({ level: 'info', format: 'json', now: Date.now, write }),
   })
   stops.push(() => conductor.close())
+  let end: string | undefined
+  void conductor.ended.then(
+    ({ why }) => (end = why),
+    (error: unknown) => (end = String(error)),
+  )
   for (let attempt = 0; !conductor.isConnected(); attempt++) {
+    if (end !== undefined) throw new Error(`the local conductor cannot connect: ${end}`)
     if (attempt > 200) throw new Error('the local conductor did not connect within 10 s; try --verbose')
     await new Promise((done) => setTimeout(done, 50))
   }

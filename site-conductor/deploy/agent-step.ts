@@ -1,6 +1,7 @@
 // Steps that the agent carries out (Ironic's in-band steps): ordered as part of the work that they are in, cleaning, deployment or service.
 import { FaultError } from '../../shared/faults.ts'
 import type { StepContext } from '../driver.ts'
+import { burnInInfo, layersFor } from './step-needs.ts'
 import { type AgentOptions, nodeParams, performer } from './perform.ts'
 
 const PHASES: Readonly<Record<string, 'clean' | 'deploy' | 'service'>> = {
@@ -20,7 +21,13 @@ export function agentStep<Info>(options: AgentOptions<Info>, iface: string, step
     const phase = PHASES[context.task.kind]
     if (phase === undefined)
       throw new FaultError('driver.unsupported', `${iface}.${step} is no step of the work ${context.task.kind}`)
-    const order = { step: { interface: iface, step, args }, ...nodeParams(context) }
+    const { node, ports } = nodeParams(context)
+    const order = {
+      step: { interface: iface, step, args },
+      node: { ...node, ...burnInInfo(context, step) },
+      ports,
+      ...(await layersFor(context, step)),
+    }
     const answer = await perform(context, step, `${phase}.execute_${phase}_step`, order)
     return (answer[`${phase}_result`] ?? {}) as Record<string, unknown>
   }

@@ -3,6 +3,9 @@ import type { Implementation, Offer } from '../driver.ts'
 import { agentStep } from './agent-step.ts'
 import type { AgentOptions } from './perform.ts'
 
+/** Longer than anybody burns a machine in; who asks for it says how long (driver_info, shared/burn-in.ts). */
+const BURN_IN_MS = 20 * 24 * 60 * 60_000
+
 /** Twice over all of a large slow disk. An agent that is gone ends it much earlier. */
 const WHOLE_DISKS_MS = 96 * 60 * 60_000
 
@@ -34,6 +37,11 @@ const OFFERS = {
       verify_ca: { description: 'false: https servers that files come from are not verified' },
     },
   },
+  burnin_cpu: { clean: 0, service: 0, abortable: true, timeoutMs: BURN_IN_MS },
+  burnin_memory: { clean: 0, service: 0, abortable: true, timeoutMs: BURN_IN_MS },
+  burnin_disk: { clean: 0, abortable: true, timeoutMs: BURN_IN_MS },
+  burnin_network: { clean: 0, service: 0, abortable: true, timeoutMs: BURN_IN_MS },
+  burnin_gpu: { clean: 0, service: 0, abortable: true, timeoutMs: BURN_IN_MS },
 } as const satisfies Record<string, Offer>
 
 export function inBandSteps<Info>(

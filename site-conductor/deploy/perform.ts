@@ -117,7 +117,10 @@ export function byteNotes(context: StepContext<unknown>, step: string): ByteNote
 export type ByteNotes = (part: string, bytes: number, total: number | undefined) => void
 
 /** The node and its ports as agents want them in every step. */
-export function nodeParams({ node, ...context }: StepContext<unknown>): Record<string, unknown> {
+export function nodeParams({ node, ...context }: StepContext<unknown>): {
+  readonly node: Record<string, unknown>
+  readonly ports: readonly { readonly address: string }[]
+} {
   const {
     instance_info: instanceInfo,
     target_raid_config: raid,

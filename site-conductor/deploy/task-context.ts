@@ -18,6 +18,8 @@ const DeployContext = z.looseObject({
   raid_config: json.default({}),
   /** By volume target: its properties as the storage system has told them for this attachment, secrets sealed. */
   attached_volumes: z.record(z.string(), json).default({}),
+  /** Volumes of the storage system that this task has asked for, or is about to. */
+  reserved_volumes: z.array(z.string()).default([]),
   /** Sealed: the unguessable part of this boot's paths, and the token of its agent. */
   boot_token: z.string().optional(),
   agent_token: z.string().optional(),

@@ -12,6 +12,7 @@ import type { Implementation, InterfaceKind } from '../driver.ts'
 import { flat } from '../network/flat.ts'
 import { neutron } from '../network/neutron/neutron.ts'
 import { noInterface, noop } from '../no-interface.ts'
+import { cinderStorage } from '../storage/cinder.ts'
 import { externalStorage } from '../storage/external.ts'
 import { agentInspect } from './agent/inspect.ts'
 import { agentRaid } from './agent/raid.ts'
@@ -40,7 +41,7 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
     firmware: noInterface('firmware'),
     rescue: { ...noInterface('rescue'), agent: agentRescue<Info>(options) },
     network: { ...noop<Info>(), ...flat<Info>(), ...neutron<Info>() },
-    storage: { ...noop<Info>(), ...externalStorage<Info>() },
+    storage: { ...noop<Info>(), ...externalStorage<Info>(), ...cinderStorage<Info>() },
     vendor: noInterface('vendor'),
   } satisfies Record<BaseKind, Record<string, Implementation<Info>>>
 }

@@ -1,9 +1,15 @@
 // Fields of driver_info that every driver with real machines has, with Ironic's names. Here they are told and nothing more: what is wrong with one is
 // for the interface that uses it to refuse (properties.ts and boot-info.ts of deploy), so that nobody loses the power of a machine by it.
 import { z } from 'zod'
+import { burnInSchema } from '../../shared/burn-in.ts'
 import { WORK, type Work } from '../network/neutron/networks.ts'
 
 const told = (about: string) => z.unknown().optional().describe(about)
+
+/** The agent refuses what is wrong with one (shared/burn-in.ts). */
+const burnInInfo = Object.fromEntries(
+  Object.entries(burnInSchema.shape).map(([name, { description = '' }]) => [name, told(description)]),
+)
 
 /** Of network interface neutron. */
 export const networkInfo = Object.fromEntries(
@@ -35,6 +41,7 @@ export const commonInfo = {
   fast_track:                   told('true or false: does the node keep its agent between a cleaning and what follows? Default: as its site says'),
   cleaning_runbook:             told('Name or UUID of the runbook that automated cleaning carries out instead of the steps of the driver'),
   has_dedicated_power_supply:   told('true: a child node that is not switched with its parent'),
+  ...burnInInfo,
 }
 
 /** Ironic's other fields that are common to its boot and deploy interfaces, and why there is no such thing here. */
@@ -43,4 +50,8 @@ export const NOT_TAKEN: Readonly<Record<string, string>> = {
   rescue_iso: 'rescue is done by the deploy ramdisk',
   'image_http_proxy, image_https_proxy, image_no_proxy':
     'an agent fetches images without a proxy; with deploy interface iscsi the conductor fetches them',
+  'agent_burnin_fio_network_pairing_backend_url, agent_burnin_fio_network_pairing_group_name, agent_burnin_fio_network_pairing_timeout':
+    'partners of burnin_network name each other: there is no service by which agents find one',
+  'agent_burnin_cpu_outputfile, agent_burnin_vm_outputfile, agent_burnin_fio_disk_outputfile, agent_burnin_fio_network_outputfile':
+    'what a burn-in has done is on the timeline of its node',
 }

@@ -1,26 +1,42 @@
 // What a conductor says of its drivers has to fit into its hello, with room for what else is in there: a frame that is too large is never sent.
 import { expect, test } from 'vitest'
-import { folded, unfolded } from '../../shared/folded-steps.ts'
-import { bytesInFrame, DriverFacts, MAX_FRAME_BYTES, type OfferedStep } from '../../shared/protocol.ts'
+import { packed } from '../../shared/packed-drivers.ts'
+import { decodeFromConductor, encode, type FromConductor, MAX_FRAME_BYTES } from '../../shared/protocol.ts'
 import { driverFacts } from '../driver.ts'
 import { loadDrivers } from '../load-drivers.ts'
 
-const facts = [...(await loadDrivers(['fake-hardware', 'ipmi', 'redfish', 'manual-management'])).values()].map((driver) => driverFacts(driver)) // prettier-ignore
+const DRIVERS = ['fake-hardware', 'ipmi', 'redfish', 'manual-management']
+const facts = [...(await loadDrivers(DRIVERS)).values()].map((driver) => driverFacts(driver))
+const hello = {
+  type: 'hello' as const,
+  ...{ incarnation: 'i', version: '1', hostname: 'h', capabilities: [], grantsDigest: null, inflight: [] },
+}
+const said: FromConductor = { ...hello, drivers: facts }
 
-test('all drivers take less than three quarters of a frame', () => {
-  expect(bytesInFrame(facts.map(folded))).toBeLessThan(MAX_FRAME_BYTES * 0.75)
+test('all drivers take less than a quarter of a frame', () => {
+  expect(packed(facts).length).toBeLessThan(MAX_FRAME_BYTES / 4)
 })
 
 test('nothing is lost on the way', () => {
-  const key = ({ interface: name, of, step }: OfferedStep) => `${name} ${of} ${step}`
-  const sorted = (told: DriverFacts) =>
-    Object.entries(told.steps ?? {}).map(([kind, steps]) => [
-      kind,
-      steps.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)),
-    ])
-  for (const told of facts) {
-    const back = unfolded(DriverFacts.parse(JSON.parse(JSON.stringify(folded(told)))))
-    expect(sorted(back)).toEqual(sorted(told))
-    expect(unfolded(told), 'an older conductor does not fold').toEqual(told)
-  }
+  const told = JSON.parse(JSON.stringify(said)) as unknown
+  expect(decodeFromConductor(encode(said))).toEqual({ kind: 'message', message: told })
+  expect(JSON.parse(encode(said))).toMatchObject({ drivers: packed(facts) })
+})
+
+test('an older conductor does not pack them', () => {
+  const [one] = facts
+  expect(decodeFromConductor(JSON.stringify({ ...hello, drivers: [one] }))).toMatchObject({
+    message: { drivers: [JSON.parse(JSON.stringify(one))] },
+  })
+})
+
+test.each([
+  ['no base64', '!'],
+  ['not deflated', 'aGVsbG8'],
+  ['cut short', packed(facts).slice(0, 1000)],
+  ['no list', packed('x')],
+  ['a list of something else', packed([{ name: 1 }])],
+  ['more than there is room for', packed([{ ...facts[0], about: 'x'.repeat(2_000_000) }])],
+])('%s is a malformed hello', (_, drivers) => {
+  expect(decodeFromConductor(JSON.stringify({ ...hello, drivers }))).toMatchObject({ kind: 'malformed' })
 })

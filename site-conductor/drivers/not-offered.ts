@@ -26,11 +26,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     names: ['ironic-networking'],
     why: "switches are nobody's here: Ironic has a service of its own for them",
   },
-  {
-    interface: 'storage',
-    names: ['cinder'],
-    why: 'not made yet: volumes are named with all that a machine has to know of them (`external`)',
-  },
 ]
 
 /** Hardware types. */
@@ -43,12 +38,6 @@ export const TYPES_NOT_OFFERED: Readonly<Record<string, string>> = {
 
 /** Steps that can be chosen. */
 export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
-  {
-    interface: 'deploy',
-    names: ['burnin_cpu', 'burnin_memory', 'burnin_disk', 'burnin_network', 'burnin_gpu'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'the programs that put a load on a machine (stress-ng, fio) are not in the ramdisk',
-  },
   {
     interface: 'deploy',
     names: ['execute_bootc_install', 'set_boot_to_disk'],

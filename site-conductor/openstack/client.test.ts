@@ -93,12 +93,18 @@ test('no login and a fixed endpoint: without a token', async () => {
     authType: 'none',
     authUrl: undefined,
     secretFile: undefined,
+    project: undefined,
     endpoints: { network: `${keystone.urlOf('fixed')}/` },
   })
   expect(await openstack.service(NETWORK).ask('GET', '/x')).toEqual([1])
   expect(keystone.logins).toEqual([])
   expect(keystone.asked[0]!.headers).not.toHaveProperty('x-auth-token')
   expect(await openstack.projectId()).toBeUndefined()
+  const named = open({ authType: 'none', project: 'p', endpoints: { network: keystone.urlOf('fixed') } })
+  await named.service(NETWORK).ask('GET', '/x')
+  expect(keystone.asked[1]!.headers['x-auth-token'], 'for services that ask who it is, and believe it').toBe(
+    'ferrule:p',
+  )
 })
 
 test('one login serves all who ask at once, and is renewed shortly before its end', async () => {

@@ -71,7 +71,7 @@ export class OpenStack {
       const url = `${this.#urlOf(service, login)}${path}${search(query.query)}`
       const headers = {
         ...(query.body !== undefined && { 'content-type': 'application/json' }),
-        ...(login && { 'x-auth-token': login.token }),
+        ...this.#token(login),
         ...query.headers,
       }
       const body = query.body === undefined ? undefined : JSON.stringify(query.body)
@@ -84,6 +84,13 @@ export class OpenStack {
       }
       return read(service.name, { method, path }, answer, login?.token)
     }
+  }
+
+  /** Without a login the project is named instead, as services that ask nobody for a token want it (Cinder's `noauth`). */
+  #token(login: Login | undefined): Record<string, string> {
+    const { project } = this.config
+    const token = login?.token ?? (project === undefined ? undefined : `ferrule:${project}`)
+    return token === undefined ? {} : { 'x-auth-token': token }
   }
 
   /** The URL without a slash at its end. */

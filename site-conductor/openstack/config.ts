@@ -38,7 +38,7 @@ export const OpenStackConfig = z.strictObject({
   authUrl:       url.optional().describe('Keystone, with or without /v3 at its end; needed unless authType is none'),
   username:      name.optional().describe('Of authType password'),
   userDomain:    name.default('Default').describe('Name of the domain that the user is in'),
-  project:       name.optional().describe('Name of the project whose resources are used; needed with authType password'),
+  project:       name.optional().describe('Name of the project whose resources are used; needed with authType password, and with none by a Cinder'),
   projectDomain: name.default('Default').describe('Name of the domain that the project is in'),
   credentialId:  name.optional().describe('Of authType application_credential'),
   secretFile:    path.optional().describe('File with the password, the secret of the application credential, or the token; read at every login, so that it may change'),

@@ -1,7 +1,6 @@
 // Is an instance to be booted from a volume, and can it be? The hub settles the first for a deployment that begins (cloud/provision/volumes.ts); here is asked what
 // would come of one, before that.
 import { capabilitiesOf } from '../../shared/capabilities.ts'
-import { FaultError } from '../../shared/faults.ts'
 import type { VolumeTarget } from '../../shared/protocol.ts'
 import type { Context } from '../driver.ts'
 import { flawsOf, ISCSI } from './iscsi-volumes.ts'
@@ -17,8 +16,8 @@ export function bootVolumeOf({ node, other }: Asked, instanceInfo: Fields | unde
   return node.volumes?.targets.find(({ bootIndex }) => bootIndex === 0)
 }
 
-/** Throws a FaultError that names everything that keeps the machine from booting the volume, as far as the node says it. */
-export function refuseUnbootable(context: Asked, volume: VolumeTarget, more: readonly string[] = []): void {
+/** Everything that keeps the machine from booting the volume, as far as the node says it. */
+export function whyUnbootable(context: Asked, volume: VolumeTarget): string[] {
   const { node, other } = context
   const { type, uuid } = volume
   const bootable = other('boot')?.volumeTypes ?? []
@@ -31,9 +30,7 @@ export function refuseUnbootable(context: Asked, volume: VolumeTarget, more: rea
     why.push(
       `boot interface ${node.interfaces['boot'] ?? ''} boots no volumes: set boot_interface to ipxe or http-ipxe`,
     )
-  why.push(...more)
-  if (why.length > 0)
-    throw new FaultError('driver.invalid_info', `the node cannot boot from its volume: ${why.join('; ')}`)
+  return why
 }
 
 /** What is incomplete of those volumes of the node that a machine reaches by iSCSI. */
@@ -41,4 +38,4 @@ export function incompleteVolumes({ node }: Asked): string[] {
   return (node.volumes?.targets ?? []).filter(({ type }) => type === ISCSI).flatMap(flawsOf)
 }
 
-const isTrue = (value: string | undefined) => /^(true|yes|on|1)$/i.test(value ?? '')
+export const isTrue = (value: string | undefined) => /^(true|yes|on|1)$/i.test(value ?? '')

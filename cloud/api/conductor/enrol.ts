@@ -9,7 +9,7 @@ import { fingerprint } from '../../../shared/sealing.ts'
 import { ENROL_PATH } from '../../../shared/upgrade.ts'
 import type { Statement } from '../../ports.ts'
 import { audit, conductors } from '../../schema/organisation.ts'
-import { insert, isoTime, select } from '../../schema/rows.ts'
+import { insert, isoTime, laterStamp, select } from '../../schema/rows.ts'
 import { readBody } from '../body.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
 import { readQuery } from '../query.ts'
@@ -135,9 +135,10 @@ async function storeConductor(call: Call, token: Token, id: string, body: Enrolm
     note(call, 'conductor.enrol', token.site, 'ok', { conductor: id, hostname: body.hostname }),
   ]
   if (body.site_key !== undefined) {
+    const stamp = laterStamp(env.now())
     statements.push({
-      sql: 'UPDATE sites SET public_key = ?, ca = ?, updated_at = ? WHERE id = ? AND public_key IS NULL',
-      args: [body.site_key, body.site_ca ?? null, now, token.site],
+      sql: `UPDATE sites SET public_key = ?, ca = ?, updated_at = ${stamp.sql} WHERE id = ? AND public_key IS NULL`,
+      args: [body.site_key, body.site_ca ?? null, ...stamp.args, token.site],
     })
   }
   await store.organisation(token.organisation).batch(statements)

@@ -19,9 +19,19 @@ export const NAMED_SINCE = 5
 /** Which column a client's identifier is compared with. Throws 400 on what can be neither; before names, 404 on what could be one. */
 export function identColumn(ident: string, version: number): 'uuid' | 'name' {
   if (isUuid(ident)) return 'uuid'
-  if (!NODE_NAME.test(ident)) throw new FaultError('request.invalid', `Expected a UUID or a name, not "${ident}".`)
-  if (version < NAMED_SINCE) throw noNode(ident)
+  if (NODE_NAME.test(ident) && version < NAMED_SINCE) throw noNode(ident)
+  if (!NODE_NAME.test(ident) || !isNameOf(version, ident))
+    throw new FaultError('request.invalid', `Expected a UUID or a name, not "${ident}".`)
   return 'name'
+}
+
+/** Until 1.10 names were those of hosts (RFC 1123 §2.1), with underscores behind the first dot. */
+export function isNameOf(version: number, name: string): boolean {
+  const [host = '', ...domains] = name.replace(/\.$/, '').split('.')
+  return (
+    version >= 10 ||
+    (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(host) && domains.every((part) => /^[\w-]{0,62}[a-z0-9]$/i.test(part)))
+  )
 }
 
 export function noNode(ident: string): FaultError {

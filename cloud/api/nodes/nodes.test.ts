@@ -57,6 +57,15 @@ describe('nodes', () => {
     expect([status, body]).toEqual([200, { uuid, stale_since: null, links: expect.anything() }])
   })
 
+  it('before names a validation by one is 406, wherever it is said', async () => {
+    const { uuid } = await make()
+    const seen = async (path: string) =>
+      (await site.api('GET', path, undefined, { 'X-OpenStack-Ironic-API-Version': '1.4' })).status
+    expect([await seen('/v1/nodes/nobody/validate'), await seen('/v1/nodes/validate?node=nobody')]).toEqual([406, 406])
+    expect(await seen('/v1/ports?node=nobody')).toBe(406)
+    expect(await seen(`/v1/ports?node=${uuid}`)).toBe(200)
+  })
+
   it('names came with 1.5, fields with 1.8', async () => {
     await make({ name: 'by-name' })
     expect(
@@ -81,6 +90,41 @@ describe('nodes', () => {
     for (const path of [`/nodes/${uuid}`, `/v1/nodes/${uuid}/`, `/v1/nodes/${uuid.toUpperCase()}`]) {
       expect((await site.api('GET', path)).body.uuid).toBe(uuid)
     }
+  })
+
+  it('until 1.10 a name that is none of a host is none', async () => {
+    const { uuid } = await make()
+    const name = `a~${uuid.slice(-12)}`
+    await site.api('PATCH', `/v1/nodes/${uuid}`, [{ op: 'add', path: '/name', value: name }])
+    const seen = async (ident: string, version: string) =>
+      (await site.api('GET', `/v1/nodes/${ident}`, undefined, { 'X-OpenStack-Ironic-API-Version': version })).status
+    expect([await seen(name, '1.4'), await seen(name, '1.9'), await seen(name, '1.10')]).toEqual([404, 400, 200])
+    expect(await seen('nobody.example', '1.9')).toBe(404)
+  })
+
+  it('until 1.91 .json at the end of a path is no part of it, but of a name that is not found without it', async () => {
+    const [plain, dotted] = [await make(), await make()]
+    const name = `n${plain.uuid.slice(-12)}`
+    for (const [node, wanted] of [
+      [plain, name],
+      [dotted, `${name}-b.json`],
+    ] as const)
+      await site.api('PATCH', `/v1/nodes/${node.uuid}`, [{ op: 'add', path: '/name', value: wanted }])
+    const seen = async (path: string, version: string, method = 'GET', body?: unknown) => {
+      const reply = await site.api(method, path, body, { 'X-OpenStack-Ironic-API-Version': version })
+      return reply.status === 200 ? (reply.body.uuid ?? 'another') : reply.status
+    }
+    expect(await seen(`/v1/nodes/${name}.json`, '1.90')).toBe(plain.uuid)
+    expect(await seen(`/v1/nodes/${plain.uuid}.json/`, '1.90')).toBe(plain.uuid)
+    expect(await seen(`/nodes/${name}-b.json`, '1.90')).toBe(dotted.uuid)
+    const patch = [{ op: 'add', path: '/extra/a', value: 1 }]
+    expect(await seen(`/v1/nodes/${name}-b.json`, '1.90', 'PATCH', patch)).toBe(dotted.uuid)
+    for (const path of ['/v1/nodes.json', `/v1/nodes/${name}/states.json`, '/v1/openapi.json'])
+      expect([path, await seen(path, '1.90')]).toEqual([path, 'another'])
+    expect(await seen(`/v1/nodes/${name}-b/states.json`, '1.90'), 'only of what the path ends with').toBe(404)
+    expect(await seen(`/v1/nodes/${name}.json`, '1.91')).toBe(404)
+    expect(await seen(`/v1/nodes/${name}-b.json`, '1.91')).toBe(dotted.uuid)
+    expect(await seen('/v1/nodes.json', '1.91')).toBe(404)
   })
 
   it('links start with the address that was asked', async () => {
@@ -196,6 +240,13 @@ describe('nodes', () => {
     expect(body.next).toBeUndefined()
   })
 
+  it('a fault that no node can have is no filter', async () => {
+    for (const fault of ['power failure', 'clean failure', 'service failure', 'rescue abort failure', 'none'])
+      expect((await site.api('GET', `/v1/nodes?fault=${fault}`)).status).toBe(200)
+    const { status, body } = await site.api('GET', '/v1/nodes?fault=broken')
+    expect([status, body.detail]).toEqual([400, expect.stringContaining('power failure')])
+  })
+
   it('a filter value cannot become SQL', async () => {
     const { body } = await site.api('GET', `/v1/nodes?owner=${encodeURIComponent("' OR 1=1 --@")}`)
     expect(body).toEqual({ nodes: [] })
@@ -222,6 +273,33 @@ describe('nodes', () => {
     expect(await put('1.3', 'manage')).toBe(406)
     expect(await put('1.72', 'deploy')).toBe(406)
     expect(await put('1.73', 'deploy')).toBe(400)
+  })
+
+  it('what is in the arguments of a verb is looked at last', async () => {
+    const { uuid } = await make()
+    const put = async (body: object, version = 'latest') => {
+      const headers = { 'X-OpenStack-Ironic-API-Version': version }
+      const reply = await site.api('PUT', `/v1/nodes/${uuid}/states/provision`, body, headers)
+      return [reply.status, reply.body.code]
+    }
+    const wrong = { configdrive: { zzz: 1 }, deploy_steps: [{ interface: 'zzz' }] }
+    expect(await put({ target: 'deploy', ...wrong }, '1.72')).toEqual([406, 'version.unsupported'])
+    expect(await put({ target: 'active', ...wrong })).toEqual([400, 'state.invalid'])
+    const absent = await site.api('PUT', '/v1/nodes/nobody/states/provision', { target: 'zzz' })
+    expect(absent.status, 'the node is looked for first').toBe(404)
+    expect(await put({ target: 'active', configdrive: 7 })).toEqual([400, 'request.invalid'])
+    await set(uuid, "provision_state = 'available'")
+    expect(await put({ target: 'active', ...wrong })).toEqual([400, 'request.invalid'])
+  })
+
+  it('a change of power is refused for its node, then its version, then what is in it', async () => {
+    const { uuid } = await make()
+    const put = async (ident: string, body: object, version: string) =>
+      (await site.api('PUT', `/v1/nodes/${ident}/states/power`, body, { 'X-OpenStack-Ironic-API-Version': version }))
+        .status
+    expect(await put('nobody', { target: 'zzz' }, '1.82')).toBe(404)
+    expect(await put(uuid, { target: 'soft power off', timeout: -1 }, '1.26')).toBe(406)
+    expect(await put(uuid, { target: 'soft power off', timeout: -1 }, '1.27')).toBe(400)
   })
 
   it('maintenance refuses a deploy before the state machine does', async () => {

@@ -1,7 +1,7 @@
 // Nodes: what can be asked of them, and how changes get to the hub. Shapes are checked here, everything else is the hub's word.
 import { FaultError } from '../../../shared/faults.ts'
 import { isUuid, uuidv7 } from '../../../shared/ids.ts'
-import { STATE_NAMES } from '../../../shared/states.ts'
+import { NODE_FAULTS, STATE_NAMES } from '../../../shared/states.ts'
 import type { NewNode, PatchOperation } from '../../site-hub/commands.ts'
 import { json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
@@ -25,7 +25,7 @@ import { siteForNode } from '../sites/find.ts'
 import { NODE_ATTRIBUTES } from './attributes.ts'
 import { withConfigDrive } from './config-drive.ts'
 import { BRIEF_NODE, FROM_NODES, NODE_FIELDS, NODE_SORT, provisionStatesShownAs, STATES_FIELDS } from './fields.ts'
-import { command, findNode } from './find.ts'
+import { command, findNode, isNameOf } from './find.ts'
 
 const isSet = (column: string, name: string, since: number): Filter => ({
   since,
@@ -53,6 +53,17 @@ const uuidFilter = (column: string, name: string): Filter => ({
     return { sql: `${column} = @`, args: [text.toLowerCase()] }
   },
 })
+
+const hasFault: Filter = {
+  since: 42,
+  schema: { enum: [...NODE_FAULTS, 'none'] },
+  where(text) {
+    if (text === 'none') return { sql: 'n.fault IS NULL', args: [] }
+    if (!NODE_FAULTS.some((fault) => fault === text))
+      throw invalid(`"${text}" is no fault of nodes: ${NODE_FAULTS.join(', ')}`)
+    return { sql: 'n.fault = @', args: [text] }
+  },
+}
 
 const isChassis = uuidFilter('n.chassis_uuid', 'chassis_uuid')
 
@@ -96,10 +107,7 @@ export const NODES: Resource = {
     provision_state: provisionState,
     driver: equals('n.driver', 16),
     resource_class: equals('n.resource_class', 21),
-    fault: {
-      since: 42,
-      where: (text) => (text === 'none' ? { sql: 'n.fault IS NULL', args: [] } : { sql: 'n.fault = @', args: [text] }),
-    },
+    fault: hasFault,
     conductor_group: {
       since: 46,
       about: 'the site; empty: the one of nodes that name none',
@@ -174,16 +182,9 @@ async function createNode(call: Call, body: Body): Promise<string> {
   return uuid
 }
 
-/** Until 1.10 names were those of hosts (RFC 1123 §2.1), with underscores behind the first dot. */
 function refuseOldName({ version }: Call, name: unknown): void {
-  if (version >= 10 || typeof name !== 'string') return
-  const [host = '', ...domains] = name.replace(/\.$/, '').split('.')
-  if (
-    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(host) &&
-    domains.every((part) => /^[\w-]{0,62}[a-z0-9]$/i.test(part))
-  )
-    return
-  throw invalid(`Below API version 1.10 a node is called like a host, which "${name}" is not`)
+  if (typeof name === 'string' && !isNameOf(version, name))
+    throw invalid(`Below API version 1.10 a node is called like a host, which "${name}" is not`)
 }
 
 /** The microversion from which new nodes start in `enroll`. */
@@ -223,6 +224,7 @@ async function refuseMove(call: Call, uuid: string, group: string): Promise<void
     uuid,
   ])
   if (row?.[0] === group || (group === '' && row?.[1] === (await siteForNode(call.sql, undefined)))) return
+  await siteForNode(call.sql, group) // 400 where there is none
   throw new FaultError('conflict', `Node ${uuid} is at site ${String(row?.[0])}, and cannot be moved to another.`, {
     hint: 'delete it and create it at the other site; its secrets are sealed to this one',
   })

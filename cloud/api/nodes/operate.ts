@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { isUuid } from '../../../shared/ids.ts'
 import { POWER_PLANS, type PowerTarget } from '../../plans.ts'
-import { readBody } from '../body.ts'
+import { check, readBody } from '../body.ts'
 import { empty, json, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { IDENT, invalid, readQuery } from '../query.ts'
@@ -15,6 +15,8 @@ const PowerBody = z.strictObject({
   target: z.string({ error: 'the power state is needed' }).meta({ enum: Object.keys(POWER_PLANS) }),
   timeout: z.int().min(1).max(86_400).nullable().optional(),
 })
+/** How long it may be is looked at when there is such a node, and its version has it. */
+const AskedPower = PowerBody.extend({ timeout: z.int().nullable().optional() })
 const MaintenanceBody = z.strictObject({ reason: chars(4096).nullable().optional() })
 const BootDeviceBody = z.strictObject({
   boot_device: chars(64, 1),
@@ -23,12 +25,13 @@ const BootDeviceBody = z.strictObject({
 
 async function setPower(call: Call): Promise<Answer> {
   readQuery(call.search, [])
-  const { target, timeout } = await readBody(call.request, PowerBody)
-  if (!Object.hasOwn(POWER_PLANS, target)) throw invalid(`"${target}" is not a valid power state`)
-  if (target.startsWith('soft')) need(call.version, 27, `The target "${target}"`)
-  if (timeout) need(call.version, 27, 'A timeout')
+  const body = await readBody(call.request, AskedPower)
   const ident = call.params['ident']!
   const node = await findNode(call, ident)
+  if (body.target.startsWith('soft')) need(call.version, 27, `The target "${body.target}"`)
+  if (body.timeout) need(call.version, 27, 'A timeout')
+  const { target, timeout } = check(PowerBody, body)
+  if (!Object.hasOwn(POWER_PLANS, target)) throw invalid(`"${target}" is not a valid power state`)
   const wanted = { kind: 'node.power', node: node.uuid, target: target as PowerTarget } as const
   await refuseInvalid(call, node, ['power'])
   await command(call, node.site, timeout ? { ...wanted, timeoutMs: timeout * 1000 } : wanted)
@@ -72,7 +75,7 @@ async function validate(call: Call): Promise<Answer> {
   const query = readQuery(call.search, named === undefined ? ['node', 'node_uuid'] : [])
   const ident = named ?? query.get('node') ?? query.get('node_uuid')
   if (!ident) throw invalid('The query argument node is needed')
-  if (named === undefined && !isUuid(ident)) need(call.version, NAMED_SINCE, 'The name of a node')
+  if (!isUuid(ident)) need(call.version, NAMED_SINCE, 'The name of a node')
   // Vendor methods have arguments of their own, and nothing can be said of them without (Ironic leaves them out, too).
   const { vendor: _, ...interfaces } = await verdicts(call, await findNode(call, ident))
   return json(interfaces)

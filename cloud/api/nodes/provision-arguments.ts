@@ -5,6 +5,7 @@ import { VERBS, type Verb } from '../../../shared/states.ts'
 import type { ProvisionArgs } from '../../site-hub/commands.ts'
 import { type AskedStep, refuseDenied } from '../../step-selection.ts'
 import type { Call } from '../call.ts'
+import { check } from '../body.ts'
 import { need } from '../microversion.ts'
 import { invalid } from '../query.ts'
 import { ConfigDrive, keepConfigDrive, sealFor, type Target } from './config-drive.ts'
@@ -44,6 +45,21 @@ export const ProvisionBody = z.strictObject({
   runbook: chars(255, 1).nullable().optional(),
 })
 export type ProvisionBody = z.infer<typeof ProvisionBody>
+
+const Steps = z.array(z.unknown()).nullable().optional()
+/** The same by its types alone: what is in it is looked at when the verb is known to be possible. */
+export const AskedVerb = ProvisionBody.extend({
+  configdrive: z
+    .union([z.string(), z.record(z.string(), z.unknown())])
+    .nullable()
+    .optional(),
+  clean_steps: Steps,
+  deploy_steps: Steps,
+  service_steps: Steps,
+  rescue_password: z.string().nullable().optional(),
+  runbook: z.string().nullable().optional(),
+})
+type AskedVerb = z.infer<typeof AskedVerb>
 type Argument = Exclude<keyof ProvisionBody, 'target'>
 
 /** What each trigger takes, and since which microversion. */
@@ -56,8 +72,8 @@ const TAKES: Readonly<Record<string, Partial<Record<Argument, number>>>> = {
 }
 
 /** Throws 400 for what the verb does not take, or lacks, and 406 for what the request's version does not have. */
-export async function argumentsOf(call: Call, node: Target, verb: Verb, body: ProvisionBody): Promise<ProvisionArgs> {
-  const { target: _, ...given } = body
+export async function argumentsOf(call: Call, node: Target, verb: Verb, asked: AskedVerb): Promise<ProvisionArgs> {
+  const { target: _, ...given } = asked
   const takes = TAKES[VERBS[verb]] ?? {}
   for (const [argument, value] of Object.entries(given) as [Argument, unknown][]) {
     if (value === undefined || value === null) continue
@@ -65,6 +81,7 @@ export async function argumentsOf(call: Call, node: Target, verb: Verb, body: Pr
     if (since === undefined) throw invalid(`"${argument}" is not possible with the target "${verb}"`)
     need(call.version, since, `"${argument}" with the target "${verb}"`)
   }
+  const body = check(ProvisionBody, asked)
   const steps = stepsOf(verb, body)
   const { runbook, disable_ramdisk: disableRamdisk, configdrive } = body
   return {

@@ -9,7 +9,7 @@ import { BOOLEAN, boolean, invalid, readQuery } from '../query.ts'
 import { rehearsed } from './dry-run.ts'
 import type { Target } from './config-drive.ts'
 import { command, identColumn, noNode, underWay } from './find.ts'
-import { argumentsOf, MAX_BODY_BYTES, ProvisionBody } from './provision-arguments.ts'
+import { argumentsOf, AskedVerb, MAX_BODY_BYTES, ProvisionBody } from './provision-arguments.ts'
 import { refuseUndeployable } from './validation.ts'
 
 const VERB_SINCE: Record<Verb, number> = {
@@ -46,10 +46,10 @@ interface Found extends Target {
 async function provision(call: Call): Promise<Answer> {
   const dry = boolean(readQuery(call.search, ['dry_run']).get('dry_run') ?? 'false', 'dry_run')
   const ident = call.params['ident']!
-  const body = await readBody(call.request, ProvisionBody, MAX_BODY_BYTES)
+  const body = await readBody(call.request, AskedVerb, MAX_BODY_BYTES)
+  const node = await targetOf(call, ident)
   if (!Object.hasOwn(VERBS, body.target)) throw invalid(`"${body.target}" is not a valid target`)
   const verb = body.target as Verb
-  const node = await targetOf(call, ident)
   need(call.version, VERB_SINCE[verb], `The target "${verb}"`)
   if (node.maintenance && (verb === 'active' || verb === 'deploy' || verb === 'rebuild')) {
     throw new FaultError('node.maintenance', `Node ${ident} is in maintenance mode.`)

@@ -160,6 +160,7 @@ describe('a node is changed', () => {
     expect(await statusOf(set(uuid, 'conductor_group', 'DEFAULT'))).toBe(200)
     const moved = await set(uuid, 'conductor_group', name)
     expect([moved.status, moved.body.hint]).toEqual([409, expect.stringContaining('delete it and create it')])
+    expect(await statusOf(set(uuid, 'conductor_group', 'nowhere')), 'no site is called so').toBe(400)
     expect(await statusOf(patch(uuid, { op: 'remove', path: '/conductor_group' }))).toBe(200) // it has the one of nodes that name none
   })
 

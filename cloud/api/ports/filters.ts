@@ -1,13 +1,17 @@
 // Filters that resources of a node share.
 import { isUuid, parseMac } from '../../../shared/ids.ts'
-import { findNode } from '../nodes/find.ts'
+import { need } from '../microversion.ts'
+import { findNode, NAMED_SINCE } from '../nodes/find.ts'
 import { IDENT, UUID, invalid, type Filter } from '../query.ts'
 
 export const ofNode = (alias: string, since: number): Filter => ({
   since,
   about: 'those of this node (UUID or name)',
   schema: IDENT,
-  where: async (text, call) => ({ sql: `${alias}.node = @`, args: [(await findNode(call, text)).uuid] }),
+  async where(text, call) {
+    if (!isUuid(text)) need(call.version, NAMED_SINCE, 'The name of a node')
+    return { sql: `${alias}.node = @`, args: [(await findNode(call, text)).uuid] }
+  },
 })
 
 export const ofNodeUuid = (alias: string, since: number): Filter => ({

@@ -52,7 +52,7 @@ export const PORTS: Resource = {
   fieldsSince: 8,
   detailSince: 43,
   filters: {
-    node: ofNode('p', 6),
+    node: ofNode('p', 1),
     node_uuid: ofNodeUuid('p', 1),
     address: address('p'),
     portgroup: {

@@ -5,7 +5,7 @@ import { uuidv7 } from '../../../shared/ids.ts'
 import { fingerprint } from '../../../shared/sealing.ts'
 import { MAX_LEASE_MS, MIN_LEASE_MS } from '../../lease-bounds.ts'
 import { sites } from '../../schema/organisation.ts'
-import { blankRow, insert, isoTime, select, update, type SiteRow } from '../../schema/rows.ts'
+import { blankRow, insert, isoTime, laterStamp, select, update, type SiteRow } from '../../schema/rows.ts'
 import { readBody } from '../body.ts'
 import { json, links, type Answer, type Call, type Route } from '../call.ts'
 import { checkMatch, etag, ifMatch } from '../conditions.ts'
@@ -143,7 +143,7 @@ async function patchSite(call: Call): Promise<Answer> {
   const patch = checkPatch(await readBody(call.request, PatchBody), PATCHABLE, call.version)
   const site = await findSite(call.sql, call.params['ident']!)
   const unset = blankRow(sites) as Record<string, unknown>
-  const changes: Partial<SiteRow> = { updated_at: isoTime(call.ports.env.now()) }
+  const changes: Partial<SiteRow> = {}
   for (const { op, path, value } of patch) {
     const root = path.slice(1)
     if (!Object.hasOwn(PATCHABLE, root)) throw invalid(`"${path}" cannot be changed by itself`)
@@ -152,7 +152,7 @@ async function patchSite(call: Call): Promise<Answer> {
   const wanted = ifMatch(call.request.headers)
   const stamp = site.updated_at ?? site.created_at
   checkMatch(wanted, stamp)
-  const { sql, args } = update(sites, 'id', site.id, changes)
+  const { sql, args } = update(sites, 'id', site.id, changes, laterStamp(call.ports.env.now()))
   const unchanged = wanted === undefined ? '' : ' AND coalesce(updated_at, created_at) = ?'
   const [rows] = await call.sql.batch([
     { sql: `${sql}${unchanged} RETURNING id`, args: wanted === undefined ? args : [...args, stamp] },

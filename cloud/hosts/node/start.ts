@@ -62,7 +62,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 
   const listener = getRequestListener((request, { incoming }) => {
     // The standard's Request has no room for the body of a GET, which vendor methods may have: gophercloud's GetSubscription sends one.
-    if (request.method === 'GET') Object.defineProperty(request, 'text', { value: () => text(incoming) })
+    if (request.method === 'GET' && incoming.headers['content-length'] !== undefined)
+      Object.defineProperty(request, 'text', { value: () => text(incoming) })
     return app.fetch(request)
   })
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 120_000 }, (message, response) => {

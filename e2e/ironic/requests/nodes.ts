@@ -129,6 +129,17 @@ const traits = (things: Things) =>
 
 const raid = fc.constantFrom<unknown>({}, { logical_disks: [] }, { logical_disks: [{ size_gb: 'MAX', raid_level: '1' }] }, { logical_disks: [{ size_gb: 100, raid_level: '5', is_root_volume: true }] }, { logical_disks: [{ size_gb: 'x', raid_level: '1' }] }, { logical_disks: [{ raid_level: '1' }] }, { zzz: 1 }, [], 7) // prettier-ignore
 
+/** Methods of Ironic's fake vendor interface, and what each takes. */
+const passThrough = (node: fc.Arbitrary<string>): fc.Arbitrary<Sent> => {
+  const name = fc.constantFrom('first_method', 'second_method', 'third_method_sync', 'fourth_method_shared_lock', 'zzz')
+  const path = fc.tuple(node, name, fc.boolean()).map(([text, method, isQuery]) => `/nodes/${text}/vendor_passthru${isQuery ? '?method=' : '/'}${method}`) // prettier-ignore
+  const body = fc.constantFrom<unknown>({ bar: 'meow' }, { bar: 'kazoo' }, { bar: 'woof' }, { bar: 'baz' }, { bar: 7 }, {}, []) // prettier-ignore
+  return fc.oneof(
+    { weight: 4, arbitrary: of('POST', path, body) },
+    { weight: 1, arbitrary: fc.constantFrom('GET', 'DELETE', 'PUT', 'PATCH').chain((method) => of(method, path, method === 'GET' || method === 'DELETE' ? undefined : body)) }, // prettier-ignore
+  )
+}
+
 export function nodeRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
   const node = nodeOf(things)
   const below = (path: string) => node.map((text) => `/nodes/${text}${path}`)
@@ -142,6 +153,12 @@ export function nodeRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
     { weight: 3, arbitrary: of('GET', belowAny('/states', '/validate', '/states/console', '/management/boot_device', '/management/boot_device/supported', '/management/indicators', '/vifs', '/traits', '/bios', '/bios/zzz', '/allocation', '/history', '/inventory', '/vendor_passthru/methods', '/firmware', '/zzz', '/volume', '/vmedia')) }, // prettier-ignore
     { weight: 2, arbitrary: of('GET', fc.tuple(belowAny('/ports', '/ports/detail', '/portgroups', '/portgroups/detail', '/volume/connectors', '/volume/targets'), pages).map(([a, b]) => a + b)) }, // prettier-ignore
     { weight: 1, arbitrary: of('GET', node.map((text) => `/nodes/validate?node=${text}`)) }, // prettier-ignore
+    { weight: 2, arbitrary: of('GET', fc.tuple(below('/bios'), queryOf({ detail: ['True', 'maybe'], fields: lists(['name', 'value', 'read_only']), zzz: ['1'] })).map(([a, b]) => a + b)) }, // prettier-ignore
+    { weight: 2, arbitrary: of('GET', fc.tuple(below('/history'), queryOf({ detail: ['True', 'maybe'], limit: ['1', '0', 'x'], marker: [ABSENT, 'x'], sort_key: ['created_at', 'zzz'], sort_dir: ['up'], fields: ['uuid'], zzz: ['1'] })).map(([a, b]) => a + b)) }, // prettier-ignore
+    { weight: 1, arbitrary: of('GET', belowAny(`/history/${ABSENT}`, '/history/zzz', '/management/indicators/led-0@chassis', '/management/indicators/zzz', '/management/indicators/led@system', '/inventory?zzz=1', '/states?zzz=1', '/vifs?zzz=1', '/traits?zzz=1', '/validate?zzz=1')) }, // prettier-ignore
+    { weight: 1, arbitrary: of('PUT', belowAny('/management/indicators/led-0@chassis', '/management/indicators/led@system', '/management/indicators/zzz'), fc.constantFrom<unknown>({ state: 'on' }, { state: 'BLINKING' }, { state: 'blinking' }, { state: 'off' }, { state: 'zzz' }, {})) }, // prettier-ignore
+    { weight: 3, arbitrary: passThrough(node) },
+    { weight: 1, arbitrary: of('PATCH', below('?reset_interfaces=True'), fc.constantFrom<unknown>([{ op: 'replace', path: '/driver', value: 'fake-hardware' }], [{ op: 'replace', path: '/driver', value: 'zzz' }], [{ op: 'add', path: '/extra/a', value: 1 }])) }, // prettier-ignore
     { weight: 4, arbitrary: of('POST', '/nodes', newNode(things)) },
     { weight: 9, arbitrary: of('PATCH', below(''), patches(things)) },
     { weight: 7, arbitrary: of('PUT', below('/states/provision'), provision) },
@@ -162,7 +179,25 @@ export function nodeRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
     { weight: 1, arbitrary: of('DELETE', below('/allocation')) },
     { weight: 2, arbitrary: of('DELETE', identOf(...things.nodes, ...things.fresh).map((text) => `/nodes/${text}`)) }, // prettier-ignore
     { weight: 1, arbitrary: of('PUT', fc.constantFrom('/nodes', `/nodes/${things.names[0]}`, '/ports', '/drivers', '/zzz', '/chassis'), fc.constant({})) }, // prettier-ignore
-    { weight: 1, arbitrary: of('GET', fc.constantFrom('/', '', '/zzz', '/nodes/', `/nodes/${things.names[0]}/`)) },
+    {
+      weight: 1,
+      arbitrary: of(
+        'GET',
+        fc.constantFrom(
+          '/',
+          '',
+          '/zzz',
+          '/nodes/',
+          `/nodes/${things.names[0]}/`,
+          '/nodes.json',
+          `/nodes/${things.names[0]}.json`,
+          `/nodes/${things.nodes[1]}.json/`,
+          `/nodes/${things.names[0]}/states.json`,
+          `/portgroups/g-${things.names[0]}.json`,
+          '/nodes/a~b',
+        ),
+      ),
+    },
     {
       weight: 1,
       arbitrary: fc.record({

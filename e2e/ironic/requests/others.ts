@@ -115,6 +115,7 @@ export function otherRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
     const one = ident.map((text) => `${path}/${text}`)
     const query = queryOf({ ...PAGE, ...filters, fields: lists(fields), marker: [idents[0]!, ABSENT, 'nope'] })
     const children = below ?? ['/zzz']
+    const page = queryOf({ limit: ['1', '0'], sort_key: ['id', 'zzz'], detail: ['True'], fields: lists(['uuid', 'extra']), zzz: ['1'] }) // prettier-ignore
     return [
       { weight: 3, arbitrary: of('GET', fc.tuple(fc.constantFrom(path, path, `${path}/detail`), query).map(([a, b]) => a + b)) }, // prettier-ignore
       { weight: 2, arbitrary: of('GET', fc.tuple(one, queryOf({ fields: lists(fields), zzz: ['1'] }, 1)).map(([a, b]) => a + b)) }, // prettier-ignore
@@ -122,10 +123,11 @@ export function otherRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
         weight: 1,
         arbitrary: of(
           'GET',
-          fc.tuple(one, fc.constantFrom(...children)).map(([a, b]) => a + b),
+          fc.tuple(one, fc.constantFrom(...children), page).map(([a, b, c]) => a + b + (b.includes('?') ? '' : c)),
         ),
       },
       { weight: 3, arbitrary: of('POST', path, body) },
+      { weight: 1, arbitrary: fc.constantFrom('PUT', 'PATCH', 'DELETE').chain((method) => of(method, fc.constantFrom(path, `${path}/detail`), fc.constant(method === 'DELETE' ? undefined : {}))) }, // prettier-ignore
       { weight: 3, arbitrary: of('PATCH', one, patch) },
       {
         weight: 1,
@@ -138,11 +140,14 @@ export function otherRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
   })
   const fitting = { name: fc.constantFrom<unknown>('al-1', 'bad name', 7, null), resource_class: fc.constantFrom<unknown>('x', 'nobody', '', 7) } // prettier-ignore
   const allocation = body({ ...fitting, uuid: uuidsOf(things) }, { extra: fc.oneof(dict, value), traits: fc.constantFrom<unknown>([], ['CUSTOM_A'], ['bad'], 7), candidate_nodes: fc.constantFrom<unknown>([], [things.names[0]], ['absent'], 7), owner: value, node: fc.constantFrom<unknown>(things.names[0], 'absent', 7), zzz: value }) // prettier-ignore
+  // Of a node that is named: one that has its instance already, too (1.58).
+  const backfill = fc.record({ node: fc.constantFrom<unknown>(...things.nodes, ...things.names, ABSENT), uuid: uuidsOf(things), resource_class: fc.constantFrom<unknown>('x', 'nobody'), candidate_nodes: fc.constantFrom<unknown>([things.names[0]], [things.nodes[1]]), traits: fc.constantFrom<unknown>([], ['CUSTOM_A']) }, { requiredKeys: ['node', 'uuid'] }) // prettier-ignore
+  const chosen = fc.record({ resource_class: fc.constant('x'), uuid: uuidsOf(things), candidate_nodes: fc.constantFrom<unknown>([things.names[0]], [...things.nodes], [things.names[1]], [ABSENT]), traits: fc.constantFrom<unknown>([], ['CUSTOM_A'], [things.trait]), name: fc.constantFrom('al-1', 'al-2') }, { requiredKeys: ['resource_class', 'uuid'] }) // prettier-ignore
   const allocations = identOf(things.allocation, 'al-1', ...things.fresh).map((text) => `/allocations/${text}`)
-  const query = queryOf({ ...PAGE, fields: lists(['uuid', 'name', 'state', 'owner', 'extra']), node: [things.names[0], 'absent'], resource_class: ['x'], state: ['active', 'error', 'zzz'], owner: ['x'] }) // prettier-ignore
+  const query = queryOf({ ...PAGE, fields: lists(['uuid', 'name', 'state', 'owner', 'extra']), node: [things.names[0], 'absent'], resource_class: ['x'], state: ['active', 'error', 'zzz'], owner: ['x'], marker: [ABSENT, 'nope'] }) // prettier-ignore
   return [
     ...each,
-    { weight: 2, arbitrary: of('POST', '/allocations', allocation) },
+    { weight: 2, arbitrary: of('POST', '/allocations', fc.oneof(allocation, backfill, chosen)) },
     {
       weight: 1,
       arbitrary: of(
@@ -150,10 +155,10 @@ export function otherRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
         query.map((text) => `/allocations${text}`),
       ),
     },
-    { weight: 1, arbitrary: of('GET', allocations) },
+    { weight: 1, arbitrary: of('GET', fc.tuple(allocations, queryOf({ fields: lists(['uuid', 'name', 'state', 'node_uuid', 'candidate_nodes', 'traits']), zzz: ['1'] })).map(([a, b]) => a + b)) }, // prettier-ignore
     { weight: 1, arbitrary: of('PATCH', allocations, patchOf(['/extra', '/extra/a', '/name', '/state', '/uuid'])) },
     { weight: 1, arbitrary: of('DELETE', allocations) },
-    { weight: 2, arbitrary: of('GET', fc.constantFrom('/drivers', '/drivers?type=classic', '/drivers?type=dynamic', '/drivers?type=zzz', '/drivers/zzz', '/drivers/fake-hardware', '/drivers?detail=maybe', '/drivers?detail=true', '/drivers?zzz=1', '/drivers?fields=name', '/drivers?fields=nope', '/drivers/fake-hardware?fields=name,hosts', '/drivers/fake-hardware/properties', '/drivers/zzz/properties', '/drivers/fake-hardware/raid/logical_disk_properties', '/drivers/fake-hardware/vendor_passthru/methods', '/drivers/fake-hardware/zzz')) }, // prettier-ignore
+    { weight: 2, arbitrary: of('GET', fc.constantFrom('/drivers', '/drivers?type=classic', '/drivers?type=dynamic', '/drivers?type=zzz', '/drivers/zzz', '/drivers/fake-hardware', '/drivers?detail=maybe', '/drivers?detail=true', '/drivers?zzz=1', '/drivers?fields=name', '/drivers?fields=nope', '/drivers/fake-hardware?fields=name,hosts', '/drivers/fake-hardware/properties', '/drivers/zzz/properties', '/drivers/fake-hardware/raid/logical_disk_properties', '/drivers/fake-hardware/vendor_passthru/methods', '/drivers/fake-hardware/zzz', '/drivers/fake-hardware/vendor_passthru/zzz', '/drivers/zzz/vendor_passthru/methods', '/drivers/zzz/raid/logical_disk_properties', '/drivers/fake-hardware/properties?zzz=1')) }, // prettier-ignore
     { weight: 1, arbitrary: of('GET', fc.constantFrom('/conductors', '/conductors?detail=true', '/conductors/zzz', '/conductors?zzz=1', '/conductors?fields=hostname', '/conductors?fields=nope', '/conductors?limit=1', '/conductors?marker=zzz', '/conductors?sort_key=hostname', '/conductors?sort_key=zzz')) }, // prettier-ignore
     { weight: 1, arbitrary: of('GET', fc.constantFrom('/shards', '/shards?zzz=1', '/volume', '/lookup', `/lookup?addresses=${things.macs[0]}`, '/lookup?addresses=zz', `/lookup?node_uuid=${things.nodes[0]}`, '/heartbeat')) }, // prettier-ignore
     { weight: 1, arbitrary: of('POST', fc.constantFrom(`/heartbeat/${things.nodes[0]}`, `/heartbeat/${ABSENT}`), fc.constantFrom<unknown>({ callback_url: 'http://x' }, { callback_url: 'http://x', agent_token: 'zzz', agent_version: '1' }, {}, { callback_url: 7 })) }, // prettier-ignore

@@ -88,9 +88,9 @@ export const of = (
 }
 
 /** `?a=1&b=2` out of some of these. */
-export function queryOf(parts: Readonly<Record<string, readonly string[]>>, most = 2): fc.Arbitrary<string> {
+export function queryOf(parts: Readonly<Record<string, readonly string[]>>, most = 3): fc.Arbitrary<string> {
   return fc
-    .subarray(Object.entries(parts), { maxLength: most })
+    .subarray(Object.entries(parts), { maxLength: Math.min(most, Object.keys(parts).length) })
     .chain((chosen) =>
       chosen.length === 0
         ? fc.constant('')
@@ -127,8 +127,9 @@ export const patchOf = (paths: readonly string[], values: fc.Arbitrary<unknown> 
         weight: 1,
         arbitrary: fc.record(
           {
-            op: fc.constantFrom('test', 'move', 'add', 7),
-            path: fc.constantFrom('/uuid', '/zzz', 'extra', '/', '', '/extra//a', '/links'),
+            op: fc.constantFrom('test', 'move', 'copy', 'add', 'replace', 'remove', 7),
+            path: fc.constantFrom(...paths, '/uuid', '/zzz', 'extra', '/', '', '/extra//a', '/extra/a/-', '/links'),
+            from: fc.constantFrom(...paths, '/uuid', '/zzz'),
             value,
           },
           { requiredKeys: ['op', 'path'] },

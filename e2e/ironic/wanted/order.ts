@@ -109,6 +109,35 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     ],
   },
   {
+    name: 'two faults of a patch: the state before what the other operations left',
+    why: 'an attribute that was removed has its default, and whether it may be replaced is asked first',
+    method: /PATCH/,
+    path: /^\/v1\/ports\//,
+    at: status,
+    status: [400, 409],
+    harmless: true,
+    when: all(theySaid(/can't replace a non-existent object/), weSaid(/ can not change \w+ while /)),
+    rest: 'active',
+    example: ({ ports }) => [
+      at('PATCH', `/ports/${ports[0]}`, [
+        { op: 'remove', path: '/local_link_connection' },
+        { op: 'replace', path: '/local_link_connection', value: { network_type: 'unmanaged' } },
+      ]),
+    ],
+  },
+  {
+    name: 'two faults of a request: the node before the argument of a patch',
+    why: 'both refuse',
+    method: /PATCH/,
+    path: /^\/v1\/nodes\/[^/]+\?reset_interfaces=/,
+    at: status,
+    harmless: true,
+    when: all(({ theirs }) => theirs.status === 406 || theirs.status === 400, weMiss),
+    example: () => [
+      at('PATCH', '/nodes/absent?reset_interfaces=True', [{ op: 'add', path: '/extra/a', value: 1 }], 16),
+    ],
+  },
+  {
     name: 'two faults of a query: filters that exclude each other',
     why: 'both refuse; here before their values are looked at',
     method: /GET/,

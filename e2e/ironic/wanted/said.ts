@@ -1,9 +1,19 @@
 // What tells one refusal from another: what the two servers said, and what the request asks that its microversion does not have.
 import { RESOURCES } from '../../../cloud/api/routes.ts'
-import { faultOf } from '../compare.ts'
+import { faultOf, type Difference } from '../compare.ts'
 import type { Judged } from '../episode.ts'
 import type { Sent } from '../requests/sent.ts'
 import { theySaid, weSaid } from '../wanted.ts'
+
+/** Of nodes: the requests, and fields of one or of a list. */
+export const NODES = /^\/v1\/(nodes|chassis\/.*\/nodes)/
+export const field = (...names: string[]): RegExp => new RegExp(`^(\\.nodes\\[\\])?\\.(${names.join('|')})$`)
+
+/** They have nothing there, and we have something. */
+export const onlyWeHave = (_: Judged, { theirs, ours }: Difference): boolean =>
+  (theirs === null || theirs === 'missing') && ours !== null && ours !== 'missing'
+export const onlyTheyHave = (judged: Judged, { at, theirs, ours }: Difference): boolean =>
+  onlyWeHave(judged, { at, theirs: ours, ours: theirs })
 
 type Told = (judged: Judged) => boolean
 
@@ -38,6 +48,9 @@ const resourceOf = ({ path }: Sent) =>
   RESOURCES.filter((resource) => new RegExp(`^/v1/(nodes/[^/]+/|portgroups/[^/]+/)?${resource.path}\\b`).test(path))
     .toSorted((a, b) => a.path.length - b.path.length)
     .at(-1)
+
+/** The resource itself is newer than the request. */
+export const isOfLater: Told = ({ sent }) => (resourceOf(sent)?.since ?? 1) > sent.version
 
 /** Some filter, or the argument fields or detail, is newer than the request. */
 export const asksNewer: Told = ({ sent }) => {

@@ -17,6 +17,20 @@ export const STRICTER: readonly Wanted[] = [
     example: ({ names }) => [at('DELETE', `/nodes/${names[0]}/vifs/vif-1`)],
   },
   {
+    name: 'VIFs: each is attached once',
+    why: 'upstream’s noop network takes it again and again; its others refuse it, as we do',
+    method: /POST/,
+    path: /^\/v1\/nodes\/[^/]+\/vifs$/,
+    at: status,
+    status: [204, 409],
+    when: weSaid(/^VIF .+ is attached to port(group)? .+ already/),
+    harmless: true,
+    example: ({ names, ports }) => [
+      at('POST', `/nodes/${names[0]}/vifs`, { id: ABSENT, port_uuid: ports[0] }),
+      at('POST', `/nodes/${names[0]}/vifs`, { id: ABSENT, port_uuid: ports[0] }),
+    ],
+  },
+  {
     name: 'volumes of a node that is not there',
     why: 'it is 404 as everything below an absent node',
     method: /GET/,
@@ -182,7 +196,7 @@ export const STRICTER: readonly Wanted[] = [
     path: /^\/v1\/portgroups\//,
     at: status,
     status: [200, 409],
-    when: weSaid(/standalone_ports_supported/),
+    when: weSaid(/standalone_ports_supported|which would be standalone/),
     rest: 'active',
     example: ({ portgroup }) => [
       at('PATCH', `/portgroups/${portgroup}`, [{ op: 'replace', path: '/standalone_ports_supported', value: false }]),

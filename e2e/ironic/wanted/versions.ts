@@ -6,6 +6,7 @@ import {
   all,
   asksNewer,
   attributeSaid,
+  isOfLater,
   setsNewer,
   weDislikeBody,
   weDislikeQuery,
@@ -28,12 +29,22 @@ export const VERSION_FIRST: readonly Wanted[] = [
     example: ({ names }) => [at('PUT', `/nodes/${names[0]}/traits/CUSTOM_A`, undefined, 36)],
   },
   {
+    name: 'a later endpoint: another method',
+    why: 'the methods of a path are told whatever the version is',
+    path: /^\/v1\/[a-z_]+/,
+    at: status,
+    status: [404, 405],
+    when: all(weSaid(/^Possible here: /), isOfLater),
+    harmless: true,
+    example: () => [at('DELETE', '/volume/connectors', undefined, 6)],
+  },
+  {
     name: 'two faults of a request: the version first',
     why: 'an argument or field that the version does not have is 406 whatever else is wrong',
     path: /^\/v1\/[a-z_]+/,
     at: status,
     harmless: true,
-    when: all(({ theirs, ours }) => (theirs.status === 404 || theirs.status === 400) && ours.status === 406, weMissVersion), // prettier-ignore
+    when: all(({ theirs, ours }) => [400, 404, 409].includes(theirs.status) && ours.status === 406, weMissVersion), // prettier-ignore
     example: () => [at('GET', `/nodes?marker=${ABSENT}&project=x`, undefined, 40)],
   },
   {

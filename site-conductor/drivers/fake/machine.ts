@@ -77,8 +77,8 @@ export function fakeMachine(node: string): Machine {
       ]),
       raid: [],
       indicators: new Map([
-        ['led-0@chassis', 'off'],
-        ['led@system', 'off'],
+        ['led-0@chassis', 'on'],
+        ['led@system', 'on'],
       ]),
       media: new Map(),
       console: false,

@@ -3,7 +3,7 @@ import { FaultError } from '../../../shared/faults.ts'
 import type { Context } from '../../driver.ts'
 import { isStatus } from '../../openstack/errors.ts'
 
-const NEUTRON = { name: 'Neutron', types: ['network'], version: '/v2.0' }
+export const NEUTRON = { name: 'Neutron', types: ['network'], version: '/v2.0' }
 
 export interface NeutronPort {
   readonly id: string
