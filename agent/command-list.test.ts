@@ -31,6 +31,21 @@ const cases: Record<string, ContractCase> = {
     good: { image_info, configdrive: null },
     bad: [{}, { image_info: { ...image_info, checksum: null } }],
   },
+  'standby.execute_bootc_install': {
+    good: { image_source: 'oci://registry.example:5000/os/small:1', pull_secret: null, instance_info: {} },
+    // Another scheme, an option, a path of the ramdisk, nothing.
+    bad: [
+      ...[
+        'docker://a/b',
+        'oci://a',
+        'oci://--rm/b',
+        'oci://a/../b',
+        'oci:///etc/passwd',
+        'oci://a/b:1 --privileged',
+      ].map((image_source) => ({ image_source })),
+      {},
+    ],
+  },
   'iscsi.start_iscsi_target': {
     good: { iqn, chap, initiator: '192.0.2.1' },
     // The second would let anybody write.
@@ -45,6 +60,17 @@ const cases: Record<string, ContractCase> = {
   'iscsi.stop_iscsi_target': { good: { iqn }, bad: [{}] },
   'iscsi.digest': { good: { iqn, bytes: 1, algorithm: 'sha256' }, bad: [{ iqn, bytes: 1, algorithm: 'md5' }] },
   'iscsi.finish_disk': { good: { iqn }, bad: [{}] },
+  'ssh.start_server': {
+    good: { authorized_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB' },
+    // Options, a second line, a comment with a command's end.
+    bad: [
+      {},
+      { authorized_key: 'command="sh" ssh-ed25519 AAAA' },
+      { authorized_key: 'ssh-ed25519 AAAA\nssh-ed25519 BBBB' },
+      { authorized_key: 'ssh-ed25519 AAAA a b' },
+    ],
+  },
+  'ssh.stop_server': { good: { written: true }, bad: [{ written: 'yes' }] },
   'standby.get_partition_uuids': none,
   'image.install_bootloader': { good: { root_uuid: null, target_boot_mode: 'uefi' }, bad: [{ target_boot_mode: 'x' }] },
   'standby.power_off': none,
@@ -77,6 +103,7 @@ it('steps are listed as Ironic lists them, and say which arguments they want', (
     ['erase_devices_metadata', 'deploy', 0],
     ['clean_uefi_nvram', 'deploy', 0],
     ['inject_files', 'deploy', 0],
+    ['execute_bootc_install', 'deploy', 0],
     ['apply_configuration', 'raid', 0],
   ])
   expect(listed[0]!.argsinfo).toMatchObject({ image_info: { required: true }, configdrive: { required: false } })

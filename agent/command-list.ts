@@ -2,6 +2,7 @@
 import type { Command } from './command.ts'
 import { collectInspection } from './commands/collect-inspection.ts'
 import { collectSystemLogs } from './commands/collect-system-logs.ts'
+import { executeBootcInstall } from './commands/execute-bootc-install.ts'
 import { executeCleanStep } from './commands/execute-clean-step.ts'
 import { executeDeployStep } from './commands/execute-deploy-step.ts'
 import { finalizeRescue } from './commands/finalize-rescue.ts'
@@ -14,6 +15,8 @@ import { getPartitionUuids } from './commands/get-partition-uuids.ts'
 import { installBootloader } from './commands/install-bootloader.ts'
 import { digestDisk } from './commands/iscsi-digest.ts'
 import { finishDisk } from './commands/iscsi-finish-disk.ts'
+import { startSshServer } from './commands/start-ssh-server.ts'
+import { stopSshServer } from './commands/stop-ssh-server.ts'
 import { startIscsiTarget } from './commands/start-iscsi-target.ts'
 import { stopIscsiTarget } from './commands/stop-iscsi-target.ts'
 import { powerOff } from './commands/power-off.ts'
@@ -31,8 +34,11 @@ export const commands: readonly Command[] = [
   getServiceSteps,
   executeServiceStep,
   prepareImage,
+  executeBootcInstall,
   startIscsiTarget,
   stopIscsiTarget,
+  startSshServer,
+  stopSshServer,
   digestDisk,
   finishDisk,
   getPartitionUuids,

@@ -27,6 +27,7 @@ const codes = {
   BootEntryError: 500,
   ProgramMissing: 500,
   BurnInError: 500,
+  ContainerError: 500,
   VersionMismatch: 500,
 } as const
 export type FaultType = keyof typeof codes

@@ -73,7 +73,9 @@ async function unpack(root: string, packed: Uint8Array): Promise<void> {
     (error: Error) => (said += error.message),
   )
   if ((await ended) !== 0) throw new AgentFault('ProgramMissing', 'the layer cannot be unpacked', said)
-  for (const shared of ['dev', 'proc', 'sys']) await mount(['-o', 'bind', `/${shared}`, join(root, shared)])
+  // A container engine puts what it starts into a control group. Where they are mounted already, this changes nothing.
+  await runTool('mount', ['-t', 'cgroup2', 'cgroup2', '/sys/fs/cgroup'])
+  for (const shared of ['dev', 'proc', 'sys']) await mount(['-o', 'rbind', `/${shared}`, join(root, shared)])
 }
 
 async function mount(args: string[]): Promise<void> {

@@ -12,6 +12,7 @@ import { eraseItself, type OwnErase } from './disk/own-erase.ts'
 import { mdArrays, type SoftwareRaid } from './disk/md-arrays.ts'
 import { IscsiTarget } from './disk/iscsi-target.ts'
 import { type Layers, realLayers } from './layers.ts'
+import { SshServer } from './ssh-server.ts'
 import { runTool } from './tool.ts'
 
 /** Tells init that the ramdisk is a person's now. */
@@ -42,6 +43,8 @@ export interface Machine {
   readonly layers?: Layers
   /** Lets a conductor write a disk over the network; absent where that is not possible. */
   readonly iscsi?: IscsiTarget
+  /** Lets a conductor log in; absent where that is not possible. */
+  readonly ssh?: SshServer | undefined
   memAvailableBytes(): Promise<number>
   /** 0 ≤ x < 1. */
   random(): number
@@ -103,6 +106,7 @@ export function realMachine(recentLog: () => string): Machine {
       return result
     },
     layers: realLayers(),
+    ssh: new SshServer({ folder: '/run/ferrule-ssh', home: '/root', port: 22 }),
     iscsi: new IscsiTarget({ folder: '/run/ferrule-iscsi' }),
     memAvailableBytes: () => readMemAvailable(root),
     random: Math.random,

@@ -7,6 +7,7 @@ import { AgentFault } from './fault.ts'
 import { eraseDevicesMetadataStep } from './steps/erase-devices-metadata.ts'
 import { eraseDevicesExpressStep, eraseDevicesStep } from './steps/erase-devices.ts'
 import { erasePstoreStep } from './steps/erase-pstore.ts'
+import { executeBootcInstallStep } from './steps/bootc.ts'
 import { burnInDiskStep } from './steps/burn-in/disk.ts'
 import { burnInGpuStep } from './steps/burn-in/gpu.ts'
 import { burnInNetworkStep } from './steps/burn-in/network.ts'
@@ -26,6 +27,7 @@ const steps: readonly Step[] = [
   erasePstoreStep,
   cleanUefiNvramStep,
   injectFilesStep,
+  executeBootcInstallStep,
   burnInCpuStep,
   burnInMemoryStep,
   burnInDiskStep,

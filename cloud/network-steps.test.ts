@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { withNetworks } from './network-steps.ts'
-import { INSPECT_BY_AGENT, PLANS, START_FROM_NETWORK } from './plans.ts'
+import { poweredForNetworks, withNetworks } from './network-steps.ts'
+import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, START_FROM_NETWORK } from './plans.ts'
 
 const names = (kind: string, steps = PLANS[kind as keyof typeof PLANS], undone?: string) =>
   withNetworks(kind, steps, undone).map(({ interface: iface, step }) =>
@@ -27,6 +27,10 @@ test('a deployment begins on the provisioning network; whatever ran there before
 
 test('an instance that boots over the network does so on its own networks', () => {
   expect(names('deploy', START_FROM_NETWORK)[0]).toBe('CONFIGURE_TENANT_NETWORKS')
+  expect(names('deploy', CORE_DEPLOY.boot_installer.is).slice(1, 3)).toEqual([
+    'CONFIGURE_TENANT_NETWORKS',
+    'prepare_installer',
+  ])
 })
 
 test('a rescue goes from the networks of the instance to the one for it, and back with its ramdisk running', () => {
@@ -52,4 +56,12 @@ test('what is undone ends on no network but those of an instance that stays, and
 test('work that does not boot the machine leaves its networks as they are', () => {
   expect(names('verify')).toEqual(['verify'])
   expect(names('tear-down', [])).toEqual([])
+})
+
+test('a machine whose smart NIC wires it is on while its networks change, and off again before it goes on', () => {
+  const wired = poweredForNetworks(withNetworks('rescue', PLANS.rescue)).map(({ step }) => step)
+  expect(wired).toEqual([
+    'power_off', 'power_on', 'unconfigure_tenant_networks', 'add_rescuing_network', 'power_off', 'prepare_ramdisk', 'set_boot_device',
+    'power_on', 'wait_agent', 'rescue', 'remove_rescuing_network', 'configure_tenant_networks',
+  ]) // prettier-ignore
 })

@@ -17,10 +17,28 @@ const NETWORK_OF: Readonly<Record<string, string>> = {
 /** An instance is there before and after. */
 const KEEPS_INSTANCE: ReadonlySet<string> = new Set(['rescue', 'unrescue', 'service'])
 
+const STARTS_INSTANCE = ['boot.prepare_instance', 'boot.prepare_installer']
+
 const add = (network: string) => planStep(`network.add_${network}_network`)
 const remove = (network: string) => planStep(`network.remove_${network}_network`)
 const CONFIGURE = planStep('network.configure_tenant_networks')
 const UNCONFIGURE = planStep('network.unconfigure_tenant_networks')
+
+/**
+ * Of a machine with a smart NIC, whose agent does the wiring and needs the machine's power (Ironic's `need_power_on`): it is on while its networks change. That
+ * it may boot meanwhile harms nobody: it is on no network, or on the one that it is leaving.
+ */
+export function poweredForNetworks(steps: readonly Step[]): Step[] {
+  let off = false
+  return steps.flatMap((step, i) => {
+    if (is(step, 'power.power_off')) off = true
+    if (is(step, 'power.power_on')) off = false
+    if (!off || step.interface !== 'network') return [step]
+    const isFirst = steps[i - 1]?.interface !== 'network'
+    const isLast = steps[i + 1]?.interface !== 'network'
+    return [...(isFirst ? [planStep('power.power_on')] : []), step, ...(isLast ? [planStep('power.power_off')] : [])]
+  })
+}
 
 /** `undone`: of an `undo`, the kind of work that is undone. */
 export function withNetworks(kind: string, steps: readonly Step[], undone?: string): readonly Step[] {
@@ -32,8 +50,8 @@ export function withNetworks(kind: string, steps: readonly Step[], undone?: stri
   return steps.flatMap((step) => {
     if (is(step, 'boot.prepare_ramdisk'))
       return [...(kind === 'rebuild' || KEEPS_INSTANCE.has(kind) ? [UNCONFIGURE] : []), add(network), step]
-    // Of an instance that boots over the network, at its deployment.
-    if (is(step, 'boot.prepare_instance') && !boots && (kind === 'deploy' || kind === 'rebuild'))
+    // Of an instance that boots over the network, or is installed by what does, at its deployment: it is where it will be.
+    if (STARTS_INSTANCE.some((name) => is(step, name)) && !boots && (kind === 'deploy' || kind === 'rebuild'))
       return [CONFIGURE, step]
     if (is(step, 'rescue.rescue')) return [step, remove(network), CONFIGURE]
     if (is(step, 'boot.clean_up_ramdisk') && kind !== 'deploy' && kind !== 'rebuild')

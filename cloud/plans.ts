@@ -83,6 +83,12 @@ export const CORE_DEPLOY: Readonly<
     ],
   },
   prepare_instance_boot: { step: 'prepare_instance_boot', priority: 60, is: [step('deploy.prepare_instance_boot')] },
+  execute_bootc_install: {
+    step: 'execute_bootc_install',
+    priority: 80,
+    is: [step('deploy.execute_bootc_install', { pointOfNoReturn: true, timeoutMs: 240 * minute })],
+  },
+  set_boot_to_disk: { step: 'set_boot_to_disk', priority: 60, is: [step('deploy.set_boot_to_disk')] },
   tear_down_agent: { step: 'tear_down_agent', priority: 40, is: END_RAMDISK },
   switch_to_tenant_network: {
     step: 'switch_to_tenant_network',

@@ -70,6 +70,11 @@ test.for(['ipmi', 'redfish'] as const)(
     await api.call('PUT', `/nodes/${node}/states/power`, { target: 'rebooting' })
     await until('system', () => kinds(story, seen).includes('os up'))
     expect(kinds(story, seen), 'and is never installed again').not.toContain('installer')
+    const before = machine.transitions.length
+    await api.provision(node, 'rebuild')
+    await until('another installation', () => kinds(story, before).includes('os up'))
+    await reach('active')
+    expect(kinds(story, before), 'a rebuild is one').toEqual(['power off', ...INSTALLED])
     await api.provision(node, 'deleted')
     await reach('available')
   },

@@ -4,6 +4,7 @@ import { fakeMachine } from '../site-conductor/drivers/fake/machine.ts'
 import { startStory, type Story } from './story.ts'
 
 const IMAGE = { image_source: 'http://images/a.raw', image_checksum: 'a'.repeat(64) }
+const CONTAINER = { image_source: 'oci://images/os:1' }
 const NETBOOT = { kernel: 'http://images/k', ramdisk: 'http://images/i' }
 const INSTALLER = { ...IMAGE, ...NETBOOT, stage2: 'http://images/stage2' }
 const BOOTED = ['boot device pxe', 'power on']
@@ -26,6 +27,7 @@ test.for([
   ['fake', {}, [...BOOTED, 'image an image', ...TO_DISK]],
   ['direct', IMAGE, [...BOOTED, `image ${IMAGE.image_source}`, ...TO_DISK]],
   ['ramdisk', NETBOOT, ['instance http://images/k', ...BOOTED]],
+  ['bootc', CONTAINER, [...BOOTED, `container ${CONTAINER.image_source}`, ...TO_DISK]],
   [
     'anaconda',
     INSTALLER,
@@ -44,12 +46,13 @@ test.for([
   expect(fakeMachine(node).power).toBe('power off')
 })
 
-test('autodetect is ramdisk for an instance that is a kernel, and direct for one that is an image', async (context) => {
+test('autodetect is ramdisk for an instance that is a kernel, bootc for a container, and direct for an image', async (context) => {
   await using story = await fake(context)
   const { api, reach } = story
   const node = await available(story, { deploy_interface: 'autodetect' })
   for (const [instance_info, used, first] of [
     [NETBOOT, 'ramdisk', 'instance http://images/k'],
+    [CONTAINER, 'bootc', 'boot device pxe'],
     [IMAGE, 'direct', 'boot device pxe'],
   ] as const) {
     await api.patchNode(node, { instance_info })
@@ -155,4 +158,25 @@ test('what is wrong with an instance is refused as by real machines', async (con
     await expect(api.provision(node, 'active')).rejects.toThrow(why)
     expect(fakeMachine(node).log).toEqual([])
   }
+})
+
+test.for([
+  ['external', ['instance volume vol-1', ...BOOTED], ['power off']],
+  ['fake', [...BOOTED, 'volumes attached', 'image an image', ...TO_DISK], ['power off', 'volumes detached']],
+] as const)('a node with a volume and storage interface %s', async ([storage_interface, does, undone], context) => {
+  await using story = await fake(context)
+  const { api, reach } = story
+  const properties = { capabilities: 'iscsi_boot:True' }
+  const node = await available(story, { deploy_interface: 'fake', storage_interface, properties })
+  await api.call('POST', '/volume/targets', {
+    ...{ node_uuid: node, volume_type: 'iscsi', volume_id: 'vol-1', boot_index: 0 },
+    properties: { target_iqn: 'iqn.2026-01.org.example:vol-1', target_portal: '10.0.0.9', target_lun: 0 },
+  })
+  await api.provision(node, 'active')
+  await reach('active', node)
+  const { log } = fakeMachine(node)
+  expect(log).toEqual(does)
+  await api.provision(node, 'deleted')
+  await reach('available', node)
+  expect(log.slice(does.length, does.length + undone.length)).toEqual(undone)
 })

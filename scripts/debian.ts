@@ -4,10 +4,10 @@ import { debianImagePackages, labPackages } from '../lab/debian-packages.ts'
 
 /** Tools that the tests talk to, beyond what the rack needs. Go and gophercloud's sources are 88 MB to fetch, ten seconds to unpack, half a gigabyte on the disk. */
 export const testPackages = [
-  'ansible', 'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'e2fsprogs', 'fio', 'freeipmi-tools', 'genisoimage',
-  'golang-github-gophercloud-gophercloud-dev', 'golang-go', 'ipmitool', 'libnet-vnc-perl', 'neutron-server', 'nginx-light', 'openipmi',
+  'ansible', 'atftp', 'busybox-static', 'cpio', 'curl', 'dnsmasq-base', 'dropbear-bin', 'e2fsprogs', 'fio', 'freeipmi-tools', 'genisoimage',
+  'golang-github-gophercloud-gophercloud-dev', 'golang-go', 'ipmitool', 'libnet-vnc-perl', 'neutron-server', 'nginx-light', 'openipmi', 'openssh-client',
   'python3-ironicclient', 'python3-openstackclient', 'python3-openstacksdk', 'python3-pyghmi', 'python3-sushy', 'stress-ng',
-  'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'vncsnapshot', 'xorriso', 'zstd',
+  'tftp-hpa', 'tftpd-hpa', 'tgt', 'tshark', 'vncsnapshot', 'wget', 'xorriso', 'zstd',
 ] as const // prettier-ignore
 
 const lab = labPackages.map((entry) => entry.package)
@@ -27,6 +27,7 @@ const packagesFor = {
     'cinder-volume',
     'ironic-api',
     'ironic-conductor',
+    'ironic-tempest-plugin',
     'python3-nova',
     'pxelinux',
     'syslinux-common',

@@ -6,6 +6,9 @@ export const CORE_STEPS = [
   'boot_agent',
   'write_image',
   'prepare_instance_boot',
+  /** Of `bootc`, where a container installs itself. */
+  'execute_bootc_install',
+  'set_boot_to_disk',
   'tear_down_agent',
   /** Of nodes whose network interface wires them; no deploy interface names it. */
   'switch_to_tenant_network',

@@ -1,6 +1,6 @@
 // Layers of the deploy ramdisk: programs that are too large to be in it always, by the steps that need them (docs/adr/0022).
 
-export const LAYERS = ['burnin'] as const
+export const LAYERS = ['burnin', 'containers'] as const
 export type LayerName = (typeof LAYERS)[number]
 
 /** Where an agent gets one: http from its conductor, and judged by its digest. */
@@ -16,6 +16,7 @@ export const LAYER_OF: Readonly<Record<string, LayerName>> = {
   burnin_memory: 'burnin',
   burnin_disk: 'burnin',
   burnin_network: 'burnin',
+  execute_bootc_install: 'containers',
 }
 
 /** How a conductor's folder and the builder call it. */

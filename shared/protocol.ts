@@ -64,6 +64,8 @@ export const DeploymentFacts = z.object({
   agentSteps: z.boolean().optional(),
   /** Instances that an interface which chooses gives to it: these fields of instance_info hold something, and those nothing. */
   takes: z.array(z.object({ has: z.array(z.string()), lacks: z.array(z.string()).optional() })).optional(),
+  /** Likewise, those of whose instance_info one of these fields begins like this. A cloud that does not know it gives it none. */
+  takesPrefixed: z.record(z.string().max(60), z.string().min(1).max(60)).optional(),
   /** It only chooses: the first of these that takes the instance, else the last. */
   chooses: z.array(z.string().max(60)).min(1).optional(),
 })

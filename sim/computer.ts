@@ -277,6 +277,8 @@ export class Computer implements Chassis {
       address,
       commandLine,
       moreCommands: this.#options.agentCommands,
+      sshPort: this.#options.sshPort,
+      programs: this.#options.programs,
       power,
       log: (line) => this.#print(line),
       powerOff: () => this.#switchOff('ramdisk'),

@@ -32,6 +32,10 @@ export interface MachineOptions {
   readonly storage?: StorageArray | undefined
   /** What its ramdisk has beside the agent's own commands. */
   readonly agentCommands?: readonly Command[] | undefined
+  /** Of its ramdisk's SSH server; none when absent. */
+  readonly sshPort?: number | undefined
+  /** Folder of programs that its layers have instead of this host's. */
+  readonly programs?: string | undefined
   onConsole?(line: string): void
 }
 

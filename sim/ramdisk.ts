@@ -1,12 +1,13 @@
 // The deploy ramdisk on a simulated machine: a folder that stands for its /sys and /proc, its disk, and the real agent on them.
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 import type { BlockDevice } from '../agent/disk/block-devices.ts'
 import type { Command } from '../agent/command.ts'
 import { AgentFault } from '../agent/fault.ts'
 import type { Layers, Programs } from '../agent/layers.ts'
 import type { Machine } from '../agent/machine.ts'
+import { SshServer } from '../agent/ssh-server.ts'
 import { startAgent, type Agent } from '../agent/start.ts'
 import { runTool } from '../agent/tool.ts'
 import { openWhilePowered } from './disk.ts'
@@ -30,6 +31,10 @@ export interface RamdiskOptions {
   reboot(): void
   /** Of the ramdisk, beside its agent's own. */
   readonly moreCommands?: readonly Command[] | undefined
+  /** Of its SSH server; none when absent. */
+  readonly sshPort?: number | undefined
+  /** Programs that its layers have instead of this host's. */
+  readonly programs?: string | undefined
 }
 
 /** Resolves when the agent has looked itself up and serves. */
@@ -38,12 +43,15 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
   const root = join(options.folder, 'root')
   await makeRoot(root, options)
   const lines: string[] = []
+  const ssh = options.sshPort === undefined ? undefined : sshServer(options, options.sshPort)
+  power.addEventListener('abort', () => void ssh?.stop(), { once: true })
   const machine: Machine = {
     root,
+    ssh,
     caPem: undefined,
     listDisks: async () => [...disks, ...raid.disks],
     raid,
-    layers: hostPrograms(log),
+    layers: hostPrograms(options),
     openDisk: (device) => openWhilePowered(device, power),
     rereadPartitions: async () => undefined,
     // What is in a file system is a folder beside the disk, which its story has made: `partitions/disk1`.
@@ -78,20 +86,31 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
   return agent
 }
 
-/** Programs of this host, which are there once the machine has fetched the layer that they belong to. */
-function hostPrograms(log: (line: string) => void): Layers {
-  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, LC_ALL: 'C' }
-  const programs: Programs = { root: '/', run: (file, args, options) => runTool(file, [...args], { ...options, env }) }
-  const added = new Set<string>()
+/** Programs of this host, which are there once the machine has fetched the layer that they belong to. LAYER is where its files are. */
+function hostPrograms({ folder, programs: own = '', log }: RamdiskOptions): Layers {
+  const added = new Map<string, Programs>()
   return {
     own: async () => undefined,
-    known: async (name, sha256) => (added.has(`${name} ${sha256}`) ? programs : undefined),
+    known: async (name, sha256) => added.get(`${name} ${sha256}`),
     async add(name, sha256) {
-      added.add(`${name} ${sha256}`)
+      const root = join(folder, 'layers', name)
+      for (const path of ['run', 'etc', 'var/tmp']) await mkdir(join(root, path), { recursive: true })
+      const PATH = [own, process.env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(delimiter)
+      const env = { ...process.env, PATH, LC_ALL: 'C', LAYER: root }
+      const run: Programs['run'] = (file, args, options) => runTool(file, [...args], { ...options, env })
+      const programs = { root, run }
+      added.set(`${name} ${sha256}`, programs)
       log(`layer ${name} ${sha256}`)
       return programs
     },
   }
+}
+
+/** The real one. Who logs in to it is root of this host, whose home is the machine's own: a user of this host cannot have that, so that it takes root. */
+function sshServer({ folder, address }: RamdiskOptions, port: number): SshServer {
+  const home = join(folder, 'ssh-home')
+  const withHome = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /root && exec "$@"', home]
+  return new SshServer({ folder: join(folder, 'ssh'), home, listen: address, port, enter: withHome })
 }
 
 /** Of the NIC that has no cable: another locally administered address. */

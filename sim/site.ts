@@ -47,6 +47,10 @@ export interface SimSiteOptions {
   readonly bmcPassword?: string
   /** What the machines' ramdisk has beside the agent's own commands. */
   readonly agentCommands?: readonly Command[]
+  /** Of the SSH server that their ramdisk has; none when absent. */
+  readonly sshPort?: number
+  /** Folder of programs that layers of the ramdisk have instead of this host's. */
+  readonly programs?: string
   onLog?(line: string): void
   onConsole?(machine: string, line: string): void
   /** Every frame between hub and conductor; of a conductor inside this process only. */
@@ -178,6 +182,8 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
         redfish: redfish?.tls,
         storage,
         agentCommands: options.agentCommands,
+        sshPort: options.sshPort,
+        programs: options.programs,
         onConsole: (line) => options.onConsole?.(name, line),
       })
       started.push(machine)

@@ -224,7 +224,7 @@ test('an installer tells of itself with its token; it is no agent, and nobody lo
   expectNode({ shown: true, installer: { reports, onOrders: async () => {} } })
   const report = (more: object) =>
     get(`/v1/heartbeat/${NODE}`, { method: 'POST', body: JSON.stringify({ callback_url: '', ...more }) })
-  const known = { agent_token: TOKEN, agent_status: 'start', agent_status_message: 'hello' }
+  const known = { agent_token: TOKEN, agent_status: 'start', agent_status_message: 'hel\u001b[2Jlo' }
   expect((await report(known)).status).toBe(202)
   expect((await report({ ...known, agent_token: `${TOKEN}x` })).status).toBe(400)
   expect((await report({ ...known, agent_status: 'done' })).status).toBe(400)
@@ -232,7 +232,7 @@ test('an installer tells of itself with its token; it is no agent, and nobody lo
   expect((await report({ ...known, callback_url: 'https://192.0.2.9', agent_verify_ca: 'PEM' })).status).toBe(404)
   expect((await get(`/v1/lookup?addresses=${MAC}`)).status).toBe(404)
   expect((await get(`/v1/lookup?node_uuid=${NODE}`)).status).toBe(404)
-  expect(told).toEqual(['start hello'])
+  expect(told, 'a message is for people, and no order to their terminal').toEqual(['start hel [2Jlo'])
   expectNode({ node: 'other' })
   agents.forget(NODE)
   expect((await report(known)).status).toBe(404)

@@ -146,7 +146,9 @@ async function onHeartbeat(agents: Agents, node: string, body: unknown): Promise
   const { callback_url: url, agent_token: token, agent_version: version, agent_verify_ca: certificate } = parsed.data
   const { agent_status: status, agent_status_message: message = '' } = parsed.data
   if (url === '' && status !== undefined)
-    return refuseUnheard(await agents.reported(node.toLowerCase(), token, { status, message }))
+    return refuseUnheard(
+      await agents.reported(node.toLowerCase(), token, { status, message: message.replaceAll(/\p{Cc}/gu, ' ') }),
+    )
   if (!url.startsWith('https://') || certificate === undefined)
     throw new Refusal(400, 'an agent must offer https and its certificate')
   refuseUnheard(await agents.heard(node.toLowerCase(), token, { url, version: version ?? 'unknown', certificate }))

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
 import { packed } from '../shared/packed-drivers.ts'
 import { uuidv7 } from '../shared/ids.ts'
-import { bytesInFrame, type ToConductor } from '../shared/protocol.ts'
+import { bytesInFrame, type Grant, type ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
 import { goesOnByItself, inWords, type StageEvent } from './boot/timeline.ts'
 import type { Resident } from './boot/residents.ts'
@@ -16,7 +16,7 @@ import { type Config, portRange } from './config.ts'
 import { Consoles } from './consoles.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
 import { type Disk, folder, lend } from './disk.ts'
-import { type Driver, driverFacts } from './driver.ts'
+import { type Driver, driverFacts, implementationOf } from './driver.ts'
 import { Facts } from './facts.ts'
 import { Grants } from './grants.ts'
 import { readIdentity, readSite, siteKeyOf } from './identity.ts'
@@ -133,6 +133,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       folder: join(config.dataDir, 'images'),
     },
     openstack,
+    ansible: {
+      playbooks: config.ansiblePlaybooks,
+      runs: join(config.dataDir, 'ansible'),
+      path: process.env['PATH'] ?? '',
+    },
     consoles: {
       start: (node, port, letIn) => consoles.start(node, port, letIn),
       stop: (node) => consoles.stop(node),
@@ -173,8 +178,12 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     if (stage === 'kickstart' && body.outcome === 'complete') agents.ordersFetched(node).catch(() => {})
     if (grants.get(node) !== undefined || tasks.isBusy(node)) notes.add({ node, stage: `boot.${stage}`, body })
   }
+  function hasOtherDhcp(grant: Grant): boolean {
+    const driver = drivers.get(grant.driver)
+    return driver !== undefined && implementationOf(driver, grant, 'network')?.dhcp?.(site) !== undefined
+  }
   function residentOf(mac: string): Resident | undefined {
-    return residentAt(mac, { grants, tasks, log, site })
+    return residentAt(mac, { grants, tasks, log, site, hasOtherDhcp })
   }
   const calls = new Calls({
     ...shared,
@@ -223,7 +232,11 @@ export async function startConductor(options: ConductorOptions): Promise<Running
           ...(lock !== undefined && { lock }),
         }
         // The rest is asked for one by one.
-        const [inflight = []] = pages(tasks.inflight(), INFLIGHT, PAGE_BYTES - bytesInFrame({ ...said, drivers: packed(served) }))
+        const [inflight = []] = pages(
+          tasks.inflight(),
+          INFLIGHT,
+          PAGE_BYTES - bytesInFrame({ ...said, drivers: packed(served) }),
+        )
         return { ...said, inflight }
       },
       welcomed() {

@@ -51,6 +51,7 @@ export const Config = z.strictObject({
   deployRamdisk: z.string().default('/var/lib/ferrule-conductor/ramdisk/initrd').describe('Initrd of the deploy ramdisk; absolute path'),
   ramdiskLayers: z.string().default('/var/lib/ferrule-conductor/ramdisk/layers').describe('Folder of what steps need and the deploy ramdisk is without: burnin.cpio.zst and the like, of agent/ramdisk/build.ts --layers'),
   fileUrlFolders: list.pipe(z.array(z.string().startsWith('/', 'must be an absolute path'))).default([]).describe('Folders whose files driver_info may name by file URLs, for deploy_kernel and the like; absolute paths'),
+  ansiblePlaybooks: list.pipe(z.array(z.string().startsWith('/', 'must be an absolute path'))).default([]).describe('Folders of playbooks that driver_info may name, for deploy interface ansible, the default first; absolute paths. Without any: the conductor\'s own'),
   fetchNetworks: list.pipe(z.array(z.string().superRefine((text, { addIssue }) => { const message = networkError(text); if (message !== undefined) addIssue({ code: 'custom', message }) })))
                  .default([]).describe('Networks that this conductor fetches images, kernels, ramdisks and volumes from, and no others: 10.2.0.0/16. Without any: from everywhere but loopback, link-local, multicast and metadata addresses'),
   iscsiWrites:   z.coerce.number().int().min(1).max(64).default(4).describe('Images that this conductor writes at once, for nodes with deploy_interface iscsi'),

@@ -7,6 +7,7 @@ import { MAX_CLOCK_SKEW_MS } from '../shared/upgrade.ts'
 import { ISO_PACKAGES, ISO_PROGRAMS } from './boot/boot-iso.ts'
 import { grubPrefix } from './boot/grub-prefix.ts'
 import type { Config } from './config.ts'
+import { ANSIBLE_PACKAGES, missingPrograms } from './deploy/ansible/info.ts'
 import { runQemuImg } from './deploy/qemu-img.ts'
 import { folder } from './disk.ts'
 import { readIdentity, readSite } from './identity.ts'
@@ -43,6 +44,7 @@ export async function examine(config: Config, out: (text: string) => void): Prom
     await iscsi(),
     await volumes(),
     ...(config.openstackFile === undefined ? [] : await examineOpenStack(config.openstackFile, OPENSTACK)),
+    await playbooks(),
   ]
   for (const { what, wrong, isOptional } of findings)
     out(wrong === undefined ? `ok     ${what}` : `${isOptional ? 'note  ' : 'WRONG '} ${what}: ${wrong}`)
@@ -112,6 +114,14 @@ async function volumes(): Promise<Finding> {
       return end.status === 'rejected' && (end.reason as NodeJS.ErrnoException).code === 'ENOENT'
     })
     return missing.length === 0 ? undefined : `${missing.join(', ')} not found: ${ISO_PACKAGES}`
+  })
+  return { ...found, isOptional: true }
+}
+
+async function playbooks(): Promise<Finding> {
+  const found = await check('deploy interface ansible', async () => {
+    const missing = missingPrograms(process.env['PATH'] ?? '')
+    return missing.length === 0 ? undefined : `${missing.join(', ')} not found: ${ANSIBLE_PACKAGES}`
   })
   return { ...found, isOptional: true }
 }

@@ -6,6 +6,7 @@ import type { z } from 'zod'
 import type { Env } from '../shared/env.ts'
 import type { CoreStep } from '../shared/core-steps.ts'
 import { type DeploymentFacts, type DriverFacts, type Grant, type OfferedStep, STEP_KINDS } from '../shared/protocol.ts'
+import type { DhcpOption } from './boot/other-dhcp.ts'
 import type { Log } from './log.ts'
 import type { Site } from './site.ts'
 
@@ -96,6 +97,8 @@ export interface Deployment {
   readonly agentSteps?: boolean
   /** Instances that `autodetect` gives to it: instance_info has something in all fields of `has`, and nothing in those of `lacks`. */
   readonly takes?: readonly { readonly has: readonly string[]; readonly lacks?: readonly string[] }[]
+  /** And those of whose instance_info one of these fields begins like this. */
+  readonly takesPrefixed?: Readonly<Record<string, string>>
   /** It is none itself: the first of these that takes the instance is used, or else the last. */
   readonly chooses?: readonly string[]
 }
@@ -107,6 +110,11 @@ export interface Deployment {
 export interface Storage {
   /** The machine boots the volume with boot_index 0, unless its instance brings an image (Ironic: `should_write_image`). */
   readonly boots: boolean
+}
+
+/** A DHCP server that gives a machine its address, and has to tell it what to boot. */
+export interface OtherDhcp<Info = Record<string, unknown>> {
+  tell(context: Context<Info>, options: readonly DhcpOption[]): Promise<void>
 }
 
 export interface Implementation<Info = Record<string, unknown>> {
@@ -129,6 +137,10 @@ export interface Implementation<Info = Record<string, unknown>> {
   readonly fenced?: readonly string[]
   /** Of the interface network only: it puts the machine from one network to another, by steps that the cloud plans around those that boot it. */
   readonly wires?: true
+  /** Of the interface network only: the DHCP server of the networks that the machine is put on; undefined, or absent: this conductor's, or one that it knows nothing of. */
+  readonly dhcp?: (site: Site) => OtherDhcp<Info> | undefined
+  /** Of the interface network only: the networks of the node's instance in the words of OpenStack's network_data.json; undefined: nothing is known of them. */
+  readonly networkData?: (context: Context<Info>) => Promise<Record<string, unknown> | undefined>
   /** Of the interface vendor only. */
   readonly vendor?: Readonly<Record<string, VendorMethod>>
   /** Throws a FaultError that says what is missing. Talks to no machine. `instanceInfo`: of the instance that is to be there, where one is asked about. */

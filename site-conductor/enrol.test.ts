@@ -219,12 +219,13 @@ test('doctor names what is wrong and how to mend it', async () => {
   expect(out.join('\n')).toMatch(/WRONG {2}drivers.*nope cannot be loaded/)
 })
 
-test('doctor says what a conductor needs to write over iSCSI, and that it need not', async () => {
+test('doctor says what a conductor needs to write over iSCSI or by playbooks, and that it need not', async () => {
   const { given, out } = terminal()
   vi.stubEnv('PATH', dataDir)
   await run(`doctor --data-dir ${dataDir} --drivers fake-hardware`, given)
   vi.unstubAllEnvs()
   expect(out.join('\n')).toMatch(/^note {3}deploy interface iscsi: .*apt-get install qemu-utils qemu-block-extra/m)
+  expect(out.join('\n')).toMatch(/^note {3}deploy interface ansible: .*apt-get install ansible-core openssh-client/m)
 })
 
 test('doctor looks for the loaders of boot interface pxe where they are configured', async () => {

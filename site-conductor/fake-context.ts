@@ -7,6 +7,7 @@ import { Agents } from './agents.ts'
 import { type Driver, implementationOf, type StepContext } from './driver.ts'
 import { openDriverInfo } from './driver-info.ts'
 import { silent } from './log.ts'
+import type { OpenStack } from './openstack/client.ts'
 import { resources, sealing, type Site, type SiteBoot } from './site.ts'
 
 export interface FakeContext extends StepContext {
@@ -27,6 +28,7 @@ export interface FakeContextOptions {
   readonly args?: Record<string, unknown>
   readonly context?: Record<string, unknown>
   readonly boot?: SiteBoot
+  readonly openstack?: OpenStack
   readonly signal?: AbortSignal
   /** Of the task. */
   readonly kind?: string
@@ -49,6 +51,7 @@ export async function fakeContext(driver: Driver, options: FakeContextOptions): 
     },
     agents: new Agents(),
     boot: options.boot,
+    openstack: options.openstack,
     resource: held.resource,
   }
   const context: FakeContext = {

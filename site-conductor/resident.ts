@@ -17,16 +17,18 @@ export interface Driven {
   readonly grants: Pick<Grants, 'all'>
   readonly tasks: Pick<Tasks, 'bootsRamdisk' | 'isPending'>
   readonly log: Log
+  /** Does another DHCP server give the machine its address? */
+  readonly hasOtherDhcp?: (grant: Grant) => boolean
 }
 
 /** Undefined: nobody's, or a task has the say. */
-export function residentAt(mac: string, { grants, tasks, log, site }: Driven): Resident | undefined {
+export function residentAt(mac: string, { grants, tasks, log, site, hasOtherDhcp }: Driven): Resident | undefined {
   for (const { grant } of grants.all()) {
     if (!grant.ports.some(({ address }) => address.toLowerCase() === mac)) continue
     // While a task runs, only its steps say what boots. An instance is booted before the hub has said what comes of the task that started it, and
     // while one runs that has no other plans for the machine: a power cycle, new settings.
     if (grant.instanceBoot ? tasks.bootsRamdisk(grant.node) : tasks.isPending(grant.node)) continue
-    return residentOf(grant, log, site)
+    return residentOf(hasOtherDhcp?.(grant) ? { ...grant, address: null } : grant, log, site)
   }
   return undefined
 }

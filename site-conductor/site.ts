@@ -4,6 +4,7 @@ import { open, seal, type SealedFor } from '../shared/sealing.ts'
 import type { Agents } from './agents.ts'
 import type { BootIsos } from './boot/boot-iso.ts'
 import type { RamdiskLayers } from './boot/layers.ts'
+import type { DhcpOption, Firmware } from './boot/other-dhcp.ts'
 import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { BootFiles } from './deploy/boot-files.ts'
 import type { ConsoleDoor } from './consoles.ts'
@@ -17,6 +18,8 @@ export interface BootDoor {
   admit(ticket: BootTicket): void
   /** A machine that boots what its instance is. */
   admitInstance(ticket: Omit<BootTicket, 'token' | 'ramdisk'> & { instance: InstanceBoot }): void
+  /** What a DHCP server that is not this conductor's is to tell the machine that was let in. */
+  dhcpOptions(node: string, firmware: Firmware): DhcpOption[]
   /** Unknown nodes are fine. */
   withdraw(node: string): void
   /** Serves a file by HTTP, on the node's timeline, until it is withdrawn: where it was `earlier`, if that was here, else at a new unguessable URL. */
@@ -60,6 +63,16 @@ export interface SiteWrites {
   readonly folder: string
 }
 
+/** What a conductor that runs playbooks needs (deploy interface ansible). */
+export interface SiteAnsible {
+  /** Folders whose playbooks nodes may name, the default first; without any, the conductor's own. */
+  readonly playbooks: readonly string[]
+  /** Private to this process's user; for what a run must have as a file. */
+  readonly runs: string
+  /** PATH of the programs. */
+  readonly path: string
+}
+
 export interface Site {
   readonly id: string
   readonly organisation: string
@@ -78,6 +91,8 @@ export interface Site {
   readonly writes?: SiteWrites
   /** Undefined where no `openstackFile` is configured. */
   readonly openstack?: OpenStack | undefined
+  /** Undefined where no playbooks are run. */
+  readonly ansible?: SiteAnsible
   /** Where consoles of machines are to be had. */
   readonly consoles?: ConsoleDoor
   /** The same of those that are screens. */

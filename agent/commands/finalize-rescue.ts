@@ -2,7 +2,7 @@
 // agent any more.
 import * as z from 'zod'
 import { defineCommand } from '../command.ts'
-import { writeRescueUser } from '../rescue-user.ts'
+import { writeUsers } from '../users.ts'
 
 /** As crypt(3) writes them; nothing that would end a field or a line of /etc/shadow. */
 const hash = z
@@ -16,7 +16,7 @@ export const finalizeRescue = defineCommand({
   kind: 'sync',
   params: z.object({ rescue_password: hash, hashed: z.literal(true) }),
   async run({ machine, afterwards }, { rescue_password: password }) {
-    await writeRescueUser(machine.root, password)
+    await writeUsers(machine.root, password)
     afterwards(() => machine.leave())
     return undefined
   },

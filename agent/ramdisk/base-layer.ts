@@ -21,7 +21,7 @@ export const packages = (
   'tgt libaio1 libibverbs1 librdmacm1 libnl-3-200 libnl-route-3-200 libsystemd0 libcap2 libgcrypt20 libgpg-error0 liblz4-1 ' +
   // What erases ATA and NVMe disks by themselves, and software RAID.
   'hdparm nvme-cli libnvme1 libjson-c5 libdbus-1-3 mdadm ' +
-  // The SSH server of a rescue.
+  // The SSH server of a rescue, and of a conductor's playbooks.
   'dropbear-bin libcrypt1 libtomcrypt1 libtommath1 libgmp10'
 ).split(' ')
 /** Programs of those packages that go in, beside busybox's applets. */
@@ -31,6 +31,7 @@ export const programs = [
   'sbin/blockdev',
   'sbin/hdparm',
   'sbin/mdadm',
+  'usr/bin/dropbearkey',
   'usr/bin/partx',
   'usr/sbin/nvme',
   'usr/sbin/dropbear',

@@ -38,6 +38,7 @@ const wanted = [
   'fs/isofs/',
   'fs/nls/nls_ascii',
   'fs/nls/nls_cp437',
+  'fs/overlayfs/',
   'net/8021q/',
 ]
 /** In those folders, but of no use here: a simulated disk, tape drives, storage over Ethernet frames. */

@@ -17,10 +17,14 @@ const UP_WITHIN_MS = 180_000
 interface Facts {
   readonly token: string
   readonly caPem: string
+  /** Of a server at HOST that the machine believes: the site's authority has issued it. */
+  readonly tls: { readonly cert: string; readonly key: string }
 }
 
 export interface RunningAgent extends AsyncDisposable {
   readonly machine: PlainMachine
+  /** For a server of the test at HOST. */
+  readonly tls: Facts['tls']
   /** A forwarded port of the machine on the host's loopback. */
   portOf(guestPort: number): Promise<number>
   /** Plugs a disk in and waits until the agent lists it; answers the qcow2 file behind it and how the kernel calls it. */
@@ -78,13 +82,13 @@ async function bootAgent(start: (kernelArguments: string) => PlainMachine): Prom
     died.catch(() => {}) // it ends for good when it is saved
     const { agent_verify_ca: caPem } = await Promise.race([conductor.heartbeat(1), late, died])
     if (caPem === undefined) throw new Error('the agent shows no certificate')
-    return { token: conductor.token, caPem }
+    return { token: conductor.token, caPem, tls: await conductor.ca.issue([HOST]) }
   } finally {
     await conductor.close()
   }
 }
 
-async function agentOn(machine: PlainMachine, { token, caPem }: Facts): Promise<RunningAgent> {
+async function agentOn(machine: PlainMachine, { token, caPem, tls }: Facts): Promise<RunningAgent> {
   const url = `https://127.0.0.1:${await machine.portOf(AGENT_PORT)}`
   const command: RunningAgent['command'] = async (name, params = {}) => {
     const path = `/v1/commands/?wait=true&agent_token=${token}`
@@ -98,6 +102,7 @@ async function agentOn(machine: PlainMachine, { token, caPem }: Facts): Promise<
   }
   return {
     machine,
+    tls,
     command,
     portOf: (port) => machine.portOf(port),
     async addDisk(disk, fill) {

@@ -4,7 +4,6 @@ import { FaultError } from '../../shared/faults.ts'
 import type { OfferedStep, Step } from '../../shared/protocol.ts'
 import { refuseLacking, wantedTraits } from '../instance-traits.ts'
 import type { CoreStep } from '../../shared/core-steps.ts'
-import { withNetworks } from '../network-steps.ts'
 import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, planStep, type PlannedKind } from '../plans.ts'
 import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
 import { marks, select, type NodeRow } from '../schema/rows.ts'
@@ -26,6 +25,7 @@ import { withChildren } from './children.ts'
 import { isFastTracked, takenOver, type TakenOver } from './fast-track.ts'
 import { deploymentOf, forInstance } from './network-instance.ts'
 import { keepOn, offers, stepsFor } from './offers.ts'
+import { onNetworks } from './on-networks.ts'
 import { isWired, refuseUnknownInterfaces, usedInterfaces } from './used-interfaces.ts'
 import { withVolumes } from './volumes.ts'
 
@@ -42,21 +42,9 @@ export interface Composed {
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
   const atVolumes = await withVolumes(turn, node, kind, forInstance(turn, node, kind, composed.steps))
-  const steps = stepsFor(node, onNetworks(turn, node, kind, atVolumes))
+  const steps = stepsFor(node, await onNetworks(turn, node, kind, atVolumes))
   const problem = composed.problem ?? lacksAgent(turn, node, steps)
   return { ...composed, steps, problem, taken: await takenOver(turn, node, kind, steps) }
-}
-
-/** `undone`: of an `undo`, the kind of work that is undone. Only a node that is available has no instance that might be on its networks. */
-export function onNetworks(
-  turn: Turn,
-  node: NodeRow,
-  kind: string,
-  steps: readonly Step[],
-  undone?: string,
-): readonly Step[] {
-  if (!isWired(turn, node)) return steps
-  return withNetworks(kind === 'deploy' && node.provision_state !== 'available' ? 'rebuild' : kind, steps, undone)
 }
 
 /** Why an agent cannot do its part; undefined when it can, or has none. */

@@ -107,7 +107,7 @@ async function abort(turn: Turn, node: NodeRow, caller: Caller): Promise<null> {
   const changes = { ...noSteps(node), ...withoutRescue(node), last_error, last_fault: null }
   move(turn, node, 'abort', 'user', changes, caller)
   // A task that is cancelled is undone when it has ended; behind a hold there is none.
-  if (wasHeld) openUndo(turn, await turn.node(node.uuid), { kind: heldKind(node), cancel: true }, caller)
+  if (wasHeld) await openUndo(turn, await turn.node(node.uuid), { kind: heldKind(node), cancel: true }, caller)
   return null
 }
 

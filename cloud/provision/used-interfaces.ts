@@ -39,9 +39,11 @@ export function chosenBy({ state }: Turn, { driver, instance_info: info }: NodeR
 type Fields = Readonly<Record<string, unknown>>
 
 function takes(facts: DeploymentFacts | undefined, info: Fields): boolean {
-  return (facts?.takes ?? []).some(
+  const byFields = (facts?.takes ?? []).some(
     ({ has, lacks = [] }) => has.every((name) => isGiven(info[name])) && !lacks.some((name) => isGiven(info[name])),
   )
+  const prefixes = Object.entries(facts?.takesPrefixed ?? {})
+  return byFields || prefixes.some(([name, prefix]) => String(info[name] ?? '').startsWith(prefix))
 }
 
 /** Flags are given as words, too. */

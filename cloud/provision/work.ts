@@ -7,7 +7,7 @@ import type { Step } from '../../shared/protocol.ts'
 import type { Caller } from '../site-hub/commands.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { endAllocation } from '../site-hub/allocations.ts'
-import { compose, onNetworks, type Composed, type WorkKind } from './compose.ts'
+import { compose, type Composed, type WorkKind } from './compose.ts'
 import { failureOf, placeOf } from './children.ts'
 import { restored } from './chosen-interface.ts'
 import { contextOf } from './context.ts'
@@ -15,6 +15,7 @@ import { faultOf, inMaintenance, stepFault, tellMaintenance, undoFault, undoOf }
 import { move } from './move.ts'
 import { forInstance, undoContext } from './network-instance.ts'
 import { stepsFor } from './offers.ts'
+import { onNetworks } from './on-networks.ts'
 import { callerOf, openTask } from './open-task.ts'
 import { endPowerTask } from './power.ts'
 import { sentence, withHint } from './sentences.ts'
@@ -76,7 +77,7 @@ export async function took(
     const node = await turn.node(uuid)
     const hasBooted = hasBootedBefore(node, kind)
     failed(turn, node, `${kind} ${sentence(failure.text)} Next: ${failure.fault.hint}`, failure.fault, stepFault(kind))
-    if (hasBooted) openUndo(turn, await turn.node(uuid), { kind, cancel: false }, caller)
+    if (hasBooted) await openUndo(turn, await turn.node(uuid), { kind, cancel: false }, caller)
   }
   return task
 }
@@ -171,13 +172,18 @@ export async function undo(turn: Turn, task: TaskRow): Promise<void> {
     ({ interface: iface, step }) => iface === 'network' || (iface === 'boot' && step.startsWith('prepare_')),
   )
   if (!UNDONE.has(task.kind) || begins === -1 || task.done_steps < begins || others.length > 0) return
-  openUndo(turn, await turn.node(task.node), task, callerOf(task))
+  await openUndo(turn, await turn.node(task.node), task, callerOf(task))
 }
 
 /** Ends what booted the machine for `work`. One that must stay on goes on with what it runs, and starts from its disk the next time. */
-export function openUndo(turn: Turn, node: NodeRow, work: Pick<TaskRow, 'kind' | 'cancel'>, caller: Caller): void {
+export async function openUndo(
+  turn: Turn,
+  node: NodeRow,
+  work: Pick<TaskRow, 'kind' | 'cancel'>,
+  caller: Caller,
+): Promise<void> {
   const undo = forInstance(turn, node, 'undo', PLANS.undo, work.kind)
-  const steps = stepsFor(node, onNetworks(turn, node, 'undo', undo, work.kind))
+  const steps = stepsFor(node, await onNetworks(turn, node, 'undo', undo, work.kind))
   openTask(turn, node, 'undo', steps, { ...undoContext(turn, node), ...undoOf(work) }, caller)
 }
 

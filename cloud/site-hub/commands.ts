@@ -40,6 +40,12 @@ interface Conditional {
   readonly ifMatch?: readonly string[]
 }
 
+/** Which port or portgroup has, or had, a VIF, and does the node's instance run? */
+export interface Attached {
+  readonly on: VifPlace
+  readonly active: boolean
+}
+
 export type HubCommand = Caller &
   Conditional &
   (
@@ -70,6 +76,8 @@ export type HubCommand = Caller &
       }
     /** Answers the interfaces, by kind, that a deployment of the instance that the node has now would use. */
     | { readonly kind: 'node.interfaces'; readonly node: string }
+    /** Answers whether its network interface wires it, so that its conductor is to be asked about its networks. */
+    | { readonly kind: 'node.wired'; readonly node: string }
     | { readonly kind: 'node.power'; readonly node: string; readonly target: PowerTarget; readonly timeoutMs?: number }
     /** Opens a task of one step: a setting of the machine, or a vendor's method that nobody waits for. */
     | {
@@ -98,8 +106,15 @@ export type HubCommand = Caller &
         readonly patch: readonly PatchOperation[]
       }
     | { readonly kind: 'row.delete'; readonly table: NodeTable; readonly uuid: string }
-    /** `on`: the port or portgroup that is to have it; absent: any free one. */
-    | { readonly kind: 'vif.attach'; readonly node: string; readonly vif: string; readonly on?: VifPlace }
+    /** `on`: the port or portgroup that is to have it; absent: any free one. `physical`: the physical networks that it is on. Answers {on, active}. */
+    | {
+        readonly kind: 'vif.attach'
+        readonly node: string
+        readonly vif: string
+        readonly on?: VifPlace
+        readonly physical?: readonly string[]
+      }
+    /** Answers the same. */
     | { readonly kind: 'vif.detach'; readonly node: string; readonly vif: string }
     /** Answers {node}: the one of this site that the allocation got, or null. */
     | { readonly kind: 'allocation.match'; readonly allocation: string }

@@ -21,6 +21,7 @@ import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
 import { backfill, match, release } from './allocations.ts'
 import { createRow, deleteRow, patchRow, rowStamp } from './node-rows.ts'
 import { changeTraits } from './traits.ts'
+import { isWired } from '../provision/used-interfaces.ts'
 import { attachVif, detachVif } from './vifs.ts'
 import { released } from './ownership.ts'
 import { bye, closed, hello, opened, renew } from './sessions.ts'
@@ -169,6 +170,7 @@ const carriers: { [K in TurnCommand['kind']]: Carrier<K> } = {
       ? rehearse(turn, command.node, command.verb, command.args)
       : { task: await provision(turn, command.node, command.verb, command.args, command) },
   'node.interfaces': async (turn, command) => deployInterfaces(turn, await turn.node(command.node)),
+  'node.wired': async (turn, command) => isWired(turn, await turn.node(command.node)),
   'node.power': async (turn, command) => ({
     task: await power(turn, command.node, command.target, command.timeoutMs, command),
   }),

@@ -2,6 +2,7 @@
 // implementation, over one table of what is particular to each (row-kinds.ts).
 import { FaultError } from '../../shared/faults.ts'
 import { uuidv7 } from '../../shared/ids.ts'
+import { isWired } from '../provision/used-interfaces.ts'
 import type { SiteRef, SqlValue } from '../ports.ts'
 import { blankRow, insert, remove, stampAfter, update, withArticle } from '../schema/rows.ts'
 import { applyPatch } from '../store/json-patch.ts'
@@ -20,7 +21,7 @@ export async function createRow(turn: Turn, command: Command<'row.create'>, site
   await refuseTaken(turn, kind, row, null)
   await refuseLargerNode(turn, kind, [row])
   insertRow(turn, command.table, row, command)
-  if (kind.granted) await touchSpec(turn, row.node)
+  await tellOf(turn, kind, row.node)
   return row.uuid
 }
 
@@ -98,7 +99,7 @@ export async function patchRow(turn: Turn, command: Command<'row.patch'>, site: 
   turn.changed(kind.table).set(before.uuid, { ...after, updated_at } as never)
   const fields = command.patch.map((operation) => operation.path.split('/')[1])
   turn.event(`${command.table}.updated`, { node: after.node, body: { [command.table]: before.uuid, fields } }, command)
-  if (kind.granted) for (const touched of new Set([before.node, after.node])) await touchSpec(turn, touched)
+  for (const touched of new Set([before.node, after.node])) await tellOf(turn, kind, touched)
   return before.uuid
 }
 
@@ -109,8 +110,13 @@ export async function deleteRow(turn: Turn, command: Command<'row.delete'>, site
   turn.write(remove(kind.table, 'uuid', row.uuid))
   turn.changed(kind.table).set(row.uuid, null)
   turn.event(`${command.table}.deleted`, { node: row.node, body: { [command.table]: row.uuid } }, command)
-  if (kind.granted) await touchSpec(turn, row.node)
+  await tellOf(turn, kind, row.node)
   return null
+}
+
+/** The node's conductor hears of it, where it is to know such rows. */
+async function tellOf(turn: Turn, { granted, wired }: RowKind, node: string): Promise<void> {
+  if (granted || (wired && isWired(turn, await turn.node(node)))) await touchSpec(turn, node)
 }
 
 /** The time of its last change; a row that was changed in this very turn has none that anybody could know. */

@@ -1,11 +1,14 @@
-// Networks of a node's instance (VIFs), for the network interfaces noop and flat alike: which port or portgroup has which is kept in its internal_info,
-// as Ironic keeps it, and whoever wires switches reads it there.
+// Networks of a node's instance (VIFs), for all network interfaces alike: which port or portgroup has which is kept in its internal_info, as Ironic keeps
+// it, and whoever wires switches reads it there: the node's conductor (`neutron`), or somebody else.
 import { FaultError } from '../../shared/faults.ts'
+import type { State } from '../../shared/states.ts'
 import { portgroups } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'
-import { stampAfter, update } from '../schema/rows.ts'
-import type { HubCommand } from './commands.ts'
+import { stampAfter, update, type NodeRow } from '../schema/rows.ts'
+import { isWired } from '../provision/used-interfaces.ts'
+import type { Attached, HubCommand } from './commands.ts'
 import { refuseLocked } from './node-rules.ts'
+import { touchSpec } from './nodes.ts'
 import { rowsWith, vifOf, type NodeOwned } from './owned-rows.ts'
 import type { Turn } from './turn.ts'
 
@@ -16,27 +19,38 @@ interface Place {
   readonly row: NodeOwned
 }
 
-export async function attachVif(turn: Turn, command: Command<'vif.attach'>): Promise<null> {
+export async function attachVif(turn: Turn, command: Command<'vif.attach'>): Promise<Attached> {
   const node = await turn.node(command.node)
   refuseLocked(node)
-  const places = await placesOf(turn, node.uuid)
-  const { vif, on } = command
+  const { vif, on, physical = [] } = command
+  const places = preferring(physical, await placesOf(turn, node.uuid))
   const has = places.find(({ row }) => vifOf(row) === vif)
   if (has)
     throw new FaultError('conflict', `VIF ${vif} is attached to ${has.table} ${has.row.uuid} already.`, {
       hint: 'detach it first',
     })
-  const place = on ? chosen(places, on, node.uuid) : places.find(({ row }) => isFree(places, row))
+  const fitting = places.filter((place) => isOn(places, place, physical))
+  const place = on ? chosen(places, on, node.uuid) : fitting.find(({ row }) => isFree(places, row))
+  const where = physical.length === 0 ? '' : ` on physical network ${physical.join(' or ')}`
   if (!place)
-    throw new FaultError('request.invalid', `Node ${node.uuid} has no free port for VIF ${vif}.`, {
+    throw new FaultError('request.invalid', `Node ${node.uuid} has no free port${where} for VIF ${vif}.`, {
       hint: 'detach another VIF, or create a port',
+    })
+  if (!fitting.includes(place))
+    throw new FaultError('conflict', `The ${place.table} ${place.row.uuid} is not${where}, where VIF ${vif} is.`, {
+      hint: 'choose another port, or correct physical_network of the port',
     })
   keep(turn, place, { ...(place.row['internal_info'] as object), tenant_vif_port_id: vif })
   turn.event('vif.attached', { node: node.uuid, body: { vif, [place.table]: place.row.uuid } }, command)
-  return null
+  if (isWired(turn, node)) await touchSpec(turn, node.uuid)
+  return attachedAs(node, place)
 }
 
-export async function detachVif(turn: Turn, command: Command<'vif.detach'>): Promise<null> {
+function attachedAs({ provision_state: state }: NodeRow, { table, row }: Place): Attached {
+  return { on: { table, uuid: row.uuid }, active: state === ('active' satisfies State) }
+}
+
+export async function detachVif(turn: Turn, command: Command<'vif.detach'>): Promise<Attached> {
   const node = await turn.node(command.node)
   refuseLocked(node)
   const { vif } = command
@@ -48,7 +62,8 @@ export async function detachVif(turn: Turn, command: Command<'vif.detach'>): Pro
   const { tenant_vif_port_id: _, ...rest } = place.row['internal_info'] as Record<string, unknown>
   keep(turn, place, rest)
   turn.event('vif.detached', { node: node.uuid, body: { vif, [place.table]: place.row.uuid } }, command)
-  return null
+  if (isWired(turn, node)) await touchSpec(turn, node.uuid)
+  return attachedAs(node, place)
 }
 
 /** In the order in which one is chosen, as Ironic does: portgroups, then ports that boot, then the others; each by age. */
@@ -61,6 +76,24 @@ async function placesOf(turn: Turn, node: string): Promise<Place[]> {
     ...groups.map((row) => ({ table: 'portgroup' as const, row })),
     ...[...boots, ...others].map((row) => ({ table: 'port' as const, row })),
   ]
+}
+
+/** The physical network of a port; of a portgroup that of its ports, which have all the same. Null: nobody has said it. */
+function physicalOf(places: readonly Place[], { row }: Place): unknown {
+  const member = places.find((place) => place.row['portgroup'] === row.uuid)
+  return row['physical_network'] ?? member?.row['physical_network'] ?? null
+}
+
+/** Can a VIF that is on these physical networks be there? Whose network nobody has said may be on any. */
+function isOn(places: readonly Place[], place: Place, physical: readonly string[]): boolean {
+  const own = physicalOf(places, place)
+  return own === null || physical.length === 0 || physical.includes(String(own))
+}
+
+/** Those first of which it is known that they are on one of these. */
+function preferring(physical: readonly string[], places: readonly Place[]): Place[] {
+  const isKnown = (place: Place) => physical.includes(String(physicalOf(places, place)))
+  return places.toSorted((a, b) => Number(isKnown(b)) - Number(isKnown(a)))
 }
 
 /** Has it no network, and neither the group that it is in nor a member of the group that it is? An empty group carries nothing. */

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Grant } from '../../shared/protocol.ts'
 import { portgroups } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'
-import { update, type NodeRow, type PortRow } from '../schema/rows.ts'
+import { stampAfter, update, type NodeRow, type PortRow } from '../schema/rows.ts'
 import { rowsWith, type NodeOwned } from './owned-rows.ts'
 import type { Turn } from './turn.ts'
 
@@ -56,8 +56,9 @@ export async function takeVifs(turn: Turn, node: NodeRow, facts: Fields): Promis
       const internal_info = { ...before, ...told.data[row.uuid] }
       for (const [key, value] of Object.entries(internal_info)) if (value === null) delete internal_info[key]
       if (JSON.stringify(before) === JSON.stringify(internal_info)) continue
-      turn.write(update(table, 'uuid', row.uuid, { internal_info, updated_at: turn.time }))
-      turn.changed(table).set(row.uuid, { ...row, internal_info, updated_at: turn.time } as never)
+      const updated_at = stampAfter(row, turn.now)
+      turn.write(update(table, 'uuid', row.uuid, { internal_info, updated_at }))
+      turn.changed(table).set(row.uuid, { ...row, internal_info, updated_at } as never)
       changed = true
     }
   }

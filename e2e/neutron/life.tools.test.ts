@@ -122,3 +122,112 @@ test(
     expect([left['binding:host_id'], left.mac_address === address]).toEqual(['', false])
   },
 )
+
+test(
+  'VIFs of a running instance are plugged in and out where they belong, alone and as a bond',
+  { timeout: 180_000 },
+  async (context) => {
+    await using told = await story(context, 'vifs')
+    const { api, reach } = told
+    const { uuid, address, port } = await enrolled(told)
+    const other = await neutron.network('elsewhere', '10.2.0.0/24', 'physnet2')
+    networks.set('elsewhere', other.id)
+    const group = (await api.call('POST', '/portgroups', {
+      node_uuid: uuid,
+      name: 'bond0',
+      address: '52:54:00:09:01:01',
+      mode: '802.3ad',
+      properties: { xmit_hash_policy: 'layer3+4' },
+    })) as { uuid: string }
+    for (const nic of [2, 3])
+      await api.call('POST', '/ports', {
+        node_uuid: uuid,
+        address: `52:54:00:09:00:f${nic}`,
+        portgroup_uuid: group.uuid,
+        pxe_enabled: false,
+        physical_network: 'physnet2',
+        local_link_connection: link(nic),
+      })
+    const vifOn = async (network_id: string) =>
+      (await neutron.ask('POST', '/ports', { port: { network_id, project_id: PROJECT } })).port
+    const shown = async (id: string) => (await neutron.ask('GET', `/ports/${id}`)).port
+    const attach = (id: string) => api.call('POST', `/nodes/${uuid}/vifs`, { id })
+    for (const [verb, state] of [
+      ['manage', 'manageable'],
+      ['provide', 'available'],
+      ['active', 'active'],
+    ] as const) {
+      await api.provision(uuid, verb)
+      await reach(state, uuid)
+    }
+
+    const [first, bonded] = [await vifOn(networks.get('tenant')!), await vifOn(other.id)]
+    await attach(bonded.id)
+    await attach(first.id)
+    expect(await shown(first.id)).toMatchObject({
+      mac_address: address,
+      'binding:host_id': uuid,
+      'binding:vif_type': 'other',
+      status: 'ACTIVE',
+    })
+    const options = { bond_mode: '802.3ad', bond_properties: { bond_xmit_hash_policy: 'layer3+4' } }
+    expect(await shown(bonded.id)).toMatchObject({
+      mac_address: '52:54:00:09:01:01',
+      'binding:profile': {
+        local_link_information: [link(2), link(3)],
+        local_group_information: { id: group.uuid, name: 'bond0', ...options },
+      },
+    })
+    await expect(attach(crypto.randomUUID())).rejects.toMatchObject({ status: 400 })
+    await expect(attach((await vifOn(networks.get('tenant')!)).id)).rejects.toMatchObject({ status: 400 })
+
+    await api.call('PUT', `/nodes/${uuid}/maintenance`, { reason: 'another NIC' })
+    const moved = freshMac()
+    await api.call('PATCH', `/ports/${port}`, [
+      { op: 'replace', path: '/address', value: moved },
+      { op: 'add', path: '/extra/client-id', value: 'ff:00:01' },
+    ])
+    expect(await shown(first.id)).toMatchObject({
+      mac_address: moved,
+      'binding:host_id': uuid,
+      extra_dhcp_opts: [{ opt_name: '61', opt_value: 'ff:00:01' }],
+    })
+    // One that Neutron has on this network already is refused by it, and not kept here.
+    const taken = await vifOn(networks.get('tenant')!)
+    const patch = [{ op: 'replace', path: '/address', value: taken.mac_address }]
+    await expect(api.call('PATCH', `/ports/${port}`, patch)).rejects.toMatchObject({ status: 502 })
+    expect(await api.call('GET', `/ports/${port}`)).toMatchObject({ address: moved })
+    await api.call('DELETE', `/nodes/${uuid}/maintenance`)
+
+    await neutron.ask('PUT', `/ports/${first.id}`, { port: { 'binding:host_id': '' } })
+    const steps = [{ interface: 'network', step: 'reattach_networking' }]
+    await api.provision(uuid, 'service', { service_steps: steps })
+    await reach('active', uuid)
+    expect(await shown(first.id)).toMatchObject({ mac_address: moved, 'binding:host_id': uuid, status: 'ACTIVE' })
+
+    await api.call('DELETE', `/nodes/${uuid}/vifs/${first.id}`)
+    const left = await shown(first.id)
+    expect([left['binding:host_id'], left.mac_address === moved]).toEqual(['', false])
+  },
+)
+
+test(
+  'a conductor that dies when Neutron has made a port leaves one, and none at the end',
+  { timeout: 180_000 },
+  async (context) => {
+    const conductorConfig = { boot: false, drivers: ['fake-hardware'], openstackFile: await openstackFile('killed') }
+    await using told = await startStory(context, { machines: 0, conductor: 'process', conductorConfig })
+    const { api, reach, until, site } = told
+    const { uuid, address } = await enrolled(told, { fake_delays: { boot: 3000, deploy: 2500 } })
+    await api.provision(uuid, 'manage')
+    await reach('manageable', uuid)
+    await api.provision(uuid, 'provide')
+    await until('a port in Neutron', async () => (await portsOf(uuid)).length > 0)
+    await site.conductor.kill()
+    await site.conductor.start()
+    await until('the machine’s boot', async () => (await api.node(uuid)).provision_state === 'clean wait')
+    expect(await portsOf(uuid)).toEqual([on('cleaning', address)])
+    await reach('available', uuid)
+    expect(await portsOf(uuid)).toEqual([])
+  },
+)

@@ -22,7 +22,7 @@ import {
   type NotOffered,
 } from '../../site-conductor/drivers/not-offered.ts'
 import redfish from '../../site-conductor/drivers/redfish.ts'
-import { OpenStackConfig } from '../../site-conductor/openstack/config.ts'
+import { NeutronSettings, OpenStackConfig } from '../../site-conductor/openstack/config.ts'
 
 const GENERATED = '<!-- Written by `npm run docs`. Change the table in the code instead. -->\n'
 
@@ -133,6 +133,10 @@ function plans(): string {
       },
     ),
   )
+  const storages = Object.entries({ ...ipmi.interfaces.storage, ...fakeHardware.interfaces.storage }).map(
+    ([name, { storage, steps }]) =>
+      `| ${name} | ${storage?.boots ? 'yes' : 'no'} | ${steps?.['attach_volumes'] ? 'yes' : 'no'} |`,
+  )
   const intro = [
     'The steps of each kind of task. Cleaning, deployments, service and verification have more of them, or others: see [steps.md](steps.md).',
     '',
@@ -145,6 +149,14 @@ function plans(): string {
     '| Driver | Deploy interface | Core steps |',
     '|---|---|---|',
     ...deployments,
+    '',
+    'An instance without `image_source` whose storage interface boots volumes, on a node with a volume target of `boot_index` 0, has the core step `boot_from_network` instead of ' +
+      'those in which an image is written ([volumes.md](../volumes.md)). Where the interface attaches volumes, `storage.attach_volumes` comes before the instance is booted, and before ' +
+      'an active node is switched on; `storage.detach_volumes` with its tear-down, and when it has been switched off.',
+    '',
+    '| Storage interface | Boots volumes | Attaches them |',
+    '|---|---|---|',
+    ...storages,
   ].join('\n')
   return `# Plans\n\n${GENERATED}\n${intro}\n\n${parts.join('\n')}`
 }
@@ -183,11 +195,12 @@ function drivers(): string {
 }
 
 function openstack(): string {
-  const rows = Object.entries(OpenStackConfig.shape).map(([key, schema]) => {
-    const preset = schema.safeParse(undefined)
-    const value = preset.success && preset.data !== undefined ? `\`${JSON.stringify(preset.data)}\`` : ''
-    return `| \`${key}\` | ${value} | ${schema.description ?? ''} |`
-  })
+  const rows = (shape: typeof OpenStackConfig.shape | typeof NeutronSettings.shape) =>
+    Object.entries(shape).map(([key, schema]) => {
+      const preset = schema.safeParse(undefined)
+      const value = preset.success && preset.data !== undefined ? `\`${JSON.stringify(preset.data)}\`` : ''
+      return `| \`${key}\` | ${key === 'neutron' ? '' : value} | ${schema.description ?? ''} |`
+    })
   return [
     '# The OpenStack file of a conductor',
     '',
@@ -197,7 +210,13 @@ function openstack(): string {
     '',
     '| Key | Default | |',
     '|---|---|---|',
-    ...rows,
+    ...rows(OpenStackConfig.shape),
+    '',
+    'In `neutron` ([how it is used](../neutron.md)):',
+    '',
+    '| Key | Default | |',
+    '|---|---|---|',
+    ...rows(NeutronSettings.shape),
     '',
   ].join('\n')
 }

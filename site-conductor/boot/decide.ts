@@ -33,7 +33,8 @@ export function decide(ticket: BootTicket, client: ClientKind, site: BootSite): 
   return { address: ticket.address, noProxyDhcp: true, ...(bootFile && { bootFile }) }
 }
 
-function bootFileFor(ticket: BootTicket, client: ClientKind, site: BootSite): DhcpAnswer['bootFile'] {
+/** Undefined: it is told of nothing to load. */
+export function bootFileFor(ticket: BootTicket, client: ClientKind, site: BootSite): DhcpAnswer['bootFile'] {
   const { loader: family = 'ipxe', medium, token } = ticket
   if (client.kind === 'http' && medium?.overHttp) return { url: `${site.origin}${mediumPath(token)}` }
   if (client.kind === 'ipxe' && family !== 'pxe') return { url: `${site.origin}/${token}/${SCRIPT_NAME}` }

@@ -11,6 +11,7 @@ import { httpFiles } from './http-files.ts'
 import { readLoaders } from './loaders.ts'
 import { LOCAL } from './residents.ts'
 import { localBootScript } from './script.ts'
+import { type DhcpOption, type Firmware, optionsFor } from './other-dhcp.ts'
 import { TicketError, checkTicket, mediumPath } from './ticket.ts'
 import { Tickets } from './tickets.ts'
 import { tftpFile } from './tftp-files.ts'
@@ -173,7 +174,8 @@ export class BootServices {
   /** Lets a node boot by this ticket from now on; replaces its earlier one. Throws TicketError and changes nothing then. */
   admit(ticket: BootTicket): void {
     const checked = checkTicket(ticket)
-    if (this.#running?.site.mode === 'reservations' && checked.address === undefined) {
+    const { mode } = this.#running?.site ?? {}
+    if (mode === 'reservations' && checked.address === undefined && !checked.addressElsewhere) {
       throw new TicketError('address: needed, since this site gives addresses itself')
     }
     if (this.#running && checked.loader === 'pxe' && !PXE_LOADERS.some((name) => this.#running?.loaders.has(name)))
@@ -190,6 +192,12 @@ export class BootServices {
    */
   admitInstance(ticket: Omit<BootTicket, 'token' | 'ramdisk'> & { instance: InstanceBoot }): void {
     this.admit({ ...ticket, token: this.#tickets.instanceToken(ticket.node) })
+  }
+
+  /** What another DHCP server is to tell the node's machine; nothing where it boots nothing over the network. */
+  dhcpOptions(node: string, firmware: Firmware): DhcpOption[] {
+    const ticket = [...this.#tickets.admitted()].find((each) => each.node === node)
+    return ticket ? optionsFor(ticket, firmware, this.#started().site) : []
   }
 
   /** Nobody boots this node any more: its machine gets no answers, its paths are gone. Unknown nodes are fine. */

@@ -27,6 +27,8 @@ export interface BootTicket {
   macs: string[]
   /** Needed where this conductor gives addresses; left out where another DHCP server does (proxy mode). */
   address?: { ip: string; prefixLength: number; router?: string; dns?: string[] }
+  /** Another DHCP server gives the machine its address, also where this conductor gives them to others; it is told what the machine boots. */
+  addressElsewhere?: true
   /** Absolute paths of files, and the kernel's command line. Absent: the machine is told to boot from its own disk. */
   ramdisk?: { kernel: string; initrd: string; kernelArguments: string }
   /** Instead of it: what the machine's instance is. */

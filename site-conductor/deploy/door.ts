@@ -1,8 +1,9 @@
 // What everybody needs who lets a node's machine in at the boot door.
+import { bootModeOf } from '../../shared/capabilities.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { toBase64Url } from '../../shared/sealing.ts'
 import { bootAddress, type BootTicket } from '../boot/ticket.ts'
-import type { Context, StepContext } from '../driver.ts'
+import type { Context, OtherDhcp, StepContext } from '../driver.ts'
 import type { Site, SiteBoot } from '../site.ts'
 
 export function bootOf(site: Site): SiteBoot {
@@ -10,6 +11,18 @@ export function bootOf(site: Site): SiteBoot {
   throw new FaultError('driver.unsupported', 'boot services are switched off at this conductor', {
     hint: 'set "boot": true in the conductor\'s configuration, or give the node a driver that needs none',
   })
+}
+
+/** The DHCP server that the node's network interface knows of; undefined: this conductor's, if any. */
+export function otherDhcp({ other, site }: Pick<Context, 'site' | 'other'>): OtherDhcp | undefined {
+  return other('network')?.dhcp?.(site)
+}
+
+/** It hears what the machine boots that was let in. Told twice, it changes nothing the second time. */
+export async function tellDhcp(context: Context): Promise<void> {
+  const { node, site } = context
+  const firmware = { mode: bootModeOf(node.properties), cpuArch: node.properties['cpu_arch'] }
+  await otherDhcp(context)?.tell(context, bootOf(site).door.dhcpOptions(node.node, firmware))
 }
 
 export function macsOf({ node }: Pick<Context, 'node'>): string[] {
@@ -25,9 +38,12 @@ export function macsOf({ node }: Pick<Context, 'node'>): string[] {
   )
 }
 
+type Who = Pick<BootTicket, 'node' | 'macs' | 'address' | 'addressElsewhere'>
+
 /** Who is let in, and with which address. */
-export function whoOf(context: Pick<Context, 'node' | 'site'>): Pick<BootTicket, 'node' | 'macs' | 'address'> {
+export function whoOf(context: Pick<Context, 'node' | 'site' | 'other'>): Who {
   const { node, site } = context
+  if (otherDhcp(context)) return { node: node.node, macs: macsOf(context), addressElsewhere: true }
   if (node.address === null && bootOf(site).givesAddresses)
     throw new FaultError('site.no_address', `node ${node.name ?? node.node} has no boot address`)
   const address = node.address === null ? {} : { address: bootAddress(node.address) }

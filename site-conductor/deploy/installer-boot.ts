@@ -7,7 +7,7 @@ import type { StepContext } from '../driver.ts'
 import { InstallerReports } from '../installer-reports.ts'
 import type { SiteBoot } from '../site.ts'
 import type { BootWay, Carried } from './boot-way.ts'
-import { bootOf, letOut, newTokens, type Tokens, whoOf } from './door.ts'
+import { bootOf, letOut, newTokens, tellDhcp, type Tokens, whoOf } from './door.ts'
 import { type InstallerInfo, installerInfoOf } from './installer-info.ts'
 import { driveContentOf } from './instance-drive.ts'
 import { type Kickstart, kickstartOf } from './kickstart/kickstart.ts'
@@ -88,6 +88,7 @@ async function letInstallerIn<Info>(
     const carried = prepared ? await carriedOf(context, tokens, way, prepared.info) : {}
     const kickstart = prepared ? { kickstart: Buffer.from(prepared.kickstart.text) } : {}
     boot.door.admit({ ...who, token: tokens.boot, ...carried, ...kickstart })
+    if (prepared) await tellDhcp(context as StepContext)
   } catch (cause) {
     if (cause instanceof FaultError) throw cause
     throw new FaultError('driver.invalid_info', `the installer cannot be booted: ${(cause as Error).message}`, {
@@ -115,7 +116,7 @@ function installerArguments(
   context: StepContext<unknown>,
   boot: SiteBoot,
   tokens: Tokens,
-  { stage2, source }: InstallerInfo,
+  { stage2, source, isFetchedHere }: InstallerInfo,
 ): string {
   const { node, driverInfo } = context
   const ports = node.ports.filter(({ pxeEnabled }) => pxeEnabled)
@@ -123,9 +124,9 @@ function installerArguments(
     `inst.ks=${boot.httpUrl}${kickstartPath(tokens.boot)}`,
     ...(stage2 === undefined ? [] : [`inst.stage2=${stage2}`]),
     ...('repository' in source ? [`inst.repo=${source.repository}`] : []),
-    'inst.text',
-    // iPXE and GRUB say which card it was; where the machine's own loader does not, it can be no other.
-    ...(ports.length === 1 ? [`BOOTIF=${ports[0]!.address}`] : []),
+    'inst.cmdline',
+    // Which card it was, loaders say of what they have from here; with one card it can be no other.
+    ...(ports.length === 1 && !isFetchedHere ? [`BOOTIF=${ports[0]!.address}`] : []),
     appendParams({ driverInfo }, boot.kernelArguments),
   ]
     .filter(Boolean)

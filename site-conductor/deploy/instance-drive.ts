@@ -1,4 +1,5 @@
-// The config drive of an instance: what the deployment brought, completed by the networks that the node describes (network_data).
+// The config drive of an instance: what the deployment brought, completed by the networks that the node describes (network_data), or that its network
+// interface knows.
 import { gzipSync } from 'node:zlib'
 import { FaultError } from '../../shared/faults.ts'
 import { BLOB } from '../../shared/sealing.ts'
@@ -8,7 +9,7 @@ import { deployContext, openSecret } from './task-context.ts'
 
 /** Its parts; or base64 of a gzipped ISO, or a URL, where the deployment brought that; undefined when the instance has none. */
 export async function driveContentOf(context: StepContext<unknown>): Promise<ConfigDriveContent | string | undefined> {
-  return withNetworks(await givenTo(context), deployContext(context).network_data)
+  return await withNetworks(context, await givenTo(context))
 }
 
 /** As base64 of a gzipped ISO, or a URL; undefined when the instance has none. */
@@ -40,10 +41,15 @@ async function givenTo(context: StepContext<unknown>): Promise<ConfigDriveConten
   return (isParts ? JSON.parse(plain) : plain) as ConfigDriveContent | string
 }
 
-function withNetworks(
+/** Completed by what the node says of its networks, or else, where there is a drive, by what its network interface knows of them. */
+async function withNetworks(
+  context: StepContext<unknown>,
   given: ConfigDriveContent | string | undefined,
-  networks: Record<string, unknown>,
-): ConfigDriveContent | string | undefined {
-  if (typeof given === 'string' || Object.keys(networks).length === 0) return given
-  return { network_data: networks, ...given }
+): Promise<ConfigDriveContent | string | undefined> {
+  const networks = deployContext(context).network_data
+  if (typeof given === 'string') return given
+  if (Object.keys(networks).length > 0) return { network_data: networks, ...given }
+  if (given === undefined || given.network_data !== undefined) return given
+  const found = await context.other('network')?.networkData?.(context as StepContext)
+  return found === undefined ? given : { network_data: found, ...given }
 }

@@ -14,7 +14,7 @@ test('a node has the deploy interface that it names, else the one that chooses, 
   expect(deploy({ deploy: 'iscsi' })).not.toBe(deploy())
   expect(deploy()).toBe(deploy({ deploy: 'autodetect' }))
   expect(deploy()?.steps).toBe(deploy({ deploy: 'direct' })?.steps)
-  expect(deploy()?.deployment?.chooses).toEqual(['ramdisk', 'direct'])
+  expect(deploy()?.deployment?.chooses).toEqual(['ramdisk', 'bootc', 'direct'])
   expect(deploy({ deploy: 'nobody-has-it' })).toBeUndefined()
 })
 

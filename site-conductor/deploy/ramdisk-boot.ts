@@ -5,7 +5,7 @@ import { mediumPath } from '../boot/ticket.ts'
 import type { Context, Implementation, StepContext } from '../driver.ts'
 import type { SiteBoot } from '../site.ts'
 import { type BootWay, httpWay, networkWay } from './boot-way.ts'
-import { bootOf, letOut, macsOf, newTokens, type Tokens, whoOf } from './door.ts'
+import { bootOf, letOut, macsOf, newTokens, otherDhcp, tellDhcp, type Tokens, whoOf } from './door.ts'
 import { installerBoot } from './installer-boot.ts'
 import { appendParams, checkRamdiskInfo, namesIso, ramdiskFiles } from './ramdisk-files.ts'
 import { BOOT_AGAIN, deployContext, openSecret, withoutRamdisk } from './task-context.ts'
@@ -50,8 +50,9 @@ function kernelArgumentsOf(context: StepContext<unknown>, boot: SiteBoot, ofVolu
 }
 
 /** The address that DHCP would give, so that a machine which boots a volume needs none. */
-function addressArguments({ address }: StepContext['node'], { givesAddresses }: SiteBoot): string[] {
-  if (!givesAddresses || address === null) return []
+function addressArguments(context: StepContext<unknown>, { givesAddresses }: SiteBoot): string[] {
+  const { address } = context.node
+  if (!givesAddresses || address === null || otherDhcp(context)) return []
   const { ip, prefixLength, router, dns = [] } = address
   return [
     `ferrule.address=${ip}/${prefixLength}`,
@@ -75,7 +76,7 @@ async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: Boot
         'boot_method=vmedia',
         ...(carriesToken ? [`ipa-agent-token=${tokens.agent}`] : []),
         // With several cards it is not known which of them is on the provisioning network.
-        ...(others.length === 0 ? [`BOOTIF=${mac}`, ...addressArguments(context.node, boot)] : []),
+        ...(others.length === 0 ? [`BOOTIF=${mac}`, ...addressArguments(context, boot)] : []),
       ]
     : []
   const line = kernelArgumentsOf(context, boot, ofVolume)
@@ -83,6 +84,7 @@ async function letIn<Info>(context: StepContext<Info>, tokens: Tokens, way: Boot
   try {
     const carried = isLoaded ? {} : await way.carry(await ramdiskFiles(context, boot, way.isVolume), line, boot.isos)
     boot.door.admit({ ...who, token: tokens.boot, ...carried })
+    if (!isLoaded) await tellDhcp(context as Context)
   } catch (cause) {
     if (cause instanceof FaultError) throw cause
     throw new FaultError('driver.invalid_info', `the node cannot be booted: ${(cause as Error).message}`, { cause })
@@ -143,6 +145,7 @@ export function ramdiskBoot<Info>(way: BootWay<Info> = networkWay('ipxe')): Impl
         async prepare_instance(context) {
           letOut(context.node.node, context.site)
           await instance.begin(context)
+          await tellDhcp(context as Context)
           if (deployContext(context).instance_info['configdrive'] !== undefined)
             context.note('configdrive.ignored', { why: 'nothing of an instance that is not on a disk would read it' })
           return { context: { instance_admitted: true, ramdisk_device: way.device } }

@@ -1,7 +1,9 @@
 // What every hardware type with real machines has, whatever its BMC speaks (Ironic's generic hardware type): network boot, deployment by an agent,
 // and interfaces that do nothing. A driver spreads it and puts its own implementations before or after.
 import { anacondaDeploy } from '../deploy/anaconda.ts'
+import { ansibleDeploy } from '../deploy/ansible/ansible.ts'
 import { autodetectDeploy } from '../deploy/autodetect.ts'
+import { bootcDeploy } from '../deploy/bootc.ts'
 import { customAgentDeploy } from '../deploy/custom-agent.ts'
 import { directDeploy } from '../deploy/direct.ts'
 import type { AgentOptions } from '../deploy/perform.ts'
@@ -27,10 +29,12 @@ export function baseInterfaces<Info>(options: AgentOptions<Info>) {
   return {
     boot: networkBoot<Info>(),
     deploy: {
-      autodetect: autodetectDeploy(['ramdisk', 'direct'], direct),
+      autodetect: autodetectDeploy(['ramdisk', 'bootc', 'direct'], direct),
       direct,
       iscsi: iscsiDeploy<Info>(options),
       ramdisk: ramdiskDeploy<Info>(options),
+      ansible: ansibleDeploy<Info>(options),
+      bootc: bootcDeploy<Info>(options),
       anaconda: anacondaDeploy<Info>(options),
       'custom-agent': customAgentDeploy<Info>(options),
     },

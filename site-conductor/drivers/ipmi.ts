@@ -35,6 +35,7 @@ export default defineDriver({
       'vendor.send_raw',
       'vendor.bmc_reset',
       'deploy.prepare_instance_boot',
+      'deploy.set_boot_to_disk',
     ],
     open: openFence,
   },

@@ -90,10 +90,12 @@ const implementations = Object.entries(IRONIC).flatMap(([driver, kinds]) =>
 const steps = ['ipmi', 'redfish', 'manual-management'].flatMap((driver) =>
   [...(STEPS[driver] ?? []), ...IN_BAND].map((step) => [driver, ...(step.split('.') as [string, string])] as const),
 )
-const offersStep = (driver: string, kind: string, name: string) =>
-  Object.values(DRIVERS.get(driver)!.steps ?? {}).some((all) =>
-    all.some((each) => each.interface === kind && each.step === name),
-  )
+/** On request, or as a part of each deployment by one of its deploy interfaces. */
+const offersStep = (driver: string, kind: string, name: string) => {
+  const { steps: lists = {}, deployments = {} } = DRIVERS.get(driver)!
+  const isListed = Object.values(lists).some((all) => all.some((each) => each.interface === kind && each.step === name))
+  return isListed || (kind === 'deploy' && Object.values(deployments).some(({ core }) => core.includes(name)))
+}
 
 test('what Ironic has is offered or said to be missing, never both', () => {
   const unlike =

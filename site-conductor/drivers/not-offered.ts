@@ -12,19 +12,9 @@ export interface NotOffered {
 /** Implementations of interfaces. */
 export const NOT_OFFERED: readonly NotOffered[] = [
   {
-    interface: 'deploy',
-    names: ['ansible'],
-    why: 'it needs Ansible on the conductor, which logs in to the ramdisk; steps of your own run in an agent of your own (`custom-agent`)',
-  },
-  {
-    interface: 'deploy',
-    names: ['bootc'],
-    why: 'it installs a container, for which the ramdisk would need a container engine',
-  },
-  {
     interface: 'network',
     names: ['ironic-networking'],
-    why: "switches are nobody's here: Ironic has a service of its own for them",
+    why: 'nothing here logs in to a switch. Ironic has a service of its own for that (2026, experimental): it takes VLANs and LAGs from `extra.switchport` and `extra.lag` of ports, a form that is announced to change, and configures switches over SSH by the drivers of networking-generic-switch, in Python. With those drivers in a Neutron, `neutron` does the same',
   },
 ]
 
@@ -37,11 +27,4 @@ export const TYPES_NOT_OFFERED: Readonly<Record<string, string>> = {
 }
 
 /** Steps that can be chosen. */
-export const STEPS_NOT_OFFERED: readonly NotOffered[] = [
-  {
-    interface: 'deploy',
-    names: ['execute_bootc_install', 'set_boot_to_disk'],
-    of: ['ipmi', 'redfish', 'manual-management'],
-    why: 'they are steps of deploy interface `bootc`',
-  },
-]
+export const STEPS_NOT_OFFERED: readonly NotOffered[] = []

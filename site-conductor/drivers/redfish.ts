@@ -59,6 +59,7 @@ export default defineDriver({
       'raid.delete_configuration',
       'vendor.eject_vmedia',
       'deploy.prepare_instance_boot',
+      'deploy.set_boot_to_disk',
     ],
     open: openFence,
   },

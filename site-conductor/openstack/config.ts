@@ -27,6 +27,7 @@ const ofWork = <T extends z.ZodType>(each: T) =>
 export const NeutronSettings = z.strictObject({
   networks:      ofWork(name).describe('Networks of nodes that name none in driver_info, by names or UUIDs: provisioning, cleaning, rescuing, inspection, servicing'),
   securityGroups: ofWork(z.array(name)).describe('UUIDs of the security groups of the ports there, by the same keys'),
+  dhcp:          z.enum(['neutron', 'conductor']).default('neutron').describe('Who gives machines on these networks their addresses. neutron: its DHCP agent, which is told by extra_dhcp_opts what they boot; conductor: this one (bootMode), from the pool of its site, on subnets without DHCP'),
   addAllPorts:   z.boolean().default(false).describe('Put all ports of a node on these networks, not only those with pxe_enabled'),
   portActiveTimeoutS: z.int().min(0).max(3600).default(0).describe('Seconds in which a port must become ACTIVE; 0: nobody waits for that'),
 })

@@ -8,6 +8,7 @@ import { command } from './find.ts'
 /** Steps that write over disks: the disk that the image goes to, or all. */
 const WIPING: Readonly<Record<string, 'root' | 'all'>> = {
   'deploy.write_image': 'root',
+  'deploy.execute_bootc_install': 'root',
   'deploy.erase_devices_metadata': 'all',
   'deploy.erase_devices': 'all',
   'deploy.erase_devices_express': 'all',

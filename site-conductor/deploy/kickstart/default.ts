@@ -1,8 +1,9 @@
 // The kickstart file of an instance whose node names no template: everything on the machine's disk is replaced.
+// `cmdline`: what is missing or wrong is an error, which is reported, and no question to nobody.
 // What it installs is the image's business (liveimg), or `@core` of a repository; accounts come with the config drive.
 
 export const DEFAULT_TEMPLATE = `# Node {{ ks_options.node }}
-text
+cmdline
 lang en_US.UTF-8
 keyboard us
 timezone UTC --utc

@@ -61,10 +61,13 @@ const SEED = '${ANA_INSTALL_PATH:-/mnt/sysimage}/var/lib/cloud/seed/config_drive
 export function configDriveSection(drive: readonly IsoFile[] | string): string {
   return `%post --nochroot --erroronfail
 set -e
-umask 077
 seed="${SEED}"
+mkdir -p "\${seed%/*}"
+umask 077
 mkdir -p "$seed"
 ${typeof drive === 'string' ? fromVolume(drive) : drive.map(fromFile).join('\n')}
+# With SELinux, as if the system had made them itself.
+chroot "\${seed%/var/lib/cloud/*}" restorecon -R /var/lib/cloud 2>/dev/null || :
 %end`
 }
 

@@ -126,6 +126,7 @@ function services(): Services {
           door: {
             admit: (ticket) => void tickets.set(ticket.node, ticket),
             admitInstance: () => {},
+            dhcpOptions: () => [],
             withdraw: (name) => void tickets.delete(name),
             ...files.door,
           },
@@ -136,7 +137,7 @@ function services(): Services {
           httpUrlFor: () => 'http://127.0.0.1',
           kernelArguments: 'console=ttyS0',
           agentApiUrl: `https://127.0.0.1:${api.port}`,
-          caPem: '',
+          caPem: ca.certificate,
           caSha256: certificateDigest(ca.certificate),
         },
         close: async () => {

@@ -35,6 +35,7 @@ export const fencing: Fencing<Info> = {
     'power.reset',
     'management.set_boot_device',
     'deploy.prepare_instance_boot',
+    'deploy.set_boot_to_disk',
   ],
   async open({ node, env, before }, predecessor) {
     before()
@@ -219,6 +220,14 @@ export const deploy: Implementation<Info> = {
       if (instance?.configdrive !== undefined) machine.log.push('config drive')
     }),
     prepare_instance_boot: step('deploy.prepare_instance_boot', (_, context) => {
+      setBootDevice(context, { boot_device: 'disk', persistent: true })
+    }),
+    execute_bootc_install: step('deploy.execute_bootc_install', (machine, { task }) => {
+      const instance = task.context['instance_info'] as { image_source?: string } | undefined
+      machine.disk = instance?.image_source ?? 'a container'
+      machine.log.push(`container ${machine.disk}`)
+    }),
+    set_boot_to_disk: step('deploy.set_boot_to_disk', (_, context) => {
       setBootDevice(context, { boot_device: 'disk', persistent: true })
     }),
     tear_down_agent: step('deploy.tear_down_agent', () => ({ context: { agent_url: null } })),

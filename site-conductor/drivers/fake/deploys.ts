@@ -55,15 +55,19 @@ function refuseOthers({ fake_agent_steps: has }: Info, wanted: readonly string[]
 
 /** `real`: those of machines that boot. */
 export function deploys(
-  real: Readonly<Record<'direct' | 'iscsi' | 'ramdisk' | 'anaconda' | 'custom-agent', Implementation<Info>>>,
+  real: Readonly<
+    Record<'direct' | 'iscsi' | 'ramdisk' | 'ansible' | 'bootc' | 'anaconda' | 'custom-agent', Implementation<Info>>
+  >,
 ): Record<string, Implementation<Info>> {
   const direct = byBoot(inMemory(real.direct), real.direct)
   return {
     fake: deploy,
-    autodetect: autodetectDeploy(['ramdisk', 'direct'], direct),
+    autodetect: autodetectDeploy(['ramdisk', 'bootc', 'direct'], direct),
     direct,
     iscsi: byBoot(inMemory(real.iscsi), real.iscsi),
     ramdisk: byBoot(inMemory(real.ramdisk), real.ramdisk),
+    ansible: byBoot(inMemory(real.ansible), real.ansible),
+    bootc: byBoot(inMemory(real.bootc), real.bootc),
     anaconda: byBoot(inMemory(real.anaconda), real.anaconda),
     'custom-agent': byBoot(anAgent(real['custom-agent']), real['custom-agent']),
     ...noopDeploy<Info>(),

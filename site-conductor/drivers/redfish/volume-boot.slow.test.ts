@@ -22,6 +22,7 @@ const boot: SiteBoot = {
   door: {
     admit: (ticket) => void tickets.set(ticket.node, ticket),
     admitInstance: () => {},
+    dhcpOptions: () => [],
     withdraw: (node) => void tickets.delete(node),
     serveFile: () => expect.unreachable('no file is served'),
     withdrawFile: () => {},

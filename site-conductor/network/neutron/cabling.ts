@@ -39,7 +39,7 @@ export function isCabled({ wiring }: Nic): boolean {
 }
 
 /** Of a smart NIC its own agent does the wiring. */
-export const isSmart = ({ nics }: Place): boolean => nics.some(({ wiring }) => wiring?.smartNic === true)
+const isSmart = ({ nics }: Place): boolean => nics.some(({ wiring }) => wiring?.smartNic === true)
 
 /** What a port has to be like so that it is wired to the place: `host`, who is to wire it. */
 export function bindingOf(node: string, place: Place, group = place.group): Record<string, unknown> {

@@ -2,8 +2,11 @@
 // attached to the node. The cloud plans the steps around those that boot the machine (cloud/network-steps.ts).
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { neutronOf } from './api.ts'
+import { neutronDhcp } from './dhcp.ts'
+import { networkData } from './network-data.ts'
 import { configured, networkFor, WORK, type Work } from './networks.ts'
 import { bindAll, unbindAll } from './tenant.ts'
+import { vifMethods } from './vifs.ts'
 import { connect, disconnect } from './work-ports.ts'
 
 /** Without these no node is deployed or cleaned; the others are asked for when they are needed. */
@@ -21,6 +24,8 @@ export function neutron<Info>(): Record<string, Implementation<Info>> {
   return {
     neutron: {
       wires: true,
+      dhcp: neutronDhcp,
+      networkData,
       /** Are the networks there that any node needs, and those that this one names? */
       async validate(context) {
         const asked = neutronOf(context)
@@ -36,6 +41,7 @@ export function neutron<Info>(): Record<string, Implementation<Info>> {
           await bindAll(context)
         },
       },
+      methods: vifMethods<Info>(),
       offers: {
         reattach_networking: { service: 0, ramdisk: false },
       },

@@ -6,7 +6,7 @@ import type { StepContext } from '../../driver.ts'
 import { OpenStackError } from '../../openstack/errors.ts'
 import { type Neutron, neutronOf, type NeutronPort } from './api.ts'
 import { whenActive } from './active.ts'
-import { bindingOf, isCabled, isSmart, type Nic, type Place, tenantPlaces } from './cabling.ts'
+import { bindingOf, isCabled, type Nic, type Place, tenantPlaces } from './cabling.ts'
 import { networkFor, securityGroups, settingsOf, vifKeyOf, type Work, WORK } from './networks.ts'
 
 /** Ironic's word for a port of a machine that no compute service knows of. */
@@ -93,7 +93,10 @@ function nicsFor<Info>(context: StepContext<Info>): Nic[] {
 }
 
 /** Made for this node, by whichever conductor. */
-async function ownPorts<Info>({ node }: StepContext<Info>, neutron: Neutron): Promise<NeutronPort[]> {
+export async function ownPorts<Info>(
+  { node }: Pick<StepContext<Info>, 'node'>,
+  neutron: Neutron,
+): Promise<NeutronPort[]> {
   const tenants = new Set(tenantPlaces(node).map(({ vif }) => vif))
   const found = await neutron.ports({ device_id: node.node, device_owner: OWNER })
   return found.filter(({ id }) => !tenants.has(id))
@@ -153,9 +156,4 @@ function factsOf<Info>(
       return [uuid, Object.fromEntries(WORK.map((each) => [vifKeyOf(each), each === work ? id : null]))]
     }),
   )
-}
-
-/** Does Ironic's `need_power_on` hold: is there a smart NIC, whose agent runs on the machine's own power? */
-export function needsPower<Info>({ node }: StepContext<Info>): boolean {
-  return node.ports.some((nic) => isSmart({ uuid: nic.uuid, nics: [nic], mac: nic.address }))
 }

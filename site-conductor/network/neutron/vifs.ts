@@ -1,0 +1,64 @@
+// What the cloud asks about the VIFs of a node: what they are, and to plug one in or out. The rows are the hub's (cloud/site-hub/vifs.ts), and may be newer than
+// the grant: the place comes with the question.
+import { z } from 'zod'
+import { FaultError } from '../../../shared/faults.ts'
+import type { Implementation } from '../../driver.ts'
+import { type Neutron, type NeutronNetwork, neutronOf } from './api.ts'
+import { placesOf } from './cabling.ts'
+import { bind, clientIdOption, setMac, unbind } from './tenant.ts'
+
+const Vif = z.object({ vif: z.string() })
+const Attach = Vif.extend({ place: z.string(), active: z.boolean() })
+const Change = Vif.extend({ address: z.string().optional(), clientId: z.string().nullable().optional() })
+
+export function vifMethods<Info>(): NonNullable<Implementation<Info>['methods']> {
+  return {
+    /** {physical}: the physical networks that it is on. */
+    async vif_facts(context, args) {
+      const { vif } = Vif.parse(args)
+      const neutron = neutronOf(context)
+      return { physical: await physicalNetworks(neutron, vif) }
+    },
+    async vif_attach(context, args) {
+      const { vif, place: uuid, active } = Attach.parse(args)
+      const place = placesOf(context.node).find((each) => each.uuid === uuid)
+      if (place === undefined) throw new FaultError('unavailable', `the conductor does not know port ${uuid} yet`)
+      const neutron = neutronOf(context)
+      if (active) await bind(context, neutron, place, vif)
+      else if (place.mac !== null) await setMac(neutron, vif, place.mac)
+    },
+    async vif_detach(context, args) {
+      await unbind(neutronOf(context), Vif.parse(args).vif)
+    },
+    /** Ironic's port_changed and portgroup_changed, of a port that has a VIF. */
+    async vif_changed(context, args) {
+      const { vif, address, clientId } = Change.parse(args)
+      const neutron = neutronOf(context)
+      if (address !== undefined) await moved(neutron, vif, address)
+      if (clientId !== undefined) await neutron.update(vif, { extra_dhcp_opts: [clientIdOption(clientId)] })
+    },
+  }
+}
+
+/** Another address; where it was plugged in, it is again. */
+async function moved(neutron: Neutron, vif: string, address: string): Promise<void> {
+  const before = await neutron.port(vif)
+  if (before === undefined) throw noPort(vif)
+  await setMac(neutron, vif, address)
+  const host = before['binding:host_id']
+  if (host) await neutron.update(vif, { 'binding:host_id': host, 'binding:profile': before['binding:profile'] ?? {} })
+}
+
+async function physicalNetworks(neutron: Neutron, vif: string): Promise<string[]> {
+  const port = await neutron.port(vif)
+  if (port === undefined) throw noPort(vif)
+  const network: NeutronNetwork = await neutron.network(port.network_id, `the network of VIF ${vif}`)
+  const segments = network.segments ?? [network]
+  const names = segments.map((segment) => segment['provider:physical_network'])
+  return [...new Set(names.filter((name): name is string => typeof name === 'string' && name !== ''))]
+}
+
+const noPort = (vif: string) =>
+  new FaultError('request.invalid', `VIF ${vif} is no port of Neutron`, {
+    hint: '"openstack port list" shows them; its UUID is what is attached',
+  })
