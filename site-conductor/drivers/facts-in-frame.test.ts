@@ -13,8 +13,8 @@ const hello = {
 }
 const said: FromConductor = { ...hello, drivers: facts }
 
-test('all drivers take less than a quarter of a frame', () => {
-  expect(packed(facts).length).toBeLessThan(MAX_FRAME_BYTES / 4)
+test('all drivers take less than a third of a frame', () => {
+  expect(packed(facts).length).toBeLessThan(MAX_FRAME_BYTES / 3)
 })
 
 test('nothing is lost on the way', () => {

@@ -81,6 +81,17 @@ test('the defaults of its interfaces are its own', () => {
   })
 })
 
+test('whatever deploys, a cleaning by itself is the same, and more can be asked for where there may be an agent', () => {
+  const { clean = [] } = driverFacts(driver).steps ?? {}
+  const offered = (of: string) => clean.filter((each) => each.interface === 'deploy' && each.of === of)
+  for (const of of ['fake', 'autodetect', 'direct', 'iscsi', 'custom-agent'])
+    expect(offered(of).flatMap(({ step, priority }) => (priority > 0 ? [step] : []))).toEqual([
+      'erase_devices_metadata',
+    ])
+  expect(offered('direct').map(({ step }) => step)).toContain('clean_uefi_nvram')
+  expect(offered('fake').map(({ step }) => step)).not.toContain('clean_uefi_nvram')
+})
+
 const agents = ['inspect', 'raid', 'rescue'] as const
 const answer = async (kind: (typeof agents)[number], interfaces: Record<string, string>) => {
   const node = fakeGrant('n', { interfaces: { [kind]: 'agent', ...interfaces } })

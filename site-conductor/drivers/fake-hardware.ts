@@ -5,9 +5,9 @@ import { defineDriver } from '../driver.ts'
 import { noInterface } from '../no-interface.ts'
 import { baseInterfaces } from './base.ts'
 import { boot, fencing, management, power } from './fake/basic.ts'
-import { byAgent } from './fake/by-boot.ts'
+import { byAgent, powerOf } from './fake/by-boot.ts'
 import { deploys } from './fake/deploys.ts'
-import { fakeMachine, type Info, info } from './fake/machine.ts'
+import { type Info, info } from './fake/machine.ts'
 import { bios, console, firmware, inspect, raid, rescue, storage } from './fake/parts.ts'
 import { vendors } from './fake/vendor.ts'
 import { noopManagement, setBootDeviceBy } from './noop-management.ts'
@@ -15,7 +15,7 @@ import { noopManagement, setBootDeviceBy } from './noop-management.ts'
 const managements = { fake: management, ...noopManagement<Info>() }
 const base = baseInterfaces<Info>({
   setBootDevice: setBootDeviceBy(managements),
-  getPowerState: async ({ node }) => fakeMachine(node.node).power,
+  getPowerState: async (context) => powerOf(context),
 })
 
 export default defineDriver({

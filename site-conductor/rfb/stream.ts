@@ -19,14 +19,21 @@ export class RfbStream {
   /** Throws an RfbError where the stream ends before. */
   async take(length: number): Promise<Buffer> {
     if (length > MAX_TAKEN_BYTES) throw new RfbError(`${length} bytes at once are too many`)
+    if (length === 0) return Buffer.alloc(0)
     const { duplex } = this
-    while (length > 0) {
-      const taken = duplex.read(length) as Buffer | null
-      if (taken?.length === length) return taken
-      if (taken !== null || duplex.readableEnded || duplex.destroyed) throw this.#ended()
-      await this.#more()
-    }
-    return Buffer.alloc(0)
+    return await new Promise((resolve, reject) => {
+      // Listens until all of it is there: whoever begins to listen is told at once of a part that is there already, again and again.
+      const look = () => {
+        const taken = duplex.read(length) as Buffer | null
+        const isAll = taken?.length === length
+        if (!isAll && taken === null && !duplex.readableEnded && !duplex.destroyed) return
+        duplex.off('readable', look).off('end', look).off('close', look)
+        if (isAll) resolve(taken)
+        else reject(this.#ended())
+      }
+      duplex.on('readable', look).on('end', look).on('close', look)
+      look()
+    })
   }
 
   async takeU8(): Promise<number> {
@@ -56,17 +63,6 @@ export class RfbStream {
 
   #ended(): RfbError {
     return new RfbError(this.#failure?.message ?? 'the connection was closed')
-  }
-
-  #more(): Promise<void> {
-    const { duplex } = this
-    return new Promise((resolve) => {
-      const on = () => {
-        duplex.off('readable', on).off('end', on).off('close', on)
-        resolve()
-      }
-      duplex.on('readable', on).on('end', on).on('close', on)
-    })
   }
 }
 

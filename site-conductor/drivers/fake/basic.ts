@@ -6,12 +6,12 @@ import { BOOT_VOLUME } from '../../deploy/instance-way.ts'
 import { ISCSI } from '../../storage/iscsi-volumes.ts'
 import { BOOT_AGAIN } from '../../deploy/task-context.ts'
 import { resetOnce } from '../reset-once.ts'
-import { isInMemory } from './by-boot.ts'
+import { isInMemory, powerOf } from './by-boot.ts'
 import { type Args, fakeMachine, type Info, look, type Machine, method, type Power, refuse, step } from './machine.ts'
 import { biosFacts, firmwareFacts } from './parts.ts'
 
 function turn(machine: Machine, power: Power, context: Context<Info>): StepResult {
-  if (machine.power !== power) change(machine, power, context)
+  if (powerOf(context) !== power) change(machine, power, context)
   machine.power = power
   return { facts: { power_state: power } }
 }
@@ -50,9 +50,9 @@ export const fencing: Fencing<Info> = {
 export const power: Implementation<Info> = {
   steps: {
     /** What there is to be known of a machine that is new. */
-    verify: step('power.verify', (machine) => ({
+    verify: step('power.verify', (machine, context) => ({
       facts: {
-        power_state: machine.power,
+        ...(powerOf(context) !== null && { power_state: machine.power }),
         boot_mode: machine.bootMode,
         secure_boot: machine.secureBoot,
         ...biosFacts(machine),
@@ -63,14 +63,14 @@ export const power: Implementation<Info> = {
     power_off: step('power.power_off', (machine, context) => turn(machine, 'power off', context)),
     reset: step('power.reset', (machine, context) =>
       resetOnce(context, {
-        isOff: machine.power === 'power off',
+        isOff: powerOf(context) === 'power off',
         switchOn: async () => turn(machine, 'power on', context),
         reset: () => reset(machine, context),
       }),
     ),
     soft_power_off: step('power.soft_power_off', (machine, context) => turn(machine, 'power off', context)),
   },
-  methods: { get_power_state: look((machine) => machine.power) },
+  methods: { get_power_state: async (context) => powerOf(context) },
 }
 
 const BOOT_DEVICES = ['pxe', 'disk', 'cdrom', 'bios', 'safe']

@@ -2,10 +2,16 @@
 // and boot device are that object's still, but what boots is real: a person, or a test, does by hand what the object's log and the timeline say.
 import { FaultError } from '../../../shared/faults.ts'
 import type { Context, Implementation, StepContext } from '../../driver.ts'
-import type { Info } from './machine.ts'
+import { fakeMachine, type Info, type Power } from './machine.ts'
 
 export function isInMemory({ node }: Pick<Context<Info>, 'node'>): boolean {
   return (node.interfaces['boot'] ?? 'fake') === 'fake'
+}
+
+/** null: it is not known. Of a machine that is switched by hand it is what was asked for last, by this process. */
+export function powerOf(context: Pick<Context<Info>, 'node'>): Power | null {
+  const { power, changes } = fakeMachine(context.node.node)
+  return isInMemory(context) || changes.length > 0 ? power : null
 }
 
 /** `inMemory` or `real`, as the node boots: what is offered is the same, since that is told once for all nodes. */

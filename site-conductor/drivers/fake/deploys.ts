@@ -8,14 +8,24 @@ import { deploy } from './basic.ts'
 import { byBoot } from './by-boot.ts'
 import { type Info, step } from './machine.ts'
 
-function inMemory({ deployment, validate, steps = {} }: Implementation<Info>): Implementation<Info> {
+/** What an agent would do beside the steps of the plans is a line in the machine's log. */
+function inMemory({ deployment, validate, offers = {}, steps = {} }: Implementation<Info>): Implementation<Info> {
   const has = (name: string) => Object.hasOwn(steps, name) || Object.hasOwn(deploy.offers!, name)
+  const others = Object.keys(offers).filter((name) => !Object.hasOwn(deploy.steps!, name))
   return {
     ...deploy,
     deployment: deployment!,
     validate: validate!,
-    steps: Object.fromEntries(Object.entries(deploy.steps!).filter(([name]) => has(name))),
+    offers: { ...offers, ...deploy.offers },
+    steps: {
+      ...Object.fromEntries(Object.entries(deploy.steps!).filter(([name]) => has(name))),
+      ...Object.fromEntries(others.map((name) => [name, byAnAgent(name)])),
+    },
   }
+}
+
+function byAnAgent(name: string) {
+  return step(`deploy.${name}`, (machine) => void machine.log.push(`agent ${name}`))
 }
 
 /** An agent with the steps that driver_info says. */
@@ -32,7 +42,7 @@ function anAgent(real: Implementation<Info>): Implementation<Info> {
     },
     async agentStep(context, name) {
       refuseOthers(context.driverInfo, [name])
-      return await step(`deploy.${name}`, (machine) => void machine.log.push(`agent ${name}`))(context)
+      return await byAnAgent(name)(context)
     },
   }
 }

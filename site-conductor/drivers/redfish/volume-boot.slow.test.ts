@@ -138,7 +138,13 @@ test('a kernel and a ramdisk of the node’s own are on the volume', async () =>
 })
 
 test('what puts a medium in or takes it out is behind the fence, and no network boot needs one', () => {
-  expect(fenced).toEqual(['prepare_ramdisk', 'clean_up_ramdisk', 'prepare_instance', 'clean_up_instance'])
+  expect(fenced).toEqual([
+    'prepare_ramdisk',
+    'prepare_installer',
+    'clean_up_ramdisk',
+    'prepare_instance',
+    'clean_up_instance',
+  ])
   expect(driver.interfaces.boot!['ipxe']!.fenced).toBeUndefined()
   expect(driver.fencing!.steps.filter((name) => name.startsWith('boot.'))).toEqual([])
 })
