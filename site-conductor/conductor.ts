@@ -1,25 +1,21 @@
 // A whole conductor inside one process: what main runs, and what tests, the simulated site and `npm run dev` embed.
-import { join } from 'node:path'
 import { type Env, systemEnv } from '../shared/env.ts'
-import { packed } from '../shared/packed-drivers.ts'
 import { uuidv7 } from '../shared/ids.ts'
-import { bytesInFrame, type Grant, type ToConductor } from '../shared/protocol.ts'
+import type { Grant, ToConductor } from '../shared/protocol.ts'
 import { Agents } from './agents.ts'
 import { goesOnByItself, inWords, type StageEvent } from './boot/timeline.ts'
 import type { Resident } from './boot/residents.ts'
 import { blobs } from './blobs.ts'
-import { FetchNetworks } from './deploy/fetch-networks.ts'
-import { ImageCache } from './deploy/image-cache.ts'
-import { Turns } from './deploy/turns.ts'
 import { Calls } from './calls.ts'
 import { type Config, portRange } from './config.ts'
 import { Consoles } from './consoles.ts'
 import { type Dialer, webSocketDialer } from './dialer.ts'
 import { type Disk, folder, lend } from './disk.ts'
-import { type Driver, driverFacts, implementationOf } from './driver.ts'
+import { type Driver, implementationOf } from './driver.ts'
 import { Facts } from './facts.ts'
 import { Grants } from './grants.ts'
-import { readIdentity, readSite, siteKeyOf } from './identity.ts'
+import { greeting } from './greeting.ts'
+import { readIdentity, readSite } from './identity.ts'
 import { Journal } from './journal.ts'
 import { KeptBlobs } from './kept-blobs.ts'
 import type { LinkOutcome } from './connection.ts'
@@ -30,15 +26,12 @@ import { Daemon } from './local/daemon.ts'
 import { lockFolder } from './lock.ts'
 import type { Log } from './log.ts'
 import { Notes } from './notes.ts'
-import { OpenStack } from './openstack/client.ts'
-import { readOpenStackConfig } from './openstack/config.ts'
-import { PAGE_BYTES, pages } from './pages.ts'
 import { PowerPoll } from './periodic.ts'
 import { residentAt } from './resident.ts'
 import { Screens } from './screens/door.ts'
 import { Tasks } from './tasks.ts'
-import { VERSION } from './version.ts'
-import { resources, sealing, type Site } from './site.ts'
+import { makeSite } from './make-site.ts'
+import { resources } from './site.ts'
 import { type RunningSiteBoot, startSiteBoot } from './site-boot.ts'
 
 /** What the simulator and tests put in place of the real thing. */
@@ -77,8 +70,6 @@ export interface RunningConductor {
 
 /** A driver that is deaf to the end of its node's grant: then no goodbye is said, and the hub waits for the lease, as after a crash. */
 const ACTS_END_WITHIN_MS = 2_000
-/** Tasks that hello names, at most. */
-const INFLIGHT = 200
 
 export async function startConductor(options: ConductorOptions): Promise<RunningConductor> {
   const { config, env = systemEnv, services = {} } = options
@@ -111,45 +102,15 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     startSiteBoot(config, stored, all, log, onStage, resident)
   const boot = await (services.boot ?? (config.boot ? realBoot : undefined))?.(agents, onBootStage, residentOf)
   if (boot !== undefined) opened.defer(() => boot.close())
-  const openstack =
-    config.openstackFile === undefined ? undefined : new OpenStack(env, await readOpenStackConfig(config.openstackFile))
-  if (openstack !== undefined) opened.defer(() => openstack.close())
   const drives = new KeptBlobs(disk, blobs({ env, url: config.url ?? identity.url, ...caller }), log)
-  const site: Site = {
-    id: identity.site,
-    organisation: identity.organisation,
-    ...sealing(identity.organisation, identity.site, siteKeyOf(stored)),
-    blob: drives.read,
-    agents,
-    agentTimeoutMs: config.agentTimeoutS * 1000,
-    boot: boot?.site,
-    writes: {
-      images: new ImageCache({
-        folder: join(config.dataDir, 'images'),
-        maxBytes: config.imageCacheGiB * 2 ** 30,
-        networks: new FetchNetworks(config.fetchNetworks),
-      }),
-      turns: new Turns(config.iscsiWrites),
-      folder: join(config.dataDir, 'images'),
-    },
-    openstack,
-    ansible: {
-      playbooks: config.ansiblePlaybooks,
-      runs: join(config.dataDir, 'ansible'),
-      path: process.env['PATH'] ?? '',
-    },
-    consoles: {
-      start: (node, port, letIn) => consoles.start(node, port, letIn),
-      stop: (node) => consoles.stop(node),
-      urlOf: (node) => consoles.urlOf(node),
-    },
-    screens: {
-      start: (node) => screens.start(node),
-      stop: (node) => screens.stop(node),
-      tell: (node) => screens.tell(node),
-    },
+  const made = await makeSite({
+    ...{ env, config, identity, stored, agents, drives, boot },
     resource: kept.resource,
-  }
+    consoles: () => consoles,
+    screens: () => screens,
+  })
+  opened.defer(() => made.close())
+  const { site } = made
   const failure = Promise.withResolvers<never>()
   function fail(error: unknown): void {
     grants.lapse()
@@ -222,22 +183,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     identity: caller,
     handler: {
       hello() {
-        const hostname = identity.hostname // as it enrolled: names differ within a site
-        const served = [...drivers.values()].map((driver) => driverFacts(driver, config.stepPriorities))
-        const said = {
-          version: VERSION,
-          hostname,
-          drivers: served,
-          capabilities: capabilities(site),
-          ...(lock !== undefined && { lock }),
-        }
-        // The rest is asked for one by one.
-        const [inflight = []] = pages(
-          tasks.inflight(),
-          INFLIGHT,
-          PAGE_BYTES - bytesInFrame({ ...said, drivers: packed(served) }),
-        )
-        return { ...said, inflight }
+        return greeting({ hostname: identity.hostname, drivers, config, site, lock, inflight: tasks.inflight() })
       },
       welcomed() {
         daemon.reconnected()
@@ -337,8 +283,4 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       await closing.disposeAsync()
     },
   }
-}
-
-function capabilities(site: Site): string[] {
-  return site.boot === undefined ? [] : ['boot']
 }

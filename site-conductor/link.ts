@@ -8,6 +8,7 @@ import { CONNECT_PATH, signUpgrade } from '../shared/upgrade.ts'
 import { Connection, type LinkOutcome, MAX_BACKOFF_MS } from './connection.ts'
 import type { Dialer } from './dialer.ts'
 import type { Grants } from './grants.ts'
+import type { Greeting } from './greeting.ts'
 import type { Log } from './log.ts'
 import { moment, type Moment } from './span.ts'
 import { sleep } from './timing.ts'
@@ -23,7 +24,7 @@ export interface LinkIdentity {
 /** What the rest of the conductor does with a connection. */
 export interface LinkHandler {
   /** All of hello but the digests of the grants. */
-  hello(): Omit<Extract<FromConductor, { type: 'hello' }>, 'type' | 'incarnation' | 'grantsDigest' | 'held'>
+  hello(): Greeting
   /** The session is there and what was granted before is settled: say again what may not have been heard. */
   welcomed(): void
   /** Every message that is not about session and lease; grants have been taken in. */
