@@ -25,12 +25,15 @@ export interface VolumeBoot {
 
 /** The BIOS's number of the first drive; to UEFI it is a number like any other. */
 const FIRST_DRIVE = 0x80
-const MOST_VOLUMES = 16
+export const MOST_VOLUMES = 16
+/** Of a CHAP name or secret. */
+export const MOST_CHAP_BYTES = 255
 const PAUSE_S = 10
 
 /** A storage system may be away for longer than a machine takes to start, and the machine has nothing else to do: it tries for ever. Throws an Error. */
 export function volumeScript({ initiatorIqn, volumes }: VolumeBoot): string {
-  if (volumes.length === 0 || volumes.length > MOST_VOLUMES) throw new Error(`${volumes.length} volumes, of 1 to 16`)
+  if (volumes.length === 0 || volumes.length > MOST_VOLUMES)
+    throw new Error(`${volumes.length} volumes, of 1 to ${MOST_VOLUMES}`)
   const drives = volumes.map((volume, index) => ({ volume, drive: `0x${(FIRST_DRIVE + index).toString(16)}` }))
   const lines = [
     '#!ipxe',
@@ -64,8 +67,10 @@ export function iscsiUrl({ host, port, iqn, lun }: VolumePath): string {
 }
 
 /** RFC 3722 and RFC 7143 §4.2.7: at most 223 bytes of lower-case letters, digits, dashes, dots and colons; targets of old have others, too. */
+export const isIscsiName = (iqn: string): boolean => /^(iqn|eui|naa)\.[A-Za-z0-9._:-]{1,219}$/.test(iqn)
+
 function checkedIqn(iqn: string): string {
-  if (/^(iqn|eui|naa)\.[A-Za-z0-9._:-]{1,219}$/.test(iqn)) return iqn
+  if (isIscsiName(iqn)) return iqn
   throw new Error(`not a name of iSCSI: ${JSON.stringify(iqn)}`)
 }
 
@@ -77,6 +82,7 @@ function credentials({ chap }: SanVolume): string[] {
 
 function hex(text: string): string {
   const bytes = [...Buffer.from(text, 'utf8')]
-  if (bytes.length === 0 || bytes.length > 255) throw new Error('a CHAP name or secret has 1 to 255 bytes')
+  if (bytes.length === 0 || bytes.length > MOST_CHAP_BYTES)
+    throw new Error(`a CHAP name or secret has 1 to ${MOST_CHAP_BYTES} bytes`)
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':')
 }

@@ -1,6 +1,5 @@
 // What boot interfaces do for the deploy interface `anaconda`: they boot an installer of an operator, once, with its orders (a kickstart file), which only the
 // first who asks is given. From the moment in which it has told its end nobody boots it any more, so that no machine is installed twice.
-import { readFile } from 'node:fs/promises'
 import { FaultError } from '../../shared/faults.ts'
 import { kickstartPath, mediumPath } from '../boot/ticket.ts'
 import type { StepContext } from '../driver.ts'
@@ -11,13 +10,12 @@ import { bootOf, letOut, newTokens, tellDhcp, type Tokens, whoOf } from './door.
 import { type InstallerInfo, installerInfoOf } from './installer-info.ts'
 import { driveContentOf } from './instance-drive.ts'
 import { type Kickstart, kickstartOf } from './kickstart/kickstart.ts'
+import { readTemplate } from './kickstart/template-file.ts'
 import { appendParams, fetchNotes } from './ramdisk-files.ts'
 import { deployContext, openSecret, withoutRamdisk } from './task-context.ts'
 
 /** Where a boot of the installer begins. */
 const INSTALL_AGAIN: readonly string[] = ['power.power_off', 'boot.prepare_installer']
-
-const TEMPLATE_BYTES = 256 * 1024
 
 export interface InstallerBoot<Info> {
   prepare(context: StepContext<Info>): Promise<void>
@@ -138,16 +136,13 @@ async function ordersOf(context: StepContext<unknown>, info: InstallerInfo, toke
   const boot = bootOf(site)
   const { template } = info
   const own = template && (await boot.files.get(template, { env, signal, onProgress: fetchNotes(context, template) }))
-  const text = own === undefined ? undefined : await readFile(own, 'utf8')
-  if (text !== undefined && text.length > TEMPLATE_BYTES)
-    throw new FaultError('request.invalid', `ks_template has more than ${TEMPLATE_BYTES} bytes`)
   return kickstartOf({
     node: { uuid: node.node, name: node.name },
     rootDevice: deployContext(context).instance_info['root_device'] ?? node.properties['root_device'],
     installer: info,
     reportTo: { url: `${boot.agentApiUrl}/v1/heartbeat/${node.node}`, token: tokens.agent, caPem: boot.caPem },
     configDrive: await driveContentOf(context),
-    template: text,
+    template: own && (await readTemplate(own)),
   })
 }
 

@@ -61,13 +61,13 @@ export function openScreen(session: Session, path: string, { signal }: Reading):
       reject(error)
       socket.terminate()
     }
-    if (signal?.aborted) return abort()
-    signal?.addEventListener('abort', abort, { once: true })
     socket.on('unexpected-response', (_, { statusCode = 0 }) => fail(refusal(path, statusCode)))
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const why = distrust(error)
       fail(new RedfishError(why === undefined ? 'unreachable' : 'tls', why ?? reasonOf(error)))
     })
+    if (signal?.aborted) return abort()
+    signal?.addEventListener('abort', abort, { once: true })
     // Made before it opens: nothing that comes at once is lost.
     const stream = createWebSocketStream(socket)
     stream.on('error', () => {})

@@ -3,7 +3,7 @@
 import { capabilitiesOf } from '../../shared/capabilities.ts'
 import type { VolumeTarget } from '../../shared/protocol.ts'
 import type { Context } from '../driver.ts'
-import { flawsOf, ISCSI } from './iscsi-volumes.ts'
+import { flawsOf, flawsTogether, ISCSI } from './iscsi-volumes.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 type Asked = Pick<Context<unknown>, 'node' | 'other'>
@@ -30,7 +30,7 @@ export function whyUnbootable(context: Asked, volume: VolumeTarget): string[] {
     why.push(
       `boot interface ${node.interfaces['boot'] ?? ''} boots no volumes: set boot_interface to ipxe or http-ipxe`,
     )
-  return why
+  return [...why, ...flawsTogether(node, volume)]
 }
 
 /** What is incomplete of those volumes of the node that a machine reaches by iSCSI. */

@@ -74,6 +74,18 @@ test.each([
   expect(await why({ volumes: { targets: [volume], connectors: [] } })).toContain(reason)
 })
 
+test('what no boot script could say is refused before a machine asks for it', async () => {
+  const many = Array.from({ length: 17 }, (_, i) => target(PROPERTIES, { uuid: i === 0 ? 'v' : `v${i}`, bootIndex: i }))
+  expect(await why({ volumes: { targets: many, connectors: [] } })).toContain('17 volumes')
+  const connectors = [{ uuid: 'c', type: 'iqn', id: 'iqn.2026-01.org.example:me && shell' }]
+  expect(await why({ volumes: { targets: [target()], connectors } })).toContain('volume connector c')
+  const chap = { auth_method: 'CHAP', auth_username: 'u'.repeat(256), auth_password: 'sealed:1:x' }
+  expect(await why({ volumes: { targets: [target({ ...PROPERTIES, ...chap })], connectors: [] } })).toContain(
+    'auth_username has more than 255 bytes',
+  )
+  expect(() => opened({ targets: many, connectors: [] })).toThrow('17 volumes')
+})
+
 test('an image, or a kernel and a ramdisk, have nothing to do with the volume', async () => {
   const properties = {}
   expect(await why({ properties }, { image_source: 'http://a/b' })).toBeUndefined()

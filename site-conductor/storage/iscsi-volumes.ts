@@ -4,7 +4,14 @@ import { FaultError } from '../../shared/faults.ts'
 import type { Grant, VolumeTarget } from '../../shared/protocol.ts'
 import { isSealed } from '../../shared/sealing.ts'
 import type { VolumeInstance } from '../boot/ticket.ts'
-import { iscsiUrl, type SanVolume, type VolumePath } from '../boot/volume-script.ts'
+import {
+  iscsiUrl,
+  isIscsiName,
+  MOST_CHAP_BYTES,
+  MOST_VOLUMES,
+  type SanVolume,
+  type VolumePath,
+} from '../boot/volume-script.ts'
 import type { Site } from '../site.ts'
 
 export const ISCSI = 'iscsi'
@@ -31,6 +38,8 @@ export function volumesToBoot(
     throw new FaultError('driver.invalid_info', `the volume target ${bootVolume} that the instance is on is gone`, {
       hint: 'POST /v1/volume/targets with its volume and boot_index 0, then rebuild the node',
     })
+  const [flaw] = flawsTogether({ volumes }, first)
+  if (flaw !== undefined) throw new FaultError('driver.invalid_info', `the node cannot boot from its volume: ${flaw}`)
   const others = targets.filter((target) => target !== first && target.type === ISCSI)
   const all = [first, ...others].map((target) => ({ paths: pathsOf(target), open: chapOf(target, node, site) }))
   const initiatorIqn = volumes?.connectors.find(({ type }) => type === 'iqn')?.id
@@ -43,6 +52,19 @@ export function volumesToBoot(
       return { ...(initiatorIqn !== undefined && { initiatorIqn }), volumes: await Promise.all(opened) }
     },
   }
+}
+
+/** What keeps a machine from booting one of them with the others behind it, beside what each of them lacks (`flawsOf`). */
+export function flawsTogether({ volumes }: Pick<Grant, 'volumes'>, first: Pick<VolumeTarget, 'uuid'>): string[] {
+  const { targets = [], connectors = [] } = volumes ?? {}
+  const count = targets.filter(({ uuid, type }) => uuid === first.uuid || type === ISCSI).length
+  const name = connectors.find(({ type }) => type === 'iqn')
+  return [
+    ...(count > MOST_VOLUMES ? [`it has ${count} volumes, and a machine boots with at most ${MOST_VOLUMES}`] : []),
+    ...(name && !isIscsiName(name.id)
+      ? [`volume connector ${name.uuid} is no name of iSCSI: ${JSON.stringify(name.id)}`]
+      : []),
+  ]
 }
 
 /** What keeps a machine from reaching it; nothing, when it is complete. */
@@ -96,6 +118,9 @@ function chapOf(
     throw wrong(target, `auth_method ${JSON.stringify(method)} is none that iPXE has: CHAP`)
   for (const [name, value] of Object.entries({ auth_username: username, auth_password: password }))
     if (typeof value !== 'string' || value === '') throw wrong(target, `properties have no ${name}, which CHAP needs`)
+  for (const [name, value] of Object.entries({ auth_username: username, auth_password: password }))
+    if (!isSealed(value) && Buffer.byteLength(value as string) > MOST_CHAP_BYTES)
+      throw wrong(target, `${name} has more than ${MOST_CHAP_BYTES} bytes`)
   const field = `volume_targets.${target.uuid}.auth_password`
   return async () => ({
     username: username as string,

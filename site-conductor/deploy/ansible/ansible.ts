@@ -12,6 +12,7 @@ import { agentOf, type AgentOptions, byteNotes, commandKey, nodeParams } from '.
 import { refuseProperties } from '../properties.ts'
 import { deployContext } from '../task-context.ts'
 import { type AnsibleInfo, ansibleInfoOf } from './info.ts'
+import { type Opened, openedAt } from './opened.ts'
 import { keyFor, runPlaybook, tagsOf } from './run.ts'
 
 const CLEANUP_MS = 20_000
@@ -109,16 +110,16 @@ async function play<Info>(
         `${commandKey(context, name)} ${attempt} ${JSON.stringify(params).length}`,
       ),
     )
-  const { hostname } = new URL(agent.url)
-  const address = hostname.replace(/^\[|\]$/g, '')
-  const opened = (await order(agent, 'ssh.start_server', { authorized_key: key.publicKey })) as unknown as Opened
+  const answer = await order(agent, 'ssh.start_server', { authorized_key: key.publicKey })
   try {
+    const opened = openedAt(agent.url, answer)
+    const { address, port, host_key: hostKey } = opened
     before()
     note('ansible.begins', { playbook: playbook.slice(playbook.lastIndexOf('/') + 1) })
     await runPlaybook({
       ...{ folder, path, playbook, playbooks: info.folder, tags, python: info.python, signal, keyFile: key.file },
-      machine: { node: node.node, address, port: opened.port, hostKey: hostKeyOf(opened) },
-      variables: { ironic: variablesOf(context, address, opened, image) },
+      machine: { node: node.node, address, port, hostKey },
+      variables: { ironic: variablesOf(context, opened, image) },
       onTask(task) {
         context.limitFromNow()
         note('ansible.task', { task })
@@ -134,24 +135,11 @@ async function play<Info>(
   }
 }
 
-interface Opened {
-  readonly port: number
-  readonly host_key: string
-  readonly root_device: string
-  readonly root_device_bytes: number
-}
-
-/** It becomes a line of known_hosts. */
-function hostKeyOf({ host_key: key }: Opened): string {
-  if (/^ssh-ed25519 [A-Za-z0-9+/=]+$/.test(key)) return key
-  throw new FaultError('agent.command', "the agent's SSH server has no host key that is one")
-}
-
 /** As Ironic's playbooks know them, and the disk that the agent has chosen. */
-function variablesOf(context: StepContext<unknown>, ip: string, opened: Opened, image: Play['image']) {
+function variablesOf(context: StepContext<unknown>, opened: Opened, image: Play['image']) {
   const { node } = context
   return {
-    nodes: [{ ip, name: node.node, user: 'root', extra: {} }],
+    nodes: [{ ip: opened.address, name: node.node, user: 'root', extra: {} }],
     root_device: { path: opened.root_device, bytes: opened.root_device_bytes },
     ...(image && { image }),
   }

@@ -106,3 +106,13 @@ test('a port that has another address or DHCP client identifier has it in Neutro
   await ask('vif_changed', { vif: vif.id, clientId: null })
   expect(on.neutron.ports).toMatchObject([{ extra_dhcp_opts: [{ opt_name: '61', opt_value: null }] }])
 })
+
+test('an address that Neutron refuses leaves the instance on its network', async () => {
+  const profile = { local_link_information: [LINK] }
+  const plugged = { mac_address: MAC, 'binding:host_id': 'node-1', 'binding:profile': profile }
+  const vif = on.neutron.port({ network_id: 'n-tenant', ...plugged })
+  on.neutron.port({ network_id: 'n-tenant', mac_address: '52:54:00:00:00:55' })
+  const refusal = await fails(ask('vif_changed', { vif: vif.id, address: '52:54:00:00:00:55' }))
+  expect(refusal.message).toContain('is in use')
+  expect(on.neutron.ports[0]).toMatchObject(plugged)
+})

@@ -40,13 +40,22 @@ export function vifMethods<Info>(): NonNullable<Implementation<Info>['methods']>
   }
 }
 
-/** Another address; where it was plugged in, it is again. */
+/** Another address; where it was plugged in, it is again, also with the old one where the new one is refused. */
 async function moved(neutron: Neutron, vif: string, address: string): Promise<void> {
   const before = await neutron.port(vif)
   if (before === undefined) throw noPort(vif)
-  await setMac(neutron, vif, address)
   const host = before['binding:host_id']
-  if (host) await neutron.update(vif, { 'binding:host_id': host, 'binding:profile': before['binding:profile'] ?? {} })
+  const plugIn = async () => {
+    if (host) await neutron.update(vif, { 'binding:host_id': host, 'binding:profile': before['binding:profile'] ?? {} })
+  }
+  try {
+    await setMac(neutron, vif, address)
+  } catch (error) {
+    // What was refused first is what whoever asked has to hear.
+    await plugIn().catch(() => {})
+    throw error
+  }
+  await plugIn()
 }
 
 async function physicalNetworks(neutron: Neutron, vif: string): Promise<string[]> {
