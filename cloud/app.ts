@@ -49,7 +49,7 @@ async function serve(route: Route, c: Context, ports: Ports, authenticator: Auth
     if ((route.since ?? 1) > version)
       throw new FaultError(route.tooOld ?? 'not_found', `This needs API version 1.${route.since}.`)
     const principal = route.open ? NOBODY : await authenticator.identify(request, ports)
-    if (!route.open) authorise(principal, route.method)
+    if (!route.open) authorise(principal, route)
     const call = callOf(route, c, ports, requestId, version, principal)
     if (!route.conditional && route.method !== 'GET' && request.headers.has('if-match'))
       throw new FaultError('request.invalid', 'If-Match is not served here.')

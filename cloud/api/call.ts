@@ -17,6 +17,8 @@ export interface Route {
   readonly tooOld?: 'method.not_allowed' | 'version.unsupported'
   /** Needs no token: it says nothing about anybody's things, or brings its own proof. */
   readonly open?: true
+  /** Of a GET: its answer is a key to something, which a token that only reads does not get. */
+  readonly key?: true
   /** One line that says what it does: the summary in /v1/openapi.json. */
   readonly about?: string
   /** What the body must be; the handler reads it with this very schema. */

@@ -84,6 +84,13 @@ describe('requests', () => {
       expect((await api('GET', '/v1/nodes', undefined, { Authorization })).status).toBe(200)
       expect((await api('POST', '/v1/sites', { name: 'x' }, { Authorization })).status).toBe(403)
     })
+
+    it('that may only read get no key to a console: whoever sees a screen has its keyboard, too', async () => {
+      const console = `/v1/nodes/${crypto.randomUUID()}/states/console`
+      const Authorization = `Bearer ${await addToken({ scopes: '["read"]' })}`
+      expect((await api('GET', console, undefined, { Authorization })).status).toBe(403)
+      expect((await api('GET', console)).status).toBe(404)
+    })
   })
 
   it('a request id is made, and one that was sent comes back', async () => {

@@ -2,13 +2,14 @@
 // HTTP Basic, so that OpenStack clients need nothing special. A revoked token is refused within CACHE_MS.
 import { FaultError } from '../../shared/faults.ts'
 import { hashToken, isToken } from '../../shared/ids.ts'
+import type { Route } from '../api/call.ts'
 import type { Ports, Store } from '../ports.ts'
 
 export interface Principal {
   readonly organisation: string
   /** For events and the audit log: `token:<name>`, or `nobody` where no token is needed. */
   readonly actor: string
-  /** Empty: everything. `read`: safe methods only. */
+  /** Empty: everything. `read`: safe methods only, and no keys. */
   readonly scopes: readonly string[]
 }
 
@@ -44,11 +45,11 @@ export class Authenticator {
   }
 }
 
-/** Throws auth.denied when the token's scopes do not cover the method. */
-export function authorise(principal: Principal, method: string): void {
+/** Throws auth.denied when the token's scopes do not cover the route. */
+export function authorise(principal: Principal, { method, path, key }: Pick<Route, 'method' | 'path' | 'key'>): void {
   if (principal.scopes.length === 0) return
-  if (method === 'GET' && principal.scopes.includes('read')) return
-  throw new FaultError('auth.denied', `This token may not ${method}.`)
+  if (method === 'GET' && !key && principal.scopes.includes('read')) return
+  throw new FaultError('auth.denied', `This token may not ${method} ${path}.`)
 }
 
 function bearer(headers: Headers): string | undefined {

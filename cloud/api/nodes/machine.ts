@@ -161,7 +161,13 @@ export const machineRoutes: readonly Route[] = [
     body: SecureBootBody,
     run: setSecureBoot,
   },
-  { method: 'GET', path: `${NODE}/states/console`, about: 'Is the console on, and where is it?', run: getConsole },
+  {
+    method: 'GET',
+    path: `${NODE}/states/console`,
+    key: true,
+    about: 'Is the console on, and where is it?',
+    run: getConsole,
+  },
   {
     method: 'PUT',
     path: `${NODE}/states/console`,

@@ -48,6 +48,12 @@ export async function isWired(call: Call, { uuid, site }: FoundNode): Promise<bo
   return (await order(call, site, { kind: 'node.wired', node: uuid })) === true
 }
 
+/** The physical networks that the VIF is on. What is no such answer says of none. */
+async function physicalOf(call: Call, node: FoundNode, vif: string): Promise<string[]> {
+  return VifFacts.safeParse(await askAbout(call, node, 'vif_facts', { vif })).data?.physical ?? []
+}
+const VifFacts = z.object({ physical: z.array(z.string()) })
+
 async function attachVif(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { id: vif, port_uuid: port, portgroup_uuid: group } = await readBody(call.request, VifBody)
@@ -55,8 +61,8 @@ async function attachVif(call: Call): Promise<Answer> {
   const node = await findNode(call, call.params['ident']!)
   const on = port ? { table: 'port' as const, uuid: port } : group ? { table: 'portgroup' as const, uuid: group } : null
   const wired = await isWired(call, node)
-  const facts = wired ? ((await askAbout(call, node, 'vif_facts', { vif })) as { physical: string[] }) : {}
-  const wanted = { kind: 'vif.attach' as const, node: node.uuid, vif, ...(on ? { on } : {}), ...facts }
+  const physical = wired ? await physicalOf(call, node, vif) : []
+  const wanted = { kind: 'vif.attach' as const, node: node.uuid, vif, ...(on ? { on } : {}), physical }
   const attached = (await command(call, node.site, wanted)) as Attached
   if (!wired) return empty(204)
   try {
