@@ -44,11 +44,18 @@ export async function refuseTooLarge(
   after: NodeRow,
   changed: Partial<Belongings> = {},
 ): Promise<void> {
+  // Whoever makes one smaller that was too large, or changes what is not in it, is not in the way.
+  const grown = [asItIs, asDeployed].filter((as) => {
+    if (before === null || Object.keys(changed).length > 0) return true
+    return (
+      bytesInFrame(grantOf(turn, as(turn, after), NOTHING)) > bytesInFrame(grantOf(turn, as(turn, before), NOTHING))
+    )
+  })
+  if (grown.length === 0) return
   const stored = before === null ? NOTHING : (await belongingsOf(turn, [after.uuid]))(after.uuid)
-  for (const as of [asItIs, asDeployed]) {
+  for (const as of grown) {
     const grant = grantOf(turn, as(turn, after), { ...stored, ...changed })
     const why = tooLarge(grant)
-    // Whoever makes one smaller that was too large, or changes what is not in it, is not in the way.
     const hasGrown = () =>
       before === null || bytesInFrame(grant) > bytesInFrame(grantOf(turn, as(turn, before), stored))
     if (why === null || !hasGrown()) continue
