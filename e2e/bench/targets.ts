@@ -31,7 +31,9 @@ export async function startEmbedded(dataDir?: string): Promise<Target> {
     platform: 'node',
     format: 'esm',
     external: ['libsql'],
-    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
     logLevel: 'error',
   })
   const folder = dataDir ?? mkdtempSync(join(tmpdir(), 'ferrule-bench-'))
