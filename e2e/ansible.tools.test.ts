@@ -28,6 +28,9 @@ async function withAnsible(context: TestContext, options: StoryOptions = {}, pla
 const tasksOf = async ({ api, node }: Story) =>
   (await api.timeline(node)).filter(({ type }) => type === 'ansible.task').map(({ body }) => body['task'])
 
+/** How often the playbook that stands still was heard of. */
+const runsOf = async (story: Story) => (await tasksOf(story)).filter((task) => task === 'Write half').length
+
 /** Processes with the text in their command line. */
 const running = (text: string) =>
   execFileSync('sh', ['-c', 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "'], { encoding: 'utf8' }).includes(text)
@@ -63,12 +66,13 @@ test('a conductor that is killed takes its playbook with it, and begins it anew 
   await api.provision(node, 'active')
   const half = `${machine.disk.path}.half`
   await until('the first half', () => readFile(half, 'utf8').catch(() => undefined))
+  await until('its report', async () => (await runsOf(story)) === 1)
   const inventory = join(site.conductor.dataDir, 'ansible', node, 'inventory')
   expect(running(inventory)).toBe(true)
   await site.conductor.kill()
   await until('the end of the playbook', () => !running(inventory))
   await site.conductor.start()
-  await until('another run', async () => (await tasksOf(story)).filter((task) => task === 'Write half').length === 2)
+  await until('another run', async () => (await runsOf(story)) === 2)
   await writeFile(`${machine.disk.path}.go`, '')
   await reach('active')
   await until('system', () => machine.console().includes('FERRULE-OS-UP'))
@@ -86,6 +90,7 @@ test('a conductor that takes over ends what the first one began on the machine, 
   await story.prepare()
   await api.provision(node, 'active')
   await until('the first half', () => readFile(`${machine.disk.path}.half`, 'utf8').catch(() => undefined))
+  await until('its report', async () => (await runsOf(story)) === 1)
   const { conductor: owner } = await api.node(node)
   const waiting = () =>
     spawnSync('pgrep', ['-f', `${machine.disk.path}.go`], { encoding: 'utf8' })
@@ -93,7 +98,7 @@ test('a conductor that takes over ends what the first one began on the machine, 
       .filter(Boolean)
   const first = waiting()
   await conductors.find(({ hostname }) => hostname === owner)!.kill()
-  await until('another run', async () => (await tasksOf(story)).filter((task) => task === 'Write half').length === 2)
+  await until('another run', async () => (await runsOf(story)) === 2)
   expect(first).not.toEqual([])
   expect(
     waiting().filter((pid) => first.includes(pid)),
