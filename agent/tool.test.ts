@@ -24,3 +24,26 @@ it('a program that is not there is an answer', async () => {
     stderr: expect.stringContaining('ENOENT'),
   })
 })
+
+it('a program that has ended by a signal, with its output still open elsewhere, can be aborted', async () => {
+  const controller = new AbortController()
+  const pid = Promise.withResolvers<string>()
+  const running = runTool('sh', ['-c', 'setsid sleep 1 & echo $$; kill -KILL $$'], {
+    signal: controller.signal,
+    onLine: pid.resolve,
+  })
+  const program = await pid.promise
+  await expect.poll(() => readFile(`/proc/${program}/stat`, 'utf8').catch(() => 'gone')).toBe('gone')
+  controller.abort()
+  expect(await running).toMatchObject({ code: 137 })
+})
+
+it('what a program has left behind that has ended itself ends when it is aborted', async () => {
+  const controller = new AbortController()
+  const pid = Promise.withResolvers<string>()
+  const running = runTool('sh', ['-c', 'sleep 1000 & echo $$'], { signal: controller.signal, onLine: pid.resolve })
+  const program = await pid.promise
+  await expect.poll(() => readFile(`/proc/${program}/stat`, 'utf8').catch(() => 'gone')).toBe('gone')
+  controller.abort()
+  expect(await running).toMatchObject({ code: 0 })
+})

@@ -33,8 +33,13 @@ export function runTool(file: string, args: string[], options: ToolOptions = {})
       ...(cwd && { cwd }),
       ...(env && { env }),
     })
+    // Also when the program has ended, and what it has started has not.
     const end = () => {
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      } catch {
+        // Nobody of the group is left.
+      }
     }
     if (signal?.aborted) end()
     signal?.addEventListener('abort', end, { once: true })

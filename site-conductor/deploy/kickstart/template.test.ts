@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { render } from './template.ts'
 
@@ -10,6 +11,8 @@ test.each([
   ["{% if not ks_options.repo %}b{% endif %}{% if 'url' not in ks_options %}c{% endif %}", 'b'],
   ['{% if ks_options.repo %}{% if ks_options.url %}x{% else %}y{% endif %}{{ ks_options.repo }}{% endif %}z', 'z'],
   ['{# of {{ nobody }} #}a', 'a'],
+  ['{%- if ks_options.repo -%}a{%- endif -%}b', 'b'],
+  ['${#a} ${{b ${%c', '${#a} ${{b ${%c'],
   ['%packages\n@core\n%end\n$HOME {a} 100%', '%packages\n@core\n%end\n$HOME {a} 100%'],
 ])('%j is %j', (template, text) => expect(render(template, VALUES)).toBe(text))
 
@@ -25,3 +28,16 @@ test.each([
   ['{% endif %}', 'endif without if'],
   ['{% if ks_options.url %}', 'an if without endif'],
 ])('%j is refused', (template, why) => expect(() => render(template, VALUES)).toThrow(why))
+
+// A conductor does nothing else meanwhile, and would lose its lease.
+test.each(['{{', '{%', '{##}', '{##}\n', '{%if ks_options.url%}', '{%if ks_options.repo%}', '{##}   '])(
+  'a template of nothing but %j is rendered as soon as any other',
+  (part) => {
+    const template = part.repeat(Math.floor((256 * 1024) / part.length))
+    // A limit that ends what would go on for long, however busy this host is.
+    const rendered = () =>
+      runInNewContext('run()', { run: () => render(template, VALUES) }, { timeout: 4_000 }) as string
+    if (part.includes('if')) expect(rendered).toThrow('an if without endif')
+    else expect(rendered().length).toBeLessThanOrEqual(template.length)
+  },
+)
