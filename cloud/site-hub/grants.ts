@@ -20,7 +20,7 @@ const MAX_GRANT_BYTES = MAX_FRAME_BYTES - 4 * 1024
 export function tooLarge(grant: Grant): string | null {
   const bytes = bytesInFrame(grant)
   if (bytes <= MAX_GRANT_BYTES) return null
-  const parts = (['driverInfo', 'properties', 'ports', 'volumes', 'instanceBoot'] as const).map(
+  const parts = (['driverInfo', 'properties', 'ports', 'portgroups', 'volumes', 'instanceBoot'] as const).map(
     (part) => `${NAMES[part]} ${bytesInFrame(grant[part] ?? {})}`,
   )
   return `what its conductor has to know of it does not fit into a message: ${bytes} bytes of ${MAX_GRANT_BYTES} (${parts.join(', ')})`
@@ -30,6 +30,7 @@ const NAMES = {
   driverInfo: 'driver_info',
   properties: 'properties',
   ports: 'ports',
+  portgroups: 'portgroups',
   volumes: 'volumes',
   instanceBoot: 'what its instance boots',
 } as const
@@ -53,7 +54,7 @@ export async function refuseTooLarge(
       before === null || bytesInFrame(grant) > bytesInFrame(grantOf(turn, as(turn, before), stored))
     if (why === null || !hasGrown()) continue
     throw new FaultError('request.too_large', `Node ${after.uuid} is too large: ${why}.`, {
-      hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports or volumes',
+      hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports, portgroups or volumes',
     })
   }
 }
