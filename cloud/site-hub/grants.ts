@@ -45,7 +45,7 @@ export async function refuseTooLarge(
   after: NodeRow,
   changed: Partial<Belongings> = {},
 ): Promise<void> {
-  const stored = before === null ? NOTHING : (await belongingsOf(turn, [after.uuid]))(after.uuid)
+  const stored = before === null ? NOTHING : (await belongingsOf(turn, [after.uuid], [after.uuid]))(after.uuid)
   for (const as of [asItIs, asDeployed]) {
     const grant = grantOf(turn, as(turn, after), { ...stored, ...changed })
     const why = tooLarge(grant)
@@ -105,8 +105,11 @@ export async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Gr
   for (let i = 0; i < uuids.length; i += 500) {
     const some = uuids.slice(i, i + 500)
     await turn.prefetch(some)
-    const belongings = await belongingsOf(turn, some)
-    for (const uuid of some) grants.push(grantOf(turn, await turn.node(uuid), belongings(uuid)))
+    const rows: NodeRow[] = []
+    for (const uuid of some) rows.push(await turn.node(uuid))
+    const wired = rows.filter((node) => isWired(turn, node)).map(({ uuid }) => uuid)
+    const belongings = await belongingsOf(turn, some, wired)
+    for (const node of rows) grants.push(grantOf(turn, node, belongings(node.uuid)))
   }
   return grants
 }
