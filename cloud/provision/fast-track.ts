@@ -21,6 +21,11 @@ export function isFastTracked(turn: Turn, node: NodeRow): boolean {
   return isTrue(own)
 }
 
+/** What a task is told of its node as it is then (context.ts): of the last task it is stale, also where there is nothing of it now. */
+const OF_THE_NODE: ReadonlySet<string> = new Set([
+  ...['instance_uuid', 'instance_info', 'network_data', 'raid_config', 'target_raid_config'],
+])
+
 export interface TakenOver {
   /** Steps that are done already. */
   readonly doneSteps: number
@@ -43,13 +48,7 @@ export async function takenOver(
   if (then && isStop(then)) return undefined
   const [last] = await select(turn.sql, tasks, 'node = ? ORDER BY nseq DESC LIMIT 1', [node.uuid])
   if (last?.kind !== 'clean' || last.state !== 'done') return undefined
-  const {
-    instance_info: _,
-    network_data: __,
-    raid_config: ___,
-    target_raid_config: ____,
-    ...context
-  } = last.context as Record<string, unknown>
+  const context = Object.fromEntries(Object.entries(last.context as object).filter(([key]) => !OF_THE_NODE.has(key)))
   if (typeof context['agent_url'] !== 'string') return undefined
   return { doneSteps: boot.length, context: { ...context, fast_track: true } }
 }

@@ -21,16 +21,23 @@ export interface Belongings {
 
 export const NOTHING: Belongings = { ports: [], groups: [], targets: [], connectors: [] }
 
-/** By node, as they are after the drafts so far; of every node that was asked about. */
-export async function belongingsOf(turn: Turn, nodes: readonly string[]): Promise<(node: string) => Belongings> {
-  const byNode = async <Row>(table: SQLiteTable) => {
-    const rows = await rowsAmong(turn, table, 'node', nodes)
+/** By node, as they are after the drafts so far; of every node that was asked about. `wired`: those of them whose portgroups matter. */
+export async function belongingsOf(
+  turn: Turn,
+  nodes: readonly string[],
+  wired: readonly string[],
+): Promise<(node: string) => Belongings> {
+  const byNode = async <Row>(table: SQLiteTable, some = nodes) => {
+    const rows = some.length === 0 ? [] : await rowsAmong(turn, table, 'node', some)
     return Map.groupBy(rows, ({ node }) => node) as unknown as Map<string, Row[]>
   }
-  const nics = await byNode<PortRow>(ports)
-  const groups = await byNode<NodeOwned>(portgroups)
-  const targets = await byNode<TargetRow>(volumeTargets)
-  const connectors = await byNode<ConnectorRow>(volumeConnectors)
+  // Together: a database may be far away.
+  const [nics, groups, targets, connectors] = await Promise.all([
+    byNode<PortRow>(ports),
+    byNode<NodeOwned>(portgroups, wired),
+    byNode<TargetRow>(volumeTargets),
+    byNode<ConnectorRow>(volumeConnectors),
+  ])
   return (node) => ({
     ports: nics.get(node) ?? [],
     groups: groups.get(node) ?? [],

@@ -19,13 +19,14 @@ const given = () => {
 
 /** RAID of the time before: what there is now is on the node. */
 const RAID = { raid_config: { logical_disks: [{ uuid: 'a' }] }, target_raid_config: { logical_disks: [] } }
+const STALE = { ...RAID, instance_uuid: 'of another' }
 
 /** A cleaning in which an agent has called. */
 async function cleaned(): Promise<string[]> {
   await put('manageable')
   await verb('clean', { steps: steps('deploy.erase') })
   const { id } = one.peer.last('task')
-  const context = JSON.stringify({ ...AGENT, ...RAID })
+  const context = JSON.stringify({ ...AGENT, ...STALE })
   await one.bench.sql.batch([{ sql: 'UPDATE tasks SET context = ? WHERE id = ?', args: [context, id] }])
   one.bench.hub = one.bench.anotherHub()
   const done = await work()
@@ -53,7 +54,7 @@ test('on, the cleaning leaves the agent, and the deployment goes on with it: the
     ...['deploy.tear_down_agent', 'power.power_off', 'boot.clean_up_ramdisk', 'power.power_on'],
   ])
   expect(one.peer.last('task').context).toMatchObject({ ...AGENT, fast_track: true, instance_info: {} })
-  for (const stale of Object.keys(RAID)) expect(one.peer.last('task').context).not.toHaveProperty(stale)
+  for (const stale of Object.keys(STALE)) expect(one.peer.last('task').context).not.toHaveProperty(stale)
   await work()
   expect(await state()).toBe('active')
 })

@@ -20,7 +20,7 @@ const MAX_GRANT_BYTES = MAX_FRAME_BYTES - 4 * 1024
 export function tooLarge(grant: Grant): string | null {
   const bytes = bytesInFrame(grant)
   if (bytes <= MAX_GRANT_BYTES) return null
-  const parts = (['driverInfo', 'properties', 'ports', 'volumes', 'instanceBoot'] as const).map(
+  const parts = (['driverInfo', 'properties', 'ports', 'portgroups', 'volumes', 'instanceBoot'] as const).map(
     (part) => `${NAMES[part]} ${bytesInFrame(grant[part] ?? {})}`,
   )
   return `what its conductor has to know of it does not fit into a message: ${bytes} bytes of ${MAX_GRANT_BYTES} (${parts.join(', ')})`
@@ -30,6 +30,7 @@ const NAMES = {
   driverInfo: 'driver_info',
   properties: 'properties',
   ports: 'ports',
+  portgroups: 'portgroups',
   volumes: 'volumes',
   instanceBoot: 'what its instance boots',
 } as const
@@ -52,7 +53,7 @@ export async function refuseTooLarge(
     )
   })
   if (grown.length === 0) return
-  const stored = before === null ? NOTHING : (await belongingsOf(turn, [after.uuid]))(after.uuid)
+  const stored = before === null ? NOTHING : (await belongingsOf(turn, [after.uuid], [after.uuid]))(after.uuid)
   for (const as of grown) {
     const grant = grantOf(turn, as(turn, after), { ...stored, ...changed })
     const why = tooLarge(grant)
@@ -60,7 +61,7 @@ export async function refuseTooLarge(
       before === null || bytesInFrame(grant) > bytesInFrame(grantOf(turn, as(turn, before), stored))
     if (why === null || !hasGrown()) continue
     throw new FaultError('request.too_large', `Node ${after.uuid} is too large: ${why}.`, {
-      hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports or volumes',
+      hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports, portgroups or volumes',
     })
   }
 }
@@ -111,8 +112,11 @@ export async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Gr
   for (let i = 0; i < uuids.length; i += 500) {
     const some = uuids.slice(i, i + 500)
     await turn.prefetch(some)
-    const belongings = await belongingsOf(turn, some)
-    for (const uuid of some) grants.push(grantOf(turn, await turn.node(uuid), belongings(uuid)))
+    const rows: NodeRow[] = []
+    for (const uuid of some) rows.push(await turn.node(uuid))
+    const wired = rows.filter((node) => isWired(turn, node)).map(({ uuid }) => uuid)
+    const belongings = await belongingsOf(turn, some, wired)
+    for (const node of rows) grants.push(grantOf(turn, node, belongings(node.uuid)))
   }
   return grants
 }

@@ -116,7 +116,7 @@ export async function deleteRow(turn: Turn, command: Command<'row.delete'>, site
 
 /** The node's conductor hears of it, where it is to know such rows. */
 async function tellOf(turn: Turn, { granted, wired }: RowKind, node: string): Promise<void> {
-  if (granted || (wired && isWired(turn, await turn.node(node)))) await touchSpec(turn, node)
+  if (granted && (!wired || isWired(turn, await turn.node(node)))) await touchSpec(turn, node)
 }
 
 /** The time of its last change; a row that was changed in this very turn has none that anybody could know. */

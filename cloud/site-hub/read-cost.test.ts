@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Sql } from '../ports.ts'
 import { HubBench } from './testdata/hub-bench.ts'
+import { driver } from './testdata/one-node.ts'
 
 test('the nodes of a turn are found by their UUIDs, however many they are', async () => {
   const bench = await HubBench.make()
@@ -27,6 +28,41 @@ test('the nodes of a turn are found by their UUIDs, however many they are', asyn
     await hub.close()
     expect(plans.length).toBeGreaterThan(0)
     expect(new Set(plans)).toEqual(new Set(['SEARCH nodes USING INDEX nodes_uuid_unique (uuid=?)']))
+  } finally {
+    bench.close()
+  }
+})
+
+test('a grant reads what belongs to its node by an index, and the portgroups of no node that nobody wires', async () => {
+  const bench = await HubBench.make()
+  try {
+    const wires = { ...driver, interfaces: { ...driver.interfaces, network: ['noop', 'wiring'] }, wires: ['wiring'] }
+    await bench.connect('a', [wires])
+    const read: string[] = []
+    const explaining: Sql = {
+      async all(sql, args) {
+        const [, table] = /FROM (ports|portgroups|volume_\w+) WHERE node/.exec(sql) ?? []
+        if (table) {
+          const [first] = await bench.sql.all(`EXPLAIN QUERY PLAN ${sql}`, args)
+          read.push(`${table}: ${String(first![3])}`)
+        }
+        return bench.sql.all(sql, args)
+      },
+      batch: (statements) => bench.sql.batch(statements),
+    }
+    const plain = await bench.newNode({ network_interface: 'noop' })
+    const wired = await bench.newNode({ network_interface: 'wiring' })
+    const readFor = async (node: string) => {
+      read.length = 0
+      const hub = bench.anotherHub(explaining)
+      await hub.command({ actor: 'test', requestId: 'r', kind: 'node.maintenance', node, on: true, reason: null })
+      await hub.close()
+      return read.toSorted()
+    }
+    const by = (table: string) =>
+      expect.stringMatching(`^${table}: SEARCH ${table} USING INDEX .*\\(node=\\?\\)`) as string
+    expect(await readFor(plain)).toEqual(['ports', 'volume_connectors', 'volume_targets'].map(by))
+    expect(await readFor(wired)).toEqual(['portgroups', 'ports', 'volume_connectors', 'volume_targets'].map(by))
   } finally {
     bench.close()
   }

@@ -30,7 +30,7 @@ export interface RowKind {
   readonly unique: readonly (readonly string[])[]
   /** As which it is part of the node's grant, which its conductor gets again. */
   readonly granted?: keyof Belongings
-  /** Part of it where the node's network interface wires it. */
+  /** It is part of it only where the node's network interface wires it. */
   readonly wired?: true
   readonly secrets?: true
   /** Throws what forbids the change; may answer the row in its normal form. */
@@ -67,6 +67,7 @@ export const KINDS: Readonly<Record<NodeTable, RowKind>> = {
       'name', 'address', 'extra', 'mode', 'properties', 'standalone_ports_supported', 'physical_network', 'category',
     ], // prettier-ignore
     unique: [['address'], ['name'], ['uuid']],
+    granted: 'groups',
     wired: true,
     check: checkPortgroup,
     async checkDelete(turn, { before }) {

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { isSealed, MASK } from '../../shared/sealing.ts'
 import { volumeTargets } from '../schema/organisation-resources.ts'
-import { update } from '../schema/rows.ts'
+import { stampAfter, update } from '../schema/rows.ts'
 import { targetColumn } from './belongings.ts'
 import { rowsWith } from './owned-rows.ts'
 import type { Turn } from './turn.ts'
@@ -30,8 +30,9 @@ export async function takeVolumes(
       secrets: Object.fromEntries(secret.map(([name, value]) => [`${targetColumn(row.uuid)}.${name}`, value])),
     }
     if (JSON.stringify(changes) === JSON.stringify({ properties: row['properties'], secrets: row['secrets'] })) continue
-    turn.write(update(volumeTargets, 'uuid', row.uuid, { ...changes, updated_at: turn.time }))
-    turn.changed(volumeTargets).set(row.uuid, { ...row, ...changes, updated_at: turn.time } as never)
+    const written = { ...changes, updated_at: stampAfter(row, turn.now) }
+    turn.write(update(volumeTargets, 'uuid', row.uuid, written))
+    turn.changed(volumeTargets).set(row.uuid, { ...row, ...written } as never)
     isChanged = true
   }
   return isChanged

@@ -195,4 +195,10 @@ test('what a storage system has told becomes the properties of the target, with 
   ])
   await bench.say(peer, { type: 'event', id, epoch, events: [{ ...event, n: n + 1 }] })
   expect(peer.grant(node)!.specVersion, 'what is no news is not sent again').toBe(specVersion)
+  const changed = () => bench.sql.all('SELECT updated_at FROM volume_targets WHERE uuid = ?', [volume])
+  const told = await changed()
+  const news = { volume_targets: { [volume]: { target_iqn: 'iqn.newer' } } }
+  await bench.say(peer, { type: 'event', id, epoch, events: [{ ...event, n: n + 2, facts: news }] })
+  expect(peer.grant(node)!.volumes!.targets[0]!.properties).toEqual({ target_iqn: 'iqn.newer' })
+  expect(await changed(), 'another change in the same millisecond').not.toEqual(told)
 })

@@ -73,6 +73,15 @@ test('its conductor knows its cables, and hears of each change; that of another 
   expect(peer.grant(other)!.ports[0]).not.toHaveProperty('wiring')
 })
 
+test('portgroups with which a wired node would not fit into a message are refused, those of another node are not', async () => {
+  await put('manageable')
+  const properties = { text: 'x'.repeat(70_000) }
+  const make = (of: string) =>
+    bench.command('row.create', { table: 'portgroup', row: { node: of, mode: '802.3ad', properties } })
+  expect(await make(node)).toMatchObject({ ok: false, fault: { code: 'request.too_large' } })
+  expect(await make(await bench.newNode({ name: 'n2' }))).toMatchObject({ ok: true })
+})
+
 test('a deployment goes from the provisioning network to those of the instance, as a core step of Ironic’s priority', async () => {
   await verb('active', { steps: [{ interface: 'deploy', step: 'inject', priority: 35, args: { files: [] } }] })
   expect(networks()).toEqual(['add_provisioning_network', 'remove_provisioning_network', 'configure_tenant_networks'])
