@@ -1,9 +1,9 @@
-// The client that both servers are asked with: only Ironic's SQLite may be busy for a while.
+// The client that both servers are asked with, of which only Ironic's SQLite may be busy for a while; and how two answers are compared.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ask, askIronic } from './compare.ts'
+import { ask, askIronic, differences } from './compare.ts'
 
 const SENT = { method: 'GET', path: '/v1/nodes', version: 82 } as const
 const LOCKED = { error_message: JSON.stringify({ faultstring: '(sqlite3.OperationalError) database is locked' }) }
@@ -30,3 +30,14 @@ test('a database of ours that is locked is a difference', async () => {
   expect(await ask(url(), SENT)).toMatchObject({ status: 500, body: LOCKED })
   expect(requests).toBe(1)
 })
+
+test.each(['revoked_at', 'last_error', 'driver_internal_info'])(
+  '%s that one does not have is missing, whatever the other has',
+  (name) => {
+    const seen = (body: unknown) => ({ status: 200, body, location: null })
+    for (const value of [null, '2026-01-01T00:00:00+00:00', {}])
+      expect(differences(seen({}), seen({ [name]: value }))).toEqual([
+        { at: `.${name}`, theirs: 'missing', ours: value },
+      ])
+  },
+)

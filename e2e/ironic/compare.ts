@@ -67,9 +67,10 @@ const VARIES = /(_at|\.last_error|\.conductor|\.reservation|\.hosts\[\]|\.hostna
 const MISSING = Symbol('missing')
 
 function inside(at: string, theirs: unknown, ours: unknown): Difference[] {
+  if ((theirs === MISSING) !== (ours === MISSING)) return [{ at, theirs: shown(theirs), ours: shown(ours) }]
   if (OPAQUE.test(at)) return kind(theirs) === kind(ours) ? [] : [{ at, theirs, ours }]
   if (VARIES.test(at)) return (theirs === null) === (ours === null) ? [] : [{ at, theirs, ours }]
-  if (kind(theirs) !== kind(ours)) return [{ at, theirs: shown(theirs), ours: shown(ours) }]
+  if (kind(theirs) !== kind(ours)) return [{ at, theirs, ours }]
   if (Array.isArray(theirs) && Array.isArray(ours)) {
     if (theirs.length !== ours.length) return [{ at: `${at}.length`, theirs: theirs.length, ours: ours.length }]
     return theirs.flatMap((each, i) => inside(`${at}[]`, each, ours[i]))
@@ -83,5 +84,5 @@ function inside(at: string, theirs: unknown, ours: unknown): Difference[] {
 }
 
 const kind = (value: unknown): string =>
-  value === MISSING ? 'missing' : value === null || typeof value !== 'object' ? 'plain' : Array.isArray(value) ? 'list' : 'object' // prettier-ignore
+  value === null || typeof value !== 'object' ? 'plain' : Array.isArray(value) ? 'list' : 'object'
 const shown = (value: unknown): unknown => (value === MISSING ? 'missing' : value)

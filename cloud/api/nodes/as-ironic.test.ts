@@ -180,3 +180,12 @@ it('secrets in the arguments of the steps under way are shown as ******', async 
   expect(body.driver_internal_info).toEqual({ clean_steps: [shown], agent_token: '******', fence: 'session' })
   expect(text).not.toContain('hidden')
 })
+
+it('before 1.25 a node may leave its chassis within a patch that puts it into one again', async () => {
+  const { uuid: chassis } = (await site.api('POST', '/v1/chassis', {})).body
+  const node = await newNode(site, { chassis_uuid: chassis })
+  const leave = { op: 'remove', path: '/chassis_uuid' }
+  const patch = (operations: unknown) => site.api('PATCH', `/v1/nodes/${node}`, operations, at(24))
+  expect((await patch([leave, { ...leave, op: 'add', value: chassis }])).status).toBe(200)
+  expect((await patch([{ ...leave, op: 'add', value: chassis }, leave])).status).toBe(406)
+})

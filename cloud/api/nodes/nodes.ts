@@ -196,11 +196,13 @@ async function patchNode(
   operations: readonly PatchOperation[],
   query: ReadonlyMap<string, string>,
 ): Promise<void> {
+  // What comes of the whole patch counts: a node that is put into a chassis again was not taken out.
+  if (operations.findLast(({ path }) => path === '/chassis_uuid')?.op === 'remove')
+    need(call.version, 25, 'Taking a node out of its chassis')
   const patch: PatchOperation[] = []
   for (const operation of operations) {
     const { path, value, op } = operation
     if (path === '/name') refuseOldName(call, value)
-    if (path === '/chassis_uuid' && op === 'remove') need(call.version, 25, 'Taking a node out of its chassis')
     if (path === '/conductor_group') await refuseMove(call, uuid, op === 'remove' ? '' : String(value))
     else if (path === '/parent_node' && typeof value === 'string')
       patch.push({ ...operation, value: (await mentioned(findNode(call, value))).uuid })

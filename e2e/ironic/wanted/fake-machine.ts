@@ -39,7 +39,7 @@ export const FAKE_MACHINE: readonly Wanted[] = [
     why: 'what the driver for tests reads from driver_info is no matter of the API',
     method: /GET/,
     path: /^\/v1\/drivers\/fake-hardware\/properties$/,
-    at: /^\.\w+$/,
+    at: /^\.[\w-]+$/,
     harmless: true,
     when: (judged, difference) => onlyWeHave(judged, difference) || onlyTheyHave(judged, difference),
     example: () => [at('GET', '/drivers/fake-hardware/properties')],

@@ -136,19 +136,6 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     ],
   },
   {
-    name: 'the allocation of a deployed node',
-    why: 'becomes active a moment later, as all allocations do',
-    method: /POST/,
-    path: /^\/v1\/allocations/,
-    at: /^\.state$/,
-    harmless: true,
-    when: (_, { theirs, ours }) => theirs === 'active' && ours === 'allocating',
-    rest: 'active',
-    example: ({ names, fresh }) => [
-      at('POST', '/allocations', { node: names[0], resource_class: 'x', uuid: fresh[0] }),
-    ],
-  },
-  {
     name: 'traits that an allocation asked for',
     why: 'none leave nothing in instance_info',
     method: /./,

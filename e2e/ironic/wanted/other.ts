@@ -211,6 +211,31 @@ export const OTHER_STATUSES: readonly Wanted[] = [
     example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'add', path: '/network_data', value: null }])],
   },
   {
+    name: 'a name of null',
+    why: 'takes it away, as at creation, as with portgroups, and as removing it does',
+    method: /PATCH/,
+    path: /^\/v1\/nodes\/[^/]+$/,
+    at: status,
+    status: [400, 200],
+    when: theySaid(/Cannot change name to invalid name 'None'$/),
+    example: ({ nodes }) => [at('PATCH', `/nodes/${nodes[0]}`, [{ op: 'add', path: '/name', value: null }])],
+  },
+  {
+    name: 'volumes of a node that may be deleted',
+    why: 'go with it, and alone, whether it is on or off; upstream asks for their power alone',
+    method: /DELETE/,
+    path: /^\/v1\/volume\//,
+    at: status,
+    status: [400, 204],
+    when: theySaid(
+      /^The requested action "volume (connector|target) deletion" can not be performed .* in state "power on"/,
+    ),
+    example: ({ names, target }) => [
+      at('PUT', `/nodes/${names[0]}/states/power`, { target: 'power on' }),
+      at('DELETE', `/volume/targets/${target}`),
+    ],
+  },
+  {
     name: 'links among the fields',
     why: 'may be asked for as all fields may',
     method: /GET/,
