@@ -46,6 +46,9 @@ test.for(['ipmi', 'redfish'] as const)(
     await using story = await startStory(context, { driver })
     const { api, node, reach, until, machine } = story
     await ready(story, { configdrive: { meta_data: { role: "it's $(reboot)" }, user_data: '%end\n#cloud-config\n' } })
+    expect(await api.call('PUT', `/nodes/${node}/states/provision?dry_run=true`, { target: 'active' })).toMatchObject({
+      wipes: 'all',
+    })
     await api.provision(node, 'active')
     await until('wait', async () => (await api.node(node)).provision_state === 'wait call-back')
     await reach('active')

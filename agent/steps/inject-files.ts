@@ -83,7 +83,8 @@ async function bring(context: CommandContext, file: InjectedFile, verify: boolea
       signal: context.signal,
       log: context.log,
       what: `file ${file.path}`,
-      push: async (bytes) => void (await handle.write(bytes)),
+      // Not write(), which says how much of it there was room for.
+      push: (bytes) => handle.appendFile(bytes),
     })
   } finally {
     await handle.close()

@@ -9,6 +9,8 @@ import { command } from './find.ts'
 const WIPING: Readonly<Record<string, 'root' | 'all'>> = {
   'deploy.write_image': 'root',
   'deploy.execute_bootc_install': 'root',
+  // What an installer does is its kickstart's matter; the one that comes with a conductor clears them all.
+  'deploy.wait_installer': 'all',
   'deploy.erase_devices_metadata': 'all',
   'deploy.erase_devices': 'all',
   'deploy.erase_devices_express': 'all',
