@@ -49,6 +49,23 @@ async function play(tasks: string, more: Partial<Run> = {}): Promise<string[]> {
 
 const TRUE = '    - name: Nothing\n      raw: "true"\n'
 
+test.each([
+  ['without an end', 'head -c 30000000 /dev/zero | tr "\\0" x'],
+  ['in a reason', `printf 'fatal: [m]: FAILED! => {"msg": "'; head -c 60000 /dev/zero | tr "\\0" x; printf '"}\\n'`],
+  [
+    'in too long a reason',
+    `printf 'fatal: [m]: FAILED! => {"msg": "'; head -c 9000000 /dev/zero | tr "\\0" x; printf '"}\\n'`,
+  ],
+  ['beside a reason', 'head -c 3000 /dev/zero | tr "\\0" y >&2'],
+])('a machine may say very much %s, of which little is kept', async (_, says) => {
+  const programs = await mkdtemp(join(folder, 'programs-'))
+  await writeFile(join(programs, 'ansible-playbook'), `#!/bin/sh\n${says}\nexit 2\n`, { mode: 0o755 })
+  const failed = play(TRUE, { path: `${programs}:${process.env['PATH']}` })
+  const { message } = (await failed.catch((error: unknown) => error)) as Error
+  expect(message).toMatch(/^the playbook failed: /)
+  expect(message.length).toBeLessThan(1_200)
+})
+
 test('a machine that shows the host key that its agent told is believed', async () => {
   expect(await play(TRUE)).toEqual(['Nothing'])
 })

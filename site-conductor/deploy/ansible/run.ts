@@ -5,7 +5,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { FaultError } from '../../../shared/faults.ts'
 
@@ -29,6 +29,11 @@ export interface Run {
 /** Exit code of ansible-playbook for a machine that it cannot reach. */
 const UNREACHABLE = 4
 const MAX_SAID_CHARACTERS = 4_000
+/** Of one line of Ansible's, in which is what the machine has said: it may say anything. */
+const MAX_LINE_CHARACTERS = 64 * 1024
+/** Of a reason, which is kept with the node. */
+const MAX_REASON_CHARACTERS = 500
+const READ_TIMEOUT_MS = 10_000
 
 /** A key for one run; answers the private one's file and the public one's text. `given`: a private key of the operator's instead. */
 export async function keyFor(folder: string, given?: string): Promise<{ file: string; publicKey: string }> {
@@ -65,20 +70,20 @@ export async function runPlaybook(run: Run): Promise<void> {
   signal.addEventListener('abort', kill, { once: true })
   if (signal.aborted) kill()
   let said = ''
-  const failures: string[] = []
+  let failure: string | undefined
   let task = ''
-  createInterface({ input: child.stdout }).on('line', (text) => {
+  eachLine(child.stdout, (text) => {
     const [, name] = /^(?:TASK|RUNNING HANDLER) \[(.*)\] \*+$/.exec(text) ?? []
     if (name !== undefined) run.onTask((task = name))
-    const [, why] = /^fatal: \[.*?\]: (?:FAILED|UNREACHABLE)! => (\{.*\})$/.exec(text) ?? []
-    if (why !== undefined) failures.push(`${task}: ${reasonOf(why)}`)
+    const [, why] = /^fatal: \[.*?\]: (?:FAILED|UNREACHABLE)! => (\{.*)$/.exec(text) ?? []
+    if (why !== undefined) failure = `${task}: ${reasonOf(why)}`
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-MAX_SAID_CHARACTERS)))
   try {
     const [code] = (await once(child, 'close')) as [number | null]
     signal.throwIfAborted()
     if (code === 0) return
-    const why = failures.at(-1) ?? (said.trim().split('\n').slice(-3).join('; ') || `exit code ${code}`)
+    const why = failure ?? (lastOf(said) || `exit code ${code}`)
     throw new FaultError(code === UNREACHABLE ? 'agent.lost' : 'agent.command', `the playbook failed: ${why}`, {
       hint: 'the task that failed is the last one on the timeline',
     })
@@ -89,6 +94,24 @@ export async function runPlaybook(run: Run): Promise<void> {
   } finally {
     signal.removeEventListener('abort', kill)
   }
+}
+
+/** What is longer than a line may be is cut. */
+function eachLine(from: Readable, onLine: (line: string) => void): void {
+  let begun = ''
+  from.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (begun + text).split('\n')
+    begun = lines.pop()!.slice(0, MAX_LINE_CHARACTERS)
+    for (const line of lines) onLine(line.slice(0, MAX_LINE_CHARACTERS))
+  })
+}
+
+const lastOf = (text: string): string => shortened(text.trim().split('\n').slice(-3).join('; '))
+
+/** Its beginning and its end. */
+function shortened(text: string): string {
+  const half = MAX_REASON_CHARACTERS / 2
+  return text.length <= MAX_REASON_CHARACTERS ? text : `${text.slice(0, half)} … ${text.slice(-half)}`
 }
 
 async function environment({ folder, path, playbooks, keyFile }: Run, known: string): Promise<NodeJS.ProcessEnv> {
@@ -128,18 +151,24 @@ function reasonOf(text: string): string {
   try {
     const { msg = '', stderr, stdout } = JSON.parse(text) as Record<string, unknown>
     const out = [stderr, stdout].map((each) => (typeof each === 'string' ? each.trim() : '')).find(Boolean)
-    return [String(msg).trim(), ...(out === undefined ? [] : [out.split('\n').slice(-3).join('; ')])].join(': ')
+    const own = shortened(String(msg).trim())
+    return out === undefined ? own : `${own}: ${lastOf(out)}`
   } catch {
-    return text.slice(0, 500)
+    return shortened(text)
   }
 }
 
 /** Tags of a clean step, from a file of Ironic's form; undefined where it does not say. Ansible brings a reader of YAML along. */
 export async function tagsOf(file: string, step: string): Promise<readonly string[] | undefined> {
   const script = 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))'
-  const reading = promisify(execFile)('python3', ['-c', script])
-  reading.child.stdin!.end(await readFile(file))
-  const { stdout } = await reading.catch((cause: Error) => {
+  const read = async () => {
+    const text = await readFile(file)
+    const reading = promisify(execFile)('python3', ['-c', script], { timeout: READ_TIMEOUT_MS })
+    // A program that has ended takes nothing, and how it ended says why.
+    reading.child.stdin!.on('error', () => {}).end(text)
+    return await reading
+  }
+  const { stdout } = await read().catch((cause: Error) => {
     throw new FaultError('driver.invalid_info', `ansible_clean_steps_config cannot be read: ${cause.message}`, {
       cause,
     })
