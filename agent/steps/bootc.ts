@@ -3,6 +3,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { containerImageSchema } from '../../shared/container-image.ts'
 import { type CommandContext, defineStep } from '../command.ts'
 import type { BlockDevice } from '../disk/block-devices.ts'
 import { readPartitionTable } from '../disk/partition-table.ts'
@@ -17,15 +18,6 @@ const MIB = 2 ** 20
 const BESIDE_ROOT_MIB = 768
 /** Of one pull, and of one installation; the step's own limit is the conductor's. */
 const LIMIT_MS = 4 * 60 * 60_000
-
-/** [registry]/name[:tag][@digest] behind oci://, as podman takes it: nothing in it is an option or a path of this machine. */
-export const containerImageSchema = z
-  .string()
-  .max(1024)
-  .regex(
-    /^oci:\/\/[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/i,
-    'must be like oci://registry.example/name:tag',
-  )
 
 export const bootcArgs = z.object({
   image_source: containerImageSchema.describe('oci://REGISTRY/NAME:TAG'),

@@ -1,5 +1,6 @@
 // The deploy interface "bootc": a container image that is an operating system. The agent fetches it from its registry and has its own bootc write the root disk;
 // nothing of the image goes through the conductor.
+import { containerImageSchema } from '../../shared/container-image.ts'
 import { FaultError } from '../../shared/faults.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import { directDeploy } from './direct.ts'
@@ -15,8 +16,8 @@ const SCHEME = 'oci://'
 type Fields = Readonly<Record<string, unknown>>
 
 function sourceOf(instanceInfo: Fields): string {
-  const { image_source: source } = instanceInfo
-  if (typeof source === 'string' && /^oci:\/\/[^/\s]+\/[^\s]+$/.test(source)) return source
+  const source = containerImageSchema.safeParse(instanceInfo['image_source'])
+  if (source.success) return source.data
   throw new FaultError('request.invalid', 'instance_info.image_source must be like oci://registry.example/name:tag', {
     hint: 'an image of a disk is deployed by deploy interface direct',
   })
