@@ -46,11 +46,16 @@ const READS: readonly (readonly [string, string])[] = [
   ['management', 'get_virtual_media'],
   ['management', 'get_sensors_data'],
 ]
+const RAID = [
+  'raid',
+  'apply_configuration',
+  { raid_config: { logical_disks: [{ size_gb: 100, raid_level: '1' }] } },
+] as const
 const STEPS: readonly (readonly [string, string, Record<string, unknown>])[] = [
   ['bios', 'cache_bios_settings', {}],
   ['bios', 'apply_configuration', { settings: [{ name: 'ProcTurboMode', value: 'Disabled' }] }],
   ['inspect', 'inspect_hardware', {}],
-  ['raid', 'apply_configuration', { raid_config: { logical_disks: [{ size_gb: 100, raid_level: '1' }] } }],
+  RAID,
   ['firmware', 'update', { settings: [{ component: 'bmc', url: 'http://192.0.2.1/bmc-2.11.bin' }] }],
   ['management', 'set_boot_device', { boot_device: 'pxe' }],
   ['management', 'set_secure_boot', { enabled: true }],
@@ -129,7 +134,13 @@ test('whatever a BMC says, the driver answers or says what is wrong', async () =
         }
       },
     ),
-    { numRuns: 300 },
+    {
+      numRuns: 300,
+      examples: [
+        // A controller of another name, or of a very long one, behind the plan.
+        [RAID, [{ at: 6, place: 3, by: 'x'.repeat(100_000) }]],
+      ],
+    },
   )
   expect(spoilt).toBeGreaterThan(200)
 })

@@ -2,6 +2,7 @@
 // volume is the one thing here that must not be done twice: what is there as planned is never made again.
 import { FaultError } from '../../../shared/faults.ts'
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
+import { line } from '../../redfish/json.ts'
 import type { Changing, Reading } from '../../redfish/requests.ts'
 import type { Session } from '../../redfish/session.ts'
 import { type Controller, createVolume, deleteVolume, getControllers } from '../../redfish/storage.ts'
@@ -65,7 +66,7 @@ async function bringAbout(context: Step, plan: Plan): Promise<void> {
       const controllers = await controllersOf(context, session, options)
       const controller = controllers.find(({ id }) => id === wanted.controller)
       if (controller === undefined)
-        throw new FaultError('bmc.refused', `the RAID controller ${wanted.controller} is there no more`)
+        throw new FaultError('bmc.refused', `the RAID controller ${line(wanted.controller)} is there no more`)
       if (controller.volumes.some((volume) => isMadeAs(volume, wanted))) continue
       await ended(context, session, await createVolume(session, controller, wanted, options), options)
       context.note('raid.volume_made', { volume: wanted.name, raid: wanted.raidType, drives: wanted.drives.length })
