@@ -78,8 +78,9 @@ auth_strategy = noauth
 enabled_hardware_types = fake-hardware
 ${fake.map((name) => `enabled_${name}_interfaces = fake`).join('\n')}
 enabled_network_interfaces = noop
-enabled_storage_interfaces = noop
+enabled_storage_interfaces = noop,fake
 default_network_interface = noop
+default_storage_interface = noop
 rpc_transport = json-rpc
 host = 127.0.0.1
 state_path = ${folder}

@@ -24,7 +24,7 @@ export const all =
 
 /** What the path or the query names does not exist. */
 const ABSENT =
-  /^(Node|Port|Portgroup|Chassis|Allocation|Volume connector|Volume target|Deploy template) (.+) could not be found/
+  /^(Node history record|Node|Port|Portgroup|Chassis|Allocation|Volume connector|Volume target|Deploy template) (.+) could not be found/
 const namesAbsent = (words: string, { path }: Sent): boolean => {
   const named = ABSENT.exec(words)?.[2]
   return named !== undefined && decodeURIComponent(path).includes(named)

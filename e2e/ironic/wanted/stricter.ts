@@ -94,7 +94,7 @@ export const STRICTER: readonly Wanted[] = [
     name: 'unknown fields of lists',
     why: 'they are named, as everywhere; upstream leaves them out',
     method: /GET/,
-    path: /^\/v1\/(allocations|deploy_templates|ports|portgroups|volume|chassis).*fields=/,
+    path: /^\/v1\/(allocations|deploy_templates|ports|portgroups|volume|chassis|nodes\/[^/]+\/bios).*fields=/,
     at: status,
     status: [200, 400],
     harmless: true,
@@ -227,7 +227,7 @@ export const STRICTER: readonly Wanted[] = [
   },
   {
     name: 'volumes of a deployed machine are not deleted',
-    why: 'as they are not changed: it is on, where upstream’s fake machine still says off. Both forbid it where the machine is on',
+    why: 'as they are not changed: it is on, where upstream’s fake machine still says off. Where the machine is on both forbid it, unless the node itself may be deleted',
     method: /DELETE/,
     path: /^\/v1\/volume\//,
     at: status,
