@@ -138,14 +138,15 @@ export async function contextOf(signal: AbortSignal = never, format = 'raw', uui
 
 export const writeImage = (context: FakeContext) =>
   iscsiDeploy({ setBootDevice: async () => {} }).steps!['write_image']!(context)
-export const child = () => processes().find(({ line }) => line.startsWith('qemu-img') && line.includes(testNode.uuid))
+/** Ours: another file of tests may write the same node at the same time. */
+export const child = () => processes().find(({ parent, line }) => parent === process.pid && line.startsWith('qemu-img'))
 export const tgtd = () => processes().find(({ line }) => line.includes('tgtd') && line.includes(`127.0.0.1:${port}`))
 export const isBlank = async () => (await diskBytes(disk)).subarray(0, MIB).every((byte) => byte === 0)
 
-export function processes(): { pid: number; line: string }[] {
-  const text = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
+export function processes(): { pid: number; parent: number; line: string }[] {
+  const text = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
   return text.split('\n').flatMap((each) => {
-    const [, pid, line] = /^\s*(\d+) (.*)$/.exec(each) ?? []
-    return pid === undefined ? [] : [{ pid: Number(pid), line: line! }]
+    const [, pid, parent, line] = /^\s*(\d+)\s+(\d+) (.*)$/.exec(each) ?? []
+    return pid === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), line: line! }]
   })
 }
