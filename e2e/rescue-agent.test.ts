@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { sha512Crypt } from '../site-conductor/sha512-crypt.ts'
+import { sha512Crypt } from '../site-conductor/drivers/agent/sha512-crypt.ts'
 import type { SimMachine } from '../sim/machine.ts'
 import { startStory } from './story.ts'
 

@@ -6,7 +6,7 @@ import { PLANS } from '../cloud/plans.ts'
 import { ApiError } from '../sim/api.ts'
 import { resolveConfig } from '../site-conductor/config.ts'
 import { startConductor } from '../site-conductor/conductor.ts'
-import { enrol } from '../site-conductor/enrol.ts'
+import { enrol } from '../site-conductor/cli/enrol.ts'
 import { silent } from '../site-conductor/log.ts'
 import { startStory, type Story } from './story.ts'
 

@@ -7,10 +7,10 @@ import { CLOSE } from '../shared/upgrade.ts'
 import { folder } from './disk.ts'
 import { defineDriver } from './driver.ts'
 import { fakeMachine } from './drivers/fake/machine.ts'
-import { FakeDisk } from './fake-disk.ts'
-import { fakeGrant, type FakeHub, fakeStep as step } from './fake-hub.ts'
-import { type FakeSite, fakeSite } from './fake-site.ts'
-import { Journal } from './journal.ts'
+import { FakeDisk } from './testing/fake-disk.ts'
+import { fakeGrant, type FakeHub, fakeStep as step } from './testing/fake-hub.ts'
+import { type FakeSite, fakeSite } from './testing/fake-site.ts'
+import { Journal } from './tasks/journal.ts'
 
 let site: FakeSite
 let hub: FakeHub

@@ -2,7 +2,7 @@
 // Key `dataDir` is flag --data-dir, environment FERRULE_CONDUCTOR_DATA_DIR and "dataDir" in the JSON file. Unknown keys are errors.
 import { z } from 'zod'
 import { externalUrlError } from './boot/external-url.ts'
-import { networkError } from './networks.ts'
+import { networkError } from './site/networks.ts'
 
 export const DEFAULT_FILE = '/etc/ferrule/conductor.json'
 const ENVIRONMENT_PREFIX = 'FERRULE_CONDUCTOR_'

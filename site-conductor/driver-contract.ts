@@ -4,8 +4,8 @@ import { FaultError } from '../shared/faults.ts'
 import { DriverFacts, type Grant, STEP_KINDS } from '../shared/protocol.ts'
 import { type Driver, driverFacts, INTERFACES, implementationsOf, REQUIRED_INTERFACES } from './driver.ts'
 import { openDriverInfo } from './driver-info.ts'
-import { fakeContext } from './fake-context.ts'
-import { fakeGrant } from './fake-hub.ts'
+import { fakeContext } from './testing/fake-context.ts'
+import { fakeGrant } from './testing/fake-hub.ts'
 
 export interface DriverContract {
   /** A driver_info with which `hardware` can be reached. */

@@ -4,7 +4,7 @@ import { cp, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { fakeSite } from './fake-site.ts'
+import { fakeSite } from './testing/fake-site.ts'
 import { lockFolder } from './lock.ts'
 
 /** As long as hello takes it. */

@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { fakeGrant } from './fake-hub.ts'
-import { type FakeSite, fakeSite } from './fake-site.ts'
+import { fakeGrant } from './testing/fake-hub.ts'
+import { type FakeSite, fakeSite } from './testing/fake-site.ts'
 
 let site: FakeSite
 const children: ChildProcess[] = []

@@ -1,6 +1,6 @@
 // The process: command line, signals, exit code.
 import { text } from 'node:stream/consumers'
-import { runCommandLine } from './cli.ts'
+import { runCommandLine } from './cli/cli.ts'
 
 /** A clean end takes milliseconds; one that waits for a machine that is gone must not keep a service from stopping. */
 const STOP_WITHIN_MS = 10_000

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FakeEnv } from './fake-env.ts'
+import { FakeEnv } from './testing/fake-env.ts'
 import { bounded } from './timing.ts'
 
 test('a limit that begins anew counts from there, and one of work that has ended counts no more', async () => {

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { connect, type AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream'
 import { createServer } from 'node:tls'
-import { issueServer, newSiteCa } from '../../site-conductor/site-ca.ts'
+import { issueServer, newSiteCa } from '../../site-conductor/site/site-ca.ts'
 
 export interface HttpsDoor {
   readonly url: string

@@ -1,5 +1,5 @@
 // A conductor's way to the hub, which loses the frames of a node's task from a given one on, and in the end all frames.
-import { webSocketDialer, type Dialer } from '../../site-conductor/dialer.ts'
+import { webSocketDialer, type Dialer } from '../../site-conductor/link/dialer.ts'
 
 interface Frame {
   readonly type: string

@@ -1,6 +1,6 @@
 // Where a BMC finds what this conductor serves over HTTP: its network is seldom the machines'. The longest matching network wins; without one it is
 // the address that machines use.
-import { type Network, parseNetwork } from '../networks.ts'
+import { type Network, parseNetwork } from '../site/networks.ts'
 
 /** By network: `10.2.0.0/16=http://10.2.0.5:8088`; for all others the URL alone. */
 export type ExternalUrls = readonly string[]

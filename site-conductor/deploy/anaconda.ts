@@ -2,7 +2,7 @@
 // file what an agent does otherwise. It tells the conductor when it begins, ends or fails. What is done between instances is done by an agent, as in "direct".
 import { FaultError } from '../../shared/faults.ts'
 import type { Implementation, StepContext } from '../driver.ts'
-import type { InstallerReports } from '../installer-reports.ts'
+import type { InstallerReports } from '../agents/installer-reports.ts'
 import { bounded, sleep } from '../timing.ts'
 import { forced } from './boot-device.ts'
 import { directDeploy } from './direct.ts'

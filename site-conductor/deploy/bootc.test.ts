@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { fakeContext } from '../fake-context.ts'
-import { fakeGrant } from '../fake-hub.ts'
+import { fakeContext } from '../testing/fake-context.ts'
+import { fakeGrant } from '../testing/fake-hub.ts'
 import manual from '../drivers/manual-management.ts'
 import { bootcDeploy } from './bootc.ts'
 

@@ -3,7 +3,7 @@
 import type { ListedStep } from '../../shared/agent-protocol.ts'
 import { listedStepsSchema } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
-import { startCommand, waitForCommand } from '../agent-client.ts'
+import { startCommand, waitForCommand } from '../agents/agent-client.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import { directDeploy } from './direct.ts'
 import { imageInfoOf } from './image-info.ts'

@@ -8,7 +8,7 @@ import { Locked } from '../../agent/start.ts'
 import { diskBytes, MIB, sha256 } from '../../agent/testing.ts'
 import { BOOT_RAMDISK, PLANS } from '../../cloud/plans.ts'
 import { seal } from '../../shared/sealing.ts'
-import { Agents } from '../agents.ts'
+import { Agents } from '../agents/agents.ts'
 import { fakeMachine } from '../drivers/fake/machine.ts'
 import {
   boot,

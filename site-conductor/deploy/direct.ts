@@ -1,7 +1,7 @@
 // The deploy interface "direct": the agent in the ramdisk fetches the image itself and writes it to the root disk.
 import { AGENT_CORE } from '../../shared/core-steps.ts'
 import { FaultError } from '../../shared/faults.ts'
-import { runningCommand, startCommand, waitForCommand } from '../agent-client.ts'
+import { runningCommand, startCommand, waitForCommand } from '../agents/agent-client.ts'
 import { bootModeOf } from '../../shared/capabilities.ts'
 import type { Implementation } from '../driver.ts'
 import { bootVolumeOf } from '../storage/boot-volume.ts'

@@ -3,7 +3,7 @@
 import { lookup as resolve, type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { FaultError } from '../../shared/faults.ts'
-import { parseNetwork } from '../networks.ts'
+import { parseNetwork } from '../site/networks.ts'
 
 // Nothing of a site's is there: this host, link-local and multicast addresses, and where clouds tell a machine its secrets without being link-local (Alibaba,
 // Azure, Oracle; AWS and Google over IPv6).

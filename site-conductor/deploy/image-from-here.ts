@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { ImageInfo } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
-import { abortCommand } from '../agent-client.ts'
+import { abortCommand } from '../agents/agent-client.ts'
 import type { StepContext } from '../driver.ts'
 import { bootOf } from './door.ts'
 import { agentOf, type AgentOptions, byteNotes, commandKey, nodeParams, performer } from './perform.ts'

@@ -3,7 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import { kickstartPath, mediumPath } from '../boot/ticket.ts'
 import type { StepContext } from '../driver.ts'
-import { InstallerReports } from '../installer-reports.ts'
+import { InstallerReports } from '../agents/installer-reports.ts'
 import type { SiteBoot } from '../site.ts'
 import type { BootWay, Carried } from './boot-way.ts'
 import { bootOf, letOut, newTokens, tellDhcp, type Tokens, whoOf } from './door.ts'

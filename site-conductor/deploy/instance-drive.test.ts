@@ -2,8 +2,8 @@
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import fakeHardware from '../drivers/fake-hardware.ts'
-import { fakeContext } from '../fake-context.ts'
-import { fakeGrant } from '../fake-hub.ts'
+import { fakeContext } from '../testing/fake-context.ts'
+import { fakeGrant } from '../testing/fake-hub.ts'
 import { configDriveOf } from './instance-drive.ts'
 
 const networks = { links: [], networks: [], services: [{ type: 'dns', address: '10.9.8.7' }] }

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { commands } from '../../agent/command-list.ts'
 import { MIB, noise, testNode } from '../../agent/testing.ts'
 import { systemEnv } from '../../shared/env.ts'
-import type { FakeContext } from '../fake-context.ts'
+import type { FakeContext } from '../testing/fake-context.ts'
 import {
   child,
   contextOf,

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { PLANS } from '../../cloud/plans.ts'
 import { implementationOf } from '../driver.ts'
 import ipmi from '../drivers/ipmi.ts'
-import { fakeContext } from '../fake-context.ts'
-import { fakeGrant } from '../fake-hub.ts'
+import { fakeContext } from '../testing/fake-context.ts'
+import { fakeGrant } from '../testing/fake-hub.ts'
 
 const grant = (interfaces: Record<string, string> = {}) =>
   fakeGrant('n', { driver: 'ipmi', interfaces, driverInfo: { ipmi_address: '192.0.2.1' } })

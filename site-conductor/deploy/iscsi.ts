@@ -12,8 +12,8 @@ import {
   runningCommand,
   startCommand,
   waitForCommand,
-} from '../agent-client.ts'
-import type { AgentConnection } from '../agent-connection.ts'
+} from '../agents/agent-client.ts'
+import type { AgentConnection } from '../agents/agent-connection.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { SiteWrites } from '../site.ts'
 import { sleep } from '../timing.ts'

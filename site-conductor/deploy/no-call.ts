@@ -1,6 +1,6 @@
 // The fault of a machine that was switched on and whose agent, or installer, never called: how far it came, and where to look for what held it up.
 import { FaultError } from '../../shared/faults.ts'
-import type { Seen } from '../agents.ts'
+import type { Seen } from '../agents/agents.ts'
 
 /** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
 export const AGENT_TIMEOUT_MS = 25 * 60_000

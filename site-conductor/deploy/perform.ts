@@ -1,8 +1,8 @@
 // How a step has the agent of its machine do something: which agent, the command to its end, and what is told meanwhile.
 import type { CommandProgress } from '../../shared/agent-protocol.ts'
 import { FaultError } from '../../shared/faults.ts'
-import { startCommand, waitForCommand } from '../agent-client.ts'
-import { type AgentConnection, openAgentConnections } from '../agent-connection.ts'
+import { startCommand, waitForCommand } from '../agents/agent-client.ts'
+import { type AgentConnection, openAgentConnections } from '../agents/agent-connection.ts'
 import type { Context, StepContext, StepResult } from '../driver.ts'
 import { deployContext, type KnownAgent, openSecret } from './task-context.ts'
 

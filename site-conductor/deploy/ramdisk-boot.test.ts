@@ -2,8 +2,8 @@
 // again where the machine might wait, or be waited for, in vain.
 import { expect, test } from 'vitest'
 import { FaultError } from '../../shared/faults.ts'
-import { fakeContext } from '../fake-context.ts'
-import { fakeGrant } from '../fake-hub.ts'
+import { fakeContext } from '../testing/fake-context.ts'
+import { fakeGrant } from '../testing/fake-hub.ts'
 import fake from '../drivers/fake-hardware.ts'
 import type { BootTicket } from '../boot/ticket.ts'
 import { plannedBootDevice } from './boot-device.ts'

@@ -1,9 +1,9 @@
 // What a silent agent is judged by: who asked, what was heard since, and the power, which is asked of a slow BMC.
 import { expect, test } from 'vitest'
 import fake from '../drivers/fake-hardware.ts'
-import { fakeContext } from '../fake-context.ts'
-import { FakeEnv } from '../fake-env.ts'
-import { fakeGrant } from '../fake-hub.ts'
+import { fakeContext } from '../testing/fake-context.ts'
+import { FakeEnv } from '../testing/fake-env.ts'
+import { fakeGrant } from '../testing/fake-hub.ts'
 import { agentOf } from './perform.ts'
 
 const MACHINE = '10.0.0.50'

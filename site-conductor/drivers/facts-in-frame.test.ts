@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { packed } from '../../shared/packed-drivers.ts'
 import { decodeFromConductor, encode, type FromConductor, MAX_FRAME_BYTES } from '../../shared/protocol.ts'
 import { driverFacts } from '../driver.ts'
-import { loadDrivers } from '../load-drivers.ts'
+import { loadDrivers } from './load-drivers.ts'
 
 const DRIVERS = ['fake-hardware', 'ipmi', 'redfish', 'manual-management']
 const facts = [...(await loadDrivers(DRIVERS)).values()].map((driver) => driverFacts(driver))

@@ -2,7 +2,7 @@
 // driver_info.fake_delay_ms slows each step down, driver_info.fake_fail makes one fail. With a boot interface other than `fake` the machine is real, and
 // switched by hand (fake/by-boot.ts).
 import { defineDriver } from '../driver.ts'
-import { noInterface } from '../no-interface.ts'
+import { noInterface } from './no-interface.ts'
 import { baseInterfaces } from './base.ts'
 import { boot, fencing, management, power } from './fake/basic.ts'
 import { byAgent, powerOf } from './fake/by-boot.ts'

@@ -1,6 +1,6 @@
 // The driver for machines with an IPMI 2.0 BMC: power and boot device by IPMI, deployment over the network.
 import { defineDriver } from '../driver.ts'
-import { noInterface } from '../no-interface.ts'
+import { noInterface } from './no-interface.ts'
 import { baseInterfaces } from './base.ts'
 import { ipmiManagement } from './ipmi/management.ts'
 import { socatConsole } from './ipmi/console.ts'

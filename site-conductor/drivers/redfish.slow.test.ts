@@ -7,9 +7,9 @@ import { type RunningRedfish, startRedfishBmc } from '../../sim/bmc/redfish/star
 import { toFault } from '../../shared/faults.ts'
 import { implementationOf } from '../driver.ts'
 import { describeDriver } from '../driver-contract.ts'
-import { type FakeContext, fakeContext } from '../fake-context.ts'
-import { fakeGrant } from '../fake-hub.ts'
-import { issueServer, newSiteCa } from '../site-ca.ts'
+import { type FakeContext, fakeContext } from '../testing/fake-context.ts'
+import { fakeGrant } from '../testing/fake-hub.ts'
+import { issueServer, newSiteCa } from '../site/site-ca.ts'
 import driver from './redfish.ts'
 
 let bmc: RunningRedfish

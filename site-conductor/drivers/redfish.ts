@@ -1,6 +1,6 @@
 // The driver for machines with a Redfish BMC: power, boot device and the rest of the machine by Redfish, deployment by an agent.
 import { defineDriver } from '../driver.ts'
-import { noInterface } from '../no-interface.ts'
+import { noInterface } from './no-interface.ts'
 import { baseInterfaces } from './base.ts'
 import { redfishBios } from './redfish/bios.ts'
 import { noopManagement, setBootDeviceBy } from './noop-management.ts'

@@ -2,13 +2,13 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { runCommandLine } from '../cli.ts'
+import { runCommandLine } from '../cli/cli.ts'
 import type { RunningConductor } from '../conductor.ts'
 import { folder } from '../disk.ts'
 import { fakeMachine } from '../drivers/fake/machine.ts'
-import { fakeGrant, type FakeHub } from '../fake-hub.ts'
-import { type FakeSite, fakeSite } from '../fake-site.ts'
-import { Journal } from '../journal.ts'
+import { fakeGrant, type FakeHub } from '../testing/fake-hub.ts'
+import { type FakeSite, fakeSite } from '../testing/fake-site.ts'
+import { Journal } from '../tasks/journal.ts'
 
 const SERIAL = 'CZJ0420RACK7'
 let site: FakeSite

@@ -1,7 +1,7 @@
 // When a person at the site may act: the lease must be over by either clock.
 import { expect, test } from 'vitest'
-import { FakeEnv } from '../fake-env.ts'
-import { moment } from '../span.ts'
+import { FakeEnv } from '../testing/fake-env.ts'
+import { moment } from '../link/span.ts'
 import { whyNotLocally } from './refusal.ts'
 
 function down() {

@@ -1,8 +1,8 @@
 // Whether a person at the site may act now: not while the cloud is connected, or may be in a moment.
 import type { Env } from '../../shared/env.ts'
-import type { Grants } from '../grants.ts'
-import type { Link } from '../link.ts'
-import { left } from '../span.ts'
+import type { Grants } from '../link/grants.ts'
+import type { Link } from '../link/link.ts'
+import { left } from '../link/span.ts'
 
 /** Why nothing may be done locally; undefined when it may. The link must have been down for longer than the lease, by the clock that is further ahead. */
 export function whyNotLocally(

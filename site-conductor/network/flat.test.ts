@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Grant } from '../../shared/protocol.ts'
 import ipmi from '../drivers/ipmi.ts'
-import { fakeContext } from '../fake-context.ts'
-import { fakeGrant } from '../fake-hub.ts'
+import { fakeContext } from '../testing/fake-context.ts'
+import { fakeGrant } from '../testing/fake-hub.ts'
 import { flat } from './flat.ts'
 
 const port = (pxeEnabled: boolean) => ({ uuid: 'p', address: '52:54:00:00:00:01', pxeEnabled })

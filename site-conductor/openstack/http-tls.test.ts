@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { systemEnv } from '../../shared/env.ts'
-import { issueServer, newSiteCa } from '../site-ca.ts'
+import { issueServer, newSiteCa } from '../site/site-ca.ts'
 import { openHttp } from './http.ts'
 
 test('a server is believed by the authorities in caFile, and by nothing else', async () => {

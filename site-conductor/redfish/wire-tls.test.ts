@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { issueServer, newSiteCa } from '../site-ca.ts'
+import { issueServer, newSiteCa } from '../site/site-ca.ts'
 import { parseEndpoint } from './endpoint.ts'
 import { openWire, type Verify } from './wire.ts'
 

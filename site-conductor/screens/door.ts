@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Env } from '../../shared/env.ts'
-import type { Admitted, ConsoleDoor, LetIn } from '../consoles.ts'
+import type { Admitted, ConsoleDoor, LetIn } from '../site/consoles.ts'
 import type { Log } from '../log.ts'
 import { welcome } from '../rfb/handshake.ts'
 import { RfbStream } from '../rfb/stream.ts'

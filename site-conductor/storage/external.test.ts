@@ -4,8 +4,8 @@ import type { Grant } from '../../shared/protocol.ts'
 import type { VolumeInstance } from '../boot/ticket.ts'
 import { driverFacts, implementationOf } from '../driver.ts'
 import ipmi from '../drivers/ipmi.ts'
-import { fakeContext } from '../fake-context.ts'
-import { fakeGrant } from '../fake-hub.ts'
+import { fakeContext } from '../testing/fake-context.ts'
+import { fakeGrant } from '../testing/fake-hub.ts'
 import { volumesToBoot } from './iscsi-volumes.ts'
 
 const PROPERTIES = { target_iqn: 'iqn.2026-01.org.example:v', target_portal: '10.0.0.9:3260', target_lun: 0 }

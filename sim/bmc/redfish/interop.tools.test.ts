@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { issueServer, newSiteCa } from '../../../site-conductor/site-ca.ts'
+import { issueServer, newSiteCa } from '../../../site-conductor/site/site-ca.ts'
 import { run } from '../third-party.ts'
 import { type RunningRedfish, startRedfishBmc } from './start.ts'
 

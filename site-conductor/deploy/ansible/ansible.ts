@@ -2,8 +2,8 @@
 // door for the time of one playbook. A step that is begun anew ends what an earlier run of it left on the machine, and begins the playbook anew.
 import { join } from 'node:path'
 import { FaultError } from '../../../shared/faults.ts'
-import { startCommand, waitForCommand } from '../../agent-client.ts'
-import type { AgentConnection } from '../../agent-connection.ts'
+import { startCommand, waitForCommand } from '../../agents/agent-client.ts'
+import type { AgentConnection } from '../../agents/agent-connection.ts'
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { directDeploy } from '../direct.ts'
 import { bootOf } from '../door.ts'

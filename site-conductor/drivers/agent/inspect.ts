@@ -1,7 +1,7 @@
 // Inspection by the agent in the ramdisk (Ironic's inspect interface `agent`): what it found becomes inventory, plugin data, properties and ports.
 import { inspectionDataSchema, type InspectionData } from '../../../shared/agent-protocol.ts'
 import { FaultError } from '../../../shared/faults.ts'
-import { AgentRefusal } from '../../agent-connection.ts'
+import { AgentRefusal } from '../../agents/agent-connection.ts'
 import { type AgentOptions, nodeParams, performer } from '../../deploy/perform.ts'
 import type { Implementation, StepResult } from '../../driver.ts'
 import { fitting } from '../fitting.ts'

@@ -1,6 +1,6 @@
 // When is a machine off whose only witness is its agent? Time is the test's own.
 import { expect, test } from 'vitest'
-import { Unreachable } from '../../agent-connection.ts'
+import { Unreachable } from '../../agents/agent-connection.ts'
 import { fallsSilent } from './power.ts'
 
 function clock() {

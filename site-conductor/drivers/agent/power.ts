@@ -1,8 +1,8 @@
 // Power by the agent (Ironic's power interface `agent`), for machines without a BMC: as long as one runs on the machine it ends or restarts it. Nobody is
 // there to switch a machine on, so that, and whatever the agent does not answer to, is asked of a person.
 import { FaultError } from '../../../shared/faults.ts'
-import { runningCommand, startCommand } from '../../agent-client.ts'
-import { type AgentConnection, Unreachable } from '../../agent-connection.ts'
+import { runningCommand, startCommand } from '../../agents/agent-client.ts'
+import { type AgentConnection, Unreachable } from '../../agents/agent-connection.ts'
 import { agentOf, connectTo } from '../../deploy/perform.ts'
 import { deployContext } from '../../deploy/task-context.ts'
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'

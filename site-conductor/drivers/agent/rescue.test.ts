@@ -7,7 +7,7 @@ import { commands } from '../../../agent/command-list.ts'
 import { AgentFault } from '../../../agent/fault.ts'
 import { fakeMachine, temporaryFolder } from '../../../agent/testing.ts'
 import { BOOT_AGAIN } from '../../deploy/task-context.ts'
-import { sha512Crypt } from '../../sha512-crypt.ts'
+import { sha512Crypt } from './sha512-crypt.ts'
 import ipmi from '../ipmi.ts'
 import { agentRig } from './testdata/agent-rig.ts'
 

@@ -1,10 +1,10 @@
 // Rescue by the ramdisk (Ironic's rescue interface `agent`): it is left to a person, who logs in as `rescue` with the password of the verb.
 import { FaultError } from '../../../shared/faults.ts'
-import { startCommand, waitForCommand } from '../../agent-client.ts'
+import { startCommand, waitForCommand } from '../../agents/agent-client.ts'
 import { agentOf, type AgentOptions } from '../../deploy/perform.ts'
 import { BOOT_AGAIN, deployContext, openSecret } from '../../deploy/task-context.ts'
 import type { Implementation } from '../../driver.ts'
-import { cryptSalt, sha512Crypt } from '../../sha512-crypt.ts'
+import { cryptSalt, sha512Crypt } from './sha512-crypt.ts'
 
 const SALT_BYTES = 16
 

@@ -1,9 +1,9 @@
 // The console by serial over LAN, under the name of Ironic's `ipmitool-socat` and offered in its way: a TCP port for one client. Both are ours
-// (site-conductor/consoles.ts, site-conductor/ipmi/console-line.ts). A client has a session of its own at the BMC, opened when it comes.
+// (site-conductor/site/consoles.ts, site-conductor/ipmi/console-line.ts). A client has a session of its own at the BMC, opened when it comes.
 import type { Duplex } from 'node:stream'
 import { FaultError } from '../../../shared/faults.ts'
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
-import type { ConsoleDoor } from '../../consoles.ts'
+import type { ConsoleDoor } from '../../site/consoles.ts'
 import { getDeviceId } from '../../ipmi/commands/device-id.ts'
 import { activateSol, deactivateSol } from '../../ipmi/commands/payload.ts'
 import { ConsoleLine } from '../../ipmi/console-line.ts'

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { SimSensor } from '../../../sim/bmc/sdr.ts'
 import { eventually, type ForeignBmc, need, run, startIpmiSim } from '../../../sim/bmc/third-party.ts'
-import { fakeContext } from '../../fake-context.ts'
-import { fakeGrant } from '../../fake-hub.ts'
+import { fakeContext } from '../../testing/fake-context.ts'
+import { fakeGrant } from '../../testing/fake-hub.ts'
 import driver from '../ipmi.ts'
 
 const sensors: readonly SimSensor[] = [

@@ -8,8 +8,8 @@ import { RedfishMachine } from '../../../sim/bmc/redfish/machine.ts'
 import { RedfishServer } from '../../../sim/bmc/redfish/server.ts'
 import { memoryChassis } from '../../../sim/bmc/chassis.ts'
 import { FaultError } from '../../../shared/faults.ts'
-import { type FakeContext, fakeContext } from '../../fake-context.ts'
-import { fakeGrant } from '../../fake-hub.ts'
+import { type FakeContext, fakeContext } from '../../testing/fake-context.ts'
+import { fakeGrant } from '../../testing/fake-hub.ts'
 import driver from '../redfish.ts'
 
 let server: Server

@@ -1,8 +1,8 @@
 // The screen behind a BMC through a whole conductor: whom it refuses and why, one viewer at a time, and its end with the console, the BMC or the node.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type RunningRedfish, startRedfishBmc } from '../../../sim/bmc/redfish/start.ts'
-import { fakeContext } from '../../fake-context.ts'
-import { fakeGrant } from '../../fake-hub.ts'
+import { fakeContext } from '../../testing/fake-context.ts'
+import { fakeGrant } from '../../testing/fake-hub.ts'
 import { pair } from '../../rfb/testing.ts'
 import { ConsoleBench } from '../../screens/testdata/console-bench.ts'
 import { view } from '../../../sim/viewer.ts'

@@ -1,7 +1,7 @@
 // A node with a graphical console at a whole conductor: switched on and off by tasks, asked for as the API asks.
 import type { Config } from '../../config.ts'
-import { fakeGrant, fakeStep } from '../../fake-hub.ts'
-import { type FakeSite, fakeSite } from '../../fake-site.ts'
+import { fakeGrant, fakeStep } from '../../testing/fake-hub.ts'
+import { type FakeSite, fakeSite } from '../../testing/fake-site.ts'
 import type { ScreenInfo } from '../door.ts'
 
 export class ConsoleBench implements AsyncDisposable {

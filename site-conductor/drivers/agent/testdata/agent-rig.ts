@@ -6,8 +6,8 @@ import type { Machine } from '../../../../agent/machine.ts'
 import { startServer } from '../../../../agent/server.ts'
 import { fakeMachine, testNode } from '../../../../agent/testing.ts'
 import type { Driver } from '../../../driver.ts'
-import { type FakeContext, fakeContext } from '../../../fake-context.ts'
-import { fakeGrant } from '../../../fake-hub.ts'
+import { type FakeContext, fakeContext } from '../../../testing/fake-context.ts'
+import { fakeGrant } from '../../../testing/fake-hub.ts'
 
 const TOKEN = 'a-token-of-this-boot-with-more-than-32-characters'
 

@@ -2,8 +2,8 @@
 import { afterEach, beforeEach } from 'vitest'
 import { type RunningRedfish, startRedfishBmc, type StartRedfishOptions } from '../../../../sim/bmc/redfish/start.ts'
 import { type Fault, toFault } from '../../../../shared/faults.ts'
-import { type FakeContext, fakeContext } from '../../../fake-context.ts'
-import { fakeGrant } from '../../../fake-hub.ts'
+import { type FakeContext, fakeContext } from '../../../testing/fake-context.ts'
+import { fakeGrant } from '../../../testing/fake-hub.ts'
 import driver from '../../redfish.ts'
 
 export type Kind = 'management' | 'bios' | 'raid' | 'firmware' | 'inspect' | 'vendor'
