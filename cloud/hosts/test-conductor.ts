@@ -128,7 +128,7 @@ type Call = Extract<ToConductor, { type: 'call' }>
 
 export interface TestConductorOptions {
   readonly drivers?: DriverFacts[]
-  /** Answers a call; a thrown text becomes its fault. */
+  /** Answers a call, perhaps later; a thrown text becomes its fault. */
   answer?(call: Call): unknown
   /** Tasks are taken and never worked on. */
   readonly stuck?: boolean
@@ -244,7 +244,7 @@ export class TestConductor {
     if (message.type === 'grants') this.#hold(message)
     if (message.type === 'task') this.#begin(message)
     if (message.type === 'proceed') this.#work(message.id)
-    if (message.type === 'call') this.#answer(message)
+    if (message.type === 'call') void this.#answer(message)
     this.#wake()
   }
 
@@ -308,9 +308,9 @@ export class TestConductor {
     this.#next(id)
   }
 
-  #answer(call: Call): void {
+  async #answer(call: Call): Promise<void> {
     try {
-      this.send({ type: 'answer', rid: call.rid, result: this.#options.answer?.(call) ?? null })
+      this.send({ type: 'answer', rid: call.rid, result: (await this.#options.answer?.(call)) ?? null })
     } catch (error) {
       this.send({
         type: 'answer',

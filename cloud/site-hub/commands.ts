@@ -40,12 +40,6 @@ interface Conditional {
   readonly ifMatch?: readonly string[]
 }
 
-/** Which port or portgroup has, or had, a VIF, and does the node's instance run? */
-export interface Attached {
-  readonly on: VifPlace
-  readonly active: boolean
-}
-
 export type HubCommand = Caller &
   Conditional &
   (
@@ -106,7 +100,7 @@ export type HubCommand = Caller &
         readonly patch: readonly PatchOperation[]
       }
     | { readonly kind: 'row.delete'; readonly table: NodeTable; readonly uuid: string }
-    /** `on`: the port or portgroup that is to have it; absent: any free one. `physical`: the physical networks that it is on. Answers {on, active}. */
+    /** `on`: the port or portgroup that is to have it; absent: any free one. `physical`: the physical networks that it is on. Answers the one that has it. */
     | {
         readonly kind: 'vif.attach'
         readonly node: string
@@ -114,7 +108,7 @@ export type HubCommand = Caller &
         readonly on?: VifPlace
         readonly physical?: readonly string[]
       }
-    /** Answers the same. */
+    /** Answers the one that had it. */
     | { readonly kind: 'vif.detach'; readonly node: string; readonly vif: string }
     /** Answers {node}: the one of this site that the allocation got, or null. */
     | { readonly kind: 'allocation.match'; readonly allocation: string }

@@ -1,7 +1,7 @@
 // The hub of a site: the only writer of its rows. Commands of the API, frames of conductors and the alarm all become turns (turns.ts):
 // drafted, committed in one guarded batch, and only then answered and sent. This file says what there is and who deals with it.
 // 1. What a command was told is durable. 2. All memory is re-loadable. 3. A frame is dealt with by its sender's session only.
-import { FaultError, toFault } from '../../shared/faults.ts'
+import { toFault } from '../../shared/faults.ts'
 import { decodeFromConductor, type FromConductor } from '../../shared/protocol.ts'
 import { CLOSE, type UpgradeIdentity } from '../../shared/upgrade.ts'
 import { deployInterfaces } from '../provision/chosen-interface.ts'
@@ -19,10 +19,11 @@ import { facts, notes } from './facts.ts'
 import { localAction } from './local.ts'
 import { createNode, deleteNode, patchNode, setMaintenance } from './nodes.ts'
 import { backfill, match, release } from './allocations.ts'
-import { createRow, deleteRow, patchRow, rowStamp } from './node-rows.ts'
+import { checkMatch } from './if-match.ts'
+import { isNetworkCommand, type NetworkCommand, NetworkChanges } from './network-changes.ts'
+import { createRow, deleteRow } from './node-rows.ts'
 import { changeTraits } from './traits.ts'
 import { isWired } from '../provision/used-interfaces.ts'
-import { attachVif, detachVif } from './vifs.ts'
 import { released } from './ownership.ts'
 import { bye, closed, hello, opened, renew } from './sessions.ts'
 import { refreshSite } from './state.ts'
@@ -67,6 +68,7 @@ export class SiteHub {
   readonly #deps: HubDeps
   readonly #calls: Calls
   readonly #turns: Turns
+  readonly #networks: NetworkChanges
   readonly #documents: Documents
   /** Sockets of which a frame was refused or could not be stored: what came behind it would be out of order. It is said again. */
   readonly #broken = new WeakSet<Peer>()
@@ -75,6 +77,7 @@ export class SiteHub {
     this.#deps = deps
     this.#calls = new Calls(deps.env)
     this.#turns = new Turns(deps)
+    this.#networks = new NetworkChanges(deps.site, this.#turns, this.#calls)
     this.#documents = new Documents(deps)
   }
 
@@ -82,6 +85,7 @@ export class SiteHub {
   async command(command: HubCommand): Promise<CommandResult> {
     try {
       if (command.kind === 'call') return { ok: true, value: await this.#call(command) }
+      if (isNetworkCommand(command)) return { ok: true, value: await this.#networks.carryOut(command) }
       return {
         ok: true,
         value: await this.#turns.enqueue(nodesOf(command), (turn) => carryOut(turn, command, this.#deps.site)),
@@ -157,9 +161,9 @@ export class SiteHub {
   }
 }
 
-type TurnCommand = Exclude<HubCommand, { kind: 'call' }>
+type TurnCommand = Exclude<HubCommand, { kind: 'call' } | NetworkCommand>
 type Carrier<K> = (turn: Turn, command: Extract<HubCommand, { kind: K }>, site: SiteRef) => unknown
-/** Every command but a call, which is answered after its turn. Leaving out one is a compile error. */
+/** Every command that one turn carries out. Leaving out one is a compile error. */
 const carriers: { [K in TurnCommand['kind']]: Carrier<K> } = {
   'node.create': async (turn, command, site) => ({ uuid: await createNode(turn, command, site) }),
   'node.patch': async (turn, command, site) => ({ uuid: await patchNode(turn, command, site) }),
@@ -178,10 +182,7 @@ const carriers: { [K in TurnCommand['kind']]: Carrier<K> } = {
   'node.raid': setRaid,
   'node.traits': changeTraits,
   'row.create': async (turn, command, site) => ({ uuid: await createRow(turn, command, site) }),
-  'row.patch': async (turn, command, site) => ({ uuid: await patchRow(turn, command, site) }),
   'row.delete': deleteRow,
-  'vif.attach': attachVif,
-  'vif.detach': detachVif,
   'allocation.match': match,
   'allocation.backfill': backfill,
   'allocation.release': release,
@@ -196,17 +197,9 @@ const carriers: { [K in TurnCommand['kind']]: Carrier<K> } = {
 }
 
 async function carryOut(turn: Turn, command: TurnCommand, site: SiteRef): Promise<unknown> {
-  if (command.ifMatch !== undefined && !command.ifMatch.includes(await stampOf(turn, command)))
-    throw new FaultError('request.changed', 'The resource was changed since it was read.')
+  await checkMatch(turn, command)
   const carry = carriers[command.kind] as Carrier<HubCommand['kind']>
   return carry(turn, command, site)
-}
-
-/** What If-Match is compared with, after the drafts so far. */
-async function stampOf(turn: Turn, command: HubCommand): Promise<string> {
-  if ('node' in command && typeof command.node === 'string') return String((await turn.node(command.node)).version)
-  if (command.kind === 'row.patch' || command.kind === 'row.delete') return rowStamp(turn, command.table, command.uuid)
-  throw new FaultError('request.invalid', 'If-Match is not served here.')
 }
 
 function nodesOf(command: HubCommand): string[] {

@@ -80,9 +80,14 @@ function insertRow(turn: Turn, table: NodeTable, row: NodeOwned, caller: Caller)
   turn.event(`${table}.created`, { node: row.node, body: { [table]: row.uuid } }, caller)
 }
 
-export async function patchRow(turn: Turn, command: Command<'row.patch'>, site: SiteRef): Promise<string> {
+/** The row as it would be, and what is written of it. Throws what forbids the change. */
+export async function patchedRow(
+  turn: Turn,
+  command: Command<'row.patch'>,
+  site: SiteRef,
+): Promise<{ readonly before: NodeOwned; readonly after: NodeOwned; readonly columns: readonly string[] }> {
   const kind = KINDS[command.table]
-  const before = await find(turn, kind, command.uuid)
+  const before = await findRow(turn, command)
   const columns = [...kind.columns, 'node']
   const document = Object.fromEntries(columns.map((column) => [column, before[column]]))
   const patched = applyPatch(document, command.patch, blankRow(kind.table) as Record<string, unknown>)
@@ -92,20 +97,29 @@ export async function patchRow(turn: Turn, command: Command<'row.patch'>, site: 
   const after = (await kind.check?.(turn, change)) ?? change.after
   await refuseTaken(turn, kind, after, before)
   await refuseLargerNode(turn, kind, [after])
-  const written = kind.secrets ? [...columns, 'secrets'] : columns
-  const changes = Object.fromEntries(written.map((column) => [column, after[column]]))
+  return { before, after, columns: kind.secrets ? [...columns, 'secrets'] : columns }
+}
+
+export async function patchRow(
+  turn: Turn,
+  command: Command<'row.patch'>,
+  site: SiteRef,
+): Promise<{ readonly uuid: string }> {
+  const kind = KINDS[command.table]
+  const { before, after, columns } = await patchedRow(turn, command, site)
+  const changes = Object.fromEntries(columns.map((column) => [column, after[column]]))
   const updated_at = stampAfter(before, turn.now)
   turn.write(update(kind.table, 'uuid', before.uuid, { ...changes, updated_at } as never))
   turn.changed(kind.table).set(before.uuid, { ...after, updated_at } as never)
   const fields = command.patch.map((operation) => operation.path.split('/')[1])
   turn.event(`${command.table}.updated`, { node: after.node, body: { [command.table]: before.uuid, fields } }, command)
   for (const touched of new Set([before.node, after.node])) await tellOf(turn, kind, touched)
-  return before.uuid
+  return { uuid: before.uuid }
 }
 
 export async function deleteRow(turn: Turn, command: Command<'row.delete'>, site: SiteRef): Promise<null> {
   const kind = KINDS[command.table]
-  const row = await find(turn, kind, command.uuid)
+  const row = await findRow(turn, command)
   await kind.checkDelete?.(turn, { site, node: await turn.node(row.node), before: row, after: row })
   turn.write(remove(kind.table, 'uuid', row.uuid))
   turn.changed(kind.table).set(row.uuid, null)
@@ -120,14 +134,18 @@ async function tellOf(turn: Turn, { granted, wired }: RowKind, node: string): Pr
 }
 
 /** The time of its last change; a row that was changed in this very turn has none that anybody could know. */
-export async function rowStamp(turn: Turn, table: Command<'row.patch'>['table'], uuid: string): Promise<string> {
-  const kind = KINDS[table]
-  if (turn.changed(kind.table).has(uuid)) return ''
-  const row = await find(turn, kind, uuid)
+export async function rowStamp(turn: Turn, table: NodeTable, uuid: string): Promise<string> {
+  if (turn.changed(KINDS[table].table).has(uuid)) return ''
+  const row = await findRow(turn, { table, uuid })
   return String(row['updated_at'] ?? row['created_at'])
 }
 
-async function find(turn: Turn, kind: RowKind, uuid: string): Promise<NodeOwned> {
+/** Throws not_found, also for a row of another site. */
+export async function findRow(
+  turn: Turn,
+  { table, uuid }: { readonly table: NodeTable; readonly uuid: string },
+): Promise<NodeOwned> {
+  const kind = KINDS[table]
   const [row] = await rowsWith(turn, kind.table, 'uuid', uuid)
   if (row?.site !== turn.state.site.id) throw new FaultError('not_found', `${kind.noun} ${uuid} could not be found.`)
   return row

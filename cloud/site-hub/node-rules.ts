@@ -19,10 +19,18 @@ const DELETABLE = ['manageable', 'enroll', 'adopt failed', 'available']
 
 /** Somebody works on it. */
 export function refuseLocked(node: NodeRow): void {
-  if (!node.task) return
-  throw new FaultError(
+  if (node.task) throw locked(node.uuid, `host ${node.reservation ?? 'none yet'}`)
+}
+
+/** Its conductor is at work on another change of its networks. */
+export function refusedBusy(node: string): FaultError {
+  return locked(node, 'a change of its networks')
+}
+
+function locked(node: string, by: string): FaultError {
+  return new FaultError(
     'node.locked',
-    `Node ${node.uuid} is locked by host ${node.reservation ?? 'none yet'}, please retry after the current operation is completed.`,
+    `Node ${node} is locked by ${by}, please retry after the current operation is completed.`,
   )
 }
 

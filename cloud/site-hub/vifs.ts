@@ -4,9 +4,10 @@ import { FaultError } from '../../shared/faults.ts'
 import type { State } from '../../shared/states.ts'
 import { portgroups } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'
-import { stampAfter, update, type NodeRow } from '../schema/rows.ts'
+import { stampAfter, update } from '../schema/rows.ts'
 import { isWired } from '../provision/used-interfaces.ts'
-import type { Attached, HubCommand } from './commands.ts'
+import type { HubCommand, VifPlace } from './commands.ts'
+import type { NetworkChange } from './network-changes.ts'
 import { refuseLocked } from './node-rules.ts'
 import { touchSpec } from './nodes.ts'
 import { rowsWith, vifOf, type NodeOwned } from './owned-rows.ts'
@@ -19,51 +20,83 @@ interface Place {
   readonly row: NodeOwned
 }
 
-export async function attachVif(turn: Turn, command: Command<'vif.attach'>): Promise<Attached> {
+export async function drawAttach(turn: Turn, command: Command<'vif.attach'>): Promise<NetworkChange> {
   const node = await turn.node(command.node)
   refuseLocked(node)
-  const { vif, on, physical = [] } = command
-  const places = preferring(physical, await placesOf(turn, node.uuid))
+  const { vif } = command
+  const { table, row } = await placeFor(turn, command)
+  const keep = async (later: Turn): Promise<VifPlace> => {
+    const place = (await placesOf(later, node.uuid)).find((each) => each.row.uuid === row.uuid)
+    if (place === undefined || vifOf(place.row) !== undefined)
+      throw new FaultError('conflict', `The ${table} ${row.uuid} of node ${node.uuid} is not free any more.`)
+    setVif(later, place, vif)
+    await told(later, 'vif.attached', command, place)
+    return { table, uuid: row.uuid }
+  }
+  if (!isWired(turn, node)) return { node: node.uuid, keep }
+  const active = node.provision_state === ('active' satisfies State)
+  return {
+    node: node.uuid,
+    ask: { method: 'vif_attach', args: { vif, place: row.uuid, active } },
+    takeBack: { method: 'vif_detach', args: { vif } },
+    keep,
+  }
+}
+
+/** Only what is attached to this node is unplugged: any port of the network service could be named here. */
+export async function drawDetach(turn: Turn, command: Command<'vif.detach'>): Promise<NetworkChange> {
+  const node = await turn.node(command.node)
+  refuseLocked(node)
+  const { vif } = command
+  await placeWith(turn, command)
+  const keep = async (later: Turn): Promise<VifPlace> => {
+    const place = await placeWith(later, command)
+    setVif(later, place, undefined)
+    await told(later, 'vif.detached', command, place)
+    return { table: place.table, uuid: place.row.uuid }
+  }
+  const ask = isWired(turn, node) && { method: 'vif_detach' as const, args: { vif } }
+  return { node: node.uuid, ...(ask && { ask }), keep }
+}
+
+async function placeFor(turn: Turn, { node, vif, on, physical = [] }: Command<'vif.attach'>): Promise<Place> {
+  const places = preferring(physical, await placesOf(turn, node))
   const has = places.find(({ row }) => vifOf(row) === vif)
   if (has)
     throw new FaultError('conflict', `VIF ${vif} is attached to ${has.table} ${has.row.uuid} already.`, {
       hint: 'detach it first',
     })
   const fitting = places.filter((place) => isOn(places, place, physical))
-  const place = on ? chosen(places, on, node.uuid) : fitting.find(({ row }) => isFree(places, row))
+  const place = on ? chosen(places, on, node) : fitting.find(({ row }) => isFree(places, row))
   const where = physical.length === 0 ? '' : ` on physical network ${physical.join(' or ')}`
   if (!place)
-    throw new FaultError('request.invalid', `Node ${node.uuid} has no free port${where} for VIF ${vif}.`, {
+    throw new FaultError('request.invalid', `Node ${node} has no free port${where} for VIF ${vif}.`, {
       hint: 'detach another VIF, or create a port',
     })
   if (!fitting.includes(place))
     throw new FaultError('conflict', `The ${place.table} ${place.row.uuid} is not${where}, where VIF ${vif} is.`, {
       hint: 'choose another port, or correct physical_network of the port',
     })
-  keep(turn, place, { ...(place.row['internal_info'] as object), tenant_vif_port_id: vif })
-  turn.event('vif.attached', { node: node.uuid, body: { vif, [place.table]: place.row.uuid } }, command)
-  if (isWired(turn, node)) await touchSpec(turn, node.uuid)
-  return attachedAs(node, place)
+  return place
 }
 
-function attachedAs({ provision_state: state }: NodeRow, { table, row }: Place): Attached {
-  return { on: { table, uuid: row.uuid }, active: state === ('active' satisfies State) }
+async function placeWith(turn: Turn, { node, vif }: Command<'vif.detach'>): Promise<Place> {
+  const place = (await placesOf(turn, node)).find(({ row }) => vifOf(row) === vif)
+  if (place) return place
+  throw new FaultError('request.invalid', `VIF ${vif} is not attached to node ${node}.`, {
+    hint: `GET /v1/nodes/${node}/vifs lists what is`,
+  })
 }
 
-export async function detachVif(turn: Turn, command: Command<'vif.detach'>): Promise<Attached> {
-  const node = await turn.node(command.node)
-  refuseLocked(node)
-  const { vif } = command
-  const place = (await placesOf(turn, node.uuid)).find(({ row }) => vifOf(row) === vif)
-  if (!place)
-    throw new FaultError('request.invalid', `VIF ${vif} is not attached to node ${node.uuid}.`, {
-      hint: `GET /v1/nodes/${node.uuid}/vifs lists what is`,
-    })
-  const { tenant_vif_port_id: _, ...rest } = place.row['internal_info'] as Record<string, unknown>
-  keep(turn, place, rest)
-  turn.event('vif.detached', { node: node.uuid, body: { vif, [place.table]: place.row.uuid } }, command)
-  if (isWired(turn, node)) await touchSpec(turn, node.uuid)
-  return attachedAs(node, place)
+async function told(
+  turn: Turn,
+  type: 'vif.attached' | 'vif.detached',
+  command: Command<'vif.attach' | 'vif.detach'>,
+  { table, row }: Place,
+): Promise<void> {
+  const { node, vif } = command
+  turn.event(type, { node, body: { vif, [table]: row.uuid } }, command)
+  if (isWired(turn, await turn.node(node))) await touchSpec(turn, node)
 }
 
 /** In the order in which one is chosen, as Ironic does: portgroups, then ports that boot, then the others; each by age. */
@@ -115,7 +148,9 @@ function chosen(places: readonly Place[], on: { table: string; uuid: string }, n
   return place
 }
 
-function keep(turn: Turn, { table, row }: Place, internal_info: Record<string, unknown>): void {
+function setVif(turn: Turn, { table, row }: Place, vif: string | undefined): void {
+  const { tenant_vif_port_id: _, ...rest } = row['internal_info'] as Record<string, unknown>
+  const internal_info = vif === undefined ? rest : { ...rest, tenant_vif_port_id: vif }
   const updated_at = stampAfter(row, turn.now)
   turn.write(update(TABLES[table], 'uuid', row.uuid, { internal_info, updated_at }))
   turn.changed(TABLES[table]).set(row.uuid, { ...row, internal_info, updated_at } as never)

@@ -15,6 +15,7 @@ let port: string
 beforeEach(async () => {
   bench = await HubBench.make()
   peer = await bench.connect('a', [driver])
+  bench.answerCalls(peer, () => null)
   node = await bench.newNode({ name: 'n1', automated_clean: false, network_interface: 'wiring' })
   port = await row('port', { address: '52:54:00:00:00:01', local_link_connection: LINK, physical_network: 'p1' })
   await put('available')
@@ -203,7 +204,7 @@ test('a VIF goes to a port on its physical network, or to one of which nobody ha
   const any = await row('port', { address: '52:54:00:00:00:03', pxe_enabled: false })
   const attach = async (vif: string, more: object = {}) => {
     const result = await bench.command('vif.attach', { node, vif, physical: ['p2'], ...more })
-    return result.ok ? (result.value as { on: { uuid: string } }).on.uuid : result.fault.code
+    return result.ok ? (result.value as { uuid: string }).uuid : result.fault.code
   }
   expect(await attach('v0', { on: { table: 'port', uuid: port } })).toBe('conflict')
   expect(await attach('v1')).toBe(p2)
@@ -216,8 +217,8 @@ test('a portgroup is on the physical network of its ports', async () => {
   const group = await row('portgroup', { mode: '802.3ad' })
   await row('port', { address: '52:54:00:00:00:02', physical_network: 'p2', portgroup: group, pxe_enabled: false })
   const result = await bench.command('vif.attach', { node, vif: 'v1', physical: ['p1'] })
-  expect(result).toMatchObject({ ok: true, value: { on: { table: 'port', uuid: port } } })
+  expect(result).toMatchObject({ ok: true, value: { table: 'port', uuid: port } })
   expect(await bench.command('vif.attach', { node, vif: 'v2', physical: ['p2'] })).toMatchObject({
-    value: { on: { uuid: group } },
+    value: { uuid: group },
   })
 })

@@ -9,7 +9,6 @@ import { listsWithin, routesOf } from '../resource-routes.ts'
 import { chars, DictOrNull, Flag, Mac, Name, text, Uuid } from '../shapes.ts'
 import { ofNodes } from '../writers.ts'
 import { address, ofNode } from './filters.ts'
-import { rewired } from './rewire.ts'
 
 const { column, flag, json, links, common } = fieldsOf('g')
 const SINCE = 23
@@ -67,7 +66,7 @@ export const PORTGROUPS: Resource = {
     standalone_ports_supported: attribute(SINCE, Flag),
     uuid: { since: SINCE, schema: Uuid, only: 'create' },
   },
-  writer: rewired('portgroup', ofNodes('portgroup')),
+  writer: ofNodes('portgroup'),
 }
 
 export const portgroupRoutes: readonly Route[] = [

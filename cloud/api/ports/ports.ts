@@ -11,7 +11,6 @@ import { listsWithin, routesOf } from '../resource-routes.ts'
 import { chars, DictOrNull, Flag, Mac, Name, NodeIdent, text, Uuid } from '../shapes.ts'
 import { ofNodes } from '../writers.ts'
 import { address, ofNode, ofNodeUuid } from './filters.ts'
-import { rewired } from './rewire.ts'
 import { PORTGROUPS } from './portgroups.ts'
 
 const { column, flag, json, common } = fieldsOf('p')
@@ -88,7 +87,7 @@ export const PORTS: Resource = {
     vendor: attribute(100, text(255)),
     uuid: { since: 1, schema: Uuid, only: 'create' },
   },
-  writer: rewired('port', ofNodes('port', lookAtLink)),
+  writer: ofNodes('port', lookAtLink),
 }
 
 /** Keys of local_link_connection came and went with versions. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Env } from '../../../shared/env.ts'
+import { toFault } from '../../../shared/faults.ts'
 import type { DriverFacts, FromConductor, Grant, Step, ToConductor } from '../../../shared/protocol.ts'
 import { newSiteKey } from '../../../shared/sealing.ts'
 import { FileDatabase } from '../../hosts/node/database.ts'
@@ -33,11 +34,15 @@ export class TestPeer implements Peer {
   attachment: unknown = undefined
   readonly frames: ToConductor[] = []
   closed: { code: number; reason: string } | null = null
+  /** Is told each frame as it comes. */
+  heard: (frame: ToConductor) => void = () => undefined
   constructor(conductor: string) {
     this.conductor = conductor
   }
   send(frame: string): void {
-    this.frames.push(JSON.parse(frame) as ToConductor)
+    const message = JSON.parse(frame) as ToConductor
+    this.frames.push(message)
+    this.heard(message)
   }
   close(code: number, reason: string): void {
     this.closed ??= { code, reason }
@@ -173,6 +178,19 @@ export class HubBench {
 
   async say(peer: TestPeer, message: FromConductor): Promise<void> {
     await this.hub.onMessage(peer, JSON.stringify(message))
+  }
+
+  /** From now on the conductor answers its calls with what `answer` resolves to; a fault that it throws is the answer, too. */
+  answerCalls(peer: TestPeer, answer: (call: Sent<'call'>) => unknown): void {
+    peer.heard = async (frame) => {
+      if (frame.type !== 'call') return
+      const { rid } = frame
+      const outcome = await (async () => answer(frame))().then(
+        (result) => ({ result: result ?? null }),
+        (error: unknown) => ({ fault: toFault(error) }),
+      )
+      await this.say(peer, { type: 'answer', rid, ...outcome })
+    }
   }
 
   async command<K extends HubCommand['kind']>(kind: K, more: Omit<Extract<HubCommand, { kind: K }>, 'kind' | 'actor' | 'requestId'>): Promise<CommandResult> {
