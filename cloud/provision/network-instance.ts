@@ -6,7 +6,7 @@ import { AGENT_CORE, type CoreStep } from '../../shared/core-steps.ts'
 import type { State } from '../../shared/states.ts'
 import { planStep, START_FROM_NETWORK } from '../plans.ts'
 import type { NodeRow } from '../schema/rows.ts'
-import { liveDrivers } from '../site-hub/state.ts'
+import { driverOf } from '../site-hub/drivers.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { bootOf, bootVolumeOf } from './deployed.ts'
 import { usedInterfaces } from './used-interfaces.ts'
@@ -24,7 +24,7 @@ const FROM_VOLUME: DeploymentFacts = { core: ['boot_from_network' satisfies Core
 export function deploymentOf(turn: Turn, node: NodeRow): DeploymentFacts {
   if (bootVolumeOf(node) !== undefined) return FROM_VOLUME
   const used = usedInterfaces(turn, node)['deploy'] ?? ''
-  return liveDrivers(turn.state).get(node.driver)?.deployments?.[used] ?? { core: [...AGENT_CORE] }
+  return driverOf(turn.state, node)?.deployments?.[used] ?? { core: [...AGENT_CORE] }
 }
 
 /** The fields for the node's grant; undefined: it boots its disk. */

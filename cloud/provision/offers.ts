@@ -3,13 +3,13 @@ import { FaultError } from '../../shared/faults.ts'
 import type { OfferedStep, Step, StepKind } from '../../shared/protocol.ts'
 import { keptOn } from '../kept-on.ts'
 import type { NodeRow } from '../schema/rows.ts'
-import { liveDrivers } from '../site-hub/state.ts'
+import { driverOf } from '../site-hub/drivers.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { usedInterfaces } from './used-interfaces.ts'
 
 /** What the node's driver offers with the interfaces that the node uses; undefined where its conductors are older than that. */
 export function offers(turn: Turn, node: NodeRow, kind: StepKind): OfferedStep[] | undefined {
-  const { steps } = liveDrivers(turn.state).get(node.driver) ?? {}
+  const { steps } = driverOf(turn.state, node) ?? {}
   if (!steps) return undefined
   const used = usedInterfaces(turn, node)
   return (steps[kind] ?? []).filter((step) => used[step.interface] === step.of)

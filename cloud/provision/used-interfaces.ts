@@ -3,7 +3,7 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { DeploymentFacts } from '../../shared/protocol.ts'
 import type { NodeRow } from '../schema/rows.ts'
-import { liveDrivers } from '../site-hub/state.ts'
+import { driverOf } from '../site-hub/drivers.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { deployedOf } from './deployed.ts'
 
@@ -25,15 +25,15 @@ export function usedInterfaces(turn: Turn, node: NodeRow): Names {
 
 /** Does the node's network interface put the machine from one network to another? */
 export function isWired(turn: Turn, node: NodeRow): boolean {
-  const { wires = [] } = liveDrivers(turn.state).get(node.driver) ?? {}
+  const { wires = [] } = driverOf(turn.state, node) ?? {}
   return wires.length > 0 && wires.includes(usedInterfaces(turn, node)['network'] ?? '')
 }
 
 /** What a deploy interface comes to for the instance that the node has: itself, unless it chooses; with no instance that one takes, the last. */
-export function chosenBy({ state }: Turn, { driver, instance_info: info }: NodeRow, deploy: string): string {
-  const { deployments = {}, interfaces } = liveDrivers(state).get(driver) ?? {}
+export function chosenBy({ state }: Turn, node: NodeRow, deploy: string): string {
+  const { deployments = {}, interfaces } = driverOf(state, node) ?? {}
   const choices = deployments[deploy]?.chooses?.filter((name) => interfaces?.['deploy']?.includes(name)) ?? []
-  return choices.find((name) => takes(deployments[name], info as Fields)) ?? choices.at(-1) ?? deploy
+  return choices.find((name) => takes(deployments[name], node.instance_info as Fields)) ?? choices.at(-1) ?? deploy
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -75,6 +75,6 @@ function askedInterfaces({ interfaces, instance_info: info }: NodeRow): [iface: 
   })
 }
 
-function hasInterface({ state }: Turn, { driver }: NodeRow, iface: string, name: string): boolean {
-  return liveDrivers(state).get(driver)?.interfaces[iface]?.includes(name) ?? false
+function hasInterface({ state }: Turn, node: NodeRow, iface: string, name: string): boolean {
+  return driverOf(state, node)?.interfaces[iface]?.includes(name) ?? false
 }

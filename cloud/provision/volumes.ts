@@ -5,7 +5,7 @@ import { planStep } from '../plans.ts'
 import { volumeTargets } from '../schema/organisation-resources.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { rowsWith } from '../site-hub/owned-rows.ts'
-import { liveDrivers } from '../site-hub/state.ts'
+import { driverOf } from '../site-hub/drivers.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { BOOT_VOLUME } from './deployed.ts'
 import { deploymentOf } from './network-instance.ts'
@@ -72,5 +72,5 @@ const targetsOf = (turn: Turn, { uuid }: NodeRow) => rowsWith(turn, volumeTarget
 
 function storageOf(turn: Turn, node: NodeRow): StorageFacts {
   const used = usedInterfaces(turn, node)['storage'] ?? ''
-  return liveDrivers(turn.state).get(node.driver)?.storages?.[used] ?? { boots: false, attaches: false }
+  return driverOf(turn.state, node)?.storages?.[used] ?? { boots: false, attaches: false }
 }

@@ -24,11 +24,11 @@ import {
 } from './node-rules.ts'
 import { withoutKept } from '../provision/chosen-interface.ts'
 import { notDriven } from './outage.ts'
+import { commonDrivers, driverOf, secretFields } from './drivers.ts'
 import { droppedBlob } from './retention.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
 import { dropDocuments } from './parts.ts'
 import { INSTANCE_SECRETS, sealSecrets } from './secrets.ts'
-import { liveDrivers } from './state.ts'
 import type { Turn } from './turn.ts'
 
 type Command<K> = Extract<HubCommand, { kind: K }>
@@ -45,7 +45,7 @@ const CREATE_ONLY = ['boot_mode', 'secure_boot', 'console_enabled'] as const
 
 export async function createNode(turn: Turn, command: Command<'node.create'>, site: SiteRef): Promise<string> {
   const { node } = command
-  const driver = driverOf(turn, node.driver)
+  const driver = commonDrivers(turn.state).get(node.driver) ?? refuseUnknown(turn, node.driver)
   const uuid = node.uuid ?? uuidv7(turn.env)
   const labels = askedLabels(node['driver_info'])
   const sealed = await sealColumns(turn, site, uuid, driver, node, driveOf(command))
@@ -111,7 +111,8 @@ export async function changeNode(
   for (const reason of ['protected_reason', 'retired_reason'] as const)
     if (after[reason.replace('_reason', '')] !== true && after[reason] !== '') after[reason] = null
 
-  const driver = driverOf(turn, String(after.driver))
+  const name = String(after.driver)
+  const driver = driverOf(turn.state, { uuid: node.uuid, driver: name }) ?? refuseUnknown(turn, name)
   if (command.resetInterfaces && driver.name !== node.driver) resetInterfaces(after, command.patch)
   const labels = askedLabels(after.driver_info)
   const present = { ...(node.secrets as Record<string, string>), ...driveOf(command) }
@@ -127,7 +128,7 @@ export async function changeNode(
   // One that somebody chose stays.
   if (called !== shown && changes.instance_name === undefined && [null, called].includes(node.instance_name))
     changes.instance_name = shown
-  const interfaces = interfacesOf(driver, wanted)
+  const interfaces = interfacesOf(driver, wanted, driver.name === node.driver ? (node.interfaces as Names) : {})
   if (JSON.stringify(interfaces) !== JSON.stringify(node.interfaces)) {
     // A driver that has more interfaces than before gives the node theirs: nobody has changed anything.
     const isChanged = Object.entries(node.interfaces as object).some(([iface, name]) => interfaces[iface] !== name)
@@ -223,7 +224,7 @@ async function sealColumns(
   const of = (column: string) => (fields[column] ?? {}) as Record<string, unknown>
   const info = await sealSecrets(
     turn,
-    { site, node, column: 'driver_info', fields: driver.secrets },
+    { site, node, column: 'driver_info', fields: secretFields(turn.state, driver.name) },
     of('driver_info'),
     present,
   )
@@ -236,30 +237,37 @@ async function sealColumns(
   return { driver_info: info.shown, instance_info: instance.shown, secrets: { ...info.secrets, ...instance.secrets } }
 }
 
-function driverOf(turn: Turn, name: string): DriverFacts {
-  const drivers = liveDrivers(turn.state)
-  const driver = drivers.get(name)
-  if (driver) return driver
+function refuseUnknown(turn: Turn, name: string): never {
   if (turn.state.site.offline_since !== null) throw notDriven(turn.state, `nodes of driver ${name}`)
-  const served = drivers.size > 0 ? `they serve: ${[...drivers.keys()].join(', ')}` : 'none is connected'
+  const names = [...commonDrivers(turn.state).keys()]
+  const served = names.length > 0 ? `they serve: ${names.join(', ')}` : 'none is connected'
   throw new FaultError(
     'driver.unknown',
     `No valid host was found: no live conductor of site ${turn.state.site.name} serves driver ${name} (${served}).`,
   )
 }
 
-/** One implementation for each interface: the one asked for when the driver has it, else the driver's first. */
-function interfacesOf(driver: DriverFacts, asked: Record<string, unknown>): Record<string, string> {
+type Names = Readonly<Record<string, string>>
+
+/**
+ * One implementation for each interface: the one asked for when the driver has it, else the driver's first. Of those that the node has of this driver
+ * already none is refused or lost: another conductor may have had the node.
+ */
+function interfacesOf(driver: DriverFacts, asked: Record<string, unknown>, present: Names = {}): Names {
+  const isKept = (iface: string) => asked[iface] !== undefined && asked[iface] === present[iface]
   for (const [iface, name] of Object.entries(asked)) {
-    if (name === null || driver.interfaces[iface]?.includes(String(name))) continue
+    if (name === null || isKept(iface) || driver.interfaces[iface]?.includes(String(name))) continue
     const offered = driver.interfaces[iface]
     throw new FaultError('driver.unsupported', `Driver ${driver.name} has no ${iface} interface ${String(name)}.`, {
       hint: offered ? `choose one of: ${offered.join(', ')}` : `driver ${driver.name} has no ${iface} interface at all`,
     })
   }
-  return Object.fromEntries(
-    Object.entries(driver.interfaces).map(([iface, offered]) => [iface, String(asked[iface] ?? offered[0])]),
-  )
+  const kept = Object.entries(present).filter(([iface]) => isKept(iface))
+  const served = Object.entries(driver.interfaces).map(([iface, offered]) => [
+    iface,
+    String(asked[iface] ?? offered[0]),
+  ])
+  return { ...Object.fromEntries(kept), ...Object.fromEntries(served) }
 }
 
 function interfaceFields(fields: Record<string, unknown>): Record<string, unknown> {

@@ -3,7 +3,7 @@
 import { conductors, sites, tasks } from '../schema/organisation.ts'
 import { select, type ConductorRow, type SiteRow, type TaskRow } from '../schema/rows.ts'
 import type { Peer, Sql, Statement } from '../ports.ts'
-import type { DriverFacts, FromConductor } from '../../shared/protocol.ts'
+import type { FromConductor } from '../../shared/protocol.ts'
 import type { Loads } from './loads.ts'
 import type { Turn } from './turn.ts'
 import { labelText } from '../../shared/ring.ts'
@@ -170,22 +170,6 @@ export function ownerOf(state: HubState, uuid: string): ConductorState | undefin
 /** Does it wait until an earlier run of it, which may be alive, acts no more? Then nothing is granted to it. */
 export function isHeld(turn: { readonly now: number }, { row }: ConductorState): boolean {
   return (row.held_ms ?? 0) > turn.now
-}
-
-/** Drivers that the live conductors serve, by name. A field that any of them calls secret is secret. */
-export function liveDrivers(state: HubState): Map<string, DriverFacts> {
-  const drivers = new Map<string, DriverFacts>()
-  for (const conductor of state.conductors.values()) {
-    if (conductor.leaseUntil === 0) continue
-    for (const driver of conductor.row.drivers as DriverFacts[]) {
-      const known = drivers.get(driver.name)
-      drivers.set(
-        driver.name,
-        known ? { ...known, secrets: [...new Set([...known.secrets, ...driver.secrets])] } : driver,
-      )
-    }
-  }
-  return drivers
 }
 
 /** The conductor whose present session this socket carries; undefined for an old or unknown one. */
