@@ -64,6 +64,13 @@ const DETACH_IF_POSSIBLE = planStep('storage.detach_volumes', { args: { required
 const indexOf = (steps: readonly Step[], name: string) =>
   steps.findIndex(({ interface: iface, step }) => `${iface}.${step}` === name)
 
+/** Has the storage interface that the node uses, or its next instance asks for, anything to do with its volumes? */
+export function usesVolumes(turn: Turn, node: NodeRow): boolean {
+  const { storages = {} } = driverOf(turn.state, node) ?? {}
+  const { storage_interface: asked } = node.instance_info as Record<string, unknown>
+  return [usedInterfaces(turn, node)['storage'], asked].some((name) => Object.hasOwn(storages, String(name)))
+}
+
 async function attaches(turn: Turn, node: NodeRow): Promise<boolean> {
   return storageOf(turn, node).attaches && (await targetsOf(turn, node)).length > 0
 }

@@ -1,4 +1,5 @@
-// What belongs to a node and is part of its grant: its ports, the groups and cables of one that is wired, and the volumes that it reaches.
+// What belongs to a node and is part of its grant: its ports, the groups and cables of one that is wired, and the volumes that it reaches where its storage
+// interface has to do with them.
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Grant } from '../../shared/protocol.ts'
 import { portgroups, volumeConnectors, volumeTargets } from '../schema/organisation-resources.ts'
@@ -21,11 +22,11 @@ export interface Belongings {
 
 export const NOTHING: Belongings = { ports: [], groups: [], targets: [], connectors: [] }
 
-/** By node, as they are after the drafts so far; of every node that was asked about. `wired`: those of them whose portgroups matter. */
+/** By node, as they are after the drafts so far; of every node that was asked about. `wired`, `stored`: those of them whose portgroups, and whose volumes matter. */
 export async function belongingsOf(
   turn: Turn,
   nodes: readonly string[],
-  wired: readonly string[],
+  { wired, stored }: { readonly wired: readonly string[]; readonly stored: readonly string[] },
 ): Promise<(node: string) => Belongings> {
   const byNode = async <Row>(table: SQLiteTable, some = nodes) => {
     const rows = some.length === 0 ? [] : await rowsAmong(turn, table, 'node', some)
@@ -35,8 +36,8 @@ export async function belongingsOf(
   const [nics, groups, targets, connectors] = await Promise.all([
     byNode<PortRow>(ports),
     byNode<NodeOwned>(portgroups, wired),
-    byNode<TargetRow>(volumeTargets),
-    byNode<ConnectorRow>(volumeConnectors),
+    byNode<TargetRow>(volumeTargets, stored),
+    byNode<ConnectorRow>(volumeConnectors, stored),
   ])
   return (node) => ({
     ports: nics.get(node) ?? [],

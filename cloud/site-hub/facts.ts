@@ -1,16 +1,18 @@
 // What conductors say about nodes outside of tasks: facts (power_state, …) and lines for the timeline. 1. Only a node's owner is heard,
 // and of what it found only what it found as its present owner.
-// 2. Only differences are written.
+// 2. Only differences are written. 3. What would make the node's grant too large for a frame is left: whoever gets the node next could not be told of it.
 import { Fault } from '../../shared/faults.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
 import { powerRead, powerUnreadable } from '../provision/power-sync.ts'
 import type { Peer } from '../ports.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { epochOf, speakerOf, type ConductorState } from './state.ts'
+import { whyTooLargeNow } from './grants.ts'
 import { takeParts } from './parts.ts'
 import type { Turn } from './turn.ts'
-import { takeVolumes } from './volume-facts.ts'
-import { takeVifs } from './wiring.ts'
+import type { Told } from './told-rows.ts'
+import { toldVolumes } from './volume-facts.ts'
+import { toldVifs } from './wiring.ts'
 
 type Message<T> = Extract<FromConductor, { type: T }>
 
@@ -69,6 +71,17 @@ function regrant(turn: Turn, node: NodeRow, changes: Record<string, unknown>): v
   turn.regrant.add(node.uuid)
 }
 
+/** Has it room in the node's grant? Where it has not, there is an event. `after`: the node with it. */
+async function fits(
+  turn: Turn,
+  node: NodeRow,
+  { what, changed, after = node }: Pick<Told, 'what' | 'changed'> & { readonly after?: NodeRow },
+): Promise<boolean> {
+  const why = await whyTooLargeNow(turn, node, after, changed)
+  if (why !== null) turn.event('node.facts_left', { node: node.uuid, task: node.task, body: { facts: what, why } })
+  return why === null
+}
+
 /** Facts that are certain: a task's step found them, or made them so. */
 export async function takeFacts(turn: Turn, uuid: string, changed: Record<string, unknown>): Promise<void> {
   const node = await turn.node(uuid)
@@ -79,9 +92,12 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
   }
   // Its conductor stops to listen, whoever said that it is off.
   if ('console_enabled' in changes) regrant(turn, node, changes)
-  if (await takeVolumes(turn, uuid, changed)) regrant(turn, node, changes)
   await takeParts(turn, node, changed)
-  if (await takeVifs(turn, node, changed)) regrant(turn, node, changes)
+  for (const told of [await toldVolumes(turn, uuid, changed), await toldVifs(turn, node, changed)]) {
+    if (told === undefined || !(await fits(turn, node, told))) continue
+    told.write()
+    regrant(turn, node, changes)
+  }
   const { driver_internal_info: more } = changed
   if (more !== undefined && more !== null && typeof more === 'object') {
     const all = merged(node.driver_internal_info as Record<string, unknown>, more as Record<string, unknown>)
@@ -94,7 +110,8 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
   const { properties } = changed
   if (properties !== undefined && typeof properties === 'object') {
     const all = merged(node.properties as Record<string, unknown>, properties as Record<string, unknown>)
-    if (JSON.stringify(all) !== JSON.stringify(node.properties)) {
+    const told = { what: 'properties', changed: {}, after: { ...node, properties: all } }
+    if (JSON.stringify(all) !== JSON.stringify(node.properties) && (await fits(turn, node, told))) {
       changes.properties = all
       regrant(turn, node, changes)
     }

@@ -75,6 +75,58 @@ test('what a conductor itself finds out makes no grant too large for its site: i
   expect(Math.max(...sizes(a))).toBeLessThan(MAX_FRAME_BYTES)
 })
 
+const wiring = {
+  ...fakeDriver,
+  interfaces: { ...fakeDriver.interfaces, network: ['wiring'], storage: ['keeping'] },
+  wires: ['wiring'],
+  storages: { keeping: { boots: true, attaches: true } },
+}
+const given = (result: Awaited<ReturnType<HubBench['command']>>) => {
+  expect(result).toMatchObject({ ok: true })
+  return (result as { value: { uuid: string } }).value.uuid
+}
+
+test('what a conductor tells of cables, volumes and properties is kept as long as the grant fits into a frame with it, so that whoever is next gets the node', async () => {
+  const a = await bench.connect('a', [wiring])
+  const node = await bench.newNode({ properties: big(54) })
+  const port = given(await bench.command('row.create', { table: 'port', row: { node, address: '52:54:00:00:00:01' } }))
+  const target = { node, volume_type: 'iscsi', volume_id: 'v1', boot_index: 0 }
+  const volume = given(await bench.command('row.create', { table: 'volume_target', row: target }))
+  const vifs = Object.fromEntries(
+    Array.from({ length: 26 }, (_, i) => [`${String.fromCharCode(97 + i)}_vif_port_id`, 'v'.repeat(255)]),
+  )
+  const tell = (facts: Record<string, unknown>) => bench.say(a, { type: 'facts', nodes: { [node]: facts } })
+  await tell({ power_state: 'power on', vifs: { [port]: { small_vif_port_id: 'v1' } } })
+  await tell({ volume_targets: { [volume]: { target_iqn: 'iqn.small' } } })
+  await tell({ vifs: { [port]: vifs } })
+  await tell({ volume_targets: { [volume]: { target_iqn: 'x'.repeat(9000) } } })
+  await tell({ properties: { found: 'y'.repeat(9000) }, driver_internal_info: { heard: true } })
+  const [known] = await bench.sql.all("SELECT properties ->> '$.found', driver_internal_info ->> '$.heard' FROM nodes")
+  expect(known).toEqual([null, 1])
+  const left = await bench.sql.all("SELECT body ->> '$.facts' FROM events WHERE type = 'node.facts_left' ORDER BY id")
+  expect(left).toEqual([['vifs'], ['volume_targets'], ['properties']])
+  bench.hub = bench.anotherHub()
+  expect((await bench.connect('a', [wiring])).grant(node)).toMatchObject({
+    ports: [{ wiring: { vifs: { small_vif_port_id: 'v1' } } }],
+    volumes: { targets: [{ properties: { target_iqn: 'iqn.small' } }] },
+  })
+})
+
+test('a VIF with which the grant would not fit into a frame is refused before anybody is asked', async () => {
+  const a = await bench.connect('a', [wiring])
+  const node = await bench.newNode({ properties: big(58) })
+  for (let i = 0; i < 7; i++)
+    given(await bench.command('row.create', { table: 'port', row: { node, address: `52:54:00:00:00:0${i}` } }))
+  bench.answerCalls(a, () => null)
+  const codes: string[] = []
+  for (let i = 0; i < 7; i++) {
+    const done = await bench.command('vif.attach', { node, vif: `${i}`.repeat(255) })
+    codes.push(done.ok ? 'ok' : done.fault.code)
+  }
+  expect([codes[0], codes.at(-1)]).toEqual(['ok', 'request.too_large'])
+  expect(a.of('call')).toHaveLength(codes.filter((code) => code === 'ok').length)
+})
+
 const netboot = {
   ...fakeDriver,
   interfaces: { ...fakeDriver.interfaces, deploy: ['auto', 'netboot', 'fake'] },

@@ -7,6 +7,7 @@ import { withInstance } from '../provision/chosen-interface.ts'
 import { instanceBoot } from '../provision/network-instance.ts'
 import { isPowerWatched, POWER_FAILURE } from '../provision/power-watch.ts'
 import { isWired, usedInterfaces } from '../provision/used-interfaces.ts'
+import { usesVolumes } from '../provision/volumes.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { type Belongings, belongingsOf, grantedOf, NOTHING } from './belongings.ts'
 import { withSealed } from './secrets.ts'
@@ -45,25 +46,50 @@ export async function refuseTooLarge(
   after: NodeRow,
   changed: Partial<Belongings> = {},
 ): Promise<void> {
+  const why = await whyTooLarge(turn, [asItIs, asDeployed], before, after, changed)
+  if (why !== null)
+    throw new FaultError('request.too_large', `Node ${after.uuid} is too large: ${why}.`, {
+      hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports, portgroups or volumes',
+    })
+}
+
+/** Why it would be too large as it is now; null: it may be stored. What its next instance takes is looked at when that is deployed. */
+export function whyTooLargeNow(
+  turn: Turn,
+  before: NodeRow,
+  after: NodeRow,
+  changed: Partial<Belongings>,
+): Promise<string | null> {
+  return whyTooLarge(turn, [asItIs], before, after, changed)
+}
+
+type View = (turn: Turn, node: NodeRow) => NodeRow
+
+async function whyTooLarge(
+  turn: Turn,
+  views: readonly View[],
+  before: NodeRow | null,
+  after: NodeRow,
+  changed: Partial<Belongings>,
+): Promise<string | null> {
   // Whoever makes one smaller that was too large, or changes what is not in it, is not in the way.
-  const grown = [asItIs, asDeployed].filter((as) => {
+  const grown = views.filter((as) => {
     if (before === null || Object.keys(changed).length > 0) return true
     return (
       bytesInFrame(grantOf(turn, as(turn, after), NOTHING)) > bytesInFrame(grantOf(turn, as(turn, before), NOTHING))
     )
   })
-  if (grown.length === 0) return
-  const stored = before === null ? NOTHING : (await belongingsOf(turn, [after.uuid], [after.uuid]))(after.uuid)
+  if (grown.length === 0) return null
+  const all = [after.uuid]
+  const stored = before === null ? NOTHING : (await belongingsOf(turn, all, { wired: all, stored: all }))(after.uuid)
   for (const as of grown) {
     const grant = grantOf(turn, as(turn, after), { ...stored, ...changed })
     const why = tooLarge(grant)
     const hasGrown = () =>
       before === null || bytesInFrame(grant) > bytesInFrame(grantOf(turn, as(turn, before), stored))
-    if (why === null || !hasGrown()) continue
-    throw new FaultError('request.too_large', `Node ${after.uuid} is too large: ${why}.`, {
-      hint: 'make properties or driver_info smaller (extra is not sent to conductors), or give the node fewer ports, portgroups or volumes',
-    })
+    if (why !== null && hasGrown()) return why
   }
+  return null
 }
 
 const asItIs = (_: Turn, node: NodeRow): NodeRow => node
@@ -114,8 +140,9 @@ export async function grantsOf(turn: Turn, uuids: readonly string[]): Promise<Gr
     await turn.prefetch(some)
     const rows: NodeRow[] = []
     for (const uuid of some) rows.push(await turn.node(uuid))
-    const wired = rows.filter((node) => isWired(turn, node)).map(({ uuid }) => uuid)
-    const belongings = await belongingsOf(turn, some, wired)
+    const those = (matter: (turn: Turn, node: NodeRow) => boolean) =>
+      rows.filter((node) => matter(turn, node)).map(({ uuid }) => uuid)
+    const belongings = await belongingsOf(turn, some, { wired: those(isWired), stored: those(usesVolumes) })
     for (const node of rows) grants.push(grantOf(turn, node, belongings(node.uuid)))
   }
   return grants

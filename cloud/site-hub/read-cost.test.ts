@@ -33,11 +33,16 @@ test('the nodes of a turn are found by their UUIDs, however many they are', asyn
   }
 })
 
-test('a grant reads what belongs to its node by an index, and the portgroups of no node that nobody wires', async () => {
+test('a grant reads what belongs to its node by an index, and neither portgroups of a node that nobody wires nor volumes of one that has no use for them', async () => {
   const bench = await HubBench.make()
   try {
-    const wires = { ...driver, interfaces: { ...driver.interfaces, network: ['noop', 'wiring'] }, wires: ['wiring'] }
-    await bench.connect('a', [wires])
+    const both = {
+      ...driver,
+      interfaces: { ...driver.interfaces, network: ['noop', 'wiring'], storage: ['noop', 'keeping'] },
+      wires: ['wiring'],
+      storages: { keeping: { boots: true, attaches: false } },
+    }
+    await bench.connect('a', [both])
     const read: string[] = []
     const explaining: Sql = {
       async all(sql, args) {
@@ -51,6 +56,8 @@ test('a grant reads what belongs to its node by an index, and the portgroups of 
       batch: (statements) => bench.sql.batch(statements),
     }
     const plain = await bench.newNode({ network_interface: 'noop' })
+    const keeping = await bench.newNode({ storage_interface: 'keeping' })
+    const asking = await bench.newNode({ instance_info: { storage_interface: 'keeping' } })
     const wired = await bench.newNode({ network_interface: 'wiring' })
     const readFor = async (node: string) => {
       read.length = 0
@@ -61,8 +68,10 @@ test('a grant reads what belongs to its node by an index, and the portgroups of 
     }
     const by = (table: string) =>
       expect.stringMatching(`^${table}: SEARCH ${table} USING INDEX .*\\(node=\\?\\)`) as string
-    expect(await readFor(plain)).toEqual(['ports', 'volume_connectors', 'volume_targets'].map(by))
-    expect(await readFor(wired)).toEqual(['portgroups', 'ports', 'volume_connectors', 'volume_targets'].map(by))
+    expect(await readFor(plain)).toEqual(['ports'].map(by))
+    expect(await readFor(wired)).toEqual(['portgroups', 'ports'].map(by))
+    for (const node of [keeping, asking])
+      expect(await readFor(node)).toEqual(['ports', 'volume_connectors', 'volume_targets'].map(by))
   } finally {
     bench.close()
   }

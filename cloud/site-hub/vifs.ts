@@ -4,9 +4,11 @@ import { FaultError } from '../../shared/faults.ts'
 import type { State } from '../../shared/states.ts'
 import { portgroups } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'
-import { stampAfter, update } from '../schema/rows.ts'
+import { type PortRow, stampAfter, update } from '../schema/rows.ts'
 import { isWired } from '../provision/used-interfaces.ts'
+import type { Belongings } from './belongings.ts'
 import type { HubCommand, VifPlace } from './commands.ts'
+import { refuseTooLarge } from './grants.ts'
 import type { NetworkChange } from './network-changes.ts'
 import { refuseLocked } from './node-rules.ts'
 import { touchSpec } from './nodes.ts'
@@ -34,6 +36,7 @@ export async function drawAttach(turn: Turn, command: Command<'vif.attach'>): Pr
     return { table, uuid: row.uuid }
   }
   if (!isWired(turn, node)) return { node: node.uuid, keep }
+  await refuseTooLarge(turn, node, node, await belongingsWith(turn, node.uuid, { table, row }, vif))
   const active = node.provision_state === ('active' satisfies State)
   return {
     node: node.uuid,
@@ -148,9 +151,21 @@ function chosen(places: readonly Place[], on: { table: string; uuid: string }, n
   return place
 }
 
-function setVif(turn: Turn, { table, row }: Place, vif: string | undefined): void {
+/** What belongs to the node, as it would be with the VIF. */
+async function belongingsWith(turn: Turn, node: string, place: Place, vif: string): Promise<Partial<Belongings>> {
+  const rows = await rowsWith(turn, TABLES[place.table], 'node', node)
+  const changed = rows.map((row) => (row.uuid === place.row.uuid ? { ...row, internal_info: infoWith(row, vif) } : row))
+  return place.table === 'port' ? { ports: changed as unknown as PortRow[] } : { groups: changed }
+}
+
+/** internal_info of a port or portgroup that has this VIF, or none. */
+function infoWith(row: NodeOwned, vif: string | undefined): Record<string, unknown> {
   const { tenant_vif_port_id: _, ...rest } = row['internal_info'] as Record<string, unknown>
-  const internal_info = vif === undefined ? rest : { ...rest, tenant_vif_port_id: vif }
+  return vif === undefined ? rest : { ...rest, tenant_vif_port_id: vif }
+}
+
+function setVif(turn: Turn, { table, row }: Place, vif: string | undefined): void {
+  const internal_info = infoWith(row, vif)
   const updated_at = stampAfter(row, turn.now)
   turn.write(update(TABLES[table], 'uuid', row.uuid, { internal_info, updated_at }))
   turn.changed(TABLES[table]).set(row.uuid, { ...row, internal_info, updated_at } as never)

@@ -3,37 +3,29 @@
 import { z } from 'zod'
 import { isSealed, MASK } from '../../shared/sealing.ts'
 import { volumeTargets } from '../schema/organisation-resources.ts'
-import { stampAfter, update } from '../schema/rows.ts'
-import { targetColumn } from './belongings.ts'
-import { rowsWith } from './owned-rows.ts'
+import { type Belongings, targetColumn } from './belongings.ts'
+import { changedRows, type Told } from './told-rows.ts'
 import type { Turn } from './turn.ts'
 
-const Told = z.record(z.string(), z.record(z.string(), z.unknown()))
+const Targets = z.record(z.string(), z.record(z.string(), z.unknown()))
 
-/** Answers whether something has changed, so that the node's grant has. What does not parse, or is of no target of the node, is left. */
-export async function takeVolumes(
+/** Undefined: nothing is news. What does not parse, or is of no target of the node, is left. */
+export async function toldVolumes(
   turn: Turn,
   node: string,
   facts: Readonly<Record<string, unknown>>,
-): Promise<boolean> {
-  const told = Told.safeParse(facts['volume_targets']).data ?? {}
-  if (Object.keys(told).length === 0) return false
-  let isChanged = false
-  for (const row of await rowsWith(turn, volumeTargets, 'node', node)) {
+): Promise<Told | undefined> {
+  const told = Targets.safeParse(facts['volume_targets']).data ?? {}
+  if (Object.keys(told).length === 0) return undefined
+  const { rows, hasChanged, write } = await changedRows(turn, volumeTargets, node, (row) => {
     const found = told[row.uuid]
-    if (found === undefined) continue
+    if (found === undefined) return row
     const entries = Object.entries(found)
     const secret = entries.filter((entry): entry is [string, string] => isSealed(entry[1]))
     const shown = Object.fromEntries(secret.map(([name]) => [name, MASK]))
-    const changes = {
-      properties: { ...found, ...shown },
-      secrets: Object.fromEntries(secret.map(([name, value]) => [`${targetColumn(row.uuid)}.${name}`, value])),
-    }
-    if (JSON.stringify(changes) === JSON.stringify({ properties: row['properties'], secrets: row['secrets'] })) continue
-    const written = { ...changes, updated_at: stampAfter(row, turn.now) }
-    turn.write(update(volumeTargets, 'uuid', row.uuid, written))
-    turn.changed(volumeTargets).set(row.uuid, { ...row, ...written } as never)
-    isChanged = true
-  }
-  return isChanged
+    const secrets = Object.fromEntries(secret.map(([name, value]) => [`${targetColumn(row.uuid)}.${name}`, value]))
+    return { ...row, properties: { ...found, ...shown }, secrets }
+  })
+  const targets = rows as unknown as Belongings['targets']
+  return hasChanged ? { what: 'volume_targets', changed: { targets }, write } : undefined
 }

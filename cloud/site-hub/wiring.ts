@@ -4,8 +4,9 @@ import { z } from 'zod'
 import type { Grant } from '../../shared/protocol.ts'
 import { portgroups } from '../schema/organisation-resources.ts'
 import { ports } from '../schema/organisation.ts'
-import { stampAfter, update, type NodeRow, type PortRow } from '../schema/rows.ts'
-import { rowsWith, type NodeOwned } from './owned-rows.ts'
+import type { NodeRow, PortRow } from '../schema/rows.ts'
+import type { NodeOwned } from './owned-rows.ts'
+import { changedRows, type Told } from './told-rows.ts'
 import type { Turn } from './turn.ts'
 
 type Wiring = NonNullable<Grant['ports'][number]['wiring']>
@@ -46,21 +47,23 @@ function vifsIn(internal: Fields): Record<string, string> {
 const Vifs = z.record(z.string(), z.record(z.string().regex(KEY), z.string().max(255).nullable()))
 
 /** `vifs` among the facts: port or portgroup → key → Neutron port, null for one that is gone. What is not the node's, or nonsense, changes nothing. */
-export async function takeVifs(turn: Turn, node: NodeRow, facts: Fields): Promise<boolean> {
+export async function toldVifs(turn: Turn, node: NodeRow, facts: Fields): Promise<Told | undefined> {
   const told = Vifs.safeParse(facts['vifs'])
-  if (!told.success) return false
-  let changed = false
-  for (const table of [ports, portgroups]) {
-    for (const row of await rowsWith(turn, table, 'node', node.uuid)) {
-      const before = row['internal_info'] as Record<string, unknown>
-      const internal_info = { ...before, ...told.data[row.uuid] }
-      for (const [key, value] of Object.entries(internal_info)) if (value === null) delete internal_info[key]
-      if (JSON.stringify(before) === JSON.stringify(internal_info)) continue
-      const updated_at = stampAfter(row, turn.now)
-      turn.write(update(table, 'uuid', row.uuid, { internal_info, updated_at }))
-      turn.changed(table).set(row.uuid, { ...row, internal_info, updated_at } as never)
-      changed = true
-    }
+  if (!told.success) return undefined
+  const withVifs = (row: NodeOwned): NodeOwned => {
+    const internal_info = { ...(row['internal_info'] as Record<string, unknown>), ...told.data[row.uuid] }
+    for (const [key, value] of Object.entries(internal_info)) if (value === null) delete internal_info[key]
+    return { ...row, internal_info }
   }
-  return changed
+  const nics = await changedRows(turn, ports, node.uuid, withVifs)
+  const groups = await changedRows(turn, portgroups, node.uuid, withVifs)
+  if (!nics.hasChanged && !groups.hasChanged) return undefined
+  return {
+    what: 'vifs',
+    changed: { ports: nics.rows as unknown as PortRow[], groups: groups.rows },
+    write() {
+      nics.write()
+      groups.write()
+    },
+  }
 }
