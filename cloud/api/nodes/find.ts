@@ -25,12 +25,13 @@ export function identColumn(ident: string, version: number): 'uuid' | 'name' {
   return 'name'
 }
 
-/** Until 1.10 names were those of hosts (RFC 1123 §2.1), with underscores behind the first dot. */
+/** Until 1.10 names were those of hosts (RFC 1123 §2.1), in small letters, with underscores behind the first dot. */
 export function isNameOf(version: number, name: string): boolean {
   const [host = '', ...domains] = name.replace(/\.$/, '').split('.')
   return (
     version >= 10 ||
-    (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(host) && domains.every((part) => /^[\w-]{0,62}[a-z0-9]$/i.test(part)))
+    (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(host) &&
+      domains.every((part) => /^[a-z0-9_-]{0,62}[a-z0-9]$/.test(part)))
   )
 }
 

@@ -104,7 +104,8 @@ async function listIndicators(call: Call): Promise<Answer> {
     component: name.split('@')[1],
     readonly,
     states,
-    links: links(call.base, `nodes/${ident}/management/indicators/${encodeURIComponent(name)}`),
+    // @ stands for itself in a path (RFC 3986 §3.3), and Ironic writes it so.
+    links: links(call.base, `nodes/${ident}/management/indicators/${encodeURIComponent(name).replaceAll('%40', '@')}`),
   }))
   return json({ indicators })
 }
