@@ -9,6 +9,7 @@ export const CINDER: ServiceName = { name: 'Cinder', types: ['block-storage', 'v
 const Volume = z.object({
   status: z.string(),
   multiattach: z.boolean().default(false),
+  metadata: z.record(z.string(), z.string()).catch({}),
   attachments: z.array(z.object({ server_id: z.string().nullable(), attachment_id: z.string() })).default([]),
 })
 export type Volume = z.output<typeof Volume>

@@ -107,6 +107,31 @@ test('a port that has another address or DHCP client identifier has it in Neutro
   expect(on.neutron.ports).toMatchObject([{ extra_dhcp_opts: [{ opt_name: '61', opt_value: null }] }])
 })
 
+test('an address that was being changed when nobody was there any more is changed, and plugged in, by asking again', async () => {
+  const plugged = { 'binding:host_id': 'node-1', 'binding:profile': { local_link_information: [LINK] } }
+  const vif = on.neutron.port({ network_id: 'n-tenant', mac_address: MAC, ...plugged })
+  const ports = [nic({ vifs: { tenant_vif_port_id: vif.id } })]
+  const change = { vif: vif.id, address: '52:54:00:00:00:55' }
+  for (const died of [1, 2]) {
+    const at = await context({ ports })
+    let changes = 0
+    const before = () => {
+      if (++changes > died) throw new Error('killed')
+    }
+    await ask('vif_changed', change, { ...at, before }).catch(() => {})
+    await ask('vif_changed', change, at)
+    expect(on.neutron.ports).toMatchObject([{ mac_address: change.address, ...plugged }])
+    change.address = MAC
+  }
+})
+
+test('a VIF that is not plugged in is not when its address has changed, either', async () => {
+  const vif = on.neutron.port({ network_id: 'n-tenant', mac_address: MAC })
+  const at = await context({ ports: [nic({ vifs: { tenant_vif_port_id: vif.id } })] })
+  await ask('vif_changed', { vif: vif.id, address: '52:54:00:00:00:55' }, at)
+  expect(on.neutron.ports).toMatchObject([{ mac_address: '52:54:00:00:00:55', 'binding:host_id': '' }])
+})
+
 test('an address that Neutron refuses leaves the instance on its network', async () => {
   const profile = { local_link_information: [LINK] }
   const plugged = { mac_address: MAC, 'binding:host_id': 'node-1', 'binding:profile': profile }
