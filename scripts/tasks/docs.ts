@@ -22,6 +22,7 @@ import {
   type NotOffered,
 } from '../../site-conductor/drivers/not-offered.ts'
 import redfish from '../../site-conductor/drivers/redfish.ts'
+import { inspectionPage } from './inspection-page.ts'
 import { NeutronSettings, OpenStackConfig } from '../../site-conductor/openstack/config.ts'
 
 const GENERATED = '<!-- Written by `npm run docs`. Change the table in the code instead. -->\n'
@@ -35,6 +36,7 @@ const pages: Record<string, string> = {
   'steps.md': steps(),
   'drivers.md': drivers(),
   'openstack.md': openstack(),
+  'inspection.md': inspectionPage(GENERATED),
 }
 
 const check = process.argv.includes('--check')

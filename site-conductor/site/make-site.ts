@@ -8,6 +8,7 @@ import { FetchNetworks } from '../deploy/fetch-networks.ts'
 import { ImageCache } from '../deploy/image-cache.ts'
 import { Turns } from '../deploy/turns.ts'
 import { type Identity, siteKeyOf, type StoredSite } from '../identity.ts'
+import { inspectionSettings } from '../inspection/settings.ts'
 import type { KeptBlobs } from './kept-blobs.ts'
 import { OpenStack } from '../openstack/client.ts'
 import { readOpenStackConfig } from '../openstack/config.ts'
@@ -54,6 +55,7 @@ export async function makeSite(parts: SiteParts): Promise<{ readonly site: Site;
       folder: images,
     },
     openstack,
+    inspection: inspectionSettings(config),
     ansible: {
       playbooks: config.ansiblePlaybooks,
       runs: join(config.dataDir, 'ansible'),
