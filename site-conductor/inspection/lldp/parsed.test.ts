@@ -58,6 +58,10 @@ test('where a cable ends: a port of a switch with a MAC address', () => {
   expect(linkOf(ALL_TLVS.filter(([type]) => type !== 2))).toBeUndefined()
   expect(linkOf([[1, '0773773'], ...ALL_TLVS.slice(1)])).toBeUndefined()
   expect(linkOf([])).toBeUndefined()
+  const long = '61'.repeat(300)
+  const [chassis, port] = [ALL_TLVS[0]!, ALL_TLVS[1]!]
+  expect(linkOf([chassis, [2, `05${long}`]]), 'longer than the standard has it').toBeUndefined()
+  expect(linkOf([chassis, port, [5, long]])).toEqual({ switch_id: link.switch_id, port_id: link.port_id })
 })
 
 test.each([null, undefined, 'x', [[1]], [['1', 'aa']], [[1, 5]], Array.from({ length: 2000 }, () => [1, ''])])(
