@@ -137,7 +137,8 @@ function driverObject(call: Call, { facts, hosts }: Served, detail: boolean) {
   if (call.version < 30) return shown
   shown['type'] = 'dynamic'
   for (const [iface, since] of Object.entries(detail ? INTERFACES : {})) {
-    if (call.version < Math.max(since, 30)) continue
+    // Those that nodes show up to 1.31 a driver has at once.
+    if (since > 31 && call.version < since) continue
     const offered = facts.interfaces[iface] ?? []
     shown[`default_${iface}_interface`] = offered[0] ?? null
     shown[`enabled_${iface}_interfaces`] = offered
