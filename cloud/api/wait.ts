@@ -1,10 +1,9 @@
 // Prefer: wait=N (RFC 7240 §4.3) on what would be answered with 202: the answer comes when the node rests, at the latest after N seconds.
-// It waits for the hub to say that it committed something of the node, and asks nobody meanwhile.
 import { isResting, type State } from '../../shared/states.ts'
-import type { Watch } from '../ports.ts'
 import type { Answer, Call, Route } from './call.ts'
 import { findNode } from './nodes/find.ts'
 import { NODES, STATES } from './nodes/nodes.ts'
+import { seen } from './nodes/seen.ts'
 import { textOf } from './items.ts'
 
 export const MAX_WAIT_S = 60
@@ -27,35 +26,12 @@ export async function waited(route: Route, call: Call, answer: Answer | Response
 }
 
 async function rests(call: Call, ident: string, ms: number): Promise<boolean> {
-  const { env, hub } = call.ports
   const node = await findNode(call, ident)
-  let wake = (): void => undefined
-  let isOver = false
-  const end = (): void => {
-    isOver = true
-    wake()
-  }
-  let isChanged = true
-  const watcher = {
-    changed(nodes: readonly string[]) {
-      if (!nodes.includes(node.uuid)) return
-      isChanged = true
-      wake()
-    },
-    ended: end,
-  }
-  const watch: Watch = await hub.watch([{ organisation: call.principal.organisation, site: node.site }], watcher)
-  const cancel = env.setTimer(ms, end)
-  try {
-    for (;;) {
-      isChanged = false
-      const [row] = await call.sql.all('SELECT provision_state, task FROM nodes WHERE uuid = ?', [node.uuid])
-      if (row && row[1] === null && isResting(row[0] as State)) return true
-      if (!row || isOver) return false
-      if (!isChanged) await new Promise<void>((done) => (wake = done))
-    }
-  } finally {
-    cancel()
-    watch.close()
-  }
+  let hasEnded = false
+  await seen(call, node, ms, async () => {
+    const [row] = await call.sql.all('SELECT provision_state, task FROM nodes WHERE uuid = ?', [node.uuid])
+    hasEnded = row !== undefined && row[1] === null && isResting(row[0] as State)
+    return hasEnded || !row
+  })
+  return hasEnded
 }

@@ -3,7 +3,7 @@ import { waitUntil } from 'cloudflare:workers'
 import { systemEnv } from '../../../shared/env.ts'
 import { fault, FaultError } from '../../../shared/faults.ts'
 import { createApp } from '../../app.ts'
-import type { HubPort, Ports, SiteRef, Watch, Watcher } from '../../ports.ts'
+import { LOCK_WAIT_MS, type HubPort, type Ports, type SiteRef, type Watch, type Watcher } from '../../ports.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
 import type { UpgradeIdentity } from '../../../shared/upgrade.ts'
 import { BucketBlobs } from './blobs.ts'
@@ -76,6 +76,7 @@ function portsOf(env: WorkerEnv): Ports {
     hub: new ObjectHubs(env.SITE_HUB),
     blobs: new BucketBlobs(env.BLOBS),
     noAuth: false,
+    lockWaitMs: env.LOCK_WAIT_MS === undefined ? LOCK_WAIT_MS : Number(env.LOCK_WAIT_MS),
     background: waitUntil,
     log,
   }
