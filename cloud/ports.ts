@@ -63,6 +63,9 @@ export interface Alarm {
   set(at: number | null): Promise<void>
 }
 
+/** Streams and waiting requests at once: of a server, and where a hub is an object of its own, of a site. */
+export const MAX_WATCHERS = 1000
+
 /** Ironic tries three times, a second apart (node_locked_retry_attempts, node_locked_retry_interval). */
 export const LOCK_WAIT_MS = 2000
 

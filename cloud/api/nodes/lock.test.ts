@@ -1,38 +1,31 @@
 // A change of a node on which a task works waits for the end of the task, and is refused when that does not come in time.
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemEnv } from '../../../shared/env.ts'
+import { FaultError } from '../../../shared/faults.ts'
 import { startTestHost, type TestHost } from '../../hosts/node/test-host.ts'
 import { siteOn, type TestSite } from '../../hosts/test-site.ts'
+import { MAX_WATCHERS } from '../../ports.ts'
 
 const EXTRA = [{ op: 'add', path: '/extra/rack', value: '8' }]
 
 describe('a node that is locked', () => {
   let site: TestSite<TestHost>
   let timers: (() => void)[] = []
-  /** Resolves once as many requests as this wait for a hub to say something. */
-  let watched: (count: number) => Promise<void>
+  /** Resolves once as many requests as this wait for the end of a task. */
+  let waiting: (count: number) => Promise<void>
 
-  /** Its waits end when `timeout` says so. */
+  /** Their waits end when `timeout` says so. */
   const start = async (lockWaitMs = 12_345) => {
+    let tell = (): void => undefined
     const setTimer: typeof systemEnv.setTimer = (ms, run) => {
       if (ms !== lockWaitMs) return systemEnv.setTimer(ms, run)
       timers.push(run)
+      tell()
       return () => undefined
     }
-    const host = await startTestHost({ lockWaitMs, env: { ...systemEnv, setTimer } })
-    site = await siteOn(host, { stuck: true })
-    const { hub } = host.cloud.ports
-    const watch = hub.watch.bind(hub)
-    let count = 0
-    let tell = (): void => undefined
-    hub.watch = async (...about) => {
-      const made = await watch(...about)
-      count++
-      tell()
-      return made
-    }
-    watched = async (wanted) => {
-      while (count < wanted) await new Promise<void>((done) => (tell = done))
+    site = await siteOn(await startTestHost({ lockWaitMs, env: { ...systemEnv, setTimer } }), { stuck: true })
+    waiting = async (wanted) => {
+      while (timers.length < wanted) await new Promise<void>((done) => (tell = done))
     }
   }
   const timeout = (): void => timers.forEach((run) => run())
@@ -73,7 +66,7 @@ describe('a node that is locked', () => {
     await start()
     const node = await locked()
     const asked = site.api(method, `/v1/nodes/${node}${path}`, body)
-    await watched(1)
+    await waiting(1)
     await end()
     expect((await asked).status).toBe(status)
   })
@@ -85,7 +78,7 @@ describe('a node that is locked', () => {
     const { uuid } = (await site.api('POST', '/v1/volume/targets', target)).body
     await power(node, 'power off')
     const asked = site.api('PATCH', `/v1/volume/targets/${uuid}`, EXTRA)
-    await watched(1)
+    await waiting(1)
     await end()
     expect((await asked).status).toBe(200)
   })
@@ -94,7 +87,7 @@ describe('a node that is locked', () => {
     await start()
     const node = await locked()
     const asked = patch(node)
-    await watched(1)
+    await waiting(1)
     timeout()
     const { body } = await asked
     expect(body).toMatchObject({ status: 409, code: 'node.locked' })
@@ -124,7 +117,7 @@ describe('a node that is locked', () => {
     expect((await patch(node, { 'If-Match': tag })).status, 'it is known at once').toBe(412)
     const current = (await site.api('GET', `/v1/nodes/${node}`)).headers.get('etag')!
     const asked = patch(node, { 'If-Match': current })
-    await watched(1)
+    await waiting(1)
     await end()
     expect((await asked).status, 'the task changed it').toBe(412)
     expect((await site.api('GET', `/v1/nodes/${node}`)).body.extra).toEqual({})
@@ -134,9 +127,9 @@ describe('a node that is locked', () => {
     await start()
     const node = await locked()
     const first = power(node, 'power off')
-    await watched(1)
+    await waiting(1)
     const others = Array.from({ length: 20 }, () => patch(node))
-    await watched(21)
+    await waiting(21)
     await end()
     expect((await first).status).toBe(202)
     await end(2)
@@ -159,7 +152,7 @@ describe('a node that is locked', () => {
         signal: client.signal,
       })
       .catch(() => 'gone')
-    await watched(1)
+    await waiting(1)
     const keys = () => site.host.store.organisation(site.enrolled.organisation).all('SELECT key FROM idempotency_keys')
     expect(await keys()).toHaveLength(1)
     client.abort()
@@ -170,14 +163,48 @@ describe('a node that is locked', () => {
     expect(tasks()).toHaveLength(1)
   })
 
+  /** As many streams and waiting requests as may be. */
+  const crowd = async () => {
+    const { organisation, site: uuid } = site.enrolled
+    const watcher = () => ({ changed: () => undefined, ended: () => undefined })
+    const each = () => site.host.cloud.ports.hub.watch([{ organisation, site: uuid }], watcher())
+    await Promise.all(Array.from({ length: MAX_WATCHERS }, each))
+  }
+
   it('is refused at once where too many wait already', async () => {
     await start()
     const node = await locked()
-    const { hub } = site.host.cloud.ports
-    const { organisation, site: uuid } = site.enrolled
-    const watcher = () => ({ changed: () => undefined, ended: () => undefined })
-    await Promise.all(Array.from({ length: 1000 }, () => hub.watch([{ organisation, site: uuid }], watcher())))
+    await crowd()
     expect((await patch(node)).body.code).toBe('node.locked')
+  })
+
+  it('is refused at once where its hub can not be watched', async () => {
+    await start()
+    const node = await locked()
+    site.host.cloud.ports.hub.watch = () => Promise.reject(new FaultError('unavailable', 'The hub did not answer.'))
+    expect((await patch(node)).body.code).toBe('node.locked')
+  })
+
+  it('is not told as refused when it was taken, and nobody can wait for its end', async () => {
+    await start()
+    const node = await newNode()
+    await crowd()
+    const { status, headers } = await power(node, 'power on', { Prefer: 'wait=20' })
+    expect([status, headers.get('preference-applied')]).toEqual([202, null])
+  })
+
+  it('is tried a last time, for what locks it may be told of another node only', async () => {
+    await start()
+    const parent = await locked()
+    const child = { driver: 'fake-hardware', parent_node: parent }
+    const { uuid } = (await site.api('POST', '/v1/nodes', child)).body
+    await site.conductor.granted(uuid)
+    const asked = power(uuid)
+    await waiting(1)
+    await end()
+    await expect.poll(async () => (await site.api('GET', `/v1/nodes/${parent}`)).body.reservation).toBeNull()
+    timeout()
+    expect((await asked).status).toBe(202)
   })
 
   it('carries out once what an Idempotency-Key names, and a second request of it hears so', async () => {
@@ -185,7 +212,7 @@ describe('a node that is locked', () => {
     const node = await locked()
     const key = { 'Idempotency-Key': 'off' }
     const asked = power(node, 'power off', key)
-    await watched(1)
+    await waiting(1)
     expect((await power(node, 'power off', key)).body.code).toBe('request.busy')
     await end()
     expect((await asked).status).toBe(202)

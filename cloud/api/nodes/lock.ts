@@ -1,7 +1,6 @@
 // A node on which a task works is locked: what would change it waits for the end of the task, as in Ironic, and is refused with 409 when
-// that does not come soon. 1. The hub, as the one writer, decides each time, also on If-Match. 2. One request of many gets the lock, the
-// others wait on, first come first served, all of them no longer than lockWaitMs. 3. For a client that went away nothing is done.
-import { toFault } from '../../../shared/faults.ts'
+// that does not come soon. 1. The hub, as the one writer, decides each time, also on If-Match; none of its turns waits. 2. One request of many
+// gets the lock, the others wait on, all of them no longer than lockWaitMs. 3. Nothing waits for a client that went away.
 import { STATES, type State } from '../../../shared/states.ts'
 import type { CommandResult } from '../../site-hub/commands.ts'
 import type { Call } from '../call.ts'
@@ -20,17 +19,13 @@ export async function unlocked(
   if (!isLocked(result) || lockWaitMs === 0) return result
   const uuid = await nodeOf(call, wanted)
   if (uuid === undefined) return result
-  try {
-    await seen(call, { uuid, site }, lockWaitMs, async () => {
-      const [row] = await call.sql.all('SELECT task, provision_state FROM nodes WHERE uuid = ?', [uuid])
-      if (row && row[0] !== null) return !endsSoon(row[1] as State)
-      result = await attempt()
-      return !isLocked(result)
-    })
-  } catch (error) {
-    // Where nobody can wait any more there is an answer all the same.
-    if (toFault(error).code !== 'watch.full') throw error
-  }
+  // Where nobody can wait, the first answer stands.
+  await seen(call, { uuid, site }, lockWaitMs, async () => {
+    const [row] = await call.sql.all('SELECT task, provision_state FROM nodes WHERE uuid = ?', [uuid])
+    if (row && row[0] !== null) return !endsSoon(row[1] as State)
+    result = await attempt()
+    return !isLocked(result)
+  })
   return result
 }
 
