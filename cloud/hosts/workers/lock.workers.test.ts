@@ -48,8 +48,12 @@ describe('a node that is locked', () => {
   const tasks = () => conductor.received.filter((each) => each.type === 'task')
   const patch = () => ask(host, 'PATCH', `/v1/nodes/${node}`, [{ op: 'add', path: '/extra/rack', value: '8' }])
   const watching = () => runInDurableObject(stub, (_, state) => state.getWebSockets(WATCH).length)
-  const waits = () => expect.poll(watching, { timeout: 20_000 }).toBe(1)
-  const nobodyWaits = () => expect.poll(watching, { timeout: 20_000 }).toBe(0)
+  const waits = async () => {
+    await expect.poll(watching, { timeout: 20_000 }).toBe(1)
+  }
+  const nobodyWaits = async () => {
+    await expect.poll(watching, { timeout: 20_000 }).toBe(0)
+  }
   /** How often has somebody wanted to, since? */
   const nobodyMayWatch = async () => {
     let asked = 0
