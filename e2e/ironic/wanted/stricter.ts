@@ -218,7 +218,7 @@ export const STRICTER: readonly Wanted[] = [
     method: /PATCH/,
     path: /^\/v1\/volume\//,
     at: status,
-    when: ({ ours, theirs }) => theirs.status < 300 && /powered off only/.test(faultOf(ours.body)),
+    when: ({ ours, theirs }) => theirs.status < 300 && /volume (connector|target) update/.test(faultOf(ours.body)),
     rest: 'active',
     example: ({ names, target }) => [
       at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'rebuild' }),
