@@ -12,7 +12,11 @@ const Body = z.record(z.string(), z.unknown())
 
 const Methods = z.record(
   z.string(),
-  z.looseObject({ http_methods: z.array(z.string()), async: z.boolean(), require_exclusive_lock: z.boolean() }),
+  z.looseObject({
+    http_methods: z.array(z.string()),
+    async: z.boolean(),
+    require_exclusive_lock: z.boolean().optional(),
+  }),
 )
 
 async function methodsOf(call: Call): Promise<z.infer<typeof Methods>> {
