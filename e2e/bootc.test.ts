@@ -61,7 +61,7 @@ test('autodetect has a container install itself, with its secret and its config 
   const [pull, run] = (await readFile(join(layer, 'asked'), 'utf8')).trim().split('\n')
   expect(pull).toBe('pull --authfile=/run/ferrule-bootc/auth.json docker://registry.example:5000/os/small:1')
   expect(run).toMatch(
-    /^run --rm --privileged --pid=host .* registry\.example:5000\/os\/small:1 bootc install to-disk --wipe --skip-fetch-check --root-size=\d+M --root-ssh-authorized-keys=\S+ \S+disk$/,
+    /^run --rm --name=ferrule-bootc --replace --privileged --pid=host .* registry\.example:5000\/os\/small:1 bootc install to-disk --wipe --skip-fetch-check --root-size=\d+M --root-ssh-authorized-keys=\S+ \S+disk$/,
   )
   expect(JSON.parse(await readFile(join(layer, 'auth'), 'utf8'))).toEqual({
     auths: { 'registry.example:5000': { auth: SECRET } },

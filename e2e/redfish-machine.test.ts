@@ -68,7 +68,7 @@ test.concurrent('boot device, boot mode, secure boot, lights, interrupt and virt
   await settled('boot mode', () => !machine.efi)
   await api.call('PUT', `${path}/states/secure_boot`, { target: true })
   await settled('secure boot', () => machine.secureBootEnable)
-  expect(await api.node(story.node)).toMatchObject({ boot_mode: 'bios', secure_boot: true })
+  expect(await api.node(story.node)).toMatchObject({ boot_mode: 'bios', secure_boot: true, health: 'OK' })
 
   const { indicators } = (await api.call('GET', `${path}/management/indicators`)) as { indicators: { name: string }[] }
   const [system] = indicators.map(({ name }) => name)

@@ -60,7 +60,7 @@ async function startTold(context: TestContext, options: StoryOptions = {}): Prom
 const vol = ({ cinder }: Told) => cinder.volumes.get('vol-1')!
 const isUp = ({ machine, until }: Told, since = 0) =>
   until('instance', () => machine.transitions.slice(since).at(-1)?.kind === 'os up')
-const ATTACH = ['reserve', 'initialize_connection', 'attach', 'metadata']
+const ATTACH = ['metadata', 'reserve', 'initialize_connection', 'attach', 'metadata']
 const DETACH = ['begin_detaching', 'terminate_connection', 'detach', 'metadata']
 
 test('volumes are attached for the instance, follow its power, and are given back when it has gone', async (context) => {
@@ -92,7 +92,7 @@ test('volumes are attached for the instance, follow its power, and are given bac
 
   await api.provision(node, 'deleted')
   await reach('available')
-  expect(cinder.log.slice(12)).toEqual(DETACH)
+  expect(cinder.log.slice(14)).toEqual(DETACH)
   for (const text of [story.log.join('\n'), JSON.stringify(await api.timeline(node))])
     expect(text).not.toContain(CHAP.password)
 })

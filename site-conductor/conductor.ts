@@ -151,8 +151,8 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     note: (node, stage, body) => notes.add({ node, stage, body }),
     told(hold, changed) {
       for (const [field, value] of Object.entries(changed)) facts.set(hold, field, value)
-      facts.flush()
     },
+    answering: () => facts.flush(),
   })
   const consoles: Consoles = new Consoles({
     env,

@@ -19,7 +19,7 @@ export interface Context<Info = Record<string, unknown>> {
   readonly before: () => void
   /** Aborts at the time limit, at a cancel and when the node is lost. */
   readonly signal: AbortSignal
-  /** Of a person's call: fields of the node that it has changed. A step answers them as its facts. */
+  /** Of a method: fields of the node that it has changed, or found by the way. A step answers them as its facts. */
   readonly tell?: (facts: Record<string, unknown>) => void
   /** A line on the node's timeline: bounded, may be dropped. */
   note(stage: string, body?: Record<string, unknown>): void

@@ -12,6 +12,7 @@ import { MIB, serveBytes, serveHttp, temporaryFolder, testNode } from '../testin
 
 const LOGIN = 'robot:a secret of the registry'
 const KEYS = 'ssh-ed25519 AAAA somebody'
+const STEP = 'deploy.execute_deploy_step'
 const DISK = makeImage(8 * MIB, 3)
 
 /** The last argument is the disk; the keys come in a file. */
@@ -26,45 +27,55 @@ done
 dd if=/disk.img of="$disk" bs=1M conv=fsync 2>/dev/null
 `
 
+/** Writes on the console until somebody ends it. */
+const ENDLESS = `#!/bin/sh
+while true; do echo '<0>the container is here' > /dev/kmsg; sleep 0.2; done
+`
+
+/** \`bootc\` in an image with what a script needs. */
+function imageOf(bootc: string, busybox: Buffer) {
+  return ociImage([
+    ...['bin/', 'usr/', 'usr/bin/', 'tmp/', 'var/', 'etc/'].map((path) => ({ path })),
+    { path: 'bin/busybox', content: busybox },
+    ...['sh', 'dd', 'grep', 'echo', 'sleep', 'true'].map((name) => ({ path: `bin/${name}`, link: 'busybox' })),
+    { path: 'usr/bin/bootc', content: Buffer.from(bootc) },
+    { path: 'disk.img', content: DISK.bytes, mode: 0o644 },
+  ])
+}
+
 it(
   'the image is pulled with its secret, installs itself on the root disk, and the config drive comes behind it',
   { timeout: 600_000 },
   async () => {
     await using folder = await temporaryFolder()
     const busybox = await readFile('/bin/busybox')
-    const image = ociImage([
-      ...['bin/', 'usr/', 'usr/bin/', 'tmp/', 'var/', 'etc/'].map((path) => ({ path })),
-      { path: 'bin/busybox', content: busybox },
-      ...['sh', 'dd', 'grep', 'echo'].map((name) => ({ path: `bin/${name}`, link: 'busybox' })),
-      { path: 'usr/bin/bootc', content: Buffer.from(BOOTC) },
-      { path: 'disk.img', content: DISK.bytes, mode: 0o644 },
-    ])
     const packed = await readFile(await buildLayer('containers', console.log))
     const sha256 = createHash('sha256').update(packed).digest('hex')
     await using server = await serveHttp(serveBytes(packed))
     await using agent = await (await savedAgent()).goOn()
-    const registry = await startOciRegistry({ tls: agent.tls, images: { 'os/small:1': image }, login: LOGIN })
+    const images = { 'os/small:1': imageOf(BOOTC, busybox), 'os/small:endless': imageOf(ENDLESS, busybox) }
+    const registry = await startOciRegistry({ tls: agent.tls, images, login: LOGIN })
     try {
       const { file, name } = await agent.addDisk({ sizeMiB: 5000, serial: 'root' })
       const instance_info = { bootc_authorized_keys: KEYS }
       const layers = { containers: { url: `${server.url.replace('127.0.0.1', HOST)}/layer`, sha256 } }
       const source = `oci://${HOST}:${registry.port}/os/small`
-      const install = (tag: string, secret: string, configdrive?: string) =>
-        agent.command('deploy.execute_deploy_step', {
-          step: {
-            interface: 'deploy',
-            step: 'execute_bootc_install',
-            args: {
-              image_source: `${source}:${tag}`,
-              // Ironic's conductor has the secret, which is base64 already, in base64.
-              oci_pull_secret: Buffer.from(Buffer.from(secret).toString('base64')).toString('base64'),
-              ...(configdrive && { configdrive }),
-            },
+      const step = (tag: string, secret: string, configdrive?: string) => ({
+        step: {
+          interface: 'deploy',
+          step: 'execute_bootc_install',
+          args: {
+            image_source: `${source}:${tag}`,
+            // Ironic's conductor has the secret, which is base64 already, in base64.
+            oci_pull_secret: Buffer.from(Buffer.from(secret).toString('base64')).toString('base64'),
+            ...(configdrive && { configdrive }),
           },
-          node: { ...testNode, instance_info },
-          ports: [],
-          layers,
-        })
+        },
+        node: { ...testNode, instance_info },
+        ports: [],
+        layers,
+      })
+      const install = (...args: Parameters<typeof step>) => agent.command(STEP, step(...args))
       const { command_error: stranger } = await install('1', 'robot:wrong')
       expect(stranger).toMatchObject({
         type: 'ContainerError',
@@ -72,10 +83,16 @@ it(
       })
       const { command_error: missing } = await install('2', LOGIN)
       expect(missing).toMatchObject({ type: 'ContainerError', details: expect.stringContaining('manifest unknown') })
+      const running = await agent.begin(STEP, step('endless', LOGIN))
+      const lines = () => agent.machine.console().split('the container is here').length
+      await expect.poll(lines, { timeout: 120_000 }).toBeGreaterThan(1)
+      expect((await running.abort()).command_error).toMatchObject({ type: 'CommandAborted' })
+      const before = lines()
       const { volume, text } = await configDrive(folder.path)
       const { command_error: error, command_result: result } = await install('1', LOGIN, text)
       expect(error).toBeNull()
       expect(JSON.stringify(result)).toContain(`Container image (${source}:1) written to device ${name}`)
+      expect(lines(), 'an aborted container writes nothing any more').toBe(before)
       await agent.machine.cut()
       const raw = await rawOf(file)
       expect((await readRange(raw, MIB, 4 * MIB)).equals(DISK.bytes.subarray(MIB, 5 * MIB))).toBe(true)

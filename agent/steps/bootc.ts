@@ -2,6 +2,7 @@
 // writes the disk (https://bootc-dev.github.io/bootc); then the config drive.
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { containerImageSchema } from '../../shared/container-image.ts'
 import { type CommandContext, defineStep } from '../command.ts'
@@ -10,6 +11,7 @@ import { readPartitionTable } from '../disk/partition-table.ts'
 import { AgentFault } from '../fault.ts'
 import type { Programs } from '../layers.ts'
 import { programsFor } from '../programs.ts'
+import type { ToolResult } from '../tool.ts'
 import { findRootDisk, withRootDisk } from './root-disk.ts'
 import { configDriveSchema, fetchConfigDrive, placeConfigDrive } from './write-configdrive.ts'
 
@@ -18,6 +20,10 @@ const MIB = 2 ** 20
 const BESIDE_ROOT_MIB = 768
 /** Of one pull, and of one installation; the step's own limit is the conductor's. */
 const LIMIT_MS = 4 * 60 * 60_000
+const CONTAINER = 'ferrule-bootc'
+const REMOVAL_LIMIT_MS = 60_000
+const REMOVAL_TRIES = 5
+const REMOVAL_PAUSE_MS = 200
 
 export const bootcArgs = z.object({
   image_source: containerImageSchema.describe('oci://REGISTRY/NAME:TAG'),
@@ -30,6 +36,14 @@ type BootcArgs = z.output<typeof bootcArgs>
 const referenceOf = (source: string) => source.slice('oci://'.length)
 const registryOf = (source: string) => referenceOf(source).split('/')[0]!
 
+const ENVIRONMENT = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  TMPDIR: '/var/tmp',
+  LC_ALL: 'C',
+}
+const said = ({ stdout, stderr }: ToolResult) => `${stderr}\n${stdout}`.trim().slice(-4000)
+
 /** Runs podman, whose root is the layer's. Its lines go to the log. */
 async function podman(
   { signal, log }: CommandContext,
@@ -37,20 +51,49 @@ async function podman(
   args: readonly string[],
   failure: string,
 ): Promise<void> {
-  const { code, stdout, stderr } = await programs.run('podman', args, {
+  const result = await programs.run('podman', args, {
     timeoutMs: LIMIT_MS,
     maxBytes: 64 * 1024,
     signal,
-    env: {
-      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      HOME: '/root',
-      TMPDIR: '/var/tmp',
-      LC_ALL: 'C',
-    },
+    env: ENVIRONMENT,
     onLine: (line) => log(`podman: ${line.slice(0, 500)}`),
   })
   signal.throwIfAborted()
-  if (code !== 0) throw new AgentFault('ContainerError', failure, `${stderr}\n${stdout}`.trim().slice(-4000))
+  if (result.code !== 0) throw new AgentFault('ContainerError', failure, said(result))
+}
+
+/** Runs a container. It is held by conmon, in a session of its own, so that it does not end with podman: it has ended when this has. */
+async function contained(
+  context: CommandContext,
+  programs: Programs,
+  args: readonly string[],
+  failure: string,
+): Promise<void> {
+  try {
+    // One that an agent before this one has left is replaced.
+    await podman(context, programs, ['run', '--rm', `--name=${CONTAINER}`, '--replace', ...args], failure)
+  } catch (error) {
+    await removeContainer(programs)
+    throw error
+  }
+}
+
+/** Also when the step is aborted: as long as it runs, it writes the disk. */
+async function removeContainer(programs: Programs): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const result = await programs.run('podman', ['rm', '--force', '--time=0', '--ignore', CONTAINER], {
+      timeoutMs: REMOVAL_LIMIT_MS,
+      env: ENVIRONMENT,
+    })
+    if (result.code === 0) return
+    if (tries === REMOVAL_TRIES)
+      throw new AgentFault(
+        'ContainerError',
+        'the container could not be removed and may still be running: start the machine anew before its disk is used',
+        said(result),
+      )
+    await sleep(REMOVAL_PAUSE_MS)
+  }
 }
 
 /** Files that podman finds in the layer: who it is at the registry, and whom it believes beside the public authorities. Gone when `use` has ended. */
@@ -109,19 +152,11 @@ export async function installContainer(context: CommandContext, args: BootcArgs)
       `the image ${reference} could not be fetched`,
     ),
   )
-  await podman(
+  await contained(
     context,
     programs,
     [
-      ...[
-        'run',
-        '--rm',
-        '--privileged',
-        '--pid=host',
-        '--network=none',
-        '--pull=never',
-        '--security-opt=label=disable',
-      ],
+      ...['--privileged', '--pid=host', '--network=none', '--pull=never', '--security-opt=label=disable'],
       ...['-v', '/var/lib/containers:/var/lib/containers', '-v', '/dev:/dev', '-v', '/var/tmp:/var/tmp'],
       ...[reference, ...install],
     ],

@@ -31,6 +31,8 @@ export interface RunningAgent extends AsyncDisposable {
   addDisk(disk: PluggedDisk, fill?: (raw: string) => Promise<void>): Promise<{ file: string; name: string }>
   /** A command, to its end. A failure is an answer, too. */
   command(name: string, params?: Record<string, unknown>): Promise<CommandResult>
+  /** A command that is still running. */
+  begin(name: string, params: Record<string, unknown>): Promise<{ abort(): Promise<CommandResult> }>
   step(
     phase: 'deploy' | 'clean',
     name: string,
@@ -104,6 +106,17 @@ async function agentOn(machine: PlainMachine, { token, caPem, tls }: Facts): Pro
     machine,
     tls,
     command,
+    async begin(name, params) {
+      const own = { url, caPem }
+      const { id } = await askAgent(own, 'POST', `/v1/commands/?agent_token=${token}`, { name, params })
+      const at = `/v1/commands/${id}?agent_token=${token}`
+      return {
+        async abort() {
+          await askAgent(own, 'DELETE', at)
+          return await askAgent(own, 'GET', `${at}&wait=true`)
+        },
+      }
+    },
     portOf: (port) => machine.portOf(port),
     async addDisk(disk, fill) {
       const file = await machine.addDisk(disk, fill)

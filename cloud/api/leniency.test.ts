@@ -42,6 +42,18 @@ it('null for a flag or the group of a node is what it has without', async () => 
   expect([patched.status, patched.body]).toEqual([200, expect.objectContaining({ retired: false, protected: false })])
 })
 
+it('null for smart NICs of a port is none', async () => {
+  const node = await newNode(site)
+  const link = { local_link_connection: { port_id: 'rep0', hostname: 'nic-1' } }
+  const made = await site.api('POST', '/v1/ports', { ...sample('ports', node), ...link, is_smartnic: null })
+  expect([made.status, made.body.is_smartnic]).toEqual([201, false])
+  const change = (value: unknown) =>
+    site.api('PATCH', `/v1/ports/${made.body.uuid}`, [{ op: 'add', path: '/is_smartnic', value }])
+  expect((await change(true)).body.is_smartnic).toBe(true)
+  const patched = await change(null)
+  expect([patched.status, patched.body.is_smartnic]).toEqual([200, false])
+})
+
 it.each<[string, Record<string, string>]>([
   ['nodes', { automated_clean: 'False', maintenance: 'yes', retired: 'True', disable_power_off: 'on', console_enabled: 'n' }], // prettier-ignore
   ['ports', { pxe_enabled: 'False', is_smartnic: 'f', available_for_dynamic_portgroup: '0' }],

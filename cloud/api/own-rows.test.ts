@@ -75,10 +75,17 @@ describe('deploy templates', () => {
     ['a step twice', { steps: [step, { ...step, priority: 20 }] }],
     ['a step without priority', { steps: [{ interface: 'bios', step: 'x', args: {} }] }],
     ['a negative priority', { steps: [{ ...step, priority: -1 }] }],
+    ['a priority that is no number', { steps: [{ ...step, priority: '5.0' }] }],
     ['an unknown interface', { steps: [{ ...step, interface: 'network' }] }],
     ['another key in a step', { steps: [{ ...step, order: 1 }] }],
   ])('with %s are refused', async (_what, more) => {
     expect(await status('POST', '/v1/deploy_templates', { ...sample('deploy_templates', ''), ...more })).toBe(400)
+  })
+
+  it('may say a priority as a text of digits', async () => {
+    const { uuid, steps } = await make('deploy_templates', { steps: [{ ...step, priority: '5' }] })
+    expect(steps).toEqual([{ ...step, priority: 5 }])
+    expect((await patch(`/v1/deploy_templates/${uuid}`, 'steps/0/priority', '07')).body.steps[0].priority).toBe(7)
   })
 
   it('are found and changed by name, step by step', async () => {

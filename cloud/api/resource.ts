@@ -37,6 +37,8 @@ export interface Attribute extends Patchable {
   readonly only?: 'create' | 'patch'
   /** Creation does not go without it. */
   readonly required?: true
+  /** Its schema in PATCH, where that is another. */
+  readonly patched?: z.ZodType
 }
 export type Attributes = Readonly<Record<string, Attribute>>
 export type Body = Record<string, unknown>
@@ -74,6 +76,9 @@ export function patchableOf({ attributes }: Pick<Resource, 'attributes'>): Reado
   return Object.fromEntries(
     Object.entries(attributes)
       .filter(([, { only }]) => only !== 'create')
-      .map(([name, attribute]) => [name, attribute.required ? { ...attribute, needed: true as const } : attribute]),
+      .map(([name, { required, patched, ...attribute }]) => [
+        name,
+        { ...attribute, ...(patched && { schema: patched }), ...(required && { needed: true as const }) },
+      ]),
   )
 }

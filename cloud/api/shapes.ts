@@ -38,6 +38,21 @@ export const Mac = z
   .transform((address) => parseMac(address)!)
   .meta({ pattern: '^\\s*[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}\\s*$' })
 
+/** The priority of a step: a whole number from 0, or its digits (at most five), as Ironic takes them. */
+export const priority = (max: number) =>
+  z.union(
+    [
+      z.int().min(0).max(max),
+      z
+        .string()
+        .regex(/^[0-9]{1,5}$/)
+        .transform(Number),
+    ],
+    {
+      error: 'expected a whole number that is not negative',
+    },
+  )
+
 /** Steps of templates and runbooks; `order` is the field that says when a step comes, and its schema. */
 export const stepsOf = <T extends z.ZodRawShape>(order: T) =>
   z

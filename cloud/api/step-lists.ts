@@ -10,7 +10,7 @@ import { equals, invalid } from './query.ts'
 import { findRow } from './items.ts'
 import type { Attributes, Body, Resource } from './resource.ts'
 import { routesOf } from './resource-routes.ts'
-import { DictOrNull, FlagOrNull, Name, stepsOf, text, Trait, Uuid } from './shapes.ts'
+import { DictOrNull, FlagOrNull, Name, priority, stepsOf, text, Trait, Uuid } from './shapes.ts'
 import { traitRoutes } from './traits.ts'
 import { ofOrganisation } from './writers.ts'
 import type { Route } from './call.ts'
@@ -44,7 +44,12 @@ const TEMPLATE_FIELDS = [
 ]
 const templateAttributes: Attributes = {
   name: { since: TEMPLATES_SINCE, schema: Trait, required: true },
-  steps: { since: TEMPLATES_SINCE, schema: stepsOf({ priority: z.int().min(0) }), keys: true, required: true },
+  steps: {
+    since: TEMPLATES_SINCE,
+    schema: stepsOf({ priority: priority(Number.MAX_SAFE_INTEGER) }),
+    keys: true,
+    required: true,
+  },
   extra: { since: TEMPLATES_SINCE, schema: DictOrNull, keys: true },
   uuid: { since: TEMPLATES_SINCE, schema: Uuid, only: 'create' },
 }

@@ -102,8 +102,23 @@ describe('volumes', () => {
     for (const path of [`/v1/volume/targets?node=${other}`, `/v1/nodes/${other}/volume/targets`])
       expect((await site.api('GET', path)).body.targets).toMatchObject([{ uuid, node_uuid: other }])
     expect((await site.api('GET', `/v1/nodes/${other}/volume/connectors`)).body).toEqual({ connectors: [] })
-    const { body } = await site.api('GET', `/v1/nodes/${other}/volume`)
-    expect(body.targets[0].href).toBe(`${site.host.url}/v1/nodes/${other}/volume/targets`)
-    expect((await site.api('GET', '/v1/volume')).body.connectors[0].href).toBe(`${site.host.url}/v1/volume/connectors`)
   })
+
+  it.each(['volume', 'nodes/NAME/volume'])(
+    'GET /v1/%s says where both are, by the name that was asked with',
+    async (path) => {
+      const name = fresh('volume')
+      await newNode(site, { name })
+      const at = path.replace('NAME', name)
+      const both = (below: string) => [
+        { href: `${site.host.url}/v1/${at}/${below}`, rel: 'self' },
+        { href: `${site.host.url}/${at}/${below}`, rel: 'bookmark' },
+      ]
+      expect((await site.api('GET', `/v1/${at}`)).body).toEqual({
+        links: both(''),
+        connectors: both('connectors'),
+        targets: both('targets'),
+      })
+    },
+  )
 })

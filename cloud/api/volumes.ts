@@ -87,9 +87,10 @@ export const TARGETS: Resource = {
 async function volume(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { ident } = call.params
-  const path = ident === undefined ? 'volume' : `nodes/${(await findNode(call, ident)).uuid}/volume`
+  if (ident !== undefined) await findNode(call, ident)
+  const path = ident === undefined ? 'volume' : `nodes/${ident}/volume`
   return json({
-    links: linksTo(call.base, path),
+    links: linksTo(call.base, `${path}/`),
     connectors: linksTo(call.base, `${path}/connectors`),
     targets: linksTo(call.base, `${path}/targets`),
   })

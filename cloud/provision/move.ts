@@ -27,6 +27,7 @@ export function move(
   if (isRegranted) turn.regrant.add(node.uuid)
   turn.updateNode(node.uuid, {
     ...changes,
+    ...inspectionTimes(turn, from, to),
     ...(isRegranted ? { spec_version: node.spec_version + 1 } : {}),
     provision_state: to,
     target_provision_state: target,
@@ -37,6 +38,15 @@ export function move(
     { node: node.uuid, task: node.task, body: { from, to, trigger, target, last_error: changes.last_error ?? null } },
     caller,
   )
+}
+
+const INSPECTION: readonly State[] = ['inspecting', 'inspect wait']
+
+/** As Ironic has them: an inspection that goes on has begun, one that went well has ended, and one that failed has neither time. */
+function inspectionTimes({ time }: Turn, from: State, to: State): Partial<NodeRow> {
+  const [was, is] = [INSPECTION.includes(from), INSPECTION.includes(to)]
+  if (is) return was ? {} : { inspection_started_at: time, inspection_finished_at: null }
+  return was ? { inspection_started_at: null, inspection_finished_at: to === 'manageable' ? time : null } : {}
 }
 
 /** Work keeps the aim that it was started with, over waits and holds: manageable for a manual cleaning, for one. */

@@ -63,8 +63,7 @@ export async function provision(
   const composed = kind && (await compose(turn, given, kind, args))
   if (node.task) cancel(turn, node)
   const target = verb === 'clean' ? { target_provision_state: 'manageable' } : {}
-  const begins = verb === 'inspect' ? { inspection_started_at: turn.time, inspection_finished_at: null } : {}
-  const fresh = { last_error: null, last_fault: null, ...noSteps(given), ...begins, ...target }
+  const fresh = { last_error: null, last_fault: null, ...noSteps(given), ...target }
   const { instance_info, secrets, interfaces } = given
   const brought = given === node ? {} : { instance_info, secrets, interfaces }
   move(turn, node, VERBS[verb], 'user', { ...fresh, ...brought }, caller)

@@ -149,8 +149,7 @@ export async function complete(turn: Turn, uuid: string, kind: string, caller: C
   const isManaged = kind === 'clean' && (now.retired || now.target_provision_state === 'manageable')
   const changes = { last_error: null, last_fault: null, ...noSteps(now), ...withoutRescue(now) }
   const cleaned = kind === 'clean' ? restored({ ...now, ...noSteps(now) }) : {}
-  const inspected = kind === 'inspect' ? { inspection_finished_at: turn.time } : {}
-  move(turn, now, isManaged ? 'manage' : 'done', 'task', { ...changes, ...cleaned, ...inspected }, caller)
+  move(turn, now, isManaged ? 'manage' : 'done', 'task', { ...changes, ...cleaned }, caller)
 }
 
 /** The work on the node has failed; with a `fault` it goes into maintenance. */

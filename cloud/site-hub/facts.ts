@@ -1,6 +1,7 @@
 // What conductors say about nodes outside of tasks: facts (power_state, …) and lines for the timeline. 1. Only a node's owner is heard,
 // and of what it found only what it found as its present owner.
 // 2. Only differences are written. 3. What would make the node's grant too large for a frame is left: whoever gets the node next could not be told of it.
+import { z } from 'zod'
 import { Fault } from '../../shared/faults.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
 import { powerRead, powerUnreadable } from '../provision/power-sync.ts'
@@ -62,7 +63,10 @@ const FACTS: Record<string, keyof NodeRow> = {
   secure_boot: 'secure_boot',
   console_enabled: 'console_enabled',
   raid_config: 'raid_config',
+  health: 'health',
 }
+
+const Health = z.enum(['OK', 'Warning', 'Critical']).nullable()
 
 const BOOT_MEMORY = ['persistent_boot_device', 'is_next_boot_persistent']
 
@@ -88,6 +92,7 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
   const changes: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(changed)) {
     const column = FACTS[key]
+    if (column === 'health' && !Health.safeParse(value).success) continue
     if (column && JSON.stringify(node[column]) !== JSON.stringify(value)) changes[column] = value
   }
   // Its conductor stops to listen, whoever said that it is off.

@@ -188,3 +188,16 @@ test('what was read before somebody else had the node counts no more', async () 
   await read('power off', epoch)
   expect(await power(node)).toMatchObject({ power_state: 'power off' })
 })
+
+test('the health that a BMC tells is the node’s, and another word for it is none', async () => {
+  const node = await managed()
+  const tells = async (health: unknown) => {
+    await says({ [node]: { health } })
+    return (await bench.sql.all('SELECT health FROM nodes WHERE uuid = ?', [node]))[0]![0]
+  }
+  expect(await tells('Warning')).toBe('Warning')
+  expect(await tells({ status: 'fine' })).toBe('Warning')
+  expect(await tells('on fire')).toBe('Warning')
+  expect(await tells('OK')).toBe('OK')
+  expect(await tells(null)).toBe(null)
+})

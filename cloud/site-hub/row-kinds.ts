@@ -9,7 +9,7 @@ import type { NodeRow } from '../schema/rows.ts'
 import { type Belongings, targetColumn } from './belongings.ts'
 import type { NodeTable } from './commands.ts'
 import { linkConnection } from './link-connection.ts'
-import { isRewirable } from './node-rules.ts'
+import { isRewirable, refuseLocked } from './node-rules.ts'
 import { rowsWith, vifOf, type NodeOwned } from './owned-rows.ts'
 import { sealSecrets } from './secrets.ts'
 import type { Turn } from './turn.ts'
@@ -195,12 +195,13 @@ async function checkPortgroup(turn: Turn, change: Change): Promise<NodeOwned> {
 }
 
 function checkVolume({ node, before }: Change): void {
-  if (before && node.power_state !== 'power off')
-    throw new FaultError(
-      'state.invalid',
-      `Volumes of node ${node.uuid} can be changed while it is powered off only; it is "${node.power_state ?? 'unknown'}".`,
-      { hint: 'power the node off first' },
-    )
+  if (!before || node.power_state === 'power off') return
+  refuseLocked(node) // it may be on its way there
+  throw new FaultError(
+    'state.invalid',
+    `Volumes of node ${node.uuid} can be changed while it is powered off only; it is "${node.power_state ?? 'unknown'}".`,
+    { hint: 'power the node off first' },
+  )
 }
 
 /** Ironic's states in which a node may be deleted, and its volumes with it. */
@@ -208,6 +209,7 @@ const DELETABLE = ['manageable', 'enroll', 'adopt failed', 'available']
 
 function checkVolumeDelete({ node }: Change): void {
   if (node.power_state === 'power off' || DELETABLE.includes(node.provision_state)) return
+  refuseLocked(node)
   throw new FaultError(
     'state.invalid',
     `Volumes of node ${node.uuid} can not be deleted in state "${node.provision_state}" while it is powered on.`,

@@ -11,15 +11,22 @@ test('manage verifies, with the steps that the driver has for it', async () => {
   expect(await path()).toEqual(['verifying', 'manageable'])
 })
 
-test('inspect stores what was found, with times and properties; an abort says so', async () => {
+test('inspect stores what was found, with properties; of its times the beginning is known while it goes on, the end when it went well', async () => {
   await put('manageable')
   await verb('inspect')
   await wait('inspect.inspect_hardware')
-  expect(await state()).toBe('inspect wait')
+  const times = ['inspection_started_at', 'inspection_finished_at']
+  expect(await row('provision_state', ...times)).toEqual({
+    provision_state: 'inspect wait',
+    inspection_started_at: expect.any(String),
+    inspection_finished_at: null,
+  })
   await verb('abort')
-  expect(await row('provision_state', 'last_error')).toEqual({
+  expect(await row('provision_state', 'last_error', ...times)).toEqual({
     provision_state: 'inspect failed',
     last_error: 'inspect wait was aborted by tester',
+    inspection_started_at: null,
+    inspection_finished_at: null,
   })
   const first = one.peer.last('task')
   await cancelled(first, 0)
@@ -33,11 +40,11 @@ test('inspect stores what was found, with times and properties; an abort says so
     events: [{ n: 1, at: one.bench.now, step: 0, kind: 'finished', facts }],
   })
   await one.bench.say(one.peer, { type: 'result', ...about, outcome: { ok: true } })
-  const found = await row('provision_state', 'properties', 'inspection_started_at', 'inspection_finished_at')
+  const found = await row('provision_state', 'properties', ...times)
   expect(found).toEqual({
     provision_state: 'manageable',
     properties: '{"cpu_arch":"x86_64"}',
-    inspection_started_at: expect.any(String),
+    inspection_started_at: null,
     inspection_finished_at: expect.any(String),
   })
   const [keys] = await one.bench.sql.all('SELECT inventory_blob, plugin_data_blob FROM inventories WHERE node = ?', [

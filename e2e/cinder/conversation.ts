@@ -27,7 +27,7 @@ export async function converse(url: string, volumes: readonly [string, string, s
   const openstack = new OpenStack(systemEnv, OpenStackConfig.parse(config))
   const cinder = ipmi.interfaces.storage!['cinder']!
   const [a, b, gone] = volumes
-  const contextOf = async (ids: readonly string[], kept: Readonly<Record<string, unknown>> = {}) => {
+  const contextOf = async (ids: readonly string[], kept: Readonly<Record<string, unknown>> = {}, of = NODE) => {
     const targets = ids.map((volumeId, bootIndex) => ({
       uuid: `t${bootIndex}`,
       type: 'iscsi',
@@ -37,7 +37,7 @@ export async function converse(url: string, volumes: readonly [string, string, s
     }))
     const connectors = [{ uuid: 'c', type: 'iqn', id: 'iqn.2026-01.org.example:node' }]
     const driverInfo = { ipmi_address: '127.0.0.1' }
-    const node = fakeGrant(NODE, { driver: 'ipmi', driverInfo, volumes: { targets, connectors } })
+    const node = fakeGrant(of, { driver: 'ipmi', driverInfo, volumes: { targets, connectors } })
     const made = await fakeContext(ipmi, { node, args: { required: false }, context: { ...kept } })
     return Object.assign(made, { site: { ...made.site, openstack } })
   }
@@ -68,7 +68,9 @@ export async function converse(url: string, volumes: readonly [string, string, s
       await ended('detach_volumes', await contextOf([a]), action)
       await run('detach_volumes', await contextOf([a]))
     }
-    await ended('attach_volumes', await contextOf([b]), 'os-reserve')
+    await ended('attach_volumes', await contextOf([a]), 'os-reserve')
+    await run('detach_volumes', await contextOf([a]))
+    await ended('attach_volumes', await contextOf([b], {}, OTHER), 'os-reserve')
     await run('attach_volumes', await contextOf([a, b])).catch(() => {})
     await run('attach_volumes', await contextOf([gone])).catch(() => {})
   } finally {
@@ -78,6 +80,7 @@ export async function converse(url: string, volumes: readonly [string, string, s
   return exchanges
 }
 
+const OTHER = '33333333-3333-4333-8333-333333333333'
 const NODE = '22222222-2222-4222-8222-222222222222'
 
 /** Hands on what is asked, and writes down what matters of it. */

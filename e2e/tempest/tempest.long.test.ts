@@ -9,9 +9,6 @@ import { startKeystone } from './keystone.ts'
 
 /** What is not asked, and why. */
 const LEFT_OUT = {
-  // Its lock is waited for up to three seconds in Ironic, and refused at once here.
-  'test_set_node_power_state|test_volume_.*\\.(test_delete|test_update|test_create)':
-    'asks for the next thing while the power is being switched',
   test_get_console: 'asks /v1/nodes/states/console/{id}, a path that no document has',
   'TestNodesTraitsOldApi.test_(list|add|set)':
     'wants 406 and 405 for a path that is newer than its microversion, which is 404',

@@ -51,10 +51,29 @@ describeDriver(driver, {
 const verify = async (info: Record<string, unknown>) =>
   toFault(await power.steps!['verify']!(await context(info)).catch((error: unknown) => error))
 
+test('the health of the machine comes with its power: the worst of its parts, where the BMC sums them up', async () => {
+  const read = async () => {
+    const told: Record<string, unknown>[] = []
+    const reading = { ...(await context()), tell: (facts: Record<string, unknown>) => void told.push(facts) }
+    expect(await power.methods!['get_power_state']!(reading, {})).toBe('power off')
+    return told
+  }
+  expect(await read()).toEqual([{ health: 'OK' }])
+  bmc.machine.health = { Health: 'OK', HealthRollup: 'Critical' }
+  expect(await read()).toEqual([{ health: 'Critical' }])
+  bmc.machine.health = { Health: 'Warning' }
+  expect(await read()).toEqual([{ health: 'Warning' }])
+  for (const unknown of [{}, { Health: 'Fine' }, { Health: null }]) {
+    bmc.machine.health = unknown
+    expect(await read()).toEqual([{ health: null }])
+  }
+})
+
 test('verify tells what there is to be known, and how a successor shuts this conductor out', async () => {
   const { facts } = (await power.steps!['verify']!(await context())) as { facts: Record<string, unknown> }
   expect(facts).toMatchObject({
     power_state: 'power off',
+    health: 'OK',
     boot_mode: 'uefi',
     secure_boot: false,
     driver_internal_info: { fence: 'session' },

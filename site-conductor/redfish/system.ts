@@ -18,8 +18,12 @@ export const Boot = z.object({
   'BootSourceOverrideMode@Redfish.AllowableValues': texts,
 })
 
+/** A word that is none of these says nothing. */
+const Health = z.enum(['OK', 'Warning', 'Critical']).nullish().catch(undefined)
+
 export const ComputerSystem = z.object({
   Id: z.string(),
+  Status: z.object({ Health, HealthRollup: Health }).nullish(),
   UUID: text,
   SerialNumber: text,
   SKU: text,

@@ -1,5 +1,6 @@
 // A node's volumes attached in Cinder, and given back. 1. Each of them is looked at first, so that whoever goes on with a step that another conductor began does what is
-// left of it. 2. What was reserved is on record before that is asked for: a volume that somebody else is attaching is not taken.
+// left of it. 2. What was reserved is on record before that is asked for, in the task's context and at the volume itself, so that it is found when that task is no
+// more: a volume that somebody else is attaching is not taken.
 import { FaultError } from '../../shared/faults.ts'
 import type { Grant, VolumeTarget } from '../../shared/protocol.ts'
 import type { StepContext } from '../driver.ts'
@@ -9,6 +10,7 @@ import { deployContext } from '../deploy/task-context.ts'
 import { sleep } from '../timing.ts'
 import { type BlockStorage, blockStorage, type Connector, type Volume } from './block-storage.ts'
 import { type Attached, flawsOf } from './iscsi-volumes.ts'
+import { describe, type Mark, markOf, mustDescribe, RESERVING, serverOf } from './volume-marks.ts'
 
 /** Ironic's `action_retries` and `action_retry_interval`. */
 const DETACH_RETRIES = 3
@@ -42,13 +44,19 @@ async function attach(context: StepContext<unknown>, api: BlockStorage, target: 
     throw new OpenStackError('openstack.refused', `Cinder has no volume ${volumeId} (volume target ${target.uuid})`, {
       hint: 'correct volume_id of the volume target, or make the volume',
     })
-  const isMine = attachmentOf(context, volume) !== undefined
+  const mark = markOf(context, volume)
+  const isMine = attachmentOf(context, volume, mark) !== undefined
   // Somebody else, such as Nova, may have attached it for the instance, and written down the way to it.
   if (isMine && (attached[target.uuid] !== undefined || flawsOf(target).length === 0)) return
-  if (!isMine && !(volume.status === 'attaching' && reserved.includes(volumeId))) {
+  if (!isMine && !isReserved(context, volumeId, volume, mark)) {
     await keep({ reserved_volumes: [...reserved, volumeId] })
+    const isFree = volume.status === 'available'
+    if (isFree) await describe(context, api, volumeId, RESERVING)
     await api.reserve(volumeId).catch(async (error: unknown) => {
-      if (error instanceof OpenStackError && error.status === 400) await keep({ reserved_volumes: reserved })
+      if (error instanceof OpenStackError && error.status === 400) {
+        await keep({ reserved_volumes: reserved })
+        if (isFree) await describe(context, api, volumeId, 'refused')
+      }
       throw error
     })
   }
@@ -97,39 +105,41 @@ export async function detachVolumes(
 async function detach(context: StepContext<unknown>, api: BlockStorage, volumeId: string): Promise<void> {
   const volume = await api.find(volumeId)
   if (volume === undefined) return
-  const attachment = attachmentOf(context, volume)
+  const mark = markOf(context, volume)
+  const attachment = attachmentOf(context, volume, mark)
+  // A word that stays would make the next one's reservation ours.
+  const say = mark?.last_action === RESERVING ? mustDescribe : describe
   if (attachment === undefined) {
-    const { reserved_volumes: reserved } = deployContext(context)
-    if (volume.status === 'attaching' && reserved.includes(volumeId)) await api.unreserve(volumeId)
+    if (isReserved(context, volumeId, volume, mark)) await api.unreserve(volumeId)
+    if (mark?.last_action === RESERVING) await say(context, api, volumeId, 'unreserved')
     return
   }
   if (volume.status !== 'detaching') await api.beginDetaching(volumeId)
   await api.terminate(volumeId, connectorOf(context.node))
   await api.detach(volumeId, attachment)
-  await describe(context, api, volumeId, 'detached')
+  await say(context, api, volumeId, 'detached')
   context.note('volume.detached', { volume: volumeId })
 }
 
-/** Whose a volume is in Cinder: Nova's instance, or the node where there is none. */
-function serverOf({ node, task }: Pick<StepContext<unknown>, 'node' | 'task'>): string {
-  const { instance_uuid: instance } = task.context
-  return typeof instance === 'string' ? instance : node.node
+/** For this node, by this task or by one that has failed since. */
+function isReserved(
+  context: StepContext<unknown>,
+  volumeId: string,
+  { status }: Volume,
+  mark: Mark | undefined,
+): boolean {
+  const isOnRecord = deployContext(context).reserved_volumes.includes(volumeId)
+  return status === 'attaching' && (isOnRecord || mark?.last_action === RESERVING)
 }
 
-function attachmentOf(context: StepContext<unknown>, { attachments }: Volume): string | undefined {
-  const names = [serverOf(context), context.node.node]
+/** Also one for an instance that the node had when it was attached. */
+function attachmentOf(
+  context: StepContext<unknown>,
+  { attachments }: Volume,
+  mark: Mark | undefined,
+): string | undefined {
+  const names = [serverOf(context), context.node.node, mark?.instance_uuid]
   return attachments.find(({ server_id: server }) => server !== null && names.includes(server))?.attachment_id
-}
-
-/** Ironic's words on a volume, for people; without them nothing is wrong. */
-async function describe(context: StepContext<unknown>, api: BlockStorage, volumeId: string, action: string) {
-  const { node, env, signal, log } = context
-  const said = { instance_uuid: serverOf(context), last_seen: new Date(env.now()).toISOString(), last_action: action }
-  await api.describe(volumeId, { [`ironic_node_${node.node}`]: JSON.stringify(said) }).catch((error: unknown) => {
-    signal.throwIfAborted()
-    if (!(error instanceof OpenStackError)) throw error
-    log.warn('a volume could not be described', { volume: volumeId, error })
-  })
 }
 
 /** As a node says by its volume connectors what it is to a storage system. */

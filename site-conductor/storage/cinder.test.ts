@@ -77,7 +77,7 @@ async function contextOf(volumes: string[], context = {}, args = {}, exist = tru
 const attach = (context: FakeContext) => cinder.steps!['attach_volumes']!(context as never)
 const detach = (context: FakeContext) => cinder.steps!['detach_volumes']!(context as never)
 const volume = (id = 'a') => fake.volumes.get(id)!
-const ATTACH = ['reserve', 'initialize_connection', 'attach', 'metadata']
+const ATTACH = ['metadata', 'reserve', 'initialize_connection', 'attach', 'metadata']
 const DETACH = ['begin_detaching', 'terminate_connection', 'detach', 'metadata']
 const failure = async (work: Promise<unknown>) => {
   const error = await work.then(
@@ -100,7 +100,7 @@ test("volumes are attached for the instance, and the way to them is the next ste
       last_action: 'attached',
     })
   }
-  expect(context.checks, 'each change is behind the last-moment check').toBe(8)
+  expect(context.checks, 'each change is behind the last-moment check').toBe(10)
   const { volume_targets: told } = result!.facts as { volume_targets: Record<string, Record<string, unknown>> }
   expect(told['t-a']).toMatchObject({
     target_lun: 1,
@@ -112,10 +112,10 @@ test("volumes are attached for the instance, and the way to them is the next ste
   expect(volumes.map(({ chap }) => chap?.password)).toEqual(['pw of a', 'pw of b'])
 
   expect(await detach(context)).toMatchObject({ context: { attached_volumes: null } })
-  expect(fake.log.slice(8)).toEqual([...DETACH, ...DETACH])
+  expect(fake.log.slice(10)).toEqual([...DETACH, ...DETACH])
   expect(volume()).toMatchObject({ status: 'available', attachments: [] })
   await detach(context)
-  expect(fake.log, 'twice is once').toHaveLength(16)
+  expect(fake.log, 'twice is once').toHaveLength(18)
 })
 
 test('without an instance that others know, a volume is attached for the node', async () => {
@@ -180,12 +180,77 @@ test('a volume that cannot be had gives back those that could, and says why', as
   expect(volume('b')).toMatchObject({ status: 'in-use', attachments: [] })
 })
 
+test.for(['..', '.', 'a/../b', '', 'a%2fb'])(
+  'a volume_id %j, which Cinder has not given, is asked for nowhere',
+  async (id) => {
+    const asked: string[] = []
+    fake.answerWith = (action) => void asked.push(action)
+    const context = await contextOf([id], {}, {}, false)
+    expect(await failure(attach(context))).toMatchObject({
+      code: 'openstack.refused',
+      message: expect.stringContaining(`Cinder has no volume ${id}`) as string,
+    })
+    await detach(context)
+    expect(asked).toEqual([])
+  },
+)
+
 test('a volume that somebody else is attaching is not taken', async () => {
   const context = await contextOf(['a'])
   volume().status = 'attaching'
   expect((await failure(attach(context))).message).toContain('the status is attaching')
   expect(volume().status).toBe('attaching')
   expect(fake.log).toEqual(['reserve'])
+})
+
+/** Nobody answers but for what has been done until then: `after` is the last action that is carried out. */
+function goneAfter(after: string): () => void {
+  const { service } = fake
+  let isGone = false
+  Object.assign(fake, {
+    service(request: Parameters<typeof service>[0]) {
+      if (isGone) return { status: 503, body: { message: 'Service Unavailable' } }
+      const answer = service(request)
+      isGone = fake.log.at(-1) === after
+      return answer
+    },
+  })
+  return () => Object.assign(fake, { service })
+}
+
+test.for(['attach', 'detach'])(
+  'a reservation of a task that failed while Cinder was away is found by the next one: %s',
+  async (next) => {
+    const back = goneAfter('reserve')
+    expect((await failure(attach(await contextOf(['a'])))).code).toBe('openstack.unreachable')
+    expect(volume().status).toBe('attaching')
+    back()
+    const later = await contextOf(['a'], {}, {}, false)
+    await (next === 'attach' ? attach(later) : detach(later))
+    expect(volume()).toMatchObject(
+      next === 'attach'
+        ? { status: 'in-use', attachments: [{ server_id: 'n' }] }
+        : { status: 'available', attachments: [] },
+    )
+    expect(fake.log.filter((action) => action === 'reserve')).toHaveLength(1)
+  },
+)
+
+test('a reservation that has been given back is not taken for one of this node when somebody else has the volume', async () => {
+  fake.answerWith = (action) =>
+    action === 'initialize_connection' ? { status: 500, body: { computeFault: { message: 'no back end' } } } : undefined
+  await failure(attach(await contextOf(['a'])))
+  expect(volume().status).toBe('available')
+  volume().status = 'attaching'
+  expect((await failure(attach(await contextOf(['a'], {}, {}, false)))).message).toContain('the status is attaching')
+  await detach(await contextOf(['a'], {}, {}, false))
+  expect(volume().status).toBe('attaching')
+})
+
+test('a volume that was attached for an instance is given back when the node is without it by now', async () => {
+  await attach(await contextOf(['a'], { instance_uuid: INSTANCE }))
+  await detach(await contextOf(['a'], {}, {}, false))
+  expect(volume()).toMatchObject({ status: 'available', attachments: [] })
 })
 
 test('a reservation is given back when the way to the volume cannot be had', async () => {

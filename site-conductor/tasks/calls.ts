@@ -19,8 +19,10 @@ export interface CallsOptions {
   readonly site: Site
   readonly send: (message: FromConductor) => void
   readonly note: (node: string, stage: string, body: Record<string, unknown>) => void
-  /** Facts of a node that a call has changed: they are at the hub before its answer. */
+  /** Facts of a node that a method has changed or found. */
   readonly told?: (hold: Hold, facts: Record<string, unknown>) => void
+  /** What was told goes up now: it is at the hub before the call's answer. */
+  readonly answering?: () => void
 }
 
 /** instance_info, where it is asked about. */
@@ -49,6 +51,7 @@ export class Calls {
       const result = await bounded(env, limit, hold.signal, (signal) =>
         this.#acts.track(call.node, what, this.invoke(hold, call.interface, call.method, call.args, signal)),
       )
+      this.#options.answering?.()
       send({ type: 'answer', rid: call.rid, result: result ?? null })
     } catch (error) {
       const fault = toFault(error)

@@ -11,7 +11,8 @@ const withoutConsole = new Set<string>()
 const name = fresh('as-ironic')
 beforeAll(async () => {
   site = await startTestSite({
-    answer({ node, interface: iface }) {
+    answer({ node, interface: iface, method }) {
+      if (method === 'get_supported_indicators') return [{ name: 'led-0@chassis', readonly: false, states: ['off'] }]
       if (iface === 'console' && withoutConsole.has(node)) throw new Error('it has none')
     },
   })
@@ -22,14 +23,18 @@ afterAll(() => site.stop())
 
 const at = (minor: number) => ({ 'X-OpenStack-Ironic-API-Version': `1.${minor}` })
 
-it('network data of no links is none that can be written; null takes it away', async () => {
+it('network data of no links is none that a patch can write; null takes it away, and a new node may say that it has none', async () => {
   const patch = (value: unknown) =>
     site.api('PATCH', `/v1/nodes/${uuid}`, [{ op: 'add', path: '/network_data', value }])
   const refused = await patch({})
   expect([refused.status, refused.body.detail]).toEqual([400, expect.stringContaining('links')])
   const cleared = await patch(null)
   expect([cleared.status, cleared.body.network_data]).toEqual([200, {}])
-  expect((await site.api('POST', '/v1/nodes', { driver: 'fake-hardware', network_data: {} })).status).toBe(400)
+  const make = (value: object) => site.api('POST', '/v1/nodes', { driver: 'fake-hardware', network_data: value })
+  const made = await make({})
+  expect([made.status, made.body.network_data]).toEqual([201, {}])
+  expect((await make({ networks: [] })).status).toBe(400)
+  await site.api('DELETE', `/v1/nodes/${made.body.uuid}`)
 })
 
 it('the conductor group without a name is that of nodes which name none', async () => {
@@ -64,6 +69,13 @@ it.each(['', '/states', '/ports'])('a node by its name, before there were names,
   expect((await site.api('GET', `/v1/nodes/${name}${below}`, undefined, at(5))).status).toBe(200)
 })
 
+it('the address of an indicator has its name as it is', async () => {
+  const { indicators } = (await site.api('GET', `/v1/nodes/${uuid}/management/indicators`)).body
+  const hrefs = indicators[0].links.map(({ href }: { href: string }) => href)
+  const path = `nodes/${uuid}/management/indicators/led-0@chassis`
+  expect(hrefs).toEqual([`${site.host.url}/v1/${path}`, `${site.host.url}/${path}`])
+})
+
 it('where a console is watched: at the console', async () => {
   const { status, headers } = await site.api('PUT', `/v1/nodes/${uuid}/states/console`, { enabled: false })
   expect([status, headers.get('location')]).toEqual([
@@ -76,9 +88,11 @@ it('a console that is on can be switched off, also where the machine has none', 
   const node = await newNode(site)
   withoutConsole.add(node)
   await setNode(site, node, 'console_enabled = 1')
-  const turn = async (enabled: boolean) =>
+  const turn = async (enabled: boolean | null) =>
     (await site.api('PUT', `/v1/nodes/${node}/states/console`, { enabled })).status
   expect([await turn(true), await turn(false), await turn(false)]).toEqual([400, 202, 400])
+  await setNode(site, node, 'console_enabled = 1')
+  expect([await turn(null), await turn(null)]).toEqual([202, 400])
   expect((await site.api('GET', `/v1/nodes/${node}`)).body.console_enabled).toBe(false)
 })
 
@@ -156,7 +170,7 @@ it('an instance is called what nova shows, from the beginning and whenever that 
 it('names are those of hosts below 1.10', async () => {
   const make = (given: string, minor: number) =>
     site.api('POST', '/v1/nodes', { driver: 'fake-hardware', name: given }, at(minor))
-  for (const given of ['a_b', 'a~b', '-a', 'a..b']) {
+  for (const given of ['a_b', 'a~b', '-a', 'a..b', 'True', 'a.B']) {
     const old = await make(given, 9)
     expect([given, old.status, old.body.detail]).toEqual([given, 400, expect.stringContaining('host')])
   }

@@ -9,15 +9,20 @@ const attribute = (since: number, schema: z.ZodType): Attribute => ({ since, sch
 const dict = (since: number): Attribute => ({ since, schema: DictOrNull, keys: true })
 const created = (since: number, schema: z.ZodType): Attribute => ({ since, schema, only: 'create' })
 const patched = (since: number, schema: z.ZodType): Attribute => ({ since, schema, only: 'patch' })
-/** The hub looks at the whole of it, since a patch may change a part. */
-const NetworkData = Dict.refine((value) => Object.keys(value).length > 0, {
-  path: ['links'],
-  error: 'are needed; null says nothing about networks',
-})
-  .meta({ minProperties: 1 })
-  .nullable()
-  .transform((value) => value ?? {})
-  .meta({ description: NETWORK_DATA })
+/** The hub looks at the whole of it, since a patch may change a part. A patch that writes an empty one is no description, as Ironic has it. */
+const networkData: Attribute = {
+  since: 66,
+  schema: DictOrNull.meta({ description: NETWORK_DATA }),
+  patched: Dict.refine((value) => Object.keys(value).length > 0, {
+    path: ['links'],
+    error: 'are needed; null says nothing about networks',
+  })
+    .meta({ minProperties: 1 })
+    .nullable()
+    .transform((value) => value ?? {})
+    .meta({ description: NETWORK_DATA }),
+  keys: true,
+}
 
 const interfaces = Object.entries(INTERFACES).map(([name, since]) => [`${name}_interface`, attribute(since, text(255))])
 
@@ -49,7 +54,7 @@ export const NODE_ATTRIBUTES: Attributes = {
   lessee: attribute(65, text(255)),
   maintenance: attribute(1, Flag),
   name: attribute(5, Name.nullable()),
-  network_data: { since: 66, schema: NetworkData, keys: true },
+  network_data: networkData,
   owner: attribute(50, text(255)),
   parent_node: attribute(83, NodeIdent.nullable()),
   properties: dict(1),

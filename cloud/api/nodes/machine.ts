@@ -4,14 +4,14 @@ import { z } from 'zod'
 import { check, readBody } from '../body.ts'
 import { empty, json, jsonOf, links, type Answer, type Call, type Route } from '../call.ts'
 import { invalid, names, readQuery } from '../query.ts'
-import { Flag } from '../shapes.ts'
+import { Flag, FlagOrNull } from '../shapes.ts'
 import { ask, change, shaped } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
 
 const BootModeBody = z.strictObject({ target: z.enum(['uefi', 'bios']) })
 const BootModes = z.object({ supported_boot_modes: z.array(z.string()) })
 const SecureBootBody = z.strictObject({ target: Flag })
-const ConsoleBody = z.strictObject({ enabled: Flag })
+const ConsoleBody = z.strictObject({ enabled: FlagOrNull })
 const Empty = z.strictObject({})
 const IndicatorBody = z.strictObject({ state: z.enum(['off', 'on', 'blinking', 'unknown']) })
 const DEVICE_TYPES = ['cdrom', 'floppy', 'disk'] as const
@@ -95,7 +95,8 @@ async function listIndicators(call: Call): Promise<Answer> {
     component: name.split('@')[1],
     readonly,
     states,
-    links: links(call.base, `nodes/${ident}/management/indicators/${encodeURIComponent(name)}`),
+    // @ stands for itself in a path (RFC 3986 §3.3), and Ironic writes it so.
+    links: links(call.base, `nodes/${ident}/management/indicators/${encodeURIComponent(name).replaceAll('%40', '@')}`),
   }))
   return json({ indicators })
 }

@@ -9,7 +9,7 @@ import { check } from '../body.ts'
 import { need } from '../microversion.ts'
 import { invalid } from '../query.ts'
 import { ConfigDrive, keepConfigDrive, sealFor, type Target } from './config-drive.ts'
-import { chars, Dict } from '../shapes.ts'
+import { chars, Dict, priority } from '../shapes.ts'
 
 /** A config drive is the largest of what may be given. */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -32,7 +32,7 @@ const OrderedSteps = z
   )
   .max(MAX_STEPS)
 /** The priority gives each its place among the others. */
-const DeploySteps = z.array(Step.omit({ order: true }).extend({ priority: z.int().min(0).max(100_000) })).max(MAX_STEPS)
+const DeploySteps = z.array(Step.omit({ order: true }).extend({ priority: priority(100_000) })).max(MAX_STEPS)
 
 export const ProvisionBody = z.strictObject({
   target: z.string({ error: 'the verb is needed' }).meta({ enum: Object.keys(VERBS) }),

@@ -8,7 +8,7 @@ import { contains, IDENT, invalid, oneOf } from '../query.ts'
 import { findRow } from '../items.ts'
 import type { Attribute, Body, Resource } from '../resource.ts'
 import { listsWithin, routesOf } from '../resource-routes.ts'
-import { chars, DictOrNull, Flag, Mac, Name, NodeIdent, text, Uuid } from '../shapes.ts'
+import { chars, DictOrNull, Flag, FlagOrNull, Mac, Name, NodeIdent, text, Uuid } from '../shapes.ts'
 import { ofNodes } from '../writers.ts'
 import { address, ofNode, ofNodeUuid } from './filters.ts'
 import { PORTGROUPS } from './portgroups.ts'
@@ -78,7 +78,7 @@ export const PORTS: Resource = {
     category: attribute(101, text(80)),
     description: attribute(97, text(255)),
     extra: { since: 1, schema: DictOrNull, keys: true },
-    is_smartnic: attribute(53, Flag),
+    is_smartnic: attribute(53, FlagOrNull),
     local_link_connection: { since: 19, schema: DictOrNull, keys: true },
     name: attribute(88, Name.nullable()),
     physical_network: attribute(34, chars(64, 1).nullable()),

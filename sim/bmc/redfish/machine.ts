@@ -72,6 +72,8 @@ export class RedfishMachine {
   secureBootCurrent = false
   secureBootKeys: 'default' | 'none' | 'own' = 'own'
   efi = true
+  /** Of the system, as its Status says it. */
+  health: { Health?: string | null; HealthRollup?: string } = { Health: 'OK', HealthRollup: 'OK' }
   /** Of the system and the chassis. */
   readonly indicators = new Map<string, string>([
     ['system', 'Off'],

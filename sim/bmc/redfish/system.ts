@@ -129,7 +129,7 @@ export function systemResources(options: SystemOptions): Record<string, Resource
         BiosVersion: machine.firmware.get('BIOS'),
         PowerState: powerState(),
         IndicatorLED: machine.indicators.get('system'),
-        Status: { State: 'Enabled', Health: 'OK', HealthRollup: 'OK' },
+        Status: { State: 'Enabled', ...machine.health },
         Boot: bootOf(options),
         ...(options.hasMedia() && { VirtualMedia: link(`${SYSTEM}/VirtualMedia`) }),
         ProcessorSummary: { Count: 2, Model: 'Simulated CPU' },

@@ -5,7 +5,7 @@
 import { FaultError } from '../../../shared/faults.ts'
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
 import { RedfishError } from '../../redfish/errors.ts'
-import { resetSystem } from '../../redfish/system.ts'
+import { type ComputerSystem, resetSystem } from '../../redfish/system.ts'
 import { sleep } from '../../timing.ts'
 import { resetOnce } from '../reset-once.ts'
 import { biosFacts } from './bios.ts'
@@ -27,16 +27,30 @@ const CONFLICTS = 6
 
 type Power = 'On' | 'Off'
 
-/** As the BMC has it, `PoweringOn` and the like included. */
-async function powerState(context: RedfishContext): Promise<string> {
-  const { value } = await read(context, (session, options) => systemOf(context, session, options))
-  return value.PowerState ?? ''
+async function readSystem(context: RedfishContext): Promise<ComputerSystem> {
+  return (await read(context, (session, options) => systemOf(context, session, options))).value
 }
 
-export async function getPowerState(context: RedfishContext): Promise<'power on' | 'power off' | null> {
-  const state = await powerState(context)
+/** As the BMC has it, `PoweringOn` and the like included. */
+async function powerState(context: RedfishContext): Promise<string> {
+  return (await readSystem(context)).PowerState ?? ''
+}
+
+/** The machine's own word, or that for the worst of its parts, where the BMC sums them up. */
+function healthOf({ Status: status }: ComputerSystem): 'OK' | 'Warning' | 'Critical' | null {
+  return status?.HealthRollup ?? status?.Health ?? null
+}
+
+function powerOf({ PowerState: state }: ComputerSystem): 'power on' | 'power off' | null {
   if (state === 'On' || state === 'PoweringOn') return 'power on'
   return state === 'Off' || state === 'PoweringOff' ? 'power off' : null
+}
+
+/** The answer that has the power has the health, too. */
+export async function getPowerState(context: RedfishContext): Promise<'power on' | 'power off' | null> {
+  const system = await readSystem(context)
+  context.tell?.({ health: healthOf(system) })
+  return powerOf(system)
 }
 
 type Command = 'On' | 'ForceOff' | 'GracefulShutdown' | 'ForceRestart'
@@ -121,11 +135,11 @@ export const redfishPower: Implementation<RedfishInfo> = {
   steps: {
     /** Can we log in, is there one system that is meant, and can a successor shut us out? */
     async verify(context) {
-      const { value } = await read(context, (session, options) => systemOf(context, session, options))
+      const value = await readSystem(context)
       const ability = await fenceAbility(context)
       context.note('bmc.verified', { manufacturer: value.Manufacturer, model: value.Model, ...ability })
-      const power_state = await getPowerState(context)
-      return { facts: { power_state, ...(await otherFacts(context)), ...factsOf(ability) } }
+      const seen = { power_state: powerOf(value), health: healthOf(value) }
+      return { facts: { ...seen, ...(await otherFacts(context)), ...factsOf(ability) } }
     },
     power_on: (context) => bring(context, 'On', 'On', SWITCH_TIMEOUT_MS),
     power_off: (context) => bring(context, 'Off', 'ForceOff', SWITCH_TIMEOUT_MS),

@@ -36,7 +36,11 @@ export function neutron<Info>(): Record<string, Implementation<Info>> {
       steps: {
         ...work,
         configure_tenant_networks: bindAll,
-        unconfigure_tenant_networks: unbindAll,
+        /** A network for work that failed, and was not undone, is left with them. */
+        async unconfigure_tenant_networks(context) {
+          await unbindAll(context)
+          return { facts: { vifs: await disconnect(context) } }
+        },
         async reattach_networking(context) {
           await unbindAll(context)
           await bindAll(context)

@@ -72,6 +72,17 @@ test('what a VIF is on decides which port may have it; what is none is refused',
   expect(await fails(ask('vif_facts', { vif: 'nothing' }))).toMatchObject({ code: 'request.invalid' })
 })
 
+test.for(['..', '.', 'a/b', 'x'.repeat(300)])(
+  'a VIF %j, which Neutron has not given, is asked for nowhere',
+  async (vif) => {
+    let asked = 0
+    on.neutron.instead = () => void asked++
+    expect((await fails(ask('vif_facts', { vif }))).message).toBe(`VIF ${vif} is no port of Neutron`)
+    await ask('vif_detach', { vif })
+    expect(asked).toBe(0)
+  },
+)
+
 test('a VIF gets the address of its NIC when it is attached, and is plugged in where its instance runs already', async () => {
   const vif = on.neutron.port({ network_id: 'n-tenant', mac_address: 'fa:16:3e:00:00:01' })
   await ask('vif_attach', { vif: vif.id, place: 'nic-1', active: false })
@@ -105,6 +116,31 @@ test('a port that has another address or DHCP client identifier has it in Neutro
   ])
   await ask('vif_changed', { vif: vif.id, clientId: null })
   expect(on.neutron.ports).toMatchObject([{ extra_dhcp_opts: [{ opt_name: '61', opt_value: null }] }])
+})
+
+test('an address that was being changed when nobody was there any more is changed, and plugged in, by asking again', async () => {
+  const plugged = { 'binding:host_id': 'node-1', 'binding:profile': { local_link_information: [LINK] } }
+  const vif = on.neutron.port({ network_id: 'n-tenant', mac_address: MAC, ...plugged })
+  const ports = [nic({ vifs: { tenant_vif_port_id: vif.id } })]
+  const change = { vif: vif.id, address: '52:54:00:00:00:55' }
+  for (const died of [1, 2]) {
+    const at = await context({ ports })
+    let changes = 0
+    const before = () => {
+      if (++changes > died) throw new Error('killed')
+    }
+    await ask('vif_changed', change, { ...at, before }).catch(() => {})
+    await ask('vif_changed', change, at)
+    expect(on.neutron.ports).toMatchObject([{ mac_address: change.address, ...plugged }])
+    change.address = MAC
+  }
+})
+
+test('a VIF that is not plugged in is not when its address has changed, either', async () => {
+  const vif = on.neutron.port({ network_id: 'n-tenant', mac_address: MAC })
+  const at = await context({ ports: [nic({ vifs: { tenant_vif_port_id: vif.id } })] })
+  await ask('vif_changed', { vif: vif.id, address: '52:54:00:00:00:55' }, at)
+  expect(on.neutron.ports).toMatchObject([{ mac_address: '52:54:00:00:00:55', 'binding:host_id': '' }])
 })
 
 test('an address that Neutron refuses leaves the instance on its network', async () => {

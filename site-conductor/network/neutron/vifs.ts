@@ -2,9 +2,9 @@
 // the grant: the place comes with the question.
 import { z } from 'zod'
 import { FaultError } from '../../../shared/faults.ts'
-import type { Implementation } from '../../driver.ts'
-import { type Neutron, type NeutronNetwork, neutronOf } from './api.ts'
-import { placesOf } from './cabling.ts'
+import type { Context, Implementation } from '../../driver.ts'
+import { type Neutron, type NeutronNetwork, neutronOf, type NeutronPort } from './api.ts'
+import { bindingOf, placesOf, tenantPlaces } from './cabling.ts'
 import { bind, clientIdOption, setMac, unbind } from './tenant.ts'
 
 const Vif = z.object({ vif: z.string() })
@@ -25,7 +25,7 @@ export function vifMethods<Info>(): NonNullable<Implementation<Info>['methods']>
       if (place === undefined) throw new FaultError('unavailable', `the conductor does not know port ${uuid} yet`)
       const neutron = neutronOf(context)
       if (active) await bind(context, neutron, place, vif)
-      else if (place.mac !== null) await setMac(neutron, vif, place.mac)
+      else if (place.mac !== null) await setMac(neutron, await portOf(neutron, vif), place.mac)
     },
     async vif_detach(context, args) {
       await unbind(neutronOf(context), Vif.parse(args).vif)
@@ -34,40 +34,33 @@ export function vifMethods<Info>(): NonNullable<Implementation<Info>['methods']>
     async vif_changed(context, args) {
       const { vif, address, clientId } = Change.parse(args)
       const neutron = neutronOf(context)
-      if (address !== undefined) await moved(neutron, vif, address)
+      if (address !== undefined) await moved(context, neutron, vif, address)
       if (clientId !== undefined) await neutron.update(vif, { extra_dhcp_opts: [clientIdOption(clientId)] })
     },
   }
 }
 
-/** Another address; where it was plugged in, it is again, also with the old one where the new one is refused. */
-async function moved(neutron: Neutron, vif: string, address: string): Promise<void> {
-  const before = await neutron.port(vif)
-  if (before === undefined) throw noPort(vif)
-  const host = before['binding:host_id']
-  const plugIn = async () => {
-    if (host) await neutron.update(vif, { 'binding:host_id': host, 'binding:profile': before['binding:profile'] ?? {} })
-  }
-  try {
-    await setMac(neutron, vif, address)
-  } catch (error) {
-    // What was refused first is what whoever asked has to hear.
-    await plugIn().catch(() => {})
-    throw error
-  }
-  await plugIn()
+/** Another address. One that has no host and still its cables was unplugged by somebody who did not come to its new address. */
+async function moved<Info>({ node }: Context<Info>, neutron: Neutron, vif: string, address: string): Promise<void> {
+  const port = await portOf(neutron, vif)
+  const cables = port['binding:profile']?.['local_link_information']
+  const place = tenantPlaces(node).find((each) => each.vif === vif)?.place
+  const isLost = !port['binding:host_id'] && Array.isArray(cables) && cables.length > 0 && place !== undefined
+  await setMac(neutron, port, address, isLost ? String(bindingOf(node.node, place)['binding:host_id']) : undefined)
+}
+
+async function portOf(neutron: Neutron, vif: string): Promise<NeutronPort> {
+  const port = await neutron.port(vif)
+  if (port !== undefined) return port
+  throw new FaultError('request.invalid', `VIF ${vif} is no port of Neutron`, {
+    hint: '"openstack port list" shows them; its UUID is what is attached',
+  })
 }
 
 async function physicalNetworks(neutron: Neutron, vif: string): Promise<string[]> {
-  const port = await neutron.port(vif)
-  if (port === undefined) throw noPort(vif)
+  const port = await portOf(neutron, vif)
   const network: NeutronNetwork = await neutron.network(port.network_id, `the network of VIF ${vif}`)
   const segments = network.segments ?? [network]
   const names = segments.map((segment) => segment['provider:physical_network'])
   return [...new Set(names.filter((name): name is string => typeof name === 'string' && name !== ''))]
 }
-
-const noPort = (vif: string) =>
-  new FaultError('request.invalid', `VIF ${vif} is no port of Neutron`, {
-    hint: '"openstack port list" shows them; its UUID is what is attached',
-  })

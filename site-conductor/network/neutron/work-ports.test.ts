@@ -231,3 +231,10 @@ test('work that needs a network of its own is asked about before it begins', asy
     hint: expect.stringContaining('driver_info.rescuing_network'),
   })
 })
+
+test('when its instance has gone a machine is on no network, also where what was begun for it was not undone', async () => {
+  await run('add_provisioning_network')
+  const { facts } = await run('unconfigure_tenant_networks')
+  expect(on.neutron.ports).toEqual([])
+  expect(facts).toMatchObject({ vifs: { 'nic-1': { provisioning_vif_port_id: null } } })
+})
