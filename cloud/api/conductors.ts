@@ -102,8 +102,9 @@ async function getConductor(call: Call): Promise<Answer> {
 /** The conductor as JSON text. Throws 404. */
 export async function showConductor(call: Call, ident: string, fields?: string): Promise<string> {
   const wanted = visible(CONDUCTOR_FIELDS, call.version, fields === undefined ? undefined : names(fields))
-  const sql = `SELECT ${objectSql(wanted, call.version)} FROM ${FROM} WHERE ${isUuid(ident) ? 'c.id' : 'c.hostname'} = ?3`
-  const [row] = await call.sql.all(sql, [...shownArgs(call), ident])
+  const column = isUuid(ident) ? 'id' : 'hostname'
+  const sql = `SELECT ${objectSql(wanted, call.version)} FROM ${FROM} WHERE c.${column} = ?3`
+  const [row] = await call.sql.all(sql, [...shownArgs(call), column === 'id' ? ident.toLowerCase() : ident])
   if (!row) throw new FaultError('not_found', `Conductor ${ident} could not be found.`)
   return String(row[0])
 }

@@ -1,7 +1,8 @@
 // No request of an earlier microversion sees, asks for, sorts by, filters by or sets what came later: every field, filter and attribute of every resource, at every
-// version before its own. What is in no table of fields (drivers, parts of a node, states) has one here.
+// version before its own. What is in no table of fields (drivers, parts of a node, states) has one here. Thousands of
+// requests, about what is the same on every host: on Node alone.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestSite } from '#test-site'
+import { startTestSite } from '../hosts/node/test-site.ts'
 import type { TestSite } from '../hosts/test-site.ts'
 import { MAX_VERSION } from './microversion.ts'
 import type { Resource } from './resource.ts'

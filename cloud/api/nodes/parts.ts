@@ -52,7 +52,7 @@ async function getBios(call: Call): Promise<Answer> {
 async function getSetting(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { uuid } = await findNode(call, call.params['ident']!)
-  const name = decodeURIComponent(call.params['setting']!)
+  const name = call.params['setting']!
   const setting = (await settingsOf(call, uuid)).find((each) => each['name'] === name)
   if (!setting) throw new FaultError('not_found', `Node ${uuid} doesn't have a BIOS setting '${name}'`)
   return json({ [name]: call.version < 74 ? pick(setting, [...BIOS_BRIEF, 'links']) : setting })
