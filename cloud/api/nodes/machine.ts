@@ -4,13 +4,13 @@ import { z } from 'zod'
 import { check, readBody } from '../body.ts'
 import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
 import { invalid, names, readQuery } from '../query.ts'
-import { Flag, FlagOrNull } from '../shapes.ts'
+import { Flag } from '../shapes.ts'
 import { ask, change } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
 
 const BootModeBody = z.strictObject({ target: z.enum(['uefi', 'bios']) })
 const SecureBootBody = z.strictObject({ target: Flag })
-const ConsoleBody = z.strictObject({ enabled: FlagOrNull })
+const ConsoleBody = z.strictObject({ enabled: Flag })
 const Empty = z.strictObject({})
 const IndicatorBody = z.strictObject({ state: z.enum(['off', 'on', 'blinking', 'unknown']) })
 const DEVICE_TYPES = ['cdrom', 'floppy', 'disk'] as const
