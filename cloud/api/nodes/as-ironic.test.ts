@@ -88,9 +88,9 @@ it('a console that is on can be switched off, also where the machine has none', 
   const node = await newNode(site)
   withoutConsole.add(node)
   await setNode(site, node, 'console_enabled = 1')
-  const turn = async (enabled: boolean) =>
+  const turn = async (enabled: boolean | null) =>
     (await site.api('PUT', `/v1/nodes/${node}/states/console`, { enabled })).status
-  expect([await turn(true), await turn(false), await turn(false)]).toEqual([400, 202, 400])
+  expect([await turn(true), await turn(null), await turn(false), await turn(false)]).toEqual([400, 400, 202, 400])
   expect((await site.api('GET', `/v1/nodes/${node}`)).body.console_enabled).toBe(false)
 })
 
