@@ -40,12 +40,12 @@ test('the health of the machine comes with its power: the worst of its parts, wh
     return told
   }
   expect(await read()).toEqual([{ health: 'OK' }])
-  bmc.machine.health = { Health: 'OK', HealthRollup: 'Critical' }
+  rig.bmc.machine.health = { Health: 'OK', HealthRollup: 'Critical' }
   expect(await read()).toEqual([{ health: 'Critical' }])
-  bmc.machine.health = { Health: 'Warning' }
+  rig.bmc.machine.health = { Health: 'Warning' }
   expect(await read()).toEqual([{ health: 'Warning' }])
   for (const unknown of [{}, { Health: 'Fine' }, { Health: null }]) {
-    bmc.machine.health = unknown
+    rig.bmc.machine.health = unknown
     expect(await read()).toEqual([{ health: null }])
   }
 })
