@@ -210,7 +210,7 @@ export const STRICTER: readonly Wanted[] = [
     method: /DELETE/,
     path: /^\/v1\/volume\//,
     status: [204, 400],
-    when: all(weSaid(/can not be deleted in state "[\w -]+" while it is powered on/), ofNode(isOnHereAlone)),
+    when: all(weSaid(/volume (connector|target) deletion/), ofNode(isOnHereAlone)),
     rest: 'rescue',
     example: ({ names, target }) => [
       at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'rescue', rescue_password: 'p' }),
