@@ -10,7 +10,7 @@ import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, POWER_PLANS } from '../../cloud/p
 import { RESERVED } from '../../cloud/step-selection.ts'
 import { STATE_NAMES, STATES, TRANSITIONS, VERBS, type State, type Verb } from '../../shared/states.ts'
 
-import { driverFacts } from '../../site-conductor/driver.ts'
+import { driverFacts } from '../../site-conductor/driver-facts.ts'
 import { NOT_TAKEN } from '../../site-conductor/drivers/common-info.ts'
 import fakeHardware from '../../site-conductor/drivers/fake-hardware.ts'
 import ipmi from '../../site-conductor/drivers/ipmi.ts'
