@@ -11,7 +11,7 @@ import { RESERVED } from '../../cloud/step-selection.ts'
 import { differencesPage } from '../../e2e/ironic/wanted/page.ts'
 import { STATE_NAMES, STATES, TRANSITIONS, VERBS, type State, type Verb } from '../../shared/states.ts'
 
-import { driverFacts } from '../../site-conductor/driver.ts'
+import { driverFacts } from '../../site-conductor/driver-facts.ts'
 import { NOT_TAKEN } from '../../site-conductor/drivers/common-info.ts'
 import fakeHardware from '../../site-conductor/drivers/fake-hardware.ts'
 import ipmi from '../../site-conductor/drivers/ipmi.ts'
