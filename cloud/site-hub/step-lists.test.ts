@@ -129,7 +129,7 @@ test('steps of the plan around those that were chosen have the same fields', asy
   await verb('clean', { steps: steps('deploy.erase') })
   const shown = async () => JSON.parse(String((await row('clean_step'))['clean_step']))
   await wait('deploy.wait_agent')
-  const plan = { args: {}, priority: 0, argsinfo: null, requires_ramdisk: false }
+  const plan = { priority: 0, argsinfo: null, requires_ramdisk: false }
   expect(await shown()).toMatchObject({ interface: 'deploy', step: 'wait_agent', abortable: true, ...plan })
   await wait('deploy.erase')
   expect(await shown()).toMatchObject({ step: 'erase', priority: 99, abortable: true, requires_ramdisk: true })

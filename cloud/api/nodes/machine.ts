@@ -4,14 +4,14 @@ import { z } from 'zod'
 import { check, readBody } from '../body.ts'
 import { empty, json, jsonOf, links, type Answer, type Call, type Route } from '../call.ts'
 import { invalid, names, readQuery } from '../query.ts'
-import { Flag, FlagOrNull } from '../shapes.ts'
+import { Flag } from '../shapes.ts'
 import { ask, change, shaped } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
 
 const BootModeBody = z.strictObject({ target: z.enum(['uefi', 'bios']) })
 const BootModes = z.object({ supported_boot_modes: z.array(z.string()) })
 const SecureBootBody = z.strictObject({ target: Flag })
-const ConsoleBody = z.strictObject({ enabled: FlagOrNull })
+const ConsoleBody = z.strictObject({ enabled: Flag })
 const Empty = z.strictObject({})
 const IndicatorBody = z.strictObject({ state: z.enum(['off', 'on', 'blinking', 'unknown']) })
 const DEVICE_TYPES = ['cdrom', 'floppy', 'disk'] as const
