@@ -111,10 +111,10 @@ export async function showConductor(call: Call, ident: string, fields?: string):
 
 interface Served {
   readonly facts: DriverFacts
-  readonly hosts: string[]
+  readonly hosts: readonly string[]
 }
 
-/** The drivers of the live conductors; the first to describe one describes it. */
+/** The drivers of the live conductors, each with what any of them has of it. */
 async function served(call: Call): Promise<Map<string, Served>> {
   const rows = await call.sql.all(
     `SELECT hostname, drivers FROM conductors c WHERE ${memberSql('c', '?')} ORDER BY hostname`,
@@ -124,11 +124,26 @@ async function served(call: Call): Promise<Map<string, Served>> {
   for (const [hostname, drivers] of rows) {
     for (const facts of JSON.parse(String(drivers)) as DriverFacts[]) {
       const known = found.get(facts.name)
-      if (known) known.hosts.push(String(hostname))
-      else found.set(facts.name, { facts, hosts: [String(hostname)] })
+      found.set(facts.name, {
+        facts: known ? united(known.facts, facts) : facts,
+        hosts: [...(known?.hosts ?? []), String(hostname)],
+      })
     }
   }
   return found
+}
+
+/** As Ironic has it: of conductors of several versions none has to have all. What both have is as the first has it. */
+function united(one: DriverFacts, other: DriverFacts): DriverFacts {
+  const interfaces = Object.entries(other.interfaces).map(([iface, names]) => [
+    iface,
+    [...new Set([...(one.interfaces[iface] ?? []), ...names])],
+  ])
+  return {
+    ...one,
+    interfaces: { ...one.interfaces, ...Object.fromEntries(interfaces) },
+    properties: { ...other.properties, ...one.properties },
+  }
 }
 
 function driverObject(call: Call, { facts, hosts }: Served, detail: boolean) {

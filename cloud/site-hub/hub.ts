@@ -88,7 +88,10 @@ export class SiteHub {
       if (isNetworkCommand(command)) return { ok: true, value: await this.#networks.carryOut(command) }
       return {
         ok: true,
-        value: await this.#turns.enqueue(nodesOf(command), (turn) => carryOut(turn, command, this.#deps.site)),
+        value: await this.#turns.enqueue(nodesOf(command), async (turn) => {
+          this.#networks.refuseBeside(command)
+          return carryOut(turn, command, this.#deps.site)
+        }),
       }
     } catch (error) {
       const f = toFault(error)
