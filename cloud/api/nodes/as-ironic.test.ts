@@ -101,6 +101,12 @@ it('what can be no name is 400, also before there were names', async () => {
   expect([verb.status, verb.body.detail]).toEqual([400, expect.stringContaining('bad name')])
 })
 
+it('what logical disks of a driver may have is newer than 1.11: 406', async () => {
+  const asked = (minor: number) =>
+    site.api('GET', '/v1/drivers/absent/raid/logical_disk_properties', undefined, at(minor))
+  expect([(await asked(11)).status, (await asked(12)).status]).toEqual([406, 404])
+})
+
 it('a name to validate is newer than 1.4: 406', async () => {
   const asked = (ident: string, minor: number) =>
     site.api('GET', `/v1/nodes/validate?node=${ident}`, undefined, at(minor))

@@ -1,7 +1,18 @@
 // What upstream 21.4 answers with 500, or wrongly: nothing to copy.
 import { theySaid, weSaid, type Wanted } from '../wanted.ts'
 import { at } from '../requests/sent.ts'
-import { all, any, removes, weDid, weDislikeBody, weDislikeQuery, weMissVersion, weShowFewer } from './said.ts'
+import {
+  all,
+  any,
+  field,
+  NODES,
+  removes,
+  weDid,
+  weDislikeBody,
+  weDislikeQuery,
+  weMissVersion,
+  weShowFewer,
+} from './said.ts'
 
 export const UPSTREAM_FAILS: readonly Wanted[] = [
   {
@@ -198,8 +209,12 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     why: 'upstream 500; it stays at its site',
     method: /PATCH/,
     path: /^\/v1\/nodes\//,
-    status: [500, 200],
-    when: all(theySaid(/^'conductor_group'$/), removes('conductor_group')),
+    status: [500, [200, 400]],
+    when: all(
+      theySaid(/^'conductor_group'$/),
+      removes('conductor_group'),
+      any(weDid, weDislikeBody, weSaid(/_reason needs /)),
+    ),
     example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'remove', path: '/conductor_group' }])],
   },
   {
@@ -246,6 +261,16 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
       at('PATCH', `/nodes/${names[0]}`, [{ op: 'add', path: '/description', value: 'x' }]),
       at('GET', '/nodes?description_contains=%25'),
     ],
+  },
+  {
+    name: 'what upstream fails at: secure boot as a text',
+    why: 'upstream takes any text for true, off as well',
+    method: /./,
+    path: NODES,
+    at: field('secure_boot'),
+    when: (_, { theirs, ours }) => theirs === true && ours === false,
+    harmless: true,
+    example: ({ fresh }) => [at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[1], secure_boot: 'off' })],
   },
   {
     name: 'what upstream fails at: a description of null',

@@ -51,7 +51,8 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     at: /\.updated_at$/,
     method: /./,
     harmless: true,
-    when: (judged, difference) => onlyWeHave(judged, difference) || onlyTheyHave(judged, difference),
+    when: (judged, difference) =>
+      onlyWeHave(judged, difference) || (NODES.test(judged.sent.path) && onlyTheyHave(judged, difference)),
     example: ({ ports, macs }) => [at('PATCH', `/ports/${ports[0]}`, [{ op: 'replace', path: '/address', value: macs[0] }])], // prettier-ignore
   },
   {

@@ -22,11 +22,11 @@ export const OTHER_STATUSES: readonly Wanted[] = [
     path: /^\/v1\/(nodes|ports|portgroups|volume|chassis|deploy_templates|drivers)\/.*\w+(\?.*)?$/,
     when: all(
       theySaid(
-        /^(Field |Field\(s\) |Unexpected arguments|Expected UUID|\w+Controller\.get_one\(\) got multiple values)/,
+        /^(Field |Field\(s\) |Unexpected arguments|Request not acceptable|Expected UUID|\w+Controller\.get_one\(\) got multiple values)/,
       ),
       weSaid(/^(There is nothing at this path|This needs API version)/),
     ),
-    status: [[400, 500], 404],
+    status: [[400, 406, 500], 404],
     harmless: true,
     example: ({ names }) => [at('GET', `/nodes/${names[0]}/zzz`)],
   },

@@ -12,7 +12,7 @@ export const STRICTER: readonly Wanted[] = [
     path: /^\/v1\/nodes\/[^/]+\/vifs/,
     status: [204, 400],
     when: weSaid(
-      /^(VIF .+ is not attached to |Node .+ has no free port for VIF |(port|portgroup)_uuid: Invalid |Either port_uuid or portgroup_uuid|Port(group)? .+ could not be found)/,
+      /^(VIF .+ is not attached to |Node .+ has no (free port for VIF|port(group)?) |(port|portgroup)_uuid: Invalid |Either port_uuid or portgroup_uuid|Port(group)? .+ could not be found)/,
     ),
     harmless: true,
     example: ({ names }) => [at('DELETE', `/nodes/${names[0]}/vifs/vif-1`)],
@@ -210,7 +210,10 @@ export const STRICTER: readonly Wanted[] = [
     method: /DELETE/,
     path: /^\/v1\/volume\//,
     status: [204, 400],
-    when: all(weSaid(/volume (connector|target) deletion/), ofNode(isOnHereAlone)),
+    when: all(
+      weSaid(/^The requested action "volume (connector|target) deletion" can not be performed /),
+      ofNode(isOnHereAlone),
+    ),
     rest: 'rescue',
     example: ({ names, target }) => [
       at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'rescue', rescue_password: 'p' }),
