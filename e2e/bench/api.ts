@@ -142,11 +142,13 @@ export async function run(args: readonly string[]) {
   const isKnown = own.target.pids.length > 0
   const costOf = (measured: Measured) => (isKnown ? measured.cpuMs : measured.ms)
   const ratioOf = (name: Name) => costOf(reference.by[name]) / costOf(own.by[name])
+  /** The reference is CPU, and of whole pages. */
+  const isAsReference = (name: Name) => isKnown && (own.nodes > PAGE || (name !== 'list' && name !== 'detail'))
   const names: readonly Name[] = ['get', 'list', 'detail', 'patch', 'create']
   const rows = names.map((name) => {
     const { what } = own.by[name]
     const [a, b] = [costOf(own.by[name]), costOf(reference.by[name])]
-    return `  ${what.padEnd(26)} ${a.toFixed(3).padStart(9)} ms   Ironic here ${b.toFixed(1).padStart(7)} ms   ${ratioOf(name).toFixed(0).padStart(4)} x${isKnown ? `   (reference ${String(REFERENCE_MS[name]).padStart(5)} ms, ${(REFERENCE_MS[name] / a).toFixed(0)} x)` : ''}   goal ${name === 'detail' ? '–' : `${GOAL_RATIO} x`}` // prettier-ignore
+    return `  ${what.padEnd(26)} ${a.toFixed(3).padStart(9)} ms   Ironic here ${b.toFixed(1).padStart(7)} ms   ${ratioOf(name).toFixed(0).padStart(4)} x${isAsReference(name) ? `   (reference ${String(REFERENCE_MS[name]).padStart(5)} ms, ${(REFERENCE_MS[name] / a).toFixed(0)} x)` : ''}   goal ${name === 'detail' ? '–' : `${GOAL_RATIO} x`}` // prettier-ignore
   })
   // P1 names four; the detailed list is shown beside them.
   const worst = names.filter((name) => name !== 'detail').toSorted((a, b) => ratioOf(a) - ratioOf(b))[0]!

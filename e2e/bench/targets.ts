@@ -81,7 +81,8 @@ export function describe({ name, pids }: Target): string {
   const counts = new Map<string, number>()
   for (const pid of descendants(pids)) counts.set(programOf(pid), (counts.get(programOf(pid)) ?? 0) + 1)
   const processes = [...counts].map(([program, count]) => `${count} ${program}`).join(', ')
-  const packages = ['ironic-api', 'mariadb-server-core', 'python3', 'python3-eventlet', 'python3-pymysql', 'python3-sqlalchemy'] // prettier-ignore
+  const packages = ['ironic-api', 'python3', 'python3-eventlet', 'python3-sqlalchemy']
+  if (counts.has('mariadbd')) packages.push('mariadb-server-core', 'python3-pymysql')
   const { stdout } = spawnSync('dpkg-query', ['-W', '-f=${Package} ${Version}\n', ...packages], { encoding: 'utf8' })
   return `${name}, without authentication, conductor by JSON-RPC\n    processes: ${processes}\n    packages: ${stdout.trim().replaceAll('\n', ', ')}`
 }
