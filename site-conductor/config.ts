@@ -25,7 +25,6 @@ export const Config = z.strictObject({
   url:           z.string().regex(/^https?:\/\//, 'must be an http or https URL').optional().describe('The cloud, where it moved since enrolment'),
   drivers:       list.default(['ipmi', 'redfish']).describe('Drivers to serve, by name, package or path'),
   powerPollS:    z.coerce.number().min(1).max(86_400).default(60).describe('Seconds between two reads of a node\'s power state'),
-  agentTimeoutS: z.coerce.number().min(1).max(1700).default(1500).describe('Seconds from power-on in which a machine\'s deploy agent must call'),
   stepPriorities: list.pipe(z.array(z.string().regex(STEP_PRIORITY, 'must be like clean.deploy.erase_devices_metadata=0')))
                  .transform((given) => new Map(given.map((each) => [each.split('=')[0]!, Number(each.split('=')[1])] as const)))
                  .default(new Map()).describe('Priorities of steps instead of the drivers\' own, 0 for on request: clean.deploy.erase_devices_metadata=0'),

@@ -58,6 +58,8 @@ export interface StepResult {
   readonly facts?: Record<string, unknown>
   /** Of the last step: the value of the whole task. */
   readonly value?: unknown
+  /** The step has not ended: it is done once more behind earlier ones, from the last step before it of the first of these names that the task has. */
+  readonly back?: readonly string[]
 }
 
 /** What may be asked of a step beside the plans, or is done with every cleaning, deployment, verification: each with its priority, 0 for on request. */

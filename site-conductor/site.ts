@@ -83,8 +83,6 @@ export interface Site {
   /** Fetches what the cloud keeps for this site outside of frames (a config drive, sealed). A fault when it cannot be had. */
   blob(key: string): Promise<string>
   readonly agents: Agents
-  /** How long a machine that was switched on may take until its agent calls; less than any plan's limit of that step. */
-  readonly agentTimeoutMs?: number
   /** Undefined where boot services are switched off. */
   readonly boot?: SiteBoot | undefined
   /** Undefined where images are only written by agents. */

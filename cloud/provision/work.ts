@@ -182,9 +182,7 @@ export async function openUndo(
   work: Pick<TaskRow, 'kind' | 'cancel'>,
   caller: Caller,
 ): Promise<void> {
-  const ends = staysOn(turn.state.site, node, work)
-    ? PLANS.undo.filter(({ step }) => step !== 'power_off')
-    : PLANS.undo
+  const ends = staysOn(turn.state.site, node, work) ? PLANS.undo.filter(({ step }) => step !== 'power_off') : PLANS.undo
   const undo = forInstance(turn, node, 'undo', ends, work.kind)
   const steps = stepsFor(node, await onNetworks(turn, node, 'undo', undo, work.kind))
   openTask(turn, node, 'undo', steps, { ...undoContext(turn, node), ...undoOf(work) }, caller)

@@ -29,6 +29,7 @@ export function customAgentDeploy<Info>(options: AgentOptions<Info>): Implementa
       /** Fails before anything is done where the agent does not have all the steps of the list (`args.steps`). */
       async wait_agent(context) {
         const result = await awaitAgent!(context)
+        if (result?.back !== undefined) return result
         if (result?.context !== undefined) await context.keep(result.context)
         const wanted = (context.args['steps'] ?? []) as string[]
         if (wanted.length === 0) return result

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Locked } from '../../agent/start.ts'
 import { diskBytes, MIB, sha256 } from '../../agent/testing.ts'
 import { BOOT_RAMDISK, PLANS } from '../../cloud/plans.ts'
@@ -193,6 +193,33 @@ test('a machine that starts again before its agent has called is not waited for'
     fault: { code: 'agent.no_call', message: expect.stringContaining('started again') as string },
   })
   expect(await asked).toBeInstanceOf(Locked)
+})
+
+/** The plan of a deployment whose agent is awaited so long, in seconds. */
+const awaiting = (args: { callback_timeout: number; boot_retry?: number }) =>
+  PLANS.deploy.map((step) => (step.step === 'wait_agent' ? { ...step, args } : step))
+const begun = () =>
+  hub.all('event').flatMap(({ events }) => events.filter(({ kind }) => kind === 'started').map(({ step }) => step))
+
+test('a boot that stays silent begins again where the plan says so', async () => {
+  knobs.ramdiskUp = new Promise(() => {})
+  hub.give({ id: 't', node, steps: awaiting({ callback_timeout: 60, boot_retry: 1 }), context: instance() })
+  await vi.waitFor(() => expect(boots).toBe(1))
+  knobs.ramdiskUp = undefined
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(boots).toBe(2)
+  expect(begun().slice(0, 10)).toEqual([0, 1, 2, 3, 4, 0, 1, 2, 3, 4])
+  expect(stages()).toContain('boot.again')
+  expect(await written()).toBe(sha256(image.subarray(0x200)))
+})
+
+test('what was waited for counts until the whole time is over', async () => {
+  knobs.ramdiskUp = new Promise(() => {})
+  hub.give({ id: 't', node, steps: awaiting({ callback_timeout: 2, boot_retry: 1 }), context: instance() })
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({ ok: false, step: 4, fault: { code: 'agent.no_call' } })
+  expect(outcome).toMatchObject({ fault: { message: expect.stringContaining('no agent called within 2 s') as string } })
+  expect(boots).toBe(2)
 })
 
 test('what the agent could not flush to the disk is no deployment', async () => {

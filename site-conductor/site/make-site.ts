@@ -42,7 +42,6 @@ export async function makeSite(parts: SiteParts): Promise<{ readonly site: Site;
     ...sealing(identity.organisation, identity.site, siteKeyOf(stored)),
     blob: drives.read,
     agents,
-    agentTimeoutMs: config.agentTimeoutS * 1000,
     boot: boot?.site,
     writes: {
       images: new ImageCache({

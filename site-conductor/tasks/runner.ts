@@ -221,12 +221,22 @@ export class Run {
       const work = async (signal: AbortSignal, again: () => void) =>
         act(await this.#contextOf(step, signal, fence, again, fencesLeft))
       const done = (await this.#act(limit, outer, work)) ?? {}
+      if (done.back !== undefined) return this.#goBack(step, done.back)
       if (done.value !== undefined) this.#value = done.value
       if (step.waits) await this.#report('resumed')
       await this.#report('finished', done)
     } finally {
       this.#endStep = undefined
     }
+  }
+
+  /** The hub hears of it by the beginning of the step that comes next. */
+  #goBack(step: Step, names: readonly string[]): void {
+    const before = this.task.steps.slice(0, this.#index)
+    const to = names.map((name) => before.findLastIndex((each) => nameOf(each) === name)).find((at) => at !== -1)
+    if (to === undefined) throw new FaultError('internal', `the task has no step before ${nameOf(step)} to go back to`)
+    this.#log.info('the task goes back', { from: nameOf(step), to: nameOf(before[to]) })
+    this.#index = to - 1
   }
 
   /** Lets every interface rebuild, from task.context, what an earlier run had in memory. */
