@@ -1,6 +1,7 @@
 // The conductor's configuration: one schema, parsed once. A flag wins over the environment, that over the file, that over the default.
 // Key `dataDir` is flag --data-dir, environment FERRULE_CONDUCTOR_DATA_DIR and "dataDir" in the JSON file. Unknown keys are errors.
 import { z } from 'zod'
+import { COLLECT } from './deploy/deploy-logs.ts'
 import { externalUrlError } from './boot/external-url.ts'
 import { networkError } from './site/networks.ts'
 
@@ -63,6 +64,10 @@ export const Config = z.strictObject({
   vncPublicUrl:  z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')).optional().describe('Where browsers find vncPort, where that is not consoleAddress: a proxy with a certificate'),
   vncTokenS:     z.coerce.number().int().min(10).max(86_400).default(600).describe('Seconds in which the token of a graphical console, good for one viewer, must be used'),
   openstackFile: z.string().startsWith('/', 'must be an absolute path').optional().describe('JSON file that says where the OpenStack of this site is and who this conductor is there, for network interface neutron and storage interface cinder; absolute path'),
+  deployLogsCollect: z.enum(COLLECT).default('on_failure').describe('When the logs of a machine\'s agent are kept at this conductor: when its work has failed, always, or never'),
+  deployLogsFolder: z.string().startsWith('/', 'must be an absolute path').optional().describe('Folder for them; absolute path. Without it deploy-logs below dataDir'),
+  deployLogsMiB: z.coerce.number().min(1).max(1_048_576).default(1024).describe('Disk space for them; the oldest go first'),
+  deployLogsFiles: z.coerce.number().int().min(1).max(100_000).default(1000).describe('So many of them are kept; the oldest go first'),
   kernelArguments: z.string().default('').describe('More arguments for the deploy kernel, such as console=ttyS0,115200'),
 })
 export type Config = z.output<typeof Config>

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { z } from 'zod'
 import type { Env } from '../shared/env.ts'
 import type { CoreStep } from '../shared/core-steps.ts'
+import type { Fault } from '../shared/faults.ts'
 import type { Grant } from '../shared/protocol.ts'
 import type { DhcpOption } from './boot/other-dhcp.ts'
 import type { Log } from './log.ts'
@@ -161,6 +162,8 @@ export interface Implementation<Info = Record<string, unknown>> {
    * client: `accept` is called when the machine is there, before anything is carried, where the client waits for that.
    */
   readonly join?: (context: Context<Info>, client: Duplex, accept: () => void) => Promise<void>
+  /** Of the interface deploy only: called when a task has failed, and was not cancelled, while the machine is as the failure has left it. */
+  readonly failed?: (context: StepContext<Info>, why: Fault) => Promise<void>
   /** Called when a task has ended here, however: let go of what only this conductor holds. Must not touch the machine. */
   readonly release?: (node: string, site: Site) => void
 }

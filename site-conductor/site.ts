@@ -7,6 +7,7 @@ import type { RamdiskLayers } from './boot/layers.ts'
 import type { DhcpOption, Firmware } from './boot/other-dhcp.ts'
 import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { BootFiles } from './deploy/boot-files.ts'
+import type { DeployLogs } from './deploy/deploy-logs.ts'
 import type { ConsoleDoor } from './site/consoles.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
 import type { ScreenDoor } from './screens/door.ts'
@@ -89,6 +90,8 @@ export interface Site {
   readonly writes?: SiteWrites
   /** Undefined where no `openstackFile` is configured. */
   readonly openstack?: OpenStack | undefined
+  /** Undefined where none are kept. */
+  readonly deployLogs?: DeployLogs | undefined
   /** Undefined where no playbooks are run. */
   readonly ansible?: SiteAnsible
   /** Where consoles of machines are to be had. */

@@ -32,6 +32,7 @@ export const programs = [
   'sbin/hdparm',
   'sbin/mdadm',
   'usr/bin/dropbearkey',
+  'usr/bin/lsblk',
   'usr/bin/partx',
   'usr/sbin/nvme',
   'usr/sbin/dropbear',

@@ -23,7 +23,7 @@ const POWER_POLL_MS = 2_000
 
 /** `options`: also of the agent that cleans. */
 export function anacondaDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
-  const { steps, resume } = directDeploy<Info>(options)
+  const { steps, resume, failed } = directDeploy<Info>(options)
   const { wait_agent, tear_down_agent } = steps!
   const inBand = inBandSteps(options)
   return {
@@ -44,6 +44,7 @@ export function anacondaDeploy<Info>(options: AgentOptions<Info>): Implementatio
     },
     offers: inBand.offers,
     resume: resume!,
+    failed: failed!,
     steps: {
       ...inBand.steps,
       wait_agent: wait_agent!,

@@ -1,8 +1,9 @@
 // A whole deployment without hardware: the conductor, the agent API over TLS, the real agent writing a file as its disk, and restarts of
 // the conductor in between. Only DHCP, firmware and kernel are missing: a machine that is switched on reads the boot ticket itself.
 import { randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
 import { Locked } from '../../agent/start.ts'
 import { diskBytes, MIB, sha256 } from '../../agent/testing.ts'
@@ -99,6 +100,43 @@ test('a wrong digest ends the task with image.digest at its step', async () => {
   give(instance({ image_os_hash_value: '0'.repeat(64) }))
   const { outcome } = await hub.next('result')
   expect(outcome).toMatchObject({ ok: false, step: 5, fault: { code: 'image.digest' } })
+})
+
+const logged = async () => await readdir(join(site.dataDir, 'deploy-logs')).catch(() => [])
+const loggedNote = () => hub.all('notes').flatMap(({ notes }) => notes.filter(({ stage }) => stage === 'agent.logs'))[0]
+
+test('what the agent of a failed deployment has to say is kept at the site, and the timeline says where', async () => {
+  const instanceId = crypto.randomUUID()
+  give({ ...instance({ image_os_hash_value: '0'.repeat(64) }), instance_uuid: instanceId })
+  await hub.next('result')
+  const [name, ...others] = await logged()
+  expect(others).toEqual([])
+  expect(name).toMatch(new RegExp(`^${node}_.*${instanceId}_\\d{4}(-\\d\\d){5}\\.tar\\.gz$`))
+  const file = join(site.dataDir, 'deploy-logs', name!)
+  await hub.until(() => loggedNote() !== undefined)
+  expect(loggedNote()?.body).toEqual({ file, bytes: (await stat(file)).size })
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+  expect(gunzipSync(await readFile(file)).toString('latin1')).toContain('a line')
+})
+
+test.each([
+  ['on_failure', 0],
+  ['always', 1],
+  ['never', 0],
+] as const)('of a deployment that went well logs are kept if that is wanted (%s)', async (collect, count) => {
+  await conductor.close()
+  await startAgain({ deployLogsCollect: collect })
+  give(instance())
+  await hub.until(() => hub.all('result').length === 1)
+  expect(await logged()).toHaveLength(count)
+})
+
+test('nobody looks at a failure where no logs are wanted', async () => {
+  await conductor.close()
+  await startAgain({ deployLogsCollect: 'never' })
+  give(instance({ image_os_hash_value: '0'.repeat(64) }))
+  await hub.next('result')
+  expect(await logged()).toEqual([])
 })
 
 test.each([

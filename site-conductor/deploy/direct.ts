@@ -6,6 +6,7 @@ import { bootModeOf } from '../../shared/capabilities.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import { bootVolumeOf } from '../storage/boot-volume.ts'
 import { forced } from './boot-device.ts'
+import { collectLogs } from './deploy-logs.ts'
 import { firstCall } from './first-call.ts'
 import { inBandSteps } from './in-band.ts'
 import { writeFromHere } from './image-from-here.ts'
@@ -38,6 +39,7 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       await context.keep({ fast_track: null })
       return undefined
     },
+    failed: (context, why) => collectLogs(context, options, why),
     offers: inBand.offers,
     steps: {
       ...inBand.steps,
@@ -84,6 +86,7 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       /** What it boots next ends it whatever happens here, so an agent that is gone already is no failure. */
       async tear_down_agent(context) {
         try {
+          await collectLogs(context, options, undefined)
           const agent = await agentOf(context, options)
           await waitForCommand(agent, await startCommand(agent, 'standby.sync', {})).catch((error: unknown) => {
             if (!(error instanceof FaultError) || error.fault.code !== 'agent.command') throw error

@@ -5,6 +5,7 @@ import type { Agents } from '../agents/agents.ts'
 import type { Config } from '../config.ts'
 import type { Consoles } from './consoles.ts'
 import { runsIn } from '../deploy/ansible/run-folder.ts'
+import { DeployLogs } from '../deploy/deploy-logs.ts'
 import { FetchNetworks } from '../deploy/fetch-networks.ts'
 import { ImageCache } from '../deploy/image-cache.ts'
 import { Turns } from '../deploy/turns.ts'
@@ -54,6 +55,12 @@ export async function makeSite(parts: SiteParts): Promise<{ readonly site: Site;
       folder: images,
     },
     openstack,
+    deployLogs: new DeployLogs({
+      folder: config.deployLogsFolder ?? join(config.dataDir, 'deploy-logs'),
+      collect: config.deployLogsCollect,
+      maxBytes: config.deployLogsMiB * 2 ** 20,
+      maxFiles: config.deployLogsFiles,
+    }),
     ansible: {
       playbooks: config.ansiblePlaybooks,
       runs: runsIn(config.dataDir),

@@ -2,7 +2,7 @@
 // 1. No step without the hub's `proceed` (questions.ts); what shuts this run out is at the hub before that. 2. Everything is in the journal before it is said (reports.ts). 3. A lost node
 // ends the run silently, and nothing else does: whoever has it now goes on at the step that was under way, and a step reads before it acts.
 import type { Env } from '../../shared/env.ts'
-import { FaultError, toFault } from '../../shared/faults.ts'
+import { type Fault, FaultError, toFault } from '../../shared/faults.ts'
 import { isPastNoReturn } from '../../shared/no-return.ts'
 import { bytesInFrame, type Outcome, type Step, type StepEvent } from '../../shared/protocol.ts'
 import type { Acts } from './acts.ts'
@@ -27,6 +27,7 @@ import { bounded } from '../timing.ts'
 
 const STEP_TIMEOUT_MS = 10 * 60_000
 const FENCE_TIMEOUT_MS = 2 * 60_000
+const LOOK_TIMEOUT_MS = 60_000
 /** How often a step is begun whose BMC session gets lost. */
 const FENCES = 3
 
@@ -127,12 +128,25 @@ export class Run {
       // What a driver or an agent calls lost is a failure as long as the node is held: nobody else would report it. By a tenure alone it says
       // that somebody has the node (a copy of this conductor, ADR 13), whose task this one must not fail when it is back.
       if (authority.hold.signal.aborted && isFenced(error)) authority.end(error)
+      if (!authority.signal.aborted) await this.#lookAt(toFault(error))
       if (authority.signal.aborted) this.#log.info('task left', { why: toFault(authority.signal.reason).message })
       else await this.#finish({ ok: false, fault: toFault(error), step: this.#index }, error)
     } finally {
       authority.end(new FaultError('task.cancelled', 'the task has ended'))
       for (const implementation of implementationsOf(this.#driver)) implementation.release?.(task.node, site)
     }
+  }
+
+  /** The machine's own words on why the task has failed, before anything is done about it. Whatever comes of that, the task fails with what it failed with. */
+  async #lookAt(why: Fault): Promise<void> {
+    const { task, authority } = this
+    const { failed } = implementationOf(this.#driver, authority.hold.grant, 'deploy') ?? {}
+    if (failed === undefined || why.code === 'task.cancelled') return
+    const step = task.steps[Math.min(this.#index, task.steps.length - 1)]!
+    const limit = { ms: LOOK_TIMEOUT_MS, what: 'looking at what has failed' }
+    await this.#act(limit, authority.signal, async (signal) => failed(await this.#contextOf(step, signal), why)).catch(
+      (error: unknown) => this.#log.warn('what has failed could not be looked at', { error }),
+    )
   }
 
   /** Fence, permit, read, act (ownership.md, rule 6). A step whose fence was lost on the way is begun again. */
