@@ -23,6 +23,7 @@ import {
   type NotOffered,
 } from '../../site-conductor/drivers/not-offered.ts'
 import redfish from '../../site-conductor/drivers/redfish.ts'
+import { inspectionPage } from './inspection-page.ts'
 import { NeutronSettings, OpenStackConfig } from '../../site-conductor/openstack/config.ts'
 
 const GENERATED = '<!-- Written by `npm run docs`. Change the table in the code instead. -->\n'
@@ -37,6 +38,7 @@ const pages: Record<string, string> = {
   'drivers.md': drivers(),
   'openstack.md': openstack(),
   'ironic-differences.md': differencesPage(GENERATED),
+  'inspection.md': inspectionPage(GENERATED),
 }
 
 const check = process.argv.includes('--check')

@@ -10,6 +10,7 @@ import { FetchNetworks } from '../deploy/fetch-networks.ts'
 import { ImageCache } from '../deploy/image-cache.ts'
 import { Turns } from '../deploy/turns.ts'
 import { type Identity, siteKeyOf, type StoredSite } from '../identity.ts'
+import { inspectionSettings } from '../inspection/settings.ts'
 import type { KeptBlobs } from './kept-blobs.ts'
 import { OpenStack } from '../openstack/client.ts'
 import { readOpenStackConfig } from '../openstack/config.ts'
@@ -61,6 +62,7 @@ export async function makeSite(parts: SiteParts): Promise<{ readonly site: Site;
       maxBytes: config.deployLogsMiB * 2 ** 20,
       maxFiles: config.deployLogsFiles,
     }),
+    inspection: inspectionSettings(config),
     ansible: {
       playbooks: config.ansiblePlaybooks,
       runs: runsIn(config.dataDir),
