@@ -58,7 +58,7 @@ export interface Machine {
   reboot(): Promise<void>
   /** Ends the agent and leaves the ramdisk, which stays up, to whoever logs in. */
   leave(): Promise<void>
-  /** The agent's own recent lines and the kernel's, for log.collect_system_logs. */
+  /** By file name, for log.collect_system_logs: the agent's own recent lines and the kernel's, addresses, disks, processes. */
   logs(): Promise<Record<string, string>>
 }
 
@@ -66,6 +66,25 @@ export interface Machine {
 export async function readMemAvailable(root: string): Promise<number> {
   const text = await readFile(join(root, 'proc/meminfo'), 'utf8').catch(() => '')
   return Number(/^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024
+}
+
+/** Programs that say how the machine is, for log.collect_system_logs; those of the ramdisk are busybox's, but for lsblk. */
+const LOOKS: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  'dmesg.txt': ['dmesg'],
+  'ip_addr.txt': ['ip', 'addr'],
+  'lsblk.txt': ['lsblk', '--all', '--output', 'NAME,TYPE,SIZE,RO,MODEL,SERIAL,WWN,FSTYPE,PARTTYPENAME,MOUNTPOINT'],
+  'ps.txt': ['ps', '-o', 'pid,ppid,stat,vsz,args'],
+}
+
+/** What it prints, or why it does not. */
+async function told([program, ...args]: readonly [string, ...string[]]): Promise<string> {
+  const { code, stdout, stderr } = await runTool(program, args, { timeoutMs: 10_000, maxBytes: 512 * 1024 })
+  return withoutSecrets(code === 0 ? stdout : `${stdout}${program} ended with ${code}: ${stderr}`)
+}
+
+/** The kernel prints its command line, which may hold a token. */
+function withoutSecrets(text: string): string {
+  return text.replaceAll(/(token|password)=\S+/gi, '$1=******')
 }
 
 /** The machine that this process runs on. `recentLog` gives the agent's own lines. */
@@ -120,10 +139,10 @@ export function realMachine(recentLog: () => string): Machine {
     reboot: () => stop('reboot', 'b'),
     leave: async () => process.exit(EXIT_LEFT),
     async logs() {
-      const dmesg = await runTool('dmesg', [], { maxBytes: 512 * 1024 })
-      // The kernel prints its command line, which may hold a token.
-      const kernelLines = dmesg.stdout.replaceAll(/(token|password)=\S+/gi, '$1=******')
-      return { 'agent.log': recentLog(), 'dmesg.txt': kernelLines }
+      const said = await Promise.all(
+        Object.entries(LOOKS).map(async ([name, look]) => [name, await told(look)] as const),
+      )
+      return { 'agent.log': withoutSecrets(recentLog()), ...Object.fromEntries(said) }
     },
   }
 }

@@ -68,13 +68,17 @@ test.concurrent('a machine whose disk is smaller than any root disk', async (con
 })
 
 test.concurrent('a machine that does not boot over the network', async (context) => {
-  await using story = await startStory(context, { conductorConfig: { agentTimeoutS: 3 } })
-  const { site, machine } = story
+  await using story = await startStory(context)
+  const { api, site, machine } = story
+  const callbacks = (value: object) =>
+    api.call('PATCH', '/sites/default', [{ op: 'replace', path: '/callback_timeouts_s', value }])
+  await callbacks({ deploy: 3 })
   await story.prepare()
   machine.options.cable = 'pulled'
   const error = await deployInVain(story, site.image)
   expect(error).toContain('no agent called within 3 s')
   expect(error).toMatch(/nothing of its boot was seen meanwhile.*Next: check its network cable/)
   machine.options.cable = 'plugged'
+  await callbacks({})
   await deploy(story)
 })

@@ -33,6 +33,7 @@ export const FAULTS = {
   'driver.invalid_info':    { status: 400, retry: false, hint: 'PATCH driver_info; GET /v1/drivers/{name}/properties lists the fields' },
   'site.no_key':            { status: 409, retry: false, hint: 'enrol a conductor first: secrets are sealed to the site key it makes' },
   'site.no_conductor':      { status: 503, retry: true,  hint: 'start a conductor at the site that serves this driver; GET /v1/conductors' },
+  'site.busy':              { status: 503, retry: true,  hint: 'wait until some of that work has ended, or raise the limit of the site: PATCH /v1/sites/{id}' },
   'site.no_address':        { status: 409, retry: false, hint: 'give the site addresses for booting: PATCH /v1/sites/{id} with a pool {cidr, first, last, router}' },
   'token.expired':          { status: 401, retry: false, hint: 'make a new enrolment token: POST /v1/sites/{id}/enrol-tokens' },
   'token.used':             { status: 401, retry: false, hint: 'make a new enrolment token: POST /v1/sites/{id}/enrol-tokens' },

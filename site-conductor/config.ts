@@ -1,6 +1,7 @@
 // The conductor's configuration: one schema, parsed once. A flag wins over the environment, that over the file, that over the default.
 // Key `dataDir` is flag --data-dir, environment FERRULE_CONDUCTOR_DATA_DIR and "dataDir" in the JSON file. Unknown keys are errors.
 import { z } from 'zod'
+import { COLLECT } from './deploy/deploy-logs.ts'
 import { externalUrlError } from './boot/external-url.ts'
 import { DEFAULT_HOOKS, type HookName } from './inspection/hooks.ts'
 import {
@@ -43,7 +44,6 @@ export const Config = z.strictObject({
   url:           z.string().regex(/^https?:\/\//, 'must be an http or https URL').optional().describe('The cloud, where it moved since enrolment'),
   drivers:       list.default(['ipmi', 'redfish']).describe('Drivers to serve, by name, package or path'),
   powerPollS:    z.coerce.number().min(1).max(86_400).default(60).describe('Seconds between two reads of a node\'s power state'),
-  agentTimeoutS: z.coerce.number().min(1).max(1700).default(1500).describe('Seconds from power-on in which a machine\'s deploy agent must call'),
   stepPriorities: list.pipe(z.array(z.string().regex(STEP_PRIORITY, 'must be like clean.deploy.erase_devices_metadata=0')))
                  .transform((given) => new Map(given.map((each) => [each.split('=')[0]!, Number(each.split('=')[1])] as const)))
                  .default(new Map()).describe('Priorities of steps instead of the drivers\' own, 0 for on request: clean.deploy.erase_devices_metadata=0'),
@@ -82,6 +82,10 @@ export const Config = z.strictObject({
   vncPublicUrl:  z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')).optional().describe('Where browsers find vncPort, where that is not consoleAddress: a proxy with a certificate'),
   vncTokenS:     z.coerce.number().int().min(10).max(86_400).default(600).describe('Seconds in which the token of a graphical console, good for one viewer, must be used'),
   openstackFile: z.string().startsWith('/', 'must be an absolute path').optional().describe('JSON file that says where the OpenStack of this site is and who this conductor is there, for network interface neutron and storage interface cinder; absolute path'),
+  deployLogsCollect: z.enum(COLLECT).default('on_failure').describe('When the logs of a machine\'s agent are kept at this conductor: when its work has failed, always, or never'),
+  deployLogsFolder: z.string().startsWith('/', 'must be an absolute path').optional().describe('Folder for them; absolute path. Without it deploy-logs below dataDir'),
+  deployLogsMiB: z.coerce.number().min(1).max(1_048_576).default(1024).describe('Disk space for them; the oldest go first'),
+  deployLogsFiles: z.coerce.number().int().min(1).max(100_000).default(1000).describe('So many of them are kept; the oldest go first'),
   inspectionHooks: list.superRefine(judged(hooksError)).transform((names) => names as HookName[]).default([...DEFAULT_HOOKS]).describe('What is made of what an inspection found (docs/reference/inspection.md), instead of the usual hooks'),
   inspectionAddPorts: z.enum(ADD_PORTS).default('pxe').describe('NICs that get ports by an inspection. pxe: the one that the machine booted from, all where that is not known; active: those with an IP address in the ramdisk; all; disabled: none'),
   inspectionKeepPorts: z.enum(KEEP_PORTS).default('all').describe('Ports that an inspection leaves. all; present: those of NICs that it found; added: those of NICs that inspectionAddPorts means'),

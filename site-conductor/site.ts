@@ -7,6 +7,7 @@ import type { RamdiskLayers } from './boot/layers.ts'
 import type { DhcpOption, Firmware } from './boot/other-dhcp.ts'
 import type { BootTicket, InstanceBoot } from './boot/ticket.ts'
 import type { BootFiles } from './deploy/boot-files.ts'
+import type { DeployLogs } from './deploy/deploy-logs.ts'
 import type { ConsoleDoor } from './site/consoles.ts'
 import type { ImageCache } from './deploy/image-cache.ts'
 import type { ScreenDoor } from './screens/door.ts'
@@ -84,14 +85,14 @@ export interface Site {
   /** Fetches what the cloud keeps for this site outside of frames (a config drive, sealed). A fault when it cannot be had. */
   blob(key: string): Promise<string>
   readonly agents: Agents
-  /** How long a machine that was switched on may take until its agent calls; less than any plan's limit of that step. */
-  readonly agentTimeoutMs?: number
   /** Undefined where boot services are switched off. */
   readonly boot?: SiteBoot | undefined
   /** Undefined where images are only written by agents. */
   readonly writes?: SiteWrites
   /** Undefined where no `openstackFile` is configured. */
   readonly openstack?: OpenStack | undefined
+  /** Undefined where none are kept. */
+  readonly deployLogs?: DeployLogs | undefined
   /** What is made of inspections; as the configuration has it by default where absent. */
   readonly inspection?: InspectionSettings
   /** Undefined where no playbooks are run. */

@@ -34,6 +34,7 @@ export const programs = [
   'sbin/hdparm',
   'sbin/mdadm',
   'usr/bin/dropbearkey',
+  'usr/bin/lsblk',
   'usr/bin/partx',
   'usr/bin/tcpdump',
   'usr/sbin/nvme',

@@ -210,6 +210,12 @@ it('boots, is looked up, writes images, tells of it by heartbeat, powers off', {
     const tar = gunzipSync(Buffer.from(String(logs.command_result?.['system_logs']), 'base64')).toString('latin1')
     expect(tar).toContain('standby.get_partition_uuids succeeded')
     expect(tar).toContain('virtio_blk')
+    for (const [file, line] of [
+      ['ip_addr.txt', /inet 127\.0\.0\.1/],
+      ['lsblk.txt', /vda1/],
+      ['ps.txt', /busybox|init/],
+    ] as const)
+      expect(tar.slice(tar.indexOf(file))).toMatch(line)
 
     expect((await conductor.command('standby.power_off')).command_status).toBe('SUCCEEDED')
     await ended

@@ -4,6 +4,7 @@ import { FaultError } from '../../shared/faults.ts'
 import type { OfferedStep, Step } from '../../shared/protocol.ts'
 import { refuseLacking, wantedTraits } from '../instance-traits.ts'
 import type { CoreStep } from '../../shared/core-steps.ts'
+import { withCallbacks } from '../callbacks.ts'
 import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, planStep, type PlannedKind } from '../plans.ts'
 import { deployTemplates, nodeTraits, runbooks } from '../schema/organisation-resources.ts'
 import { marks, select, type NodeRow } from '../schema/rows.ts'
@@ -42,7 +43,8 @@ export interface Composed {
 export async function compose(turn: Turn, node: NodeRow, kind: WorkKind, args: ProvisionArgs = {}): Promise<Composed> {
   const composed = await composeFor(turn, node, kind, args)
   const atVolumes = await withVolumes(turn, node, kind, forInstance(turn, node, kind, composed.steps))
-  const steps = stepsFor(node, await onNetworks(turn, node, kind, atVolumes))
+  const wired = stepsFor(node, await onNetworks(turn, node, kind, atVolumes))
+  const steps = withCallbacks(kind, wired, turn.state.site)
   const problem = composed.problem ?? lacksAgent(turn, node, steps)
   return { ...composed, steps, problem, taken: await takenOver(turn, node, kind, steps) }
 }
@@ -108,9 +110,9 @@ function wiredCore(core: readonly CoreStep[], wired: boolean): readonly CoreStep
   return wired && core.includes('boot_agent') ? [...core, 'switch_to_tenant_network'] : core
 }
 
-/** Ironic's automated cleaning: the node's runbook, else what the driver does between tenants, unless the node is not to be cleaned by itself. */
+/** Ironic's automated cleaning: the node's runbook, else what the driver does between tenants, unless the node, or its site, is not to be cleaned by itself. */
 async function cleaning(turn: Turn, node: NodeRow): Promise<Composed> {
-  if (node.automated_clean === false) return { steps: [] }
+  if (!(node.automated_clean ?? turn.state.site.automated_clean)) return { steps: [] }
   const { cleaning_runbook: runbook } = node.driver_info as { cleaning_runbook?: unknown }
   if (runbook) return ofRunbook(turn, node, String(runbook))
   const offered = offers(turn, node, 'clean')

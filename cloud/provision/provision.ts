@@ -12,6 +12,7 @@ import { activeTask, isDriven } from '../site-hub/state.ts'
 import type { Turn } from '../site-hub/turn.ts'
 import { compose, hasInterface, type WorkKind } from './compose.ts'
 import { withInstance } from './chosen-interface.ts'
+import { refuseBeyondLimit } from './limits.ts'
 import { keepOn } from './offers.ts'
 import { cancel, move } from './move.ts'
 import { behindHold, continueList, hasBootedBefore, heldKind, isHeld, noSteps } from './step-list.ts'
@@ -55,6 +56,7 @@ export async function provision(
 ): Promise<string | null> {
   const node = await turn.node(uuid)
   const to = permitted(turn, node, verb)
+  await refuseBeyondLimit(turn, to)
   if (verb === 'abort') return abort(turn, node, caller)
   const kind = WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
@@ -74,6 +76,7 @@ export async function provision(
 export async function rehearse(turn: Turn, uuid: string, verb: Verb, args: ProvisionArgs): Promise<Rehearsal> {
   const node = await turn.node(uuid)
   const to = permitted(turn, node, verb)
+  await refuseBeyondLimit(turn, to)
   const kind = verb === 'abort' || verb === 'unhold' ? undefined : WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
   const given = await forWork(turn, node, args, kind)

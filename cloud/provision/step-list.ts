@@ -12,7 +12,9 @@ import type { ListStep } from '../step-selection.ts'
 import { failureOf, giveToChild, type Place } from './children.ts'
 import { contextOf } from './context.ts'
 import { move } from './move.ts'
+import { offers } from './offers.ts'
 import { openTask } from './open-task.ts'
+import { stepObject } from './step-object.ts'
 
 const LISTS = { deploy: 'deploy', rebuild: 'deploy', clean: 'clean', service: 'service' } as const
 export type ListKind = keyof typeof LISTS
@@ -62,7 +64,7 @@ async function goOn(turn: Turn, uuid: string, kind: ListKind, rest: Rest, caller
 /** At a hold the node is parked; a step of its children is given to the first of them. */
 async function stopAt(turn: Turn, uuid: string, kind: ListKind, rest: Rest, caller: Caller): Promise<Went> {
   const step = rest.steps[rest.from]!
-  turn.updateNode(uuid, showing(await turn.node(uuid), kind, step, rest.from))
+  turn.updateNode(uuid, showing(turn, await turn.node(uuid), kind, step, rest.from))
   if (!isHold(step)) return toChild(turn, uuid, kind, rest, 0, caller)
   move(turn, await turn.node(uuid), 'hold', 'task')
   return { task: null }
@@ -161,13 +163,10 @@ async function knownAt(turn: Turn, uuid: string, kind: ListKind, from: number): 
 }
 
 /** The node's fields while a step of a list is under way. */
-export function showing(node: NodeRow, kind: ListKind, step: ListStep, index: number): Partial<NodeRow> {
-  const { interface: iface, step: name, args, priority, abortable, children } = step
-  const more = { ...(priority !== undefined && { priority }), ...(children && { execute_on_child_nodes: true }) }
-  const shown = { interface: iface, step: name, args, ...more }
+export function showing(turn: Turn, node: NodeRow, kind: ListKind, step: ListStep, index: number): Partial<NodeRow> {
   const list = LISTS[kind]
   return {
-    [`${list}_step`]: abortable === undefined ? shown : { ...shown, abortable },
+    [`${list}_step`]: stepObject(step, offers(turn, node, list)),
     driver_internal_info: { ...(node.driver_internal_info as Internal), [`${list}_step_index`]: index },
   }
 }

@@ -19,6 +19,7 @@ import { onNetworks } from './on-networks.ts'
 import { callerOf, openTask } from './open-task.ts'
 import { endPowerTask } from './power.ts'
 import { sentence, withHint } from './sentences.ts'
+import { staysOn } from './stays-on.ts'
 import {
   afterChild,
   hasBootedBefore,
@@ -174,14 +175,15 @@ export async function undo(turn: Turn, task: TaskRow): Promise<void> {
   await openUndo(turn, await turn.node(task.node), task, callerOf(task))
 }
 
-/** Ends what booted the machine for `work`. One that must stay on goes on with what it runs, and starts from its disk the next time. */
+/** Ends what booted the machine for `work`. One that stays on goes on with what it runs, and starts from its disk the next time. */
 export async function openUndo(
   turn: Turn,
   node: NodeRow,
   work: Pick<TaskRow, 'kind' | 'cancel'>,
   caller: Caller,
 ): Promise<void> {
-  const undo = forInstance(turn, node, 'undo', PLANS.undo, work.kind)
+  const ends = staysOn(turn.state.site, node, work) ? PLANS.undo.filter(({ step }) => step !== 'power_off') : PLANS.undo
+  const undo = forInstance(turn, node, 'undo', ends, work.kind)
   const steps = stepsFor(node, await onNetworks(turn, node, 'undo', undo, work.kind))
   openTask(turn, node, 'undo', steps, { ...undoContext(turn, node), ...undoOf(work) }, caller)
 }

@@ -21,6 +21,18 @@ export const sites = sqliteTable('sites', {
   tenure_ms: integer('tenure_ms'),
   /** Do nodes keep their agent between a cleaning and what follows, unless they say otherwise (driver_info.fast_track)? */
   fast_track: flag('fast_track').notNull().default(false),
+  /** Are nodes whose own automated_clean is null cleaned before they become available? */
+  automated_clean: flag('automated_clean').notNull().default(true),
+  /** By the kind of work, how long its agent is waited for, 0 for as long as it takes; a kind that is missing has 1800 s. */
+  callback_timeouts_s: json('callback_timeouts_s').notNull().default({}),
+  /** A machine whose agent has not called for so long is booted again. Null: it is not. */
+  boot_retry_s: integer('boot_retry_s'),
+  /** Is a machine switched off whose cleaning step has failed, and one whose deployment has? */
+  poweroff_in_cleanfail: flag('poweroff_in_cleanfail').notNull().default(false),
+  power_off_after_deploy_failure: flag('power_off_after_deploy_failure').notNull().default(true),
+  /** Nodes that may be deployed, and cleaned, at once. */
+  max_concurrent_deploy: integer('max_concurrent_deploy').notNull().default(250),
+  max_concurrent_clean: integer('max_concurrent_clean').notNull().default(50),
   /** Since when no conductor of the site has had a lease; null while one has. */
   offline_since: text('offline_since'),
   /** Numbers sessions and moves (ownership.md rule 3). */

@@ -125,6 +125,8 @@ test('a hub that is made anew between two children goes on', async () => {
 })
 
 test('a ramdisk that runs on the node is ended when a child fails', async () => {
+  await one.bench.sql.batch([{ sql: 'UPDATE sites SET poweroff_in_cleanfail = 1', args: [] }])
+  await one.bench.command('site.refresh', { addresses: false })
   await clean({ interface: 'deploy', step: 'erase' }, onChildren('raid.delete'))
   await work()
   await work({ failAt: 'raid.delete' })

@@ -93,6 +93,8 @@ test('clean does the list in its order and ends in manageable; the node shows th
     args: {},
     priority: 10,
     abortable: false,
+    argsinfo: null,
+    requires_ramdisk: true,
   })
   const { clean_steps: list, clean_step_index: index } = JSON.parse(String(internal))
   expect(list[index]).toMatchObject({ interface: 'deploy', step: 'burn' })
@@ -102,6 +104,35 @@ test('clean does the list in its order and ends in manageable; the node shows th
     clean_step: '{}',
     driver_internal_info: '{}',
   })
+})
+
+test.each([
+  ['clean', 'manageable', 'clean_step'],
+  ['service', 'active', 'service_step'],
+])('a step that a person listed for %s is shown with all that its driver says of it', async (name, from, column) => {
+  const settings = [{ name: 'ProcVirtualization', value: 'Enabled' }]
+  const asked = { interface: 'bios', step: 'apply_configuration', args: { settings } }
+  await put(from)
+  await verb(name, { steps: [asked] })
+  await wait('bios.apply_configuration')
+  expect(JSON.parse(String((await row(column))[column]))).toEqual({
+    ...asked,
+    priority: 0,
+    abortable: false,
+    argsinfo: { settings: { description: 'what', required: true } },
+    requires_ramdisk: false,
+  })
+})
+
+test('steps of the plan around those that were chosen have the same fields', async () => {
+  await put('manageable')
+  await verb('clean', { steps: steps('deploy.erase') })
+  const shown = async () => JSON.parse(String((await row('clean_step'))['clean_step']))
+  await wait('deploy.wait_agent')
+  const plan = { priority: 0, argsinfo: null, requires_ramdisk: false }
+  expect(await shown()).toMatchObject({ interface: 'deploy', step: 'wait_agent', abortable: true, ...plan })
+  await wait('deploy.erase')
+  expect(await shown()).toMatchObject({ step: 'erase', priority: 99, abortable: true, requires_ramdisk: true })
 })
 
 test('a step that the driver does not have, or cannot do so, is accepted and fails before anything is done', async () => {

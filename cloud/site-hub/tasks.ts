@@ -146,7 +146,7 @@ async function take(turn: Turn, task: TaskRow, event: StepEvent, site: SiteRef):
   if (event.kind === 'resumed') await waiting(turn, task, 'resume')
   if (event.kind === 'started' && !step.waits) await working(turn, task)
   if (event.kind === 'started' && isListed(task.kind) && !task.cancel)
-    turn.updateNode(task.node, showing(await turn.node(task.node), task.kind, step, event.step))
+    turn.updateNode(task.node, showing(turn, await turn.node(task.node), task.kind, step, event.step))
   if (event.facts) await takeFacts(turn, task.node, event.facts)
   if (event.facts && task.kind === 'inspect') {
     await takePorts(turn, task, event.facts, site)

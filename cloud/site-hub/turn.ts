@@ -119,6 +119,17 @@ export class Turn {
     return changes as Map<string, InferSelectModel<T> | null>
   }
 
+  /** How many nodes of the site are in one of these provision states after the drafts so far. */
+  async countIn(states: readonly string[]): Promise<number> {
+    const seen = [...this.#rows].flatMap(([uuid, row]) => (row ? [{ uuid, row }] : []))
+    const drafted = seen.filter(({ row }) => states.includes(row.provision_state)).length
+    const [[others] = []] = await this.sql.all(
+      `SELECT count(*) FROM nodes WHERE +site = ? AND provision_state IN (${marks(states.length)}) AND uuid NOT IN (SELECT value FROM json_each(?))`,
+      [this.state.site.id, ...states, JSON.stringify(seen.map(({ uuid }) => uuid))],
+    )
+    return drafted + Number(others)
+  }
+
   insertNode(row: NodeRow): void {
     const { id: _, ...values } = row
     this.isNews = true

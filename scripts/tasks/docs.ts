@@ -8,9 +8,10 @@ import { FAULTS } from '../../shared/faults.ts'
 import { AGENT_CORE } from '../../shared/core-steps.ts'
 import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, POWER_PLANS } from '../../cloud/plans.ts'
 import { RESERVED } from '../../cloud/step-selection.ts'
+import { differencesPage } from '../../e2e/ironic/wanted/page.ts'
 import { STATE_NAMES, STATES, TRANSITIONS, VERBS, type State, type Verb } from '../../shared/states.ts'
 
-import { driverFacts } from '../../site-conductor/driver.ts'
+import { driverFacts } from '../../site-conductor/driver-facts.ts'
 import { NOT_TAKEN } from '../../site-conductor/drivers/common-info.ts'
 import fakeHardware from '../../site-conductor/drivers/fake-hardware.ts'
 import ipmi from '../../site-conductor/drivers/ipmi.ts'
@@ -36,6 +37,7 @@ const pages: Record<string, string> = {
   'steps.md': steps(),
   'drivers.md': drivers(),
   'openstack.md': openstack(),
+  'ironic-differences.md': differencesPage(GENERATED),
   'inspection.md': inspectionPage(GENERATED),
 }
 

@@ -112,7 +112,7 @@ export class ConductorHost {
       working: (node) => working(process, node),
       done,
     })
-    const flags = { dataDir: '/nowhere', boot: false, powerPollS, agentTimeoutS: 120 }
+    const flags = { dataDir: '/nowhere', boot: false, powerPollS }
     const log = logger({
       level: 'info',
       format: 'text',

@@ -11,6 +11,7 @@ import {
 import ipmi from '../../site-conductor/drivers/ipmi.ts'
 import type { IpmiInfo } from '../../site-conductor/drivers/ipmi/info.ts'
 import { openPool } from '../../site-conductor/ipmi/pool.ts'
+import { callbackMs } from '../../site-conductor/deploy/first-call.ts'
 import { sleep } from '../../site-conductor/timing.ts'
 import type { Cause, Lan } from './lan.ts'
 import type { Machine } from './machine.ts'
@@ -190,7 +191,7 @@ function deployModel(process: Process, lan: Lan, management: Implementation<Ipmi
       async wait_agent(context) {
         const machine = machineOf(context)
         const token = context.task.context['boot_token'] ?? 'none'
-        for (const end = context.env.mono() + (context.site.agentTimeoutMs ?? 0); context.env.mono() < end;) {
+        for (const end = context.env.mono() + callbackMs(context); context.env.mono() < end;) {
           if ((await lan.ask(process, context.signal, () => machine.agent?.token)) === token)
             return { context: { agent_url: machine.address } }
           await sleep(context.env, POLL_MS, context.signal)

@@ -1,4 +1,5 @@
 // One simulated run, from its seed: production hub and conductors in a world of faults, then peace, then the verdict.
+import { CALLBACK_KINDS } from '../../cloud/callbacks.ts'
 import { conductors as conductorTable, sites } from '../../cloud/schema/organisation.ts'
 import { insert, isoTime } from '../../cloud/schema/rows.ts'
 import { newSiteKey } from '../../shared/sealing.ts'
@@ -20,6 +21,8 @@ import { World } from './world.ts'
 
 const SITE = { organisation: 'organisation', site: 'site' }
 const POWER_POLL_S = 30
+/** For an agent to call. */
+const AGENT_S = 120
 /** After the storm every task must have settled by then: a tenure, a lease, and a task's own steps and undoing. */
 const PEACE_MS = 3 * 60 * 60_000
 const LOOK_MS = 10_000
@@ -192,6 +195,7 @@ async function prepare(mix: Mix, keys: Credentials): Promise<Data> {
     name: 'default',
     public_key: keys.siteKey.publicKey,
     tenure_ms: mix.tenureMs,
+    callback_timeouts_s: Object.fromEntries(CALLBACK_KINDS.map((kind) => [kind, AGENT_S])),
     created_at,
   }
   await data.batch([

@@ -3,11 +3,14 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import type { InstallerReports } from '../agents/installer-reports.ts'
-import { bounded, sleep } from '../timing.ts'
+import { sleep } from '../timing.ts'
 import { forced } from './boot-device.ts'
 import { directDeploy } from './direct.ts'
+import { callbackMs, within } from './first-call.ts'
 import { inBandSteps } from './in-band.ts'
-import { AGENT_TIMEOUT_MS, noCall } from './no-call.ts'
+import { installerInfoOf } from './installer-info.ts'
+import { rootDiskOf } from './kickstart/kickstart.ts'
+import { noCall } from './no-call.ts'
 import type { AgentOptions } from './perform.ts'
 import { refuseProperties } from './properties.ts'
 import { deployContext } from './task-context.ts'
@@ -20,7 +23,7 @@ const POWER_POLL_MS = 2_000
 
 /** `options`: also of the agent that cleans. */
 export function anacondaDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
-  const { steps, resume } = directDeploy<Info>(options)
+  const { steps, resume, failed } = directDeploy<Info>(options)
   const { wait_agent, tear_down_agent } = steps!
   const inBand = inBandSteps(options)
   return {
@@ -34,10 +37,14 @@ export function anacondaDeploy<Info>(options: AgentOptions<Info>): Implementatio
           `boot interface ${context.node.interfaces['boot']} cannot boot an installer`,
           { hint: 'choose another boot interface, such as ipxe, or another deploy interface' },
         )
-      if (instanceInfo !== undefined) boot.validateInstaller?.(instanceInfo)
+      if (instanceInfo === undefined) return
+      boot.validateInstaller?.(instanceInfo)
+      const hints = instanceInfo['root_device'] ?? context.node.properties['root_device']
+      rootDiskOf(hints, installerInfoOf(instanceInfo).template !== undefined)
     },
     offers: inBand.offers,
     resume: resume!,
+    failed: failed!,
     steps: {
       ...inBand.steps,
       wait_agent: wait_agent!,
@@ -61,7 +68,7 @@ export function anacondaDeploy<Info>(options: AgentOptions<Info>): Implementatio
 /** A machine that never gets as far as its installer is known long before that one's time is over. */
 async function begun<Info>(context: StepContext<Info>, reports: InstallerReports): Promise<void> {
   const { node, site } = context
-  const ms = site.agentTimeoutMs ?? AGENT_TIMEOUT_MS
+  const ms = callbackMs(context as StepContext<unknown>)
   const first = within(context, ms, 'the first report of the installer', (signal) => reports.next('any', signal))
   await first.catch((error: unknown) => {
     if (!(error instanceof FaultError) || error.fault.code !== 'timeout') throw error
@@ -78,13 +85,4 @@ async function off<Info>(context: StepContext<Info>, { getPowerState }: AgentOpt
     if (!(error instanceof FaultError) || error.fault.code !== 'timeout') throw error
     context.note('installer.stays_on', { why: error.fault.message })
   })
-}
-
-async function within<Info, T>(
-  { env, signal }: StepContext<Info>,
-  ms: number,
-  what: string,
-  act: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  return await bounded(env, { ms, what }, signal, act)
 }

@@ -31,7 +31,7 @@ async function secretOf(context: StepContext<unknown>): Promise<string | undefin
 }
 
 export function bootcDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
-  const { offers, steps, resume } = directDeploy<Info>(options)
+  const { offers, steps, resume, failed } = directDeploy<Info>(options)
   const { write_image: _, write_configdrive: __, prepare_instance_boot: setBootToDisk, ...more } = steps!
   const perform = performer(options)
   return {
@@ -45,6 +45,7 @@ export function bootcDeploy<Info>(options: AgentOptions<Info>): Implementation<I
     },
     offers: offers!,
     resume: resume!,
+    failed: failed!,
     steps: {
       ...more,
       async execute_bootc_install(context) {

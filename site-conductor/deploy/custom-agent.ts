@@ -13,7 +13,7 @@ import { refuseProperties } from './properties.ts'
 import { deployContext } from './task-context.ts'
 
 export function customAgentDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
-  const { offers, steps, resume } = directDeploy<Info>(options)
+  const { offers, steps, resume, failed } = directDeploy<Info>(options)
   const { write_image: _, write_configdrive: __, wait_agent: awaitAgent, ...more } = steps!
   const perform = performer(options)
   return {
@@ -24,11 +24,13 @@ export function customAgentDeploy<Info>(options: AgentOptions<Info>): Implementa
     validate: (context, instanceInfo) => refuseProperties(context, instanceInfo),
     offers: offers!,
     resume: resume!,
+    failed: failed!,
     steps: {
       ...more,
       /** Fails before anything is done where the agent does not have all the steps of the list (`args.steps`). */
       async wait_agent(context) {
         const result = await awaitAgent!(context)
+        if (result?.back !== undefined) return result
         if (result?.context !== undefined) await context.keep(result.context)
         const wanted = (context.args['steps'] ?? []) as string[]
         if (wanted.length === 0) return result

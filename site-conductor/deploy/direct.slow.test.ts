@@ -1,9 +1,10 @@
 // A whole deployment without hardware: the conductor, the agent API over TLS, the real agent writing a file as its disk, and restarts of
 // the conductor in between. Only DHCP, firmware and kernel are missing: a machine that is switched on reads the boot ticket itself.
 import { randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { gunzipSync } from 'node:zlib'
+import { expect, test, vi } from 'vitest'
 import { Locked } from '../../agent/start.ts'
 import { diskBytes, MIB, sha256 } from '../../agent/testing.ts'
 import { BOOT_RAMDISK, PLANS } from '../../cloud/plans.ts'
@@ -101,6 +102,43 @@ test('a wrong digest ends the task with image.digest at its step', async () => {
   expect(outcome).toMatchObject({ ok: false, step: 5, fault: { code: 'image.digest' } })
 })
 
+const logged = async () => await readdir(join(site.dataDir, 'deploy-logs')).catch(() => [])
+const loggedNote = () => hub.all('notes').flatMap(({ notes }) => notes.filter(({ stage }) => stage === 'agent.logs'))[0]
+
+test('what the agent of a failed deployment has to say is kept at the site, and the timeline says where', async () => {
+  const instanceId = crypto.randomUUID()
+  give({ ...instance({ image_os_hash_value: '0'.repeat(64) }), instance_uuid: instanceId })
+  await hub.next('result')
+  const [name, ...others] = await logged()
+  expect(others).toEqual([])
+  expect(name).toMatch(new RegExp(`^${node}_.*${instanceId}_\\d{4}(-\\d\\d){5}\\.tar\\.gz$`))
+  const file = join(site.dataDir, 'deploy-logs', name!)
+  await hub.until(() => loggedNote() !== undefined)
+  expect(loggedNote()?.body).toEqual({ file, bytes: (await stat(file)).size })
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+  expect(gunzipSync(await readFile(file)).toString('latin1')).toContain('a line')
+})
+
+test.each([
+  ['on_failure', 0],
+  ['always', 1],
+  ['never', 0],
+] as const)('of a deployment that went well logs are kept if that is wanted (%s)', async (collect, count) => {
+  await conductor.close()
+  await startAgain({ deployLogsCollect: collect })
+  give(instance())
+  await hub.until(() => hub.all('result').length === 1)
+  expect(await logged()).toHaveLength(count)
+})
+
+test('nobody looks at a failure where no logs are wanted', async () => {
+  await conductor.close()
+  await startAgain({ deployLogsCollect: 'never' })
+  give(instance({ image_os_hash_value: '0'.repeat(64) }))
+  await hub.next('result')
+  expect(await logged()).toEqual([])
+})
+
 test.each([
   ['a file of the conductor', { image_source: 'file:///etc/shadow' }, 'request.invalid'],
   ['no digest', { image_os_hash_value: undefined }, 'image.digest'],
@@ -193,6 +231,33 @@ test('a machine that starts again before its agent has called is not waited for'
     fault: { code: 'agent.no_call', message: expect.stringContaining('started again') as string },
   })
   expect(await asked).toBeInstanceOf(Locked)
+})
+
+/** The plan of a deployment whose agent is awaited so long, in seconds. */
+const awaiting = (args: { callback_timeout: number; boot_retry?: number }) =>
+  PLANS.deploy.map((step) => (step.step === 'wait_agent' ? { ...step, args } : step))
+const begun = () =>
+  hub.all('event').flatMap(({ events }) => events.filter(({ kind }) => kind === 'started').map(({ step }) => step))
+
+test('a boot that stays silent begins again where the plan says so', async () => {
+  knobs.ramdiskUp = new Promise(() => {})
+  hub.give({ id: 't', node, steps: awaiting({ callback_timeout: 60, boot_retry: 1 }), context: instance() })
+  await vi.waitFor(() => expect(boots).toBe(1))
+  knobs.ramdiskUp = undefined
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(boots).toBe(2)
+  expect(begun().slice(0, 10)).toEqual([0, 1, 2, 3, 4, 0, 1, 2, 3, 4])
+  expect(stages()).toContain('boot.again')
+  expect(await written()).toBe(sha256(image.subarray(0x200)))
+})
+
+test('what was waited for counts until the whole time is over', async () => {
+  knobs.ramdiskUp = new Promise(() => {})
+  hub.give({ id: 't', node, steps: awaiting({ callback_timeout: 2, boot_retry: 1 }), context: instance() })
+  const { outcome } = await hub.next('result')
+  expect(outcome).toMatchObject({ ok: false, step: 4, fault: { code: 'agent.no_call' } })
+  expect(outcome).toMatchObject({ fault: { message: expect.stringContaining('no agent called within 2 s') as string } })
+  expect(boots).toBe(2)
 })
 
 test('what the agent could not flush to the disk is no deployment', async () => {

@@ -3,15 +3,15 @@ import { AGENT_CORE } from '../../shared/core-steps.ts'
 import { FaultError } from '../../shared/faults.ts'
 import { runningCommand, startCommand, waitForCommand } from '../agents/agent-client.ts'
 import { bootModeOf } from '../../shared/capabilities.ts'
-import type { Implementation } from '../driver.ts'
+import type { Implementation, StepContext } from '../driver.ts'
 import { bootVolumeOf } from '../storage/boot-volume.ts'
-import { bounded } from '../timing.ts'
 import { forced } from './boot-device.ts'
+import { collectLogs } from './deploy-logs.ts'
+import { firstCall } from './first-call.ts'
 import { inBandSteps } from './in-band.ts'
 import { writeFromHere } from './image-from-here.ts'
 import { imageInfoOf } from './image-info.ts'
 import { configDriveOf } from './instance-drive.ts'
-import { AGENT_TIMEOUT_MS, noCall } from './no-call.ts'
 import { agentOf, type AgentOptions, nodeParams, performer } from './perform.ts'
 import { downloadSource, isSet, refuseProperties } from './properties.ts'
 import { BOOT_AGAIN, deployContext } from './task-context.ts'
@@ -39,27 +39,26 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       await context.keep({ fast_track: null })
       return undefined
     },
+    failed: (context, why) => collectLogs(context, options, why),
     offers: inBand.offers,
     steps: {
       ...inBand.steps,
       async wait_agent(context) {
-        const { node, site, env, signal } = context
         const known = deployContext(context)
         // An earlier run of this step may have heard it already.
         if (known.agent_url !== undefined && known.agent_certificate !== undefined) return {}
-        const limit = { ms: site.agentTimeoutMs ?? AGENT_TIMEOUT_MS, what: 'the call of the agent' }
-        const heard = bounded(env, limit, signal, (ended) => site.agents.firstCall(node.node, ended))
-        const call = await heard.catch((error: unknown) => {
-          if (!(error instanceof FaultError) || error.fault.code !== 'timeout') throw error
-          throw noCall(limit.ms, site.agents.lastSeen(node.node), site.boot?.agentApiUrl)
-        })
+        const call = await firstCall(context as StepContext<unknown>)
         if (call === undefined)
           throw new FaultError(
             'agent.no_call',
             'the machine has started again before its agent called, and the token of a boot is given out once',
             { hint: 'look at the serial console for why it starts again, then deploy once more' },
           )
-        return { context: { agent_url: call.url, agent_version: call.version, agent_certificate: call.certificate } }
+        if ('back' in call) return call
+        const { url, version, certificate } = call
+        return {
+          context: { agent_url: url, agent_version: version, agent_certificate: certificate, awaited_ms: null },
+        }
       },
       async write_image(context) {
         const image = imageInfoOf(context.node.node, deployContext(context).instance_info)
@@ -87,6 +86,7 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       /** What it boots next ends it whatever happens here, so an agent that is gone already is no failure. */
       async tear_down_agent(context) {
         try {
+          await collectLogs(context, options, undefined)
           const agent = await agentOf(context, options)
           await waitForCommand(agent, await startCommand(agent, 'standby.sync', {})).catch((error: unknown) => {
             if (!(error instanceof FaultError) || error.fault.code !== 'agent.command') throw error

@@ -2,9 +2,6 @@
 import { FaultError } from '../../shared/faults.ts'
 import type { Seen } from '../agents/agents.ts'
 
-/** Less than the limit of the step in every plan, so that a machine that does not boot is told from a step that hangs. */
-export const AGENT_TIMEOUT_MS = 25 * 60_000
-
 export function noCall(
   waitedMs: number,
   lastSeen: Seen | undefined,

@@ -9,7 +9,7 @@ import { refuseProperties } from './properties.ts'
 
 /** `options`: of the agent that cleans. */
 export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation<Info> {
-  const { steps, resume } = directDeploy<Info>(options)
+  const { steps, resume, failed } = directDeploy<Info>(options)
   const { wait_agent, tear_down_agent } = steps!
   const inBand = inBandSteps(options)
   return {
@@ -36,6 +36,7 @@ export function ramdiskDeploy<Info>(options: AgentOptions<Info>): Implementation
     },
     offers: inBand.offers,
     resume: resume!,
+    failed: failed!,
     steps: { wait_agent: wait_agent!, tear_down_agent: tear_down_agent!, ...inBand.steps },
   }
 }

@@ -38,6 +38,8 @@ const DeployContext = z.looseObject({
   image_url: z.string().optional(),
   /** The machine is let in to boot its instance. */
   instance_admitted: z.boolean().default(false),
+  /** So long the agent was waited for in boots of this step that stayed silent. */
+  awaited_ms: z.number().nonnegative().default(0),
   /** It is an installer that is booted, and what the machine does when that has done its work. */
   installer: z.object({ after: z.enum(['reboot', 'off']).optional() }).optional(),
   /** It has its orders. */

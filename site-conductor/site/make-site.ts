@@ -4,6 +4,8 @@ import type { Env } from '../../shared/env.ts'
 import type { Agents } from '../agents/agents.ts'
 import type { Config } from '../config.ts'
 import type { Consoles } from './consoles.ts'
+import { runsIn } from '../deploy/ansible/run-folder.ts'
+import { DeployLogs } from '../deploy/deploy-logs.ts'
 import { FetchNetworks } from '../deploy/fetch-networks.ts'
 import { ImageCache } from '../deploy/image-cache.ts'
 import { Turns } from '../deploy/turns.ts'
@@ -43,7 +45,6 @@ export async function makeSite(parts: SiteParts): Promise<{ readonly site: Site;
     ...sealing(identity.organisation, identity.site, siteKeyOf(stored)),
     blob: drives.read,
     agents,
-    agentTimeoutMs: config.agentTimeoutS * 1000,
     boot: boot?.site,
     writes: {
       images: new ImageCache({
@@ -55,10 +56,16 @@ export async function makeSite(parts: SiteParts): Promise<{ readonly site: Site;
       folder: images,
     },
     openstack,
+    deployLogs: new DeployLogs({
+      folder: config.deployLogsFolder ?? join(config.dataDir, 'deploy-logs'),
+      collect: config.deployLogsCollect,
+      maxBytes: config.deployLogsMiB * 2 ** 20,
+      maxFiles: config.deployLogsFiles,
+    }),
     inspection: inspectionSettings(config),
     ansible: {
       playbooks: config.ansiblePlaybooks,
-      runs: join(config.dataDir, 'ansible'),
+      runs: runsIn(config.dataDir),
       path: process.env['PATH'] ?? '',
     },
     consoles: {

@@ -2,7 +2,7 @@
 // 1. No step without the hub's `proceed` (questions.ts); what shuts this run out is at the hub before that. 2. Everything is in the journal before it is said (reports.ts). 3. A lost node
 // ends the run silently, and nothing else does: whoever has it now goes on at the step that was under way, and a step reads before it acts.
 import type { Env } from '../../shared/env.ts'
-import { FaultError, toFault } from '../../shared/faults.ts'
+import { type Fault, FaultError, toFault } from '../../shared/faults.ts'
 import { isPastNoReturn } from '../../shared/no-return.ts'
 import { bytesInFrame, type Outcome, type Step, type StepEvent } from '../../shared/protocol.ts'
 import type { Acts } from './acts.ts'
@@ -27,6 +27,7 @@ import { bounded } from '../timing.ts'
 
 const STEP_TIMEOUT_MS = 10 * 60_000
 const FENCE_TIMEOUT_MS = 2 * 60_000
+const LOOK_TIMEOUT_MS = 60_000
 /** How often a step is begun whose BMC session gets lost. */
 const FENCES = 3
 
@@ -127,12 +128,25 @@ export class Run {
       // What a driver or an agent calls lost is a failure as long as the node is held: nobody else would report it. By a tenure alone it says
       // that somebody has the node (a copy of this conductor, ADR 13), whose task this one must not fail when it is back.
       if (authority.hold.signal.aborted && isFenced(error)) authority.end(error)
+      if (!authority.signal.aborted) await this.#lookAt(toFault(error))
       if (authority.signal.aborted) this.#log.info('task left', { why: toFault(authority.signal.reason).message })
       else await this.#finish({ ok: false, fault: toFault(error), step: this.#index }, error)
     } finally {
       authority.end(new FaultError('task.cancelled', 'the task has ended'))
       for (const implementation of implementationsOf(this.#driver)) implementation.release?.(task.node, site)
     }
+  }
+
+  /** The machine's own words on why the task has failed, before anything is done about it. Whatever comes of that, the task fails with what it failed with. */
+  async #lookAt(why: Fault): Promise<void> {
+    const { task, authority } = this
+    const { failed } = implementationOf(this.#driver, authority.hold.grant, 'deploy') ?? {}
+    if (failed === undefined || why.code === 'task.cancelled') return
+    const step = task.steps[Math.min(this.#index, task.steps.length - 1)]!
+    const limit = { ms: LOOK_TIMEOUT_MS, what: 'looking at what has failed' }
+    await this.#act(limit, authority.signal, async (signal) => failed(await this.#contextOf(step, signal), why)).catch(
+      (error: unknown) => this.#log.warn('what has failed could not be looked at', { error }),
+    )
   }
 
   /** Fence, permit, read, act (ownership.md, rule 6). A step whose fence was lost on the way is begun again. */
@@ -221,12 +235,22 @@ export class Run {
       const work = async (signal: AbortSignal, again: () => void) =>
         act(await this.#contextOf(step, signal, fence, again, fencesLeft))
       const done = (await this.#act(limit, outer, work)) ?? {}
+      if (done.back !== undefined) return this.#goBack(step, done.back)
       if (done.value !== undefined) this.#value = done.value
       if (step.waits) await this.#report('resumed')
       await this.#report('finished', done)
     } finally {
       this.#endStep = undefined
     }
+  }
+
+  /** The hub hears of it by the beginning of the step that comes next. */
+  #goBack(step: Step, names: readonly string[]): void {
+    const before = this.task.steps.slice(0, this.#index)
+    const to = names.map((name) => before.findLastIndex((each) => nameOf(each) === name)).find((at) => at !== -1)
+    if (to === undefined) throw new FaultError('internal', `the task has no step before ${nameOf(step)} to go back to`)
+    this.#log.info('the task goes back', { from: nameOf(step), to: nameOf(before[to]) })
+    this.#index = to - 1
   }
 
   /** Lets every interface rebuild, from task.context, what an earlier run had in memory. */

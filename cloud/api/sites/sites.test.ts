@@ -34,6 +34,39 @@ describe('sites and enrolment', () => {
     expect((await patch({ op: 'remove' })).status).toBe(400)
   })
 
+  it('is told how its nodes are cleaned, waited for and left, and how many at once', async () => {
+    const { body } = await site('told')
+    expect(body).toMatchObject({
+      automated_clean: true,
+      callback_timeouts_s: { deploy: 1800, clean: 1800, service: 1800, rescue: 1800, inspect: 1800 },
+      boot_retry_s: null,
+      poweroff_in_cleanfail: false,
+      power_off_after_deploy_failure: true,
+      max_concurrent_deploy: 250,
+      max_concurrent_clean: 50,
+    })
+    const put = (path: string, value: unknown) =>
+      api('PATCH', `/v1/sites/${body.uuid}`, [{ op: 'replace', path, value }])
+    expect((await put('/automated_clean', false)).body.automated_clean).toBe(false)
+    expect((await put('/callback_timeouts_s', { deploy: 0, clean: 60 })).body.callback_timeouts_s).toEqual({
+      ...body.callback_timeouts_s,
+      deploy: 0,
+      clean: 60,
+    })
+    expect((await put('/boot_retry_s', 300)).body.boot_retry_s).toBe(300)
+    expect((await put('/max_concurrent_clean', 5)).body.max_concurrent_clean).toBe(5)
+    for (const [path, value] of [
+      ['/callback_timeouts_s', { deploy: -1 }],
+      ['/callback_timeouts_s', { adopt: 60 }],
+      ['/boot_retry_s', 5],
+      ['/max_concurrent_deploy', 0],
+      ['/poweroff_in_cleanfail', null],
+    ] as const)
+      expect([path, (await put(path, value)).status]).toEqual([path, 400])
+    const removed = await api('PATCH', `/v1/sites/${body.uuid}`, [{ op: 'remove', path: '/callback_timeouts_s' }])
+    expect(removed.body.callback_timeouts_s).toEqual(body.callback_timeouts_s)
+  })
+
   it('a site is made, found by name and UUID, changed', async () => {
     const made = await api('POST', '/v1/sites', { name: 'fra1', description: 'Frankfurt' })
     expect([made.status, made.text]).toEqual([201, expect.anything()])

@@ -12,6 +12,7 @@ import { checkMatch, etag, ifMatch } from '../conditions.ts'
 import { checkPatch, PatchBody, type Patchable } from '../patch.ts'
 import { invalid, limitOf, PAGE, readQuery } from '../query.ts'
 import { findSite } from './find.ts'
+import { SITE_SETTINGS, settingsOf } from './settings.ts'
 import { chars } from '../shapes.ts'
 
 /** IPv4 only: what DHCPv4 can give. */
@@ -67,7 +68,7 @@ const PATCHABLE: Readonly<Record<string, Patchable>> = {
   pool: { since: 1, schema: Pool.nullable() },
   lease_ms: { since: 1, schema: LeaseMs },
   tenure_ms: { since: 1, schema: TenureMs },
-  fast_track: { since: 1, schema: z.boolean(), needed: true },
+  ...SITE_SETTINGS,
 }
 
 async function shown(call: Call, site: SiteRow) {
@@ -81,7 +82,7 @@ async function shown(call: Call, site: SiteRow) {
     ca: site.ca,
     lease_ms: site.lease_ms,
     tenure_ms: site.tenure_ms,
-    fast_track: site.fast_track,
+    ...settingsOf(site),
     offline_since: site.offline_since,
     created_at: site.created_at,
     updated_at: site.updated_at,

@@ -13,6 +13,7 @@ import { PLANS } from '../../../cloud/plans.ts'
 import { silent } from '../../log.ts'
 import { startAgentApi } from '../../agents/agent-api.ts'
 import type { BootTicket } from '../../boot/ticket.ts'
+import type { Config } from '../../config.ts'
 import type { RunningConductor, Services } from '../../conductor.ts'
 import { defineDriver, type Driver, type Implementation } from '../../driver.ts'
 import fakeHardware from '../../drivers/fake-hardware.ts'
@@ -248,7 +249,8 @@ export const commandsDone = () =>
   hub.all('event').flatMap(({ events }) => events.filter(({ kind }) => kind === 'finished').map(({ step }) => step))
 
 /** A conductor on the same data, once the one before is closed. */
-export async function startAgain(): Promise<void> {
+export async function startAgain(more: Partial<Config> = {}): Promise<void> {
+  Object.assign(site.config, more)
   conductor = await site.start(services())
 }
 

@@ -32,6 +32,7 @@ export function byBoot(inMemory: Implementation<Info>, real: Implementation<Info
     validate: async (context, instance) => await used(context).validate?.(context, instance),
     steps: Object.fromEntries([...names].map((name) => [name, run(name)])),
     resume: async (context) => await used(context).resume?.(context),
+    failed: async (context, why) => await used(context).failed?.(context, why),
     ...((inMemory.agentStep ?? real.agentStep) && { agentStep: async (context, name) => await run(name)(context) }),
   }
 }
