@@ -43,6 +43,11 @@ test.each<[string, Tlv[], object]>([
   ['no text', [[5, 'ff'], [2, '05ff'], [4, '6']], {}],
   ['a text with its end', [[5, '737700']], { switch_system_name: 'sw' }],
   ['an identifier of no known kind', [[1, '0861'], [2, '0061']], {}],
+  ['a management address that says it is longer than it is', [[8, '1101c0000201']], {}],
+  ['flags that are set one by one', [[127, '0080c20202000a'], [127, '00120f030100000007']], {
+    switch_port_protocol_vlan_enabled: false, switch_port_protocol_vlan_support: true, switch_port_protocol_vlan_ids: [10],
+    switch_port_link_aggregation_enabled: false, switch_port_link_aggregation_support: true, switch_port_link_aggregation_id: 7,
+  }],
   ['a management address that is longer than its TLV', [[8, '0501c000']], {}],
   ['a VLAN with half a name', [[127, '0080c2030064046162']], {}],
   ['a way of sending that nobody knows', [[127, '00120f01036c01ffff']], {}],
