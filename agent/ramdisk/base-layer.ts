@@ -29,12 +29,12 @@ export const packages = (
 /** Programs of those packages that go in, beside busybox's applets. */
 export const programs = [
   'bin/kmod',
+  'bin/lsblk',
   'sbin/blkdiscard',
   'sbin/blockdev',
   'sbin/hdparm',
   'sbin/mdadm',
   'usr/bin/dropbearkey',
-  'usr/bin/lsblk',
   'usr/bin/partx',
   'usr/bin/tcpdump',
   'usr/sbin/nvme',
