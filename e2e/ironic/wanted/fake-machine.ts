@@ -178,8 +178,9 @@ export const FAKE_MACHINE: readonly Wanted[] = [
     why: 'each state that was entered is an entry; upstream has failures alone',
     method: /GET/,
     path: /\/history(\?|$)/,
-    at: /^\.history\.length$/,
-    when: (_, { theirs, ours }) => Number(theirs) < Number(ours),
+    at: /^\.(history\.length|next)$/,
+    when: (_, { at: where, theirs, ours }) =>
+      where === '.next' ? theirs === 'missing' : Number(theirs) < Number(ours),
     harmless: true,
     example: ({ names }) => [at('GET', `/nodes/${names[0]}/history`)],
   },
