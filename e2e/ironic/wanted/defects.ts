@@ -126,7 +126,9 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     status: [500, 200],
     when: theySaid(/not supported between instances of 'int' and 'str'/),
     example: ({ template }) => [
-      at('PATCH', `/deploy_templates/${template}`, [{ op: 'replace', path: '/steps/0/priority', value: '5' }]),
+      at('PATCH', `/deploy_templates/${template}`, [
+        { op: 'add', path: '/steps', value: [{ interface: 'bios', step: 'a', args: {}, priority: '5' }] },
+      ]),
     ],
   },
   {

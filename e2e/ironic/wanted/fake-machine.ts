@@ -175,12 +175,11 @@ export const FAKE_MACHINE: readonly Wanted[] = [
   },
   {
     name: 'what a history holds',
-    why: 'each state that was entered is an entry; upstream has failures alone',
+    why: 'each state that was entered is an entry, and the first one is another; upstream has failures alone',
     method: /GET/,
     path: /\/history(\?|$)/,
-    at: /^\.(history\.length|next)$/,
-    when: (_, { at: where, theirs, ours }) =>
-      where === '.next' ? theirs === 'missing' : Number(theirs) < Number(ours),
+    at: /^\.(history\.length|next|history\[\]\.(uuid|severity|event|event_type|user|links\.length|links\[\]\.href))$/,
+    when: (_, { at: where, theirs, ours }) => !where.endsWith('length') || Number(theirs) < Number(ours),
     harmless: true,
     example: ({ names }) => [at('GET', `/nodes/${names[0]}/history`)],
   },
