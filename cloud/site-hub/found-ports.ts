@@ -23,13 +23,17 @@ type Nic = z.infer<typeof Nic>
 
 /** Conductors before the policy told a list, and meant all of them. */
 const Told = z.union([
-  z.array(z.unknown()).transform((nics) => ({ nics, adds: true, keep: 'all' as const, update_pxe_enabled: false })),
+  z
+    .array(z.unknown())
+    .transform((nics) => ({ nics, adds: true, keep: 'all' as const, update_pxe_enabled: false, more: 0 })),
   z
     .object({
       nics: z.array(z.unknown()),
       /** Ports of these NICs stay: of any, of those that were found, of those that are to have ports. */
       keep: z.enum(['all', 'present', 'added']),
       update_pxe_enabled: z.boolean(),
+      /** So many NICs beside. */
+      more: z.int().nonnegative().default(0),
     })
     .transform((told) => ({ ...told, adds: false })),
 ])
@@ -57,6 +61,7 @@ export async function takePorts(
     if (address === undefined) odd++
     else if (!nics.has(address)) nics.set(address, { ...nic!, address, add: nic!.add || told.adds })
   }
+  if (told.more > 0) note({ count: told.more, why: 'these NICs did not fit into the message' })
   if (odd > 0) note({ count: odd, why: 'what was found is no port' })
   const fresh = [...nics.values()].filter(({ address, add }) => add && !had.has(address))
   await add(turn, task, fresh, site, note)

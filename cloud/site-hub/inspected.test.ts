@@ -305,3 +305,11 @@ test.each<[string, unknown, unknown]>([
   await inspect({ inventory, properties: {}, capabilities: { 'a:b': 'c' } })
   expect(await shown('properties'), 'what is no capability').toEqual([{ cpus: 8, capabilities: after }])
 })
+
+test('NICs that did not fit into the message are told', async () => {
+  await inspect(told([{ ...nic(1), add: true }], { more: 7 }))
+  expect([await portCount(), await portNotes()]).toEqual([
+    1,
+    [{ count: 7, why: expect.stringContaining('message') as unknown }],
+  ])
+})

@@ -10,15 +10,13 @@ const ROOM = {
   disks: 12 * 1024,
   interfaces: 10 * 1024,
   named: 2.5 * 1024,
-  nics: 6 * 1024,
+  nics: 8 * 1024,
   pci: 10 * 1024,
   cores: 8 * 1024,
   lldp: 4 * 1024,
   /** Whatever else is in the plugin data, together. */
   others: 5 * 1024,
 } as const
-/** Bytes of a serial number, and so many of them. */
-const [MAX_SERIAL, MAX_SERIALS] = [128, 64]
 
 interface Made {
   properties: Record<string, unknown>
@@ -41,7 +39,7 @@ export function inspectionFacts(found: Found, settings: InspectionSettings): Rec
     nics: nics.list,
     ...made.ports,
     // Ports of NICs that nobody is told of are no ports of NICs that are gone.
-    ...(nics.dropped > 0 && { keep: 'all' }),
+    ...(nics.dropped > 0 && { keep: 'all', more: nics.dropped }),
   }
   return {
     inventory: {
@@ -54,7 +52,9 @@ export function inspectionFacts(found: Found, settings: InspectionSettings): Rec
     ...(Object.keys(made.capabilities).length > 0 && { capabilities: made.capabilities }),
     ...(inventory.boot?.current_boot_mode && { boot_mode: inventory.boot.current_boot_mode }),
     ...(nics.list.length > 0 && { ports }),
-    ...(settings.hooks.includes('raid-device') && { driver_internal_info: { inspected_disks: keptSerials(found) } }),
+    ...(settings.hooks.includes('raid-device') && {
+      driver_internal_info: { inspected_disks: serialsOf(inventory) ?? null },
+    }),
   }
 }
 
@@ -81,11 +81,6 @@ function take(made: Made, { properties, capabilities, pluginData, nics, ports }:
   Object.assign(made.ports, ports)
   for (const [mac, change] of Object.entries(nics ?? {})) made.nics[mac] = { ...made.nics[mac], ...change }
 }
-
-const keptSerials = ({ inventory }: Found) =>
-  serialsOf(inventory)
-    .map((serial) => serial.slice(0, MAX_SERIAL))
-    .slice(0, MAX_SERIALS)
 
 interface Data extends Record<string, unknown> {
   readonly pci_devices?: readonly object[]

@@ -100,6 +100,23 @@ test('architecture, cpus, memory, root-device and boot-mode: one property each',
   expect(run('root-device', found({}, { pluginData: { root_disk: null } }))).toEqual({ properties: { local_gb: 0 } })
 })
 
+const sized = (...gib: number[]) => ({ disks: gib.map((size, i) => ({ name: `/dev/sd${i}`, size: size * 2 ** 30 })) })
+test.each<[string, Found['inventory'], Partial<Found>, object | undefined]>([
+  ['the smallest that is large enough', sized(500, 3, 100), {}, { properties: { local_gb: 99 } }],
+  ['none that is', sized(3), {}, { properties: { local_gb: 0 } }],
+  [
+    'hints that only an agent follows',
+    sized(500, 100),
+    { properties: { root_device: { name: '/dev/sd0' } } },
+    undefined,
+  ],
+])(
+  'root-device: an agent that names no root disk (Ironic’s own, asked for its inventory): %s',
+  (_, inventory, more, changes) => {
+    expect(run('root-device', found(inventory, more))).toEqual(changes)
+  },
+)
+
 test.each<[string[], object]>([
   [['fpu', 'vmx'], { cpu_vt: 'true' }],
   [['svm'], { cpu_vt: 'true' }],
@@ -159,6 +176,15 @@ test('raid-device: what the next inspection compares with is kept', () => {
   const facts = inspectionFacts(of, settings({ hooks: ['raid-device'] }))
   expect(facts['driver_internal_info']).toEqual({ inspected_disks: ['a', 'b'] })
   expect(inspectionFacts(of, settings())).not.toHaveProperty('driver_internal_info')
+})
+
+test('raid-device: of more disks than are kept nothing is said', () => {
+  const many = disks(...Array.from({ length: 65 }, (_, i) => `s${i}`))
+  const of = found({ interfaces: [nic(0)], ...many }, { earlierDisks: Array.from({ length: 64 }, (_, i) => `s${i}`) })
+  const facts = inspectionFacts(of, settings({ hooks: ['raid-device'] }))
+  expect(facts).toMatchObject({ properties: {}, driver_internal_info: { inspected_disks: null } })
+  const long = found(disks('x'.repeat(500)), { earlierDisks: ['x'.repeat(128)] })
+  expect(run('raid-device', long), 'as much of a serial number as is kept').toBeUndefined()
 })
 
 test('extra-hardware: the list becomes a tree; what is no such list stays as it is', () => {

@@ -99,5 +99,9 @@ test('inspection finds processors, memory, disks, cards and who made it', async 
     system_vendor: { manufacturer: 'Ferrule', product_name: 'Simulated', system_uuid: rig.bmc.machine.facts.uuid },
   })
   expect((facts['inventory'] as { disks: unknown[] }).disks).toHaveLength(4)
+  // Nobody says which NIC boots: all of them are to have ports, and ports that are there stay as they are.
+  const nic = (last: string) => ({ address: `52:54:00:aa:00:${last}`, pxe_enabled: true, add: true })
+  expect(facts['ports']).toEqual({ nics: [nic('01'), nic('02')], keep: 'all', update_pxe_enabled: false })
+  expect(facts['plugin_data']).toMatchObject({ macs: ['52:54:00:aa:00:01', '52:54:00:aa:00:02'] })
   expect(rig.changes()).toEqual([])
 })

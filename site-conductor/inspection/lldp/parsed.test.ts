@@ -43,6 +43,11 @@ test.each<[string, Tlv[], object]>([
   ['no text', [[5, 'ff'], [2, '05ff'], [4, '6']], {}],
   ['a text with its end', [[5, '737700']], { switch_system_name: 'sw' }],
   ['an identifier of no known kind', [[1, '0861'], [2, '0061']], {}],
+  ['a management address that says it is longer than it is', [[8, '1101c0000201']], {}],
+  ['flags that are set one by one', [[127, '0080c20202000a'], [127, '00120f030100000007']], {
+    switch_port_protocol_vlan_enabled: false, switch_port_protocol_vlan_support: true, switch_port_protocol_vlan_ids: [10],
+    switch_port_link_aggregation_enabled: false, switch_port_link_aggregation_support: true, switch_port_link_aggregation_id: 7,
+  }],
   ['a management address that is longer than its TLV', [[8, '0501c000']], {}],
   ['a VLAN with half a name', [[127, '0080c2030064046162']], {}],
   ['a way of sending that nobody knows', [[127, '00120f01036c01ffff']], {}],
@@ -58,6 +63,10 @@ test('where a cable ends: a port of a switch with a MAC address', () => {
   expect(linkOf(ALL_TLVS.filter(([type]) => type !== 2))).toBeUndefined()
   expect(linkOf([[1, '0773773'], ...ALL_TLVS.slice(1)])).toBeUndefined()
   expect(linkOf([])).toBeUndefined()
+  const long = '61'.repeat(300)
+  const [chassis, port] = [ALL_TLVS[0]!, ALL_TLVS[1]!]
+  expect(linkOf([chassis, [2, `05${long}`]]), 'longer than the standard has it').toBeUndefined()
+  expect(linkOf([chassis, port, [5, long]])).toEqual({ switch_id: link.switch_id, port_id: link.port_id })
 })
 
 test.each([null, undefined, 'x', [[1]], [['1', 'aa']], [[1, 5]], Array.from({ length: 2000 }, () => [1, ''])])(

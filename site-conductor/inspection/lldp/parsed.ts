@@ -12,6 +12,8 @@ export type ParsedLldp = Readonly<Record<string, unknown>>
 const MAX_TLVS = 750
 /** Of each list. */
 const MAX_ENTRIES = 64
+/** Characters of an identifier or a name, as the standard has it and a port can keep. */
+const MAX_NAME = 255
 const Tlvs = z.array(z.tuple([z.int(), z.string()])).max(MAX_TLVS)
 
 /** Those of an interface as an agent tells them, [[type, hex], …]; none where it tells none, or anything else. */
@@ -114,6 +116,6 @@ export function linkOf(tlvs: readonly Tlv[]): Readonly<Record<string, string>> |
   const chassis = first(TYPE.chassisId, chassisIdOf)
   const port = first(TYPE.portId, portIdOf)
   const name = first(TYPE.systemName, textOf)
-  if (!chassis?.isMac || port === undefined) return undefined
-  return { switch_id: chassis.text, port_id: port.text, ...(name && { switch_info: name }) }
+  if (!chassis?.isMac || port === undefined || port.text.length > MAX_NAME) return undefined
+  return { switch_id: chassis.text, port_id: port.text, ...(name && name.length <= MAX_NAME && { switch_info: name }) }
 }
