@@ -16,6 +16,8 @@ export interface KernelParameters {
   /** How long an image source may be silent, and how often it is asked again without one new byte; the agent's defaults when absent. */
   imageStallMs?: number
   imageTries?: number
+  /** How long frames of LLDP are waited for by an inspection; absent: they are not. */
+  lldpTimeoutMs?: number
   /** Sent with every request to the conductor, so that one id runs from the API call to here. */
   requestId?: string
 }
@@ -26,6 +28,7 @@ function words(line: string): string[] {
 }
 
 const positive = (text: string | undefined) => (text && /^[1-9]\d{0,4}$/.test(text) ? Number(text) : undefined)
+const isTrue = (text: string | undefined) => /^(?:1|t|true|on|y|yes)$/i.test(text ?? '')
 const port = (text: string | undefined) =>
   text && /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined
 
@@ -61,6 +64,7 @@ export function parseKernelParameters(line: string): KernelParameters {
     ...(advertisePort && { advertisePort }),
     ...(stallS !== undefined && { imageStallMs: stallS * 1000 }),
     ...(imageTries !== undefined && { imageTries }),
+    ...(isTrue(all.get('ipa-collect-lldp')) && { lldpTimeoutMs: (positive(all.get('ipa-lldp-timeout')) ?? 30) * 1000 }),
     ...(requestId && /^[\w-]{1,64}$/.test(requestId) && { requestId }),
     listenPort: port(all.get('ipa-listen-port')) ?? 9999,
     lookupTimeoutMs: Number(all.get('ipa-lookup-timeout') ?? 600) * 1000 || 600_000,

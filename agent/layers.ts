@@ -1,6 +1,6 @@
 // Programs that are not part of the ramdisk itself: a layer is a small root file system in memory, and its programs run in it (docs/adr/0022).
 import { spawn } from 'node:child_process'
-import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -42,6 +42,7 @@ export function realLayers(folder = '/run/ferrule-layers'): Layers {
       return mark === sha256 ? programsIn(rootOf(name)) : undefined
     },
     async add(name, sha256, packed) {
+      await rm(markOf(name), { force: true })
       await unpack(rootOf(name), packed)
       await writeFile(markOf(name), sha256)
       return programsIn(rootOf(name))
@@ -64,6 +65,16 @@ async function isOnPath(program: string): Promise<boolean> {
 async function unpack(root: string, packed: Uint8Array): Promise<void> {
   await mkdir(root, { recursive: true })
   await mount(['-t', 'tmpfs', '-o', 'mode=755,size=80%', 'tmpfs', root])
+  try {
+    await fill(root, packed)
+  } catch (error) {
+    // Else it takes memory until the machine starts anew.
+    await runTool('umount', ['-l', root])
+    throw error
+  }
+}
+
+async function fill(root: string, packed: Uint8Array): Promise<void> {
   const cpio = spawn('cpio', ['-idmu'], { cwd: root, stdio: ['pipe', 'ignore', 'pipe'] })
   let said = ''
   cpio.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)))

@@ -10,6 +10,7 @@ import type { BlockTarget, DiskAccess } from './disk/block-target.ts'
 import { AgentFault } from './fault.ts'
 import { eraseItself, type OwnErase } from './disk/own-erase.ts'
 import { mdArrays, type SoftwareRaid } from './disk/md-arrays.ts'
+import { listenForLldp } from './hardware/listen.ts'
 import { IscsiTarget } from './disk/iscsi-target.ts'
 import { type Layers, realLayers } from './layers.ts'
 import { SshServer } from './ssh-server.ts'
@@ -41,6 +42,8 @@ export interface Machine {
   readonly raid?: SoftwareRaid
   /** Programs that the ramdisk is without; absent where none can be added. */
   readonly layers?: Layers
+  /** A frame of LLDP that comes in at a NIC within that time; undefined: none has. Absent where nobody can listen; throws likewise. */
+  listenForLldp?(nic: string, timeoutMs: number): Promise<Buffer | undefined>
   /** Lets a conductor write a disk over the network; absent where that is not possible. */
   readonly iscsi?: IscsiTarget
   /** Lets a conductor log in; absent where that is not possible. */
@@ -124,6 +127,7 @@ export function realMachine(recentLog: () => string): Machine {
       })
       return result
     },
+    listenForLldp,
     layers: realLayers(),
     ssh: new SshServer({ folder: '/run/ferrule-ssh', home: '/root', port: 22 }),
     iscsi: new IscsiTarget({ folder: '/run/ferrule-iscsi' }),

@@ -19,6 +19,8 @@ export interface SshServerOptions {
   readonly port: number
   /** What dropbear is run by; default nothing. */
   readonly enter?: readonly string[]
+  /** For how long what logged in is ended again and again; default 10 s. */
+  readonly endWithinMs?: number
 }
 
 export interface Listening {
@@ -28,6 +30,7 @@ export interface Listening {
 }
 
 const START_TIMEOUT_MS = 10_000
+const END_WITHIN_MS = 10_000
 const POLL_MS = 50
 const MAX_LOG_CHARACTERS = 2_000
 
@@ -75,12 +78,20 @@ export class SshServer {
     return { port, hostKey }
   }
 
+  /** Throws where something does not end, and may still write the disk. */
   async stop(): Promise<void> {
     // In the environment of all that comes from a login, to this agent or to one before it.
     const mark = `FERRULE_SSH=${this.#options.folder}`
     await rm(join(this.#options.home, '.ssh/authorized_keys'), { force: true })
     // What is killed may just have begun another process.
+    const end = Date.now() + (this.#options.endWithinMs ?? END_WITHIN_MS)
     for (let left = await marked(mark); left.length > 0; left = await marked(mark)) {
+      if (Date.now() > end)
+        throw new AgentFault(
+          'CommandExecutionError',
+          `what logged in does not end: process ${left.slice(0, 10).join(', ')}`,
+          'start the machine anew before its disk is used',
+        )
       for (const pid of left) kill(pid)
       await sleep(POLL_MS)
     }

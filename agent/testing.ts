@@ -29,6 +29,23 @@ export function noise(length: number, seed = 1): Buffer {
   return Buffer.from(words.buffer, 0, length)
 }
 
+/** A frame of LLDP as a switch sends it: chassis id (a MAC address), port id (a name), time to live, what else there is, the end. */
+export function lldpFrame(port: string, more: readonly (readonly [type: number, value: Uint8Array])[] = []): Buffer {
+  const tlv = (type: number, value: Uint8Array) => {
+    const header = Buffer.alloc(2)
+    header.writeUInt16BE((type << 9) | value.length)
+    return Buffer.concat([header, value])
+  }
+  return Buffer.concat([
+    Buffer.from('0180c200000e00112233445688cc', 'hex'),
+    tlv(1, Buffer.from('04001122334455', 'hex')),
+    tlv(2, Buffer.concat([Buffer.of(5), Buffer.from(port)])),
+    tlv(3, Buffer.of(0, 120)),
+    ...more.map(([type, value]) => tlv(type, value)),
+    tlv(0, Buffer.alloc(0)),
+  ])
+}
+
 export async function temporaryFolder(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'ferrule-agent-'))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }

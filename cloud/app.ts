@@ -112,20 +112,23 @@ function respond(answer: Answer, headers: Record<string, string>): Response {
   return new Response(answer.body, { status: answer.status, headers })
 }
 
-/** No route took it: 405 with Allow where another method would be taken, 200 to OPTIONS, else 404. */
+/** No route took it: 405 with Allow where another method would be taken, 200 to OPTIONS, else 404; 406 where the version is none. */
 function unrouted(c: Context, taken: (method: Method) => boolean): Response {
+  const request = c.req.raw
   const requestId = `req-${crypto.randomUUID()}`
-  const headers = responseHeaders(c.req.raw, requestId)
+  const headers = responseHeaders(request, requestId)
+  const negotiated = negotiate(request.headers)
+  const refuse = (fault: FaultError) => respond(faultAnswer(toFault(fault), requestId), headers)
   const allowed = METHODS.filter(taken).join(', ')
-  if (allowed === '')
-    return respond(
-      faultAnswer(toFault(new FaultError('not_found', 'There is nothing at this path.')), requestId),
-      headers,
-    )
+  if (allowed !== '' && request.method === 'OPTIONS') {
+    headers['Allow'] = allowed
+    return respond({ status: 200 }, headers)
+  }
+  if (negotiated.version === null) {
+    Object.assign(headers, negotiated.ranged && versionHeaders(null))
+    return refuse(negotiated.error)
+  }
+  if (allowed === '') return refuse(new FaultError('not_found', 'There is nothing at this path.'))
   headers['Allow'] = allowed
-  if (c.req.raw.method === 'OPTIONS') return respond({ status: 200 }, headers)
-  return respond(
-    faultAnswer(toFault(new FaultError('method.not_allowed', `Possible here: ${allowed}.`)), requestId),
-    headers,
-  )
+  return refuse(new FaultError('method.not_allowed', `Possible here: ${allowed}.`))
 }

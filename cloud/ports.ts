@@ -63,6 +63,12 @@ export interface Alarm {
   set(at: number | null): Promise<void>
 }
 
+/** Streams and waiting requests at once: of a server, and where a hub is an object of its own, of a site. */
+export const MAX_WATCHERS = 1000
+
+/** Ironic tries three times, a second apart (node_locked_retry_attempts, node_locked_retry_interval). */
+export const LOCK_WAIT_MS = 2000
+
 /** What a request handler gets. Built per request on Workers, once on Node. */
 export interface Ports {
   readonly env: Env
@@ -71,6 +77,8 @@ export interface Ports {
   readonly blobs: Blobs
   /** Requests need no token (a server on loopback for development only). */
   readonly noAuth: boolean
+  /** How long a change of a node waits for the task that has it locked before it is refused. */
+  readonly lockWaitMs: number
   /** Work that goes on after the answer; it must not reject. The process outlives it where that can be had. */
   background(work: Promise<void>): void
   log(level: 'info' | 'warn' | 'error', event: string, fields?: Record<string, unknown>): void

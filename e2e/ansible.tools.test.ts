@@ -1,6 +1,7 @@
 // The deploy interface `ansible`: real ansible-playbook and OpenSSH against a real dropbear, which the agent of a simulated machine starts. It is root who logs in,
 // so that it takes root here.
 import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, type TestContext } from 'vitest'
@@ -97,7 +98,8 @@ test('a conductor that takes over ends what the first one began on the machine, 
       .stdout.split('\n')
       .filter(Boolean)
   const first = waiting()
-  await conductors.find(({ hostname }) => hostname === owner)!.kill()
+  const dead = conductors.find(({ hostname }) => hostname === owner)!
+  await dead.kill()
   await until('another run', async () => (await runsOf(story)) === 2)
   expect(first).not.toEqual([])
   expect(
@@ -106,6 +108,10 @@ test('a conductor that takes over ends what the first one began on the machine, 
   ).toEqual([])
   await writeFile(`${machine.disk.path}.go`, '')
   await reach('active')
+  const left = conductors.map(({ dataDir }) => join(dataDir, 'ansible', node))
+  expect(left.filter(existsSync), 'of the run that was killed').toEqual([join(dead.dataDir, 'ansible', node)])
+  await dead.start()
+  await until('the end of what was left', () => !left.some(existsSync))
 })
 
 test('a task that fails says which it is, and what the machine said', async (context) => {
@@ -123,6 +129,8 @@ test('a task that fails says which it is, and what the machine said', async (con
   expect(error).toContain('Look for the impossible')
   expect(error).toContain(`no such thing as ${story.site.image.sha256.slice(0, 4)}`)
   expect(running(story.machine.options.folder), 'the door is shut').toBe(false)
+  const { dataDir } = story.site.conductor
+  expect(existsSync(join(dataDir, 'ansible', story.node)), "the key and the playbook's variables are gone").toBe(false)
 })
 
 test('an image with another digest is not fetched onto a disk, and a disk that lies is found out', async (context) => {

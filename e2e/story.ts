@@ -20,6 +20,8 @@ export interface StoryOptions extends Partial<Omit<SimSiteOptions, 'cloudUrl' | 
   readonly cloud?: 'inside' | 'process'
   /** Requests need no token; of a cloud inside this process. */
   readonly noAuth?: true
+  /** How long a change of a locked node waits; of a cloud inside this process. Default as of a server. */
+  readonly lockWaitMs?: number
   /** Of the site's conductors; default 15 s. */
   readonly leaseMs?: number
   /** Between conductor and cloud is a line that can be cut. */
@@ -61,6 +63,7 @@ export async function startStory({ onTestFailed }: TestContext, options: StoryOp
   const {
     cloud: as = 'inside',
     noAuth = false,
+    lockWaitMs,
     leaseMs,
     wan: hasWan = false,
     line: makeLine,
@@ -72,6 +75,7 @@ export async function startStory({ onTestFailed }: TestContext, options: StoryOp
     dataDir: join(folder, 'cloud'),
     as,
     noAuth,
+    ...(lockWaitMs === undefined ? {} : { lockWaitMs }),
     onLog: (line) => void log.push(line),
   })
   if (leaseMs !== undefined) await setLease(join(folder, 'cloud'), leaseMs)

@@ -10,6 +10,8 @@ export interface SimCloudOptions {
   readonly as: 'inside' | 'process'
   /** Requests need no token; of one inside this process. Default false. */
   readonly noAuth?: boolean
+  /** How long a change of a locked node waits; of one inside this process. Default as of a server. */
+  readonly lockWaitMs?: number
   onLog(line: string): void
 }
 
@@ -35,10 +37,11 @@ export async function startSimCloud(options: SimCloudOptions): Promise<NodeCloud
   return options.as === 'inside' ? await inside(options) : await outside(options)
 }
 
-async function inside({ dataDir, noAuth = false, onLog }: SimCloudOptions): Promise<NodeCloud> {
+async function inside({ dataDir, noAuth = false, lockWaitMs, onLog }: SimCloudOptions): Promise<NodeCloud> {
   const log: NonNullable<Parameters<typeof startCloud>[0]['log']> = (level, event, fields) =>
     onLog(JSON.stringify({ level, event, ...fields }))
-  let cloud: Cloud | undefined = await startCloud({ dataDir, port: 0, noAuth, log })
+  const options = { dataDir, noAuth, log, ...(lockWaitMs === undefined ? {} : { lockWaitMs }) }
+  let cloud: Cloud | undefined = await startCloud({ ...options, port: 0 })
   const { url, token = '' } = cloud
   const close = async () => {
     await cloud?.close()
@@ -55,7 +58,7 @@ async function inside({ dataDir, noAuth = false, onLog }: SimCloudOptions): Prom
     kill: close,
     close,
     async start() {
-      cloud = await startCloud({ dataDir, port: Number(new URL(url).port), noAuth, log })
+      cloud = await startCloud({ ...options, port: Number(new URL(url).port) })
     },
   }
 }

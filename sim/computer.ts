@@ -279,6 +279,7 @@ export class Computer implements Chassis {
       moreCommands: this.#options.agentCommands,
       sshPort: this.#options.sshPort,
       programs: this.#options.programs,
+      lldpFrame: this.#options.lldpFrame,
       power,
       log: (line) => this.#print(line),
       powerOff: () => this.#switchOff('ramdisk'),

@@ -36,6 +36,8 @@ export interface MachineOptions {
   readonly sshPort?: number | undefined
   /** Folder of programs that its layers have instead of this host's. */
   readonly programs?: string | undefined
+  /** What the switch at its first NIC sends (LLDP); nothing when absent. */
+  readonly lldpFrame?: Buffer | undefined
   onConsole?(line: string): void
 }
 

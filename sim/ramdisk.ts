@@ -31,6 +31,8 @@ export interface RamdiskOptions {
   reboot(): void
   /** Of the ramdisk, beside its agent's own. */
   readonly moreCommands?: readonly Command[] | undefined
+  /** What the switch at its first NIC sends; nothing when absent. */
+  readonly lldpFrame?: Buffer | undefined
   /** Of its SSH server; none when absent. */
   readonly sshPort?: number | undefined
   /** Programs that its layers have instead of this host's. */
@@ -52,6 +54,7 @@ export async function startRamdisk(options: RamdiskOptions): Promise<Agent> {
     listDisks: async () => [...disks, ...raid.disks],
     raid,
     layers: hostPrograms(options),
+    listenForLldp: async (nic) => (nic === 'eth0' ? options.lldpFrame : undefined),
     openDisk: (device) => openWhilePowered(device, power),
     rereadPartitions: async () => undefined,
     // What is in a file system is a folder beside the disk, which its story has made: `partitions/disk1`.
@@ -135,7 +138,7 @@ async function makeRoot(root: string, { mac, uuid, commandLine }: RamdiskOptions
     'sys/firmware/efi/fw_platform_size': '64',
     'proc/cmdline': commandLine,
     'proc/meminfo': `MemTotal: ${MEMORY_BYTES / 1024} kB\nMemAvailable: ${MEMORY_BYTES / 2048} kB\n`,
-    'proc/cpuinfo': 'processor : 0\nmodel name : Simulated\nphysical id : 0\n',
+    'proc/cpuinfo': 'processor : 0\nmodel name : Simulated\nphysical id : 0\nflags : fpu pse aes vmx\n',
   }
   for (const [path, text] of Object.entries(files)) {
     await mkdir(join(root, path, '..'), { recursive: true })

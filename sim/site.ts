@@ -51,6 +51,8 @@ export interface SimSiteOptions {
   readonly sshPort?: number
   /** Folder of programs that layers of the ramdisk have instead of this host's. */
   readonly programs?: string
+  /** What the switch at the first NIC of each machine sends (LLDP). */
+  readonly lldpFrame?: Buffer
   onLog?(line: string): void
   onConsole?(machine: string, line: string): void
   /** Every frame between hub and conductor; of a conductor inside this process only. */
@@ -184,6 +186,7 @@ export async function startSimSite(options: SimSiteOptions): Promise<SimSite> {
         agentCommands: options.agentCommands,
         sshPort: options.sshPort,
         programs: options.programs,
+        lldpFrame: options.lldpFrame,
         onConsole: (line) => options.onConsole?.(name, line),
       })
       started.push(machine)

@@ -8,6 +8,7 @@ import type { Resident } from './boot/residents.ts'
 import { blobs } from './link/blobs.ts'
 import { Calls } from './tasks/calls.ts'
 import { type Config, portRange } from './config.ts'
+import { sweepRuns } from './deploy/ansible/run-folder.ts'
 import { Consoles } from './site/consoles.ts'
 import { type Dialer, webSocketDialer } from './link/dialer.ts'
 import { type Disk, folder, lend } from './disk.ts'
@@ -85,6 +86,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     const held = await lockFolder(config.dataDir)
     opened.defer(() => held.release())
     lock = held.name
+    await sweepRuns(config.dataDir)
   }
   opened.defer(() => disk.close())
   const journal = await Journal.open(disk)

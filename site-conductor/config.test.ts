@@ -1,7 +1,7 @@
 // The configuration: which source wins, and what is refused.
 import { expect, test } from 'vitest'
 import { CONFIG_KEYS, describeConfig, environmentName, flagName, resolveConfig } from './config.ts'
-import { driverFacts } from './driver.ts'
+import { driverFacts } from './driver-facts.ts'
 import fakeHardware from './drivers/fake-hardware.ts'
 
 test('a flag wins over the environment, that over the file, that over the default', () => {

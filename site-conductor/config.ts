@@ -3,6 +3,16 @@
 import { z } from 'zod'
 import { COLLECT } from './deploy/deploy-logs.ts'
 import { externalUrlError } from './boot/external-url.ts'
+import { DEFAULT_HOOKS, type HookName } from './inspection/hooks.ts'
+import {
+  ACCELERATOR,
+  ADD_PORTS,
+  hooksError,
+  KEEP_PORTS,
+  KNOWN_ACCELERATORS,
+  PCI_ALIAS,
+  physicalNetworkError,
+} from './inspection/settings.ts'
 import { networkError } from './site/networks.ts'
 
 export const DEFAULT_FILE = '/etc/ferrule/conductor.json'
@@ -11,6 +21,14 @@ const ENVIRONMENT_PREFIX = 'FERRULE_CONDUCTOR_'
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
 const list = z.union([z.array(z.string()), z.string().transform((text) => text.split(',').map((part) => part.trim()))])
 const port = z.coerce.number().int().min(0).max(65_535)
+
+/** A text, or a list of them, about which `why` has nothing to say. */
+const judged =
+  <T>(why: (value: T) => string | undefined) =>
+  (value: T, { addIssue }: z.RefinementCtx) => {
+    const message = why(value)
+    if (message !== undefined) addIssue({ code: 'custom', message })
+  }
 
 const STEP_PRIORITY = /^(clean|deploy|verify|service)\.[a-z]+\.[a-z0-9_-]+=\d{1,5}$/
 
@@ -68,6 +86,13 @@ export const Config = z.strictObject({
   deployLogsFolder: z.string().startsWith('/', 'must be an absolute path').optional().describe('Folder for them; absolute path. Without it deploy-logs below dataDir'),
   deployLogsMiB: z.coerce.number().min(1).max(1_048_576).default(1024).describe('Disk space for them; the oldest go first'),
   deployLogsFiles: z.coerce.number().int().min(1).max(100_000).default(1000).describe('So many of them are kept; the oldest go first'),
+  inspectionHooks: list.superRefine(judged(hooksError)).transform((names) => names as HookName[]).default([...DEFAULT_HOOKS]).describe('What is made of what an inspection found (docs/reference/inspection.md), instead of the usual hooks'),
+  inspectionAddPorts: z.enum(ADD_PORTS).default('pxe').describe('NICs that get ports by an inspection. pxe: the one that the machine booted from, all where that is not known; active: those with an IP address in the ramdisk; all; disabled: none'),
+  inspectionKeepPorts: z.enum(KEEP_PORTS).default('all').describe('Ports that an inspection leaves. all; present: those of NICs that it found; added: those of NICs that inspectionAddPorts means'),
+  inspectionUpdatePxeEnabled: flag.default(true).describe('Ports that are there have pxe_enabled after an inspection if, and only if, the machine booted from their NICs; without effect where that is not known'),
+  inspectionPciAliases: list.pipe(z.array(z.string().regex(PCI_ALIAS, 'must be like 8086:1521=i350'))).default([]).describe('Capabilities of hook pci-devices, by vendor and product: 8086:1521=i350'),
+  inspectionPhysicalNetworks: list.pipe(z.array(z.string().superRefine(judged(physicalNetworkError)))).default([]).describe('Physical networks of hook physical-network, the first that fits: 10.2.0.0/16=physnet1'),
+  inspectionAccelerators: list.pipe(z.array(z.string().regex(ACCELERATOR, 'must be like 10de:1eb8=GPU:NVIDIA Tesla T4'))).default([...KNOWN_ACCELERATORS]).describe('Devices of hook accelerators, by vendor and product: 10de:1eb8=GPU:NVIDIA Tesla T4'),
   kernelArguments: z.string().default('').describe('More arguments for the deploy kernel, such as console=ttyS0,115200'),
 })
 export type Config = z.output<typeof Config>

@@ -2,7 +2,8 @@
 // functions handed in. Ours run it on the built-in drivers.
 import { FaultError } from '../shared/faults.ts'
 import { DriverFacts, type Grant, STEP_KINDS } from '../shared/protocol.ts'
-import { type Driver, driverFacts, INTERFACES, implementationsOf, REQUIRED_INTERFACES } from './driver.ts'
+import { type Driver, INTERFACES, implementationsOf, REQUIRED_INTERFACES } from './driver.ts'
+import { driverFacts } from './driver-facts.ts'
 import { openDriverInfo } from './driver-info.ts'
 import { fakeContext } from './testing/fake-context.ts'
 import { fakeGrant } from './testing/fake-hub.ts'

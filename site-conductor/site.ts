@@ -13,6 +13,7 @@ import type { ImageCache } from './deploy/image-cache.ts'
 import type { ScreenDoor } from './screens/door.ts'
 import type { Turns } from './deploy/turns.ts'
 import type { OpenStack } from './openstack/client.ts'
+import type { InspectionSettings } from './inspection/settings.ts'
 
 /** Lets a node boot: BootServices of site-conductor/boot. */
 export interface BootDoor {
@@ -92,6 +93,8 @@ export interface Site {
   readonly openstack?: OpenStack | undefined
   /** Undefined where none are kept. */
   readonly deployLogs?: DeployLogs | undefined
+  /** What is made of inspections; as the configuration has it by default where absent. */
+  readonly inspection?: InspectionSettings
   /** Undefined where no playbooks are run. */
   readonly ansible?: SiteAnsible
   /** Where consoles of machines are to be had. */

@@ -21,6 +21,8 @@ export const packages = (
   'tgt libaio1 libibverbs1 librdmacm1 libnl-3-200 libnl-route-3-200 libsystemd0 libcap2 libgcrypt20 libgpg-error0 liblz4-1 ' +
   // What erases ATA and NVMe disks by themselves, and software RAID.
   'hdparm nvme-cli libnvme1 libjson-c5 libdbus-1-3 mdadm ' +
+  // What hears LLDP.
+  'tcpdump libpcap0.8 ' +
   // The SSH server of a rescue, and of a conductor's playbooks.
   'dropbear-bin libcrypt1 libtomcrypt1 libtommath1 libgmp10'
 ).split(' ')
@@ -34,6 +36,7 @@ export const programs = [
   'usr/bin/dropbearkey',
   'usr/bin/lsblk',
   'usr/bin/partx',
+  'usr/bin/tcpdump',
   'usr/sbin/nvme',
   'usr/sbin/dropbear',
   'usr/sbin/tgtd',
@@ -121,6 +124,13 @@ async function baseEntries(root: string, work: string): Promise<Entry[]> {
   for (const path of ['proc', 'sys', 'dev', 'run', 'tmp', 'etc', 'root', 'mnt', 'usr/lib64', 'opt/ferrule/commands']) {
     entries.push({ path, kind: 'folder' })
   }
+  // For programs that look up who runs them, as tcpdump does. Nobody can log in by it.
+  entries.push({
+    path: 'etc/passwd',
+    kind: 'file',
+    content: Buffer.from('root:x:0:0:root:/root:/bin/sh\n'),
+    mode: 0o644,
+  })
   // The kernel opens this one for its first process, before anything is mounted.
   entries.push({ path: 'dev/console', kind: 'device', major: 5, minor: 1 })
   return [...entries, ...(await moduleEntries(root, work, loader))]

@@ -1,6 +1,8 @@
 // The real ramdisk boots in a real (emulated) machine, trusts a conductor it has never seen by the pinned digest only, and deploys; its disks are then
 // read by other programs. One boot for all of it; what disks go through in detail is tested in machines that were saved after it (testdata/saved-agent.ts).
 import { spawn } from 'node:child_process'
+import dgram from 'node:dgram'
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import type http from 'node:http'
 import net from 'node:net'
@@ -11,11 +13,33 @@ import { expect, it } from 'vitest'
 import { countBoot } from '../../lab/boot-count.ts'
 import { inspectionDataSchema, inventorySchema } from '../../shared/agent-protocol.ts'
 import { startFakeConductor } from '../fake-conductor.ts'
-import { MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder, testNode } from '../testing.ts'
+import { lldpFrame, MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder, testNode } from '../testing.ts'
 import { configDrive, partitions, readRange, tool } from '../testdata/host-tools.ts'
 import { buildRamdisk } from './build.ts'
 
 const MAC = '52:54:00:12:34:56'
+/** Of the NIC at a switch, which says so each second. */
+const SWITCHED_MAC = '52:54:00:12:34:57'
+
+/** A switch whose cable is UDP, as QEMU has it: one frame of Ethernet in a datagram. `netdev`: QEMU's end. */
+async function startSwitch(): Promise<{ netdev: string; stop(): void }> {
+  const [ours, theirs] = [dgram.createSocket('udp4'), dgram.createSocket('udp4')]
+  for (const end of [ours, theirs]) {
+    end.bind(0, '127.0.0.1')
+    await once(end, 'listening')
+  }
+  const { port } = theirs.address()
+  theirs.close()
+  const frame = lldpFrame('Gi1/0/7', [[5, Buffer.from('sw1')]])
+  const timer = setInterval(() => ours.send(frame, port, '127.0.0.1'), 1000)
+  return {
+    netdev: `socket,id=cable,udp=127.0.0.1:${ours.address().port},localaddr=127.0.0.1:${port}`,
+    stop() {
+      clearInterval(timer)
+      ours.close()
+    },
+  }
+}
 
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1')
@@ -25,7 +49,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-it('boots, is looked up, writes images, tells of it by heartbeat, powers off', { timeout: 300_000 }, async () => {
+it('boots, is looked up, writes images, tells of it by heartbeat, powers off', { timeout: 360_000 }, async () => {
   await using folder = await temporaryFolder()
   const at = (name: string) => join(folder.path, name)
   const ramdisk = await buildRamdisk({ flavour: 'cloud', log: console.log })
@@ -61,12 +85,14 @@ it('boots, is looked up, writes images, tells of it by heartbeat, powers off', {
   // As at a site: the API over TLS, images over plain HTTP (the digest protects them); the qcow2 goes over TLS, too.
   await using boot = await serveHttp(images)
   const agentPort = await freePort()
+  const neighbour = await startSwitch()
   const parameters = [
     'console=ttyS0',
     `ipa-api-url=https://10.0.2.2:${conductor.port}`,
     `ferrule.ca=sha256:${conductor.ca.digest}`,
     `BOOTIF=01-${MAC.replaceAll(':', '-')}`,
     `ipa-advertise-host=127.0.0.1 ipa-advertise-port=${agentPort}`,
+    'ipa-collect-lldp=1 ipa-lldp-timeout=12',
   ]
   const disk = (name: string, serial: string) => [
     '-drive',
@@ -90,6 +116,7 @@ it('boots, is looked up, writes images, tells of it by heartbeat, powers off', {
       'none',
     ],
     ...['-nic', `user,model=virtio-net-pci,mac=${MAC},hostfwd=tcp:127.0.0.1:${agentPort}-:9999`],
+    ...['-netdev', neighbour.netdev, '-device', `virtio-net-pci,netdev=cable,mac=${SWITCHED_MAC}`],
     ...disk('vda.qcow2', 'ROOT'),
     ...disk('vdb.qcow2', 'SMALL'),
     ...['-kernel', ramdisk.kernel, '-initrd', ramdisk.initrd, '-append', parameters.join(' ')],
@@ -126,7 +153,7 @@ it('boots, is looked up, writes images, tells of it by heartbeat, powers off', {
 
   try {
     const first = await Promise.race([conductor.heartbeat(1), died])
-    expect(conductor.lookups).toEqual([[MAC]])
+    expect(conductor.lookups).toEqual([[MAC, SWITCHED_MAC]])
     expect(first.callback_url).toBe(`https://127.0.0.1:${agentPort}`)
 
     const inventory = inventorySchema.parse((await conductor.command('poll.get_hardware_info')).command_result)
@@ -134,12 +161,19 @@ it('boots, is looked up, writes images, tells of it by heartbeat, powers off', {
       { name: '/dev/vda', size: 5 * 1024 * MIB, serial: 'ROOT', tran: 'virtio' },
       { name: '/dev/vdb', size: 64 * MIB, serial: 'SMALL', tran: 'virtio' },
     ])
-    expect(inventory.interfaces).toMatchObject([{ mac_address: MAC, ipv4_address: '10.0.2.15', driver: 'virtio_net' }])
+    expect(inventory.interfaces).toMatchObject([
+      { mac_address: MAC, ipv4_address: '10.0.2.15', driver: 'virtio_net' },
+      { mac_address: SWITCHED_MAC, ipv4_address: null },
+    ])
     expect(inventory.boot).toEqual({ current_boot_mode: 'bios', pxe_interface: MAC })
     expect(inventory.cpu.count).toBe(1)
     const inspected = await conductor.command('inspection.collect')
     const found = inspectionDataSchema.parse(inspected.command_result)
     expect(found.inventory.disks).toEqual(inventory.disks)
+    expect(found.inventory.interfaces.map(({ lldp }) => lldp)).toEqual([
+      null,
+      [[1, '04001122334455'], [2, '054769312f302f37'], [3, '0078'], [5, '737731']], // prettier-ignore
+    ])
     expect(found).toMatchObject({
       root_disk: { name: '/dev/vda' },
       boot_interface: MAC,
@@ -188,6 +222,7 @@ it('boots, is looked up, writes images, tells of it by heartbeat, powers off', {
   } catch (error) {
     throw new Error(`${(error as Error).message}\nconsole:\n${serial.slice(-6000)}`, { cause: error })
   } finally {
+    neighbour.stop()
     machine.kill('SIGKILL')
     await ended
     await conductor.close()

@@ -9,7 +9,7 @@ import { fieldsOf, sortOf } from '../store/json-sql.ts'
 import { FREE, LOCKED, ORDER, SUITABLE } from '../store/suitable-nodes.ts'
 import { empty, json, type Answer, type Call, type Route } from './call.ts'
 import { changed, onlyMatching } from './conditions.ts'
-import { findNode, order } from './nodes/find.ts'
+import { findNode, order, orderOnce } from './nodes/find.ts'
 import { ofNode } from './ports/filters.ts'
 import { equals, invalid, names, readQuery } from './query.ts'
 import { mentioned, textOf } from './items.ts'
@@ -216,7 +216,7 @@ async function asked(
     | { kind: 'allocation.backfill'; allocation: string; node: string },
 ): Promise<Outcome> {
   try {
-    const { node } = (await order(call, site, wanted)) as { node: string | null }
+    const { node } = (await orderOnce(call, site, wanted)) as { node: string | null }
     return node === null ? 'none' : 'settled'
   } catch (error) {
     const { code, message } = toFault(error)

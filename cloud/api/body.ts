@@ -33,13 +33,16 @@ function parse(text: string): unknown {
   return value
 }
 
-/** Only a text with such may say what cannot be kept: a long number, a large exponent, the key __proto__, perhaps escaped. */
-const SUSPECT = /\d{16}|\d[eE]\+?\d{3}|__proto__|\\u00[5-7]/i
+/** Only a text with such may say what cannot be kept: a long number, a large exponent, the key __proto__, perhaps escaped, half a surrogate pair. */
+const SUSPECT = /\d{16}|\d[eE]\+?\d{3}|__proto__|\\u00[5-7]|\\ud[89a-f]/i
 
-/** Numbers are doubles (RFC 8259 §6), and copies of objects lose that key: better refused than changed. */
+/** Numbers are doubles (RFC 8259 §6), copies of objects lose that key, and UTF-8 has no surrogates: better refused than changed. */
 function refuseUnkept(text: string): void {
   const look = (key: string, value: unknown, { source }: { source?: string }): unknown => {
     if (key === '__proto__') throw new FaultError('request.invalid', 'The key "__proto__" cannot be kept.')
+    if (!key.isWellFormed()) throw new FaultError('request.invalid', 'A key with half a surrogate pair cannot be kept.')
+    if (typeof value === 'string' && !value.isWellFormed())
+      throw new FaultError('request.invalid', `${key}: half a surrogate pair is no character, and cannot be kept.`)
     if (typeof value === 'number' && source !== undefined && !isKept(value, source))
       throw new FaultError('request.invalid', `${key}: the number ${source.slice(0, 100)} cannot be kept as it is.`)
     return value
@@ -59,26 +62,38 @@ export async function readBytes(request: Request, maxBytes: number): Promise<Uin
 }
 
 async function readText(request: Request, maxBytes: number): Promise<string> {
+  const decode = utf8Decoder()
   const tooLarge = () => new FaultError('request.too_large', `The body is larger than ${maxBytes} bytes.`)
   const length = request.headers.get('content-length')
   if (length !== null) {
     if (Number(length) > maxBytes) throw tooLarge()
-    return request.text()
+    return decode(await request.arrayBuffer())
   }
   if (!request.body) return ''
   let size = 0
-  const decoder = new TextDecoder()
   let text = ''
   const reader = (request.body as ReadableStream<Uint8Array>).getReader()
   for (;;) {
     const { done, value } = await reader.read()
-    if (done) return text + decoder.decode()
+    if (done) return text + decode()
     size += value.length
     if (size > maxBytes) {
       await reader.cancel()
       throw tooLarge()
     }
-    text += decoder.decode(value, { stream: true })
+    text += decode(value, { stream: true })
+  }
+}
+
+/** JSON is UTF-8 (RFC 8259 §8.1): what is not would be kept as other letters. */
+function utf8Decoder(): TextDecoder['decode'] {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  return (...piece) => {
+    try {
+      return decoder.decode(...piece)
+    } catch {
+      throw new FaultError('request.invalid', 'The body is not UTF-8.')
+    }
   }
 }
 

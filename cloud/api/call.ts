@@ -93,6 +93,9 @@ export function json(value: unknown, status = 200, headers?: Record<string, stri
   return headers ? { status, body, headers } : { status, body }
 }
 
+/** Any value as it is; a text is no JSON text here. */
+export const jsonOf = (value: unknown): Answer => json(JSON.stringify(value ?? null))
+
 export function empty(status: 202 | 204, headers?: Record<string, string>): Answer {
   return headers ? { status, headers } : { status }
 }

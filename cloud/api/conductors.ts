@@ -102,18 +102,19 @@ async function getConductor(call: Call): Promise<Answer> {
 /** The conductor as JSON text. Throws 404. */
 export async function showConductor(call: Call, ident: string, fields?: string): Promise<string> {
   const wanted = visible(CONDUCTOR_FIELDS, call.version, fields === undefined ? undefined : names(fields))
-  const sql = `SELECT ${objectSql(wanted, call.version)} FROM ${FROM} WHERE ${isUuid(ident) ? 'c.id' : 'c.hostname'} = ?3`
-  const [row] = await call.sql.all(sql, [...shownArgs(call), ident])
+  const column = isUuid(ident) ? 'id' : 'hostname'
+  const sql = `SELECT ${objectSql(wanted, call.version)} FROM ${FROM} WHERE c.${column} = ?3`
+  const [row] = await call.sql.all(sql, [...shownArgs(call), column === 'id' ? ident.toLowerCase() : ident])
   if (!row) throw new FaultError('not_found', `Conductor ${ident} could not be found.`)
   return String(row[0])
 }
 
 interface Served {
   readonly facts: DriverFacts
-  readonly hosts: string[]
+  readonly hosts: readonly string[]
 }
 
-/** The drivers of the live conductors; the first to describe one describes it. */
+/** The drivers of the live conductors, each with what any of them has of it. */
 async function served(call: Call): Promise<Map<string, Served>> {
   const rows = await call.sql.all(
     `SELECT hostname, drivers FROM conductors c WHERE ${memberSql('c', '?')} ORDER BY hostname`,
@@ -123,11 +124,26 @@ async function served(call: Call): Promise<Map<string, Served>> {
   for (const [hostname, drivers] of rows) {
     for (const facts of JSON.parse(String(drivers)) as DriverFacts[]) {
       const known = found.get(facts.name)
-      if (known) known.hosts.push(String(hostname))
-      else found.set(facts.name, { facts, hosts: [String(hostname)] })
+      found.set(facts.name, {
+        facts: known ? united(known.facts, facts) : facts,
+        hosts: [...(known?.hosts ?? []), String(hostname)],
+      })
     }
   }
   return found
+}
+
+/** As Ironic has it: of conductors of several versions none has to have all. What both have is as the first has it. */
+function united(one: DriverFacts, other: DriverFacts): DriverFacts {
+  const interfaces = Object.entries(other.interfaces).map(([iface, names]) => [
+    iface,
+    [...new Set([...(one.interfaces[iface] ?? []), ...names])],
+  ])
+  return {
+    ...one,
+    interfaces: { ...one.interfaces, ...Object.fromEntries(interfaces) },
+    properties: { ...other.properties, ...one.properties },
+  }
 }
 
 function driverObject(call: Call, { facts, hosts }: Served, detail: boolean) {
@@ -137,7 +153,8 @@ function driverObject(call: Call, { facts, hosts }: Served, detail: boolean) {
   if (call.version < 30) return shown
   shown['type'] = 'dynamic'
   for (const [iface, since] of Object.entries(detail ? INTERFACES : {})) {
-    if (call.version < Math.max(since, 30)) continue
+    // Those that nodes show up to 1.31 a driver has at once.
+    if (since > 31 && call.version < since) continue
     const offered = facts.interfaces[iface] ?? []
     shown[`default_${iface}_interface`] = offered[0] ?? null
     shown[`enabled_${iface}_interfaces`] = offered

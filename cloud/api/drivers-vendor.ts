@@ -51,6 +51,7 @@ export const driverVendorRoutes: readonly Route[] = [
     method: 'GET',
     path: `${PATH}/raid/logical_disk_properties`,
     since: 12,
+    tooOld: 'version.unsupported',
     about: 'What a logical disk of a RAID configuration may have',
     run: raidProperties,
   },

@@ -3,8 +3,9 @@
 // only while its client takes what it sends: nothing is kept in memory for a slow one. 2. It ends by itself, so that a token that was
 // revoked is noticed; a client connects again with Last-Event-ID and misses nothing.
 import type { Env } from '../../shared/env.ts'
-import type { SqlValue, Watch, Watcher } from '../ports.ts'
+import type { SqlValue, Watch } from '../ports.ts'
 import { json, type Answer, type Call, type Route } from './call.ts'
+import { News } from './news.ts'
 import { findNode } from './nodes/find.ts'
 import { IDENT, invalid, limitOf, NUMBER_MARKER, PAGE, readQuery } from './query.ts'
 
@@ -67,7 +68,7 @@ async function stream(call: Call, query: Map<string, string>): Promise<Response>
     const found = await call.sql.all(sql, [cursor, upTo, ...args])
     const isFull = found.length === STREAM_PAGE
     cursor = isFull ? Number(found.at(-1)![0]) : Math.max(cursor, upTo)
-    if (isFull) news.changed()
+    if (isFull) news.again()
     return found.map(([id, type, event]) => `id: ${id}\nevent: ${type}\ndata: ${event}\n\n`).join('')
   }
   const headers = {
@@ -147,40 +148,6 @@ class Sites {
 
   close(): void {
     for (const watch of new Set(this.#watches.values())) watch.close()
-  }
-}
-
-/** Whether something was committed since it was looked at last. It starts as if: there may be a past to catch up with. */
-class News implements Watcher {
-  isEnded = false
-  #isChanged = true
-  #wake: () => void = () => undefined
-
-  changed(): void {
-    this.#isChanged = true
-    this.#wake()
-  }
-
-  ended(): void {
-    this.isEnded = true
-    this.#wake()
-  }
-
-  /** Resolves with what happened, at the latest after `ms`. */
-  async next(env: Env, ms: number): Promise<'changed' | 'silent' | 'end'> {
-    if (!this.#isChanged && !this.isEnded) {
-      await new Promise<void>((done) => {
-        const cancel = env.setTimer(ms, done)
-        this.#wake = () => {
-          cancel()
-          done()
-        }
-      })
-    }
-    if (this.isEnded) return 'end'
-    if (!this.#isChanged) return 'silent'
-    this.#isChanged = false
-    return 'changed'
   }
 }
 

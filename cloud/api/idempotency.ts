@@ -32,11 +32,11 @@ export async function once(route: Route, call: Call, run: Run): Promise<Answer |
   const what = `${method} ${url.slice(call.base.length)}`
   const id = [call.principal.actor, key] as const
   if (!(await claim(call, id, what, hash))) return replay(call, id, what, hash)
-  const { headers } = call.request
+  const { headers, signal } = call.request
   const answer = await settled(
     call,
     id,
-    run({ ...call, sql: call.sql, request: new Request(url, { method, headers, body: bytes }) }),
+    run({ ...call, sql: call.sql, request: new Request(url, { method, headers, signal, body: bytes }) }),
   )
   return answer
 }

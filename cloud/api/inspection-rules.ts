@@ -1,6 +1,6 @@
 // Inspection rules (1.96): what is done with a node when what its inspection found meets conditions.
 import { z } from 'zod'
-import { ACTIONS } from '../inspection-rules/actions.ts'
+import { ACTIONS, NOT_OFFERED } from '../inspection-rules/actions.ts'
 import { OPERATORS } from '../inspection-rules/conditions.ts'
 import { complaint, type Signature } from '../inspection-rules/signature.ts'
 import { inspectionRules } from '../schema/organisation-resources.ts'
@@ -44,7 +44,14 @@ function operations(table: Readonly<Record<string, Signature>>, spelt: (op: stri
     z.strictObject({ op: z.enum(spelt(op)), args: argsOf(signature), loop: Loop.optional(), ...more }),
   )
   const possible = Object.keys(table).flatMap((op) => spelt(op))
-  return z.discriminatedUnion('op', shapes as [(typeof shapes)[0]], { error: `possible are ${possible.join(', ')}` })
+  return z.discriminatedUnion('op', shapes as [(typeof shapes)[0]], {
+    error({ input }) {
+      const { op } = (input ?? {}) as { op?: unknown }
+      const why =
+        typeof op === 'string' && Object.hasOwn(NOT_OFFERED, op) ? `${op} is not offered: ${NOT_OFFERED[op]}; ` : ''
+      return `${why}possible are ${possible.join(', ')}`
+    },
+  })
 }
 
 /** A `!` in front turns it round. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestSite } from '#test-site'
 import type { TestSite } from '../hosts/test-site.ts'
 import { fresh } from '../hosts/test-conductor.ts'
-import { ACTIONS } from '../inspection-rules/actions.ts'
+import { ACTIONS, NOT_OFFERED } from '../inspection-rules/actions.ts'
 import { freshTrait, newNode, sample } from './testdata/samples.ts'
 
 let site: TestSite
@@ -226,6 +226,7 @@ describe('inspection rules', () => {
     ['nothing to compare', on('lt', { values: '{item}' }), 'conditions.0.args: values must be a list'],
     ['an action without arguments', doing('fail'), 'actions.0.args: needs msg'],
     ['an action without one', doing('set-port-attribute', ['{item}', '/extra/a']), 'actions.0.args: needs value'],
+    ['an action that calls others', doing('api-call', { url: 'http://192.0.2.1/' }), `actions.0.op: api-call is not offered: ${NOT_OFFERED['api-call']}; possible are ${Object.keys(ACTIONS).join(', ')}`], // prettier-ignore
     ['no action of that name', doing('del-port'), `actions.0.op: possible are ${Object.keys(ACTIONS).join(', ')}`],
     ['an action with another', doing('set-attribute', { path: '/name', value: 'n', unique: true }), 'actions.0.args: does not know unique; possible are path, value'], // prettier-ignore
     ['a loop of too much', { actions: [{ op: 'fail', args: ['x'], loop: Array(401).fill(1) }] }, 'actions.0.loop: takes 400 items at most'], // prettier-ignore

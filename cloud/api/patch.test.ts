@@ -37,6 +37,7 @@ describe('JSON patch', () => {
     ['a key below a text', [{ op: 'add', path: '/name/x', value: 'y' }], 'has no keys'],
     ['a wrong type', [{ op: 'replace', path: '/maintenance', value: 'maybe' }], 'maintenance: '],
     ['a dictionary made a text', [{ op: 'replace', path: '/extra', value: 'x' }], 'extra: '],
+    ['a name that URLs drop', [{ op: 'replace', path: '/name', value: '..' }], 'reserved'],
     ['a reserved name', [{ op: 'replace', path: '/name', value: 'detail' }], 'reserved'],
   ])('%s is refused', (_what, operations, message) => {
     expect(() => patch(operations)).toThrow(message)

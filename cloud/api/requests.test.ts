@@ -157,4 +157,13 @@ describe('requests', () => {
     expect(((await reply.json()) as { sites: unknown[] }).sites).toMatchObject([{ name: 'default' }])
     await second.close()
   })
+
+  it.each([
+    ['GET', '/v1/zzz', 404],
+    ['PUT', '/v1/chassis', 405],
+  ])('%s %s: the version is looked at first', async (method, path, status) => {
+    const ask = (version: string) => api(method, path, undefined, { 'X-OpenStack-Ironic-API-Version': version })
+    for (const version of ['x', '2.1', '1.999']) expect([version, (await ask(version)).status]).toEqual([version, 406])
+    expect((await ask('1.82')).status).toBe(status)
+  })
 })

@@ -26,8 +26,12 @@ describe('volumes', () => {
     expect((await site.api('PATCH', `/v1/volume/connectors/${uuid}`, patch)).body).toMatchObject({
       status: 400,
       code: 'state.invalid',
+      detail: `The requested action "volume connector update" can not be performed on node "${node}" while it is in state "power on".`,
     })
-    expect((await site.api('DELETE', `/v1/volume/connectors/${uuid}`)).status).toBe(400)
+    expect((await site.api('DELETE', `/v1/volume/connectors/${uuid}`)).body).toMatchObject({
+      status: 400,
+      detail: expect.stringContaining('"volume connector deletion" can not be performed'),
+    })
     await setNode(site, node, `power_state = 'power off'`)
     expect((await site.api('PATCH', `/v1/volume/connectors/${uuid}`, patch)).status).toBe(200)
     await setNode(site, node, `power_state = 'power on', provision_state = 'available'`)

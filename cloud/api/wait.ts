@@ -1,10 +1,9 @@
 // Prefer: wait=N (RFC 7240 §4.3) on what would be answered with 202: the answer comes when the node rests, at the latest after N seconds.
-// It waits for the hub to say that it committed something of the node, and asks nobody meanwhile.
 import { isResting, type State } from '../../shared/states.ts'
-import type { Watch } from '../ports.ts'
 import type { Answer, Call, Route } from './call.ts'
 import { findNode } from './nodes/find.ts'
 import { NODES, STATES } from './nodes/nodes.ts'
+import { seen, type Seen } from './nodes/seen.ts'
 import { textOf } from './items.ts'
 
 export const MAX_WAIT_S = 60
@@ -14,7 +13,7 @@ export function isWaitable({ method, path }: Pick<Route, 'method' | 'path'>): bo
   return method === 'PUT' && path.startsWith('/v1/nodes/:ident/states/')
 }
 
-/** The answer as it is, or 200 with the node's states when it came to rest in time. */
+/** The answer as it is, also where nobody can wait now, or 200 with the node's states when it came to rest in time. */
 export async function waited(route: Route, call: Call, answer: Answer | Response): Promise<Answer | Response> {
   if (answer instanceof Response || answer.status !== 202 || !isWaitable(route)) return answer
   const asked = /(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])/.exec(call.request.headers.get('prefer') ?? '')
@@ -22,40 +21,19 @@ export async function waited(route: Route, call: Call, answer: Answer | Response
   const seconds = Math.min(Number(asked[1]), MAX_WAIT_S)
   const headers = { ...answer.headers, 'Preference-Applied': `wait=${seconds}` }
   const ident = call.params['ident']!
-  if (!(await rests(call, ident, seconds * 1000))) return { ...answer, headers }
+  const came = await rest(call, ident, seconds * 1000)
+  if (came === 'unwatched') return answer
+  if (came === 'not seen') return { ...answer, headers }
   return { status: 200, headers, body: await textOf(NODES, call, ident, undefined, STATES) }
 }
 
-async function rests(call: Call, ident: string, ms: number): Promise<boolean> {
-  const { env, hub } = call.ports
+async function rest(call: Call, ident: string, ms: number): Promise<Seen> {
   const node = await findNode(call, ident)
-  let wake = (): void => undefined
-  let isOver = false
-  const end = (): void => {
-    isOver = true
-    wake()
-  }
-  let isChanged = true
-  const watcher = {
-    changed(nodes: readonly string[]) {
-      if (!nodes.includes(node.uuid)) return
-      isChanged = true
-      wake()
-    },
-    ended: end,
-  }
-  const watch: Watch = await hub.watch([{ organisation: call.principal.organisation, site: node.site }], watcher)
-  const cancel = env.setTimer(ms, end)
-  try {
-    for (;;) {
-      isChanged = false
-      const [row] = await call.sql.all('SELECT provision_state, task FROM nodes WHERE uuid = ?', [node.uuid])
-      if (row && row[1] === null && isResting(row[0] as State)) return true
-      if (!row || isOver) return false
-      if (!isChanged) await new Promise<void>((done) => (wake = done))
-    }
-  } finally {
-    cancel()
-    watch.close()
-  }
+  let isGone = false
+  const came = await seen(call, node, ms, async () => {
+    const [row] = await call.sql.all('SELECT provision_state, task FROM nodes WHERE uuid = ?', [node.uuid])
+    isGone = row === undefined
+    return !row || (row[1] === null && isResting(row[0] as State))
+  })
+  return isGone ? 'not seen' : came
 }

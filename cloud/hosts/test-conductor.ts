@@ -125,12 +125,13 @@ export async function upgradeHeaders(
 }
 
 type Call = Extract<ToConductor, { type: 'call' }>
+type Task = Extract<ToConductor, { type: 'task' }>
 
 export interface TestConductorOptions {
   readonly drivers?: DriverFacts[]
   /** Answers a call, perhaps later; a thrown text becomes its fault. */
   answer?(call: Call): unknown
-  /** Tasks are taken and never worked on. */
+  /** Tasks are taken and not worked on, unless `workOn` says so. */
   readonly stuck?: boolean
   /** Sees each message as it arrives. */
   onMessage?(message: ToConductor): void
@@ -269,9 +270,13 @@ export class TestConductor {
     again()
   }
 
-  #begin({ id, epoch, steps, doneSteps, lastEvent }: Extract<ToConductor, { type: 'task' }>): void {
-    this.send({ type: 'accepted', id, epoch })
-    if (this.#options.stuck) return
+  #begin(task: Task): void {
+    this.send({ type: 'accepted', id: task.id, epoch: task.epoch })
+    if (!this.#options.stuck) this.workOn(task)
+  }
+
+  /** Does all that is left of a task. */
+  workOn({ id, epoch, steps, doneSteps, lastEvent }: Task): void {
     this.#running.set(id, { epoch, steps, step: doneSteps, n: lastEvent })
     this.#next(id)
   }

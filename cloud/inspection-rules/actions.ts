@@ -1,5 +1,5 @@
 // The actions of inspection rules, each of which changes what was found in place.
-import { capabilitiesOf } from '../../shared/capabilities.ts'
+import { capabilitiesOf, withCapabilities } from '../../shared/capabilities.ts'
 import { itemsOf, type Condition } from './conditions.ts'
 import { namesField, RuleFailure, textOf, type Values } from './fields.ts'
 import { argsOf, type Signature } from './signature.ts'
@@ -102,6 +102,12 @@ export const ACTIONS: Readonly<Record<string, Doer>> = {
   'del-port-attribute': onPort(REMOVE),
 }
 
+/** Ironic's actions that are not offered, and why. */
+export const NOT_OFFERED: Readonly<Record<string, string>> = {
+  'api-call':
+    'rules run in the cloud, which would send requests to whatever address a rule names from where it runs itself: a way into the networks of its host, and no way into those of a site',
+}
+
 /** Throws RuleFailure. */
 export function act(action: Action, found: Found, work: Work): void {
   const doer = ACTIONS[action.op]
@@ -168,19 +174,12 @@ function attributePath(root: Fields, path: unknown): string[] {
   return keys
 }
 
-/** They stay as they are written: text, or an object. */
 function setCapabilities(node: Fields, changes: Readonly<Record<string, string | null>>, work: Work): void {
   const properties = (node['properties'] ?? {}) as Fields
-  const all = new Map(Object.entries(capabilitiesOf(properties)))
   work.read(textOf(properties['capabilities']).length)
   // Each is written again, as if by an action of its own.
-  for (const _ of all) work.begins()
-  for (const [name, value] of Object.entries(changes))
-    if (value === null) all.delete(name)
-    else all.set(name, value)
-  const isObject = typeof properties['capabilities'] === 'object' && properties['capabilities'] !== null
-  const capabilities = isObject ? Object.fromEntries(all) : [...all].map((pair) => pair.join(':')).join(',')
-  node['properties'] = { ...properties, capabilities }
+  for (const _ of Object.keys(capabilitiesOf(properties))) work.begins()
+  node['properties'] = { ...properties, capabilities: withCapabilities(properties, changes) }
 }
 
 const cut = (text: string): string => (text.length > MAX_LINE ? `${text.slice(0, MAX_LINE - 1)}…` : text)

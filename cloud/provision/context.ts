@@ -10,7 +10,7 @@ export function instanceOf({ instance_uuid }: NodeRow): Record<string, unknown> 
 
 /**
  * `instance_info` with what is sealed of it, and what the instance that is there boots; networks where an instance comes; the RAID that there is, and
- * the one that is wanted.
+ * the one that is wanted; what an inspection compares its disks with.
  */
 export function contextOf(node: NodeRow, kind: string): Record<string, unknown> {
   const target = node.target_raid_config as object
@@ -22,5 +22,11 @@ export function contextOf(node: NodeRow, kind: string): Record<string, unknown> 
     ...(Object.keys(networks).length > 0 && { network_data: networks }),
     ...(Object.keys(made).length > 0 && { raid_config: made }),
     ...(Object.keys(target).length > 0 && { target_raid_config: target }),
+    ...(kind === 'inspect' && earlierDisks(node)),
   }
+}
+
+function earlierDisks({ driver_internal_info: info }: NodeRow): Record<string, unknown> {
+  const { inspected_disks: disks } = info as { inspected_disks?: unknown }
+  return Array.isArray(disks) ? { inspected_disks: disks } : {}
 }

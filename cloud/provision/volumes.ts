@@ -31,7 +31,9 @@ export async function withVolumes(
   steps: readonly Step[],
 ): Promise<readonly Step[]> {
   const place = PLACES[kind]
-  if (place === undefined || steps.length === 0 || !(await attaches(turn, node))) return steps
+  if (place === undefined || !(await attaches(turn, node))) return steps
+  // Where others deploy nothing is begun for the instance; its power may have attached them all the same.
+  if (kind !== 'tear-down' && deploymentOf(turn, node).core.length === 0) return steps
   const { step, at } = place
   return steps.toSpliced(at(steps), 0, planStep(step))
 }

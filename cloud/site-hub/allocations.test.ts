@@ -94,3 +94,43 @@ test('an allocation that gets its node in the millisecond in which it was made h
   const [[made, changed] = []] = await rows('SELECT created_at, updated_at FROM allocations')
   expect(String(changed) > String(made)).toBe(true)
 })
+
+test('an allocation without a name does not get the nodes without a name first', async () => {
+  const nameless = await freeNode()
+  const named = await freeNode()
+  await bench.sql.batch([{ sql: "UPDATE nodes SET name = 'called' WHERE uuid = ?", args: [named] }])
+  const got = new Set<unknown>()
+  for (let i = 0; i < 60 && got.size < 2; i++) {
+    const allocation = ALLOCATION.replace('1111', String(1000 + i))
+    await allocating(allocation)
+    const { value } = (await match(allocation)) as { value: { node: string } }
+    got.add(value.node)
+    expect(await bench.command('allocation.release', { allocation, node: value.node })).toMatchObject({ ok: true })
+  }
+  expect(got).toEqual(new Set([nameless, named]))
+})
+
+test.each([
+  ['of another class', { path: '/resource_class', value: 'other' }],
+  ['another’s', { path: '/owner', value: 'them' }],
+])('a node that is %s since this very turn is not given away', async (_what, change) => {
+  const node = await freeNode()
+  await bench.sql.batch([{ sql: "UPDATE nodes SET owner = 'us'", args: [] }])
+  await allocating()
+  await bench.sql.batch([{ sql: "UPDATE allocations SET owner = 'us'", args: [] }])
+  const [patched, matched] = await Promise.all([
+    bench.command('node.patch', { node, patch: [{ op: 'add', ...change }] }),
+    match(),
+  ])
+  expect([patched, matched]).toMatchObject([{ ok: true }, { ok: true, value: { node: null } }])
+})
+
+test('a node that loses a trait in this very turn is not given to whoever wants that', async () => {
+  const node = await freeNode()
+  const traits = (change: 'set' | 'remove') => bench.command('node.traits', { node, change, traits: ['CUSTOM_A'] })
+  await traits('set')
+  await allocating()
+  await bench.sql.batch([{ sql: `UPDATE allocations SET traits = '["CUSTOM_A"]'`, args: [] }])
+  const [, matched] = await Promise.all([traits('remove'), match()])
+  expect(matched).toMatchObject({ ok: true, value: { node: null } })
+})

@@ -25,7 +25,7 @@ export async function match(turn: Turn, command: Command<'allocation.match'>): P
   await turn.prefetch(candidates.map(([uuid]) => String(uuid)))
   for (const [uuid] of candidates) {
     const node = await turn.node(String(uuid)).catch(() => null)
-    if (node && isAvailable(node)) {
+    if (node && (await isSuitable(turn, node, allocation))) {
       give(turn, node, allocation, command)
       return { node: node.uuid }
     }
@@ -34,8 +34,15 @@ export async function match(turn: Turn, command: Command<'allocation.match'>): P
 }
 
 /** What a draft of this turn may have changed since the candidates were read. */
-function isAvailable(node: NodeRow): boolean {
-  return node.provision_state === 'available' && !node.maintenance && node.instance_uuid === null && node.task === null
+async function isSuitable(turn: Turn, node: NodeRow, { resource_class, owner, traits }: Allocation): Promise<boolean> {
+  const isFree =
+    node.provision_state === 'available' && !node.maintenance && node.instance_uuid === null && node.task === null
+  const isTheirs = owner === null || node.owner === owner || node.lessee === owner
+  if (!isFree || !isTheirs || node.resource_class !== resource_class) return false
+  const wanted = traits as string[]
+  if (wanted.length === 0) return true
+  const has = await traitsOf(turn, node.uuid)
+  return wanted.every((trait) => has.has(trait))
 }
 
 /** An allocation for a node that runs its instance already. */

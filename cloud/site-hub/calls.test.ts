@@ -1,6 +1,6 @@
 // Questions to machines that the hub relays, and what becomes of them when a connection ends.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { HubBench } from './testdata/hub-bench.ts'
+import { HubBench, type TestPeer } from './testdata/hub-bench.ts'
 
 let bench: HubBench
 beforeEach(async () => void (bench = await HubBench.make()))
@@ -98,4 +98,56 @@ test('a call that is asked again because another input of its turn failed leaves
   expect(bench.timers - before).toBe(1)
   await bench.say(peer, { type: 'answer', rid: peer.last('call').rid, result: 'power on' })
   expect(await asked[0]).toEqual({ ok: true, value: 'power on' })
+})
+
+const asking = async (peer: TestPeer, node: string) => {
+  const before = peer.of('call').length
+  const asked = bench.command('call', { node, interface: 'power', method: 'get', args: {}, timeoutMs: 30_000 })
+  await expect.poll(() => peer.of('call').length, { interval: 1 }).toBe(before + 1)
+  return { asked, rid: peer.last('call').rid }
+}
+
+test('a node that goes to another conductor meanwhile is not told of by the one that had it', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  await bench.connect('b')
+  const { asked, rid } = await asking(a, node)
+  await bench.command('conductor.drain', { conductor: 'a', on: true })
+  const { epoch } = a.grant(node) ?? a.of('grants')[1]!.add[0]!
+  await bench.say(a, { type: 'released', node, epoch })
+  expect((await bench.node(node)).conductor).toBe('b')
+  await bench.say(a, { type: 'answer', rid, result: 'of yesterday' })
+  expect(await asked).toMatchObject({ ok: false, fault: { code: 'fenced' } })
+})
+
+test('a call to a conductor whose lease lapses ends with that, though its socket has not', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  const { asked } = await asking(a, node)
+  await bench.pass(60_000)
+  expect(await asked).toMatchObject({ ok: false, fault: { code: 'site.no_conductor' } })
+})
+
+test('a call about a node that is deleted meanwhile ends with that', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  const { asked } = await asking(a, node)
+  expect(await bench.command('node.delete', { node })).toMatchObject({ ok: true })
+  expect(await asked).toMatchObject({ ok: false, fault: { code: 'not_found' } })
+})
+
+test('a call of the turn in which its socket ends does not wait for an answer', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  const asked = bench.command('call', { node, interface: 'power', method: 'get', args: {}, timeoutMs: 30_000 })
+  await bench.disconnect(a)
+  expect(await asked).toMatchObject({ ok: false, fault: { code: 'site.no_conductor' } })
+})
+
+test('a hub that is closed keeps nobody waiting', async () => {
+  const a = await bench.connect('a')
+  const node = await bench.newNode()
+  const { asked } = await asking(a, node)
+  await bench.hub.close()
+  expect(await asked).toMatchObject({ ok: false, fault: { code: 'unavailable' } })
 })

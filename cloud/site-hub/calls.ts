@@ -1,5 +1,6 @@
 // Calls that a hub relays to a node's conductor: reads, or what a person may repeat. Held in memory only; a lost one times out.
-// Only the conductor that was asked answers, in its present session, and by a number that nobody else can guess.
+// 1. Only the conductor that was asked answers, in its present session, and by a number that nobody else can guess. 2. It answers for as long as the node is
+// its own: whoever asked hears at once that it is not any more, and does not wait for what will not come.
 import { fault, FaultError, type Fault } from '../../shared/faults.ts'
 import type { Env } from '../../shared/env.ts'
 import type { Peer } from '../ports.ts'
@@ -7,10 +8,11 @@ import { encode, type ToConductor } from '../../shared/protocol.ts'
 import type { HubCommand } from './commands.ts'
 import { refuseLocked } from './node-rules.ts'
 import { notDriven } from './outage.ts'
-import { epochOf, isHeld, ownerOf, speakerOf } from './state.ts'
+import { epochOf, isHeld, ownerOf, speakerOf, type HubState } from './state.ts'
 import type { Turn } from './turn.ts'
 
 interface Pending {
+  readonly node: string
   /** The socket on which it was asked. */
   readonly peer: Peer
   settle(result: unknown, failure?: Fault): void
@@ -22,6 +24,9 @@ const MAX_PENDING = 1000
 export class Calls {
   readonly #env: Env
   readonly #pending = new Map<number, Pending>()
+  #hasEnded = false
+  /** Sockets that have closed. */
+  readonly #gone = new WeakSet<Peer>()
 
   constructor(env: Env) {
     this.#env = env
@@ -58,6 +63,7 @@ export class Calls {
         this.#settle(rid, undefined, fault('timeout', `${iface}.${method} was not answered in ${timeoutMs} ms`)),
       )
       this.#pending.set(rid, {
+        node: node.uuid,
         peer,
         settle: (value, failure) => {
           cancel()
@@ -65,6 +71,8 @@ export class Calls {
           else resolve(value)
         },
       })
+      if (this.#gone.has(peer)) this.lost(peer)
+      if (this.#hasEnded) this.end()
     })
     turn.send(peer, message)
     return { result: promise }
@@ -78,10 +86,29 @@ export class Calls {
 
   /** The socket closed: what was asked on it will not be answered. */
   lost(peer: Peer): void {
+    this.#gone.add(peer)
     for (const [rid, pending] of this.#pending) {
       if (pending.peer === peer)
         this.#settle(rid, undefined, fault('site.no_conductor', 'the conductor was disconnected'))
     }
+  }
+
+  /** After a turn: has it taken the node from whom is asked? */
+  look({ nodes, conductors }: HubState): void {
+    for (const [rid, { node, peer }] of this.#pending) {
+      const owner = nodes.get(node)?.owner
+      if (owner === undefined) this.#settle(rid, undefined, fault('not_found', `Node ${node} could not be found.`))
+      else if (owner !== peer.conductor)
+        this.#settle(rid, undefined, fault('fenced', `node ${node} went to another conductor before it was answered`))
+      else if (conductors.get(owner)?.leaseUntil === 0)
+        this.#settle(rid, undefined, fault('site.no_conductor', 'the lease of the conductor has lapsed'))
+    }
+  }
+
+  /** Nothing will be answered any more. */
+  end(): void {
+    this.#hasEnded = true
+    for (const rid of this.#pending.keys()) this.#settle(rid, undefined, fault('unavailable', 'the hub stops'))
   }
 
   /** 48 random bits: a late answer to a call of an earlier hub is none to a call of this one. */

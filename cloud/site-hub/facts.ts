@@ -2,6 +2,7 @@
 // and of what it found only what it found as its present owner.
 // 2. Only differences are written. 3. What would make the node's grant too large for a frame is left: whoever gets the node next could not be told of it.
 import { z } from 'zod'
+import { withCapabilities } from '../../shared/capabilities.ts'
 import { Fault } from '../../shared/faults.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
 import { powerRead, powerUnreadable } from '../provision/power-sync.ts'
@@ -69,6 +70,9 @@ const FACTS: Record<string, keyof NodeRow> = {
 
 const Health = z.enum(['OK', 'Warning', 'Critical']).nullable()
 
+/** Of properties.capabilities: those that are not named stay. */
+const Capabilities = z.record(z.string().regex(/^[^:,]{1,255}$/), z.string().regex(/^[^:,]{1,255}$/))
+
 const BOOT_MEMORY = ['persistent_boot_device', 'is_next_boot_persistent']
 
 function regrant(turn: Turn, node: NodeRow, changes: Record<string, unknown>): void {
@@ -115,8 +119,10 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
     }
   }
   const { properties } = changed
-  if (properties !== undefined && typeof properties === 'object') {
-    const all = merged(node.properties as Record<string, unknown>, properties as Record<string, unknown>)
+  const capabilities = Capabilities.safeParse(changed['capabilities']).data
+  if ((properties !== undefined && typeof properties === 'object') || capabilities) {
+    const all = merged(node.properties as Record<string, unknown>, (properties ?? {}) as Record<string, unknown>)
+    if (capabilities) all['capabilities'] = withCapabilities(all, capabilities)
     const told = { what: 'properties', changed: {}, after: { ...node, properties: all } }
     if (JSON.stringify(all) !== JSON.stringify(node.properties) && (await fits(turn, node, told))) {
       changes.properties = all

@@ -76,7 +76,7 @@ export class SiteHub {
   constructor(deps: HubDeps) {
     this.#deps = deps
     this.#calls = new Calls(deps.env)
-    this.#turns = new Turns(deps)
+    this.#turns = new Turns(deps, (state) => this.#calls.look(state))
     this.#networks = new NetworkChanges(deps.site, this.#turns, this.#calls)
     this.#documents = new Documents(deps)
   }
@@ -88,7 +88,10 @@ export class SiteHub {
       if (isNetworkCommand(command)) return { ok: true, value: await this.#networks.carryOut(command) }
       return {
         ok: true,
-        value: await this.#turns.enqueue(nodesOf(command), (turn) => carryOut(turn, command, this.#deps.site)),
+        value: await this.#turns.enqueue(nodesOf(command), async (turn) => {
+          this.#networks.refuseBeside(command)
+          return carryOut(turn, command, this.#deps.site)
+        }),
       }
     } catch (error) {
       const f = toFault(error)
@@ -150,8 +153,9 @@ export class SiteHub {
     })
   }
 
-  /** Waits for the turn under way; nothing is lost by stopping at any other moment. */
+  /** Waits for the turn under way; nothing is lost by stopping at any other moment, and nobody waits for a conductor. */
   async close(): Promise<void> {
+    this.#calls.end()
     await this.#turns.idle()
   }
 

@@ -216,3 +216,92 @@ test('ports with which a node would be too large are told, and none is made', as
     [{ count: 200, why: expect.stringContaining('too large') as unknown }],
   ])
 })
+
+const known = (address: string, more: object = {}) =>
+  one.bench.command('row.create', { table: 'port', row: { node: one.node, address, ...more } } as never)
+const portRows = async () => {
+  const columns = 'address, pxe_enabled, physical_network, local_link_connection'
+  const rows = await one.bench.sql.all(`SELECT ${columns} FROM ports WHERE node = ? ORDER BY address`, [one.node])
+  return rows.map(([address, pxe, network, link]) => [address, pxe === 1, network, JSON.parse(String(link))])
+}
+const told = (nics_: object[], policy: object = {}) => ({
+  inventory,
+  plugin_data: {},
+  ports: { nics: nics_, keep: 'all', update_pxe_enabled: true, ...policy },
+})
+const link = { switch_id: '00:11:22:33:44:55', port_id: 'Gi1/0/7', switch_info: 'sw1' }
+
+test('a NIC whose port is there says whether it boots, on which network it is and where its cable ends', async () => {
+  await known(nic(1).address, { pxe_enabled: true })
+  await known(nic(2).address, {
+    pxe_enabled: false,
+    local_link_connection: { port_id: 'by hand', switch_id: '00:00:00:00:00:01' },
+  })
+  const facts = told([
+    { address: nic(1).address, pxe_enabled: false },
+    { address: nic(2).address, pxe_enabled: true, local_link_connection: link, physical_network: 'p1' },
+    { address: nic(3).address, pxe_enabled: false, add: true, local_link_connection: link, physical_network: 'p2' },
+    { address: nic(4).address, pxe_enabled: false, add: false },
+  ])
+  await inspect(facts)
+  const after = [
+    [nic(1).address, false, null, {}],
+    [nic(2).address, true, 'p1', { port_id: 'by hand', switch_id: '00:00:00:00:00:01', switch_info: 'sw1' }],
+    [nic(3).address, false, 'p2', link],
+  ]
+  expect([await portRows(), await portNotes()]).toEqual([after, []])
+  const grants = one.peer.of('grants').length
+  await verb('manage')
+  await inspect(facts)
+  expect(await portRows(), 'the same again').toEqual(after)
+  expect(one.peer.of('grants'), 'which changes nothing').toHaveLength(grants)
+})
+
+test('ports that are there keep their pxe_enabled where that is the policy', async () => {
+  await known(nic(1).address, { pxe_enabled: true })
+  await inspect(told([{ address: nic(1).address, pxe_enabled: false }], { update_pxe_enabled: false }))
+  expect(await portRows()).toEqual([[nic(1).address, true, null, {}]])
+})
+
+test.each<['all' | 'present' | 'added', number[]]>([
+  ['all', [1, 2, 3, 4]],
+  ['present', [1, 2, 3]],
+  ['added', [2, 3]],
+])('ports that stay: %s', async (keep, left) => {
+  for (const i of [1, 2, 4]) await known(nic(i).address)
+  const nics_ = [1, 2, 3].map((i) => ({ ...nic(i), add: i > 1 }))
+  await inspect(told(nics_, { keep }))
+  expect((await portRows()).map(([address]) => address)).toEqual(left.map((i) => nic(i).address))
+  await verb('manage')
+  await inspect(told([], { keep }))
+  expect(await portRows(), 'an inspection that found no NIC says nothing of ports').toHaveLength(left.length)
+})
+
+test('a port with a VIF stays, and the timeline says why', async () => {
+  const made = await known(nic(1).address)
+  expect(made.ok).toBe(true)
+  await one.bench.sql.batch([{ sql: `UPDATE ports SET internal_info = '{"tenant_vif_port_id":"v"}'`, args: [] }])
+  await inspect(told([{ ...nic(2), add: true }], { keep: 'present' }))
+  expect(await portRows()).toHaveLength(2)
+  expect(await portNotes()).toEqual([{ address: nic(1).address, why: expect.stringContaining('VIF v') as unknown }])
+})
+
+test('the next inspection is told which disks this one has found', async () => {
+  await inspect({ inventory, plugin_data: {}, driver_internal_info: { inspected_disks: ['a', 'b'] } })
+  expect(one.peer.last('task').context).not.toHaveProperty('inspected_disks')
+  await inspect()
+  expect(one.peer.last('task').context).toMatchObject({ inspected_disks: ['a', 'b'] })
+})
+
+test.each<[string, unknown, unknown]>([
+  ['a text', 'a:b,boot_mode:bios', 'a:b,boot_mode:uefi,cpu_vt:true'],
+  ['an object', { a: 'b' }, { a: 'b', boot_mode: 'uefi', cpu_vt: 'true' }],
+  ['nothing', undefined, 'boot_mode:uefi,cpu_vt:true'],
+])('capabilities that were found go to those that are there, which are %s', async (_, before, after) => {
+  await one.change(`properties = '${JSON.stringify({ capabilities: before })}'`)
+  await inspect({ inventory, properties: { cpus: 8 }, capabilities: { boot_mode: 'uefi', cpu_vt: 'true' } })
+  expect(await shown('properties')).toEqual([{ cpus: 8, capabilities: after }])
+  await verb('manage')
+  await inspect({ inventory, properties: {}, capabilities: { 'a:b': 'c' } })
+  expect(await shown('properties'), 'what is no capability').toEqual([{ cpus: 8, capabilities: after }])
+})

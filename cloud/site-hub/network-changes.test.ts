@@ -113,6 +113,18 @@ test.for(Object.keys(failures) as (keyof typeof failures)[])(
   },
 )
 
+test('meanwhile no verb begins, which would change the networks as well, and the node is not deleted', async () => {
+  const plugged = attach()
+  await asked(1)
+  const locked = { ok: false, fault: { code: 'node.locked' } }
+  const verb = () => bench.command('node.provision', { node, verb: 'manage', args: {} })
+  expect(await verb()).toMatchObject(locked)
+  expect(await bench.command('node.delete', { node })).toMatchObject(locked)
+  await answer()
+  expect(await plugged).toMatchObject({ ok: true })
+  expect(await verb()).toMatchObject({ ok: true })
+})
+
 test('work on the node that begins meanwhile keeps nobody from keeping what was made', async () => {
   const plugged = attach()
   await asked(1)
@@ -155,4 +167,35 @@ test('nobody is asked for what is refused anyway: a stale If-Match, an address t
   expect(await move('52:54:00:00:00:08', { ifMatch: ['older'] })).toMatchObject({ fault: { code: 'request.changed' } })
   expect(await move('52:54:00:00:00:09')).toMatchObject({ fault: { code: 'conflict' } })
   expect(calls()).toHaveLength(1)
+})
+
+test('a change of a turn whose fate is not known leaves the node unlocked', async () => {
+  let isDown = false
+  let hasFailed = false
+  const down = () => {
+    if (isDown) throw new Error('no database')
+  }
+  bench.hub = bench.anotherHub({
+    async all(sql, args) {
+      down()
+      return bench.sql.all(sql, args)
+    },
+    async batch(statements) {
+      if (!hasFailed) isDown = hasFailed = statements.some(({ sql }) => sql.startsWith('UPDATE nodes'))
+      down()
+      return bench.sql.batch(statements)
+    },
+  })
+  let settled = false
+  const failed = Promise.all([attach(), bench.command('node.maintenance', { node, on: true, reason: null })])
+  void failed.then(() => (settled = true))
+  while (!settled) {
+    bench.fireTimers()
+    await new Promise((done) => setImmediate(done))
+  }
+  expect(await failed).toMatchObject([{ fault: { code: 'unavailable' } }, { fault: { code: 'unavailable' } }])
+  isDown = false
+  peer = await bench.connect('a', [driver])
+  bench.answerCalls(peer, () => null)
+  expect(await attach()).toMatchObject({ ok: true })
 })

@@ -1,5 +1,6 @@
 // Changes of a node's networks. Of a node whose network interface wires it the conductor makes them at the network service of its site, and only what it has made
-// is kept. 1. What it refuses, or leaves without an answer, changes no row: nothing has to be put back. 2. One at a time per node, as under Ironic's lock.
+// is kept. 1. What it refuses, or leaves without an answer, changes no row: nothing has to be put back. 2. One at a time per node, and no verb
+// beside it, as under Ironic's lock.
 // 3. What it has made and can be kept no more, since the port has gone meanwhile, it is asked to take back.
 import { FaultError } from '../../shared/faults.ts'
 import type { SiteRef } from '../ports.ts'
@@ -55,23 +56,33 @@ export class NetworkChanges {
     this.#calls = calls
   }
 
+  /** Throws node.locked for what may not begin beside a change: a verb would change the node's networks as well. */
+  refuseBeside(command: HubCommand): void {
+    if (command.kind !== 'node.provision' && command.kind !== 'node.delete') return
+    if (this.#busy.has(command.node)) throw refusedBusy(command.node)
+  }
+
   /** Answers what the command does once it is durable; throws the first of what went wrong. */
   async carryOut(command: NetworkCommand): Promise<unknown> {
+    try {
+      return await this.#carryOut(command)
+    } finally {
+      for (const [node, busy] of this.#busy) if (busy === command) this.#busy.delete(node)
+    }
+  }
+
+  async #carryOut(command: NetworkCommand): Promise<unknown> {
     const nodes = 'node' in command ? [command.node] : []
     const begun = await this.#turns.enqueue(nodes, (turn) => this.#begin(turn, command))
     if ('kept' in begun) return begun.kept
     const { change, asked } = begun
-    try {
-      await asked.result
-      return await this.#turns
-        .enqueue([change.node], (turn) => change.keep(turn))
-        .catch(async (error: unknown) => {
-          if (isRefusal(error)) await this.#takeBack(command, change)
-          throw error
-        })
-    } finally {
-      this.#busy.delete(change.node)
-    }
+    await asked.result
+    return await this.#turns
+      .enqueue([change.node], (turn) => change.keep(turn))
+      .catch(async (error: unknown) => {
+        if (isRefusal(error)) await this.#takeBack(command, change)
+        throw error
+      })
   }
 
   async #begin(turn: Turn, command: NetworkCommand) {

@@ -9,7 +9,7 @@ import type { NodeRow } from '../schema/rows.ts'
 import { type Belongings, targetColumn } from './belongings.ts'
 import type { NodeTable } from './commands.ts'
 import { linkConnection } from './link-connection.ts'
-import { isRewirable } from './node-rules.ts'
+import { isRewirable, refuseLocked } from './node-rules.ts'
 import { rowsWith, vifOf, type NodeOwned } from './owned-rows.ts'
 import { sealSecrets } from './secrets.ts'
 import type { Turn } from './turn.ts'
@@ -85,8 +85,8 @@ export const KINDS: Readonly<Record<NodeTable, RowKind>> = {
     columns: ['type', 'connector_id', 'extra'],
     unique: [['connector_id', 'type'], ['uuid']],
     granted: 'connectors',
-    check: (_turn, change) => checkVolume(change),
-    checkDelete: (_turn, change) => checkVolumeDelete(change),
+    check: (_turn, change) => checkVolume('connector', change),
+    checkDelete: (_turn, change) => checkVolumeDelete('connector', change),
   },
   volume_target: {
     table: volumeTargets,
@@ -96,7 +96,7 @@ export const KINDS: Readonly<Record<NodeTable, RowKind>> = {
     granted: 'targets',
     secrets: true,
     async check(turn, change) {
-      checkVolume(change)
+      checkVolume('target', change)
       const { site, before, after } = change
       // What is sealed for one node cannot be opened for another: with a move the secrets are given anew.
       const present = before?.node === after.node ? before['secrets'] : {}
@@ -109,7 +109,7 @@ export const KINDS: Readonly<Record<NodeTable, RowKind>> = {
       )
       return { ...after, properties: shown, secrets }
     },
-    checkDelete: (_turn, change) => checkVolumeDelete(change),
+    checkDelete: (_turn, change) => checkVolumeDelete('target', change),
   },
 }
 
@@ -194,23 +194,26 @@ async function checkPortgroup(turn: Turn, change: Change): Promise<NodeOwned> {
   return after['address'] === null ? after : { ...after, address: macOf(after['address']) }
 }
 
-function checkVolume({ node, before }: Change): void {
-  if (before && node.power_state !== 'power off')
-    throw new FaultError(
-      'state.invalid',
-      `Volumes of node ${node.uuid} can be changed while it is powered off only; it is "${node.power_state ?? 'unknown'}".`,
-      { hint: 'power the node off first' },
-    )
+type Volume = 'connector' | 'target'
+
+function checkVolume(what: Volume, { node, before }: Change): void {
+  if (before) refuseOn(node, `volume ${what} update`)
 }
 
 /** Ironic's states in which a node may be deleted, and its volumes with it. */
 const DELETABLE = ['manageable', 'enroll', 'adopt failed', 'available']
 
-function checkVolumeDelete({ node }: Change): void {
-  if (node.power_state === 'power off' || DELETABLE.includes(node.provision_state)) return
+function checkVolumeDelete(what: Volume, { node }: Change): void {
+  if (!DELETABLE.includes(node.provision_state)) refuseOn(node, `volume ${what} deletion`)
+}
+
+/** In Ironic's words. */
+function refuseOn(node: NodeRow, action: string): void {
+  if (node.power_state === 'power off') return
+  refuseLocked(node) // it may be on its way there
   throw new FaultError(
     'state.invalid',
-    `Volumes of node ${node.uuid} can not be deleted in state "${node.provision_state}" while it is powered on.`,
+    `The requested action "${action}" can not be performed on node "${node.uuid}" while it is in state "${node.power_state ?? 'unknown'}".`,
     { hint: 'power the node off first' },
   )
 }

@@ -36,6 +36,7 @@ type Lost = { readonly turn: string; readonly setBy: number }
 
 export class Turns {
   readonly #deps: HubDeps
+  readonly #stored: (state: HubState) => void
   readonly #clock: Clock
   #state: HubState | null = null
   /** The state was read from rows, and no turn has begun with it. */
@@ -45,8 +46,10 @@ export class Turns {
   #alarmAt: number | null = null
   #lost: Lost | null = null
 
-  constructor(deps: HubDeps) {
+  /** `stored`: is told of what a turn has come to, before it is answered. */
+  constructor(deps: HubDeps, stored: (state: HubState) => void) {
     this.#deps = deps
+    this.#stored = stored
     this.#clock = new Clock(deps.env)
   }
 
@@ -117,6 +120,7 @@ export class Turns {
     this.#clock.follow(setBy)
     if (turn!.isNews) turn!.after(() => this.#deps.changed(turn!.changedNodes))
     turn!.finish((error) => this.#deps.log('warn', 'hub.effect_failed', { error: String(error) }))
+    this.#stored(turn!.state)
     for (const answer of answers) answer()
     return true
   }

@@ -5,11 +5,17 @@ import { driver as anyDriver } from './testdata/one-node.ts'
 
 const driver = {
   ...anyDriver,
-  interfaces: { ...anyDriver.interfaces, deploy: ['direct', 'netboot'], storage: ['noop', 'boots', 'attaches'] },
+  interfaces: {
+    ...anyDriver.interfaces,
+    deploy: ['direct', 'netboot', 'by-others'],
+    storage: ['noop', 'boots', 'attaches'],
+  },
   deployments: {
     direct: { core: ['boot_agent', 'write_image', 'prepare_instance_boot', 'tear_down_agent', 'boot_instance'] },
     netboot: { core: ['boot_from_network'] },
+    'by-others': { core: [] },
   },
+  steps: { deploy: [{ interface: 'bios', of: 'fake', step: 'reset', priority: 0, requires_ramdisk: false }] },
   storages: { boots: { boots: true, attaches: false }, attaches: { boots: true, attaches: true } },
 }
 
@@ -143,6 +149,18 @@ test('a node without volumes has none attached', async () => {
   node = await bench.newNode({ name: 'n1', automated_clean: false, storage_interface: 'attaches' })
   await put('available')
   expect(await deployed()).not.toContain('storage.attach_volumes')
+})
+
+test('where others deploy, a deployment attaches none, also with steps that it is asked for; its power does, and its end lets go of them', async () => {
+  await prepared('attaches', { deploy_interface: 'by-others' })
+  expect(await verb('active', { steps: [{ interface: 'bios', step: 'reset', priority: 40 }] })) // prettier-ignore
+    .toMatchObject({ ok: true })
+  expect(await bench.work(peer)).toEqual(['bios.reset'])
+  expect((await bench.node(node)).provision_state).toBe('active')
+  expect(await power('power on')).toEqual(['storage.attach_volumes', 'power.power_on'])
+  await verb('deleted')
+  expect(await bench.work(peer)).toEqual(['storage.detach_volumes'])
+  expect((await bench.node(node)).provision_state).toBe('available')
 })
 
 test('the power of an instance takes its volumes along; a failure to let go of them is none', async () => {

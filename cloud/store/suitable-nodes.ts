@@ -17,5 +17,5 @@ export const SUITABLE = `${FREE} AND ${HAS_TRAITS}`
 /** It would be suitable when the work on it has ended. */
 export const LOCKED = `${POSSIBLE} AND n.task IS NOT NULL AND ${HAS_TRAITS}`
 
-/** In which order nodes are tried: one whose name is the allocation's first (1.79), then at random. */
-export const ORDER = 'n.name IS a.name DESC, random()'
+/** In which order nodes are tried: one whose name is the allocation's first (1.79), then at random. Without a name none is the same. */
+export const ORDER = 'n.name IS NOT NULL AND n.name IS a.name DESC, random()'

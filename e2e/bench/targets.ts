@@ -1,14 +1,15 @@
 // What a benchmark of the API is pointed at: our embedded server, a real Ironic beside it, or any endpoint. CPU is that of all processes of
 // a server, from the operating system; of an endpoint elsewhere it is not known.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { NODE_FLAGS } from '../../cloud/hosts/node/flags.ts'
-import { startIronic } from '../ironic/start.ts'
+import { startMariadb } from '../ironic/mariadb.ts'
+import { startIronic, type IronicOptions } from '../ironic/start.ts'
 
 export interface Target {
   readonly name: string
@@ -55,29 +56,64 @@ export async function startEmbedded(dataDir?: string): Promise<Target> {
   }
 }
 
-/** Debian's Ironic: SQLite, one API process, one conductor, no authentication. */
-export async function startReference(): Promise<Target> {
-  const ironic = await startIronic()
-  return { name: 'Ironic 21.4, SQLite', token: '', ...ironic }
+/** What the real Ironic of a run stands on. The goals are about the first. */
+const SETUPS = {
+  mariadb: { about: '8 API processes, MariaDB', apiProcesses: 8 },
+  sqlite: { about: '1 API process, SQLite', apiProcesses: 1 },
+} as const
+export type Setup = keyof typeof SETUPS
+
+/** Debian's Ironic, without authentication: API, one conductor, database. */
+export async function startReference(setup: Setup, options: Pick<IronicOptions, 'powerSweepS'> = {}): Promise<Target> {
+  const { about, apiProcesses } = SETUPS[setup]
+  await using things = new AsyncDisposableStack()
+  const mariadb = setup === 'mariadb' ? await startMariadb('ironic') : undefined
+  if (mariadb) things.defer(() => mariadb.stop())
+  const ironic = await startIronic({ ...options, apiProcesses, ...(mariadb && { connection: mariadb.connection }) })
+  things.defer(() => ironic.stop())
+  const pids = [...ironic.pids, ...(mariadb ? [mariadb.pid] : [])]
+  const stopped = things.move()
+  return { name: `Ironic 21.4, ${about}`, url: ironic.url, token: '', pids, stop: () => stopped.disposeAsync() }
 }
+
+/** The processes that a reference is, and the versions of Debian's packages: what its figures are about. */
+export function describe({ name, pids }: Target): string {
+  const counts = new Map<string, number>()
+  for (const pid of descendants(pids)) counts.set(programOf(pid), (counts.get(programOf(pid)) ?? 0) + 1)
+  const processes = [...counts].map(([program, count]) => `${count} ${program}`).join(', ')
+  const packages = ['ironic-api', 'python3', 'python3-eventlet', 'python3-sqlalchemy']
+  if (counts.has('mariadbd')) packages.push('mariadb-server-core', 'python3-pymysql')
+  const { stdout } = spawnSync('dpkg-query', ['-W', '-f=${Package} ${Version}\n', ...packages], { encoding: 'utf8' })
+  return `${name}, without authentication, conductor by JSON-RPC\n    processes: ${processes}\n    packages: ${stdout.trim().replaceAll('\n', ', ')}`
+}
+
+/** What a process runs; of an interpreter, its script. */
+const programOf = (pid: number): string =>
+  basename(read(`/proc/${pid}/cmdline`).split('\0').find((word) => !basename(word).startsWith('python')) ?? '') // prettier-ignore
 
 export interface Options {
   /** Nodes on each side. */
   readonly nodes: number
   readonly url?: string
   readonly token: string
+  readonly ironic: Setup
 }
 
-/** `--nodes N`, and `--url URL` (with `--token TOKEN` or FERRULE_TOKEN) for an endpoint instead of our embedded server. Throws on others. */
+/**
+ * `--nodes N`; `--url URL` (with `--token TOKEN` or FERRULE_TOKEN) for an endpoint instead of our embedded server; `--ironic sqlite` for a
+ * small Ironic. Throws on others.
+ */
 export function optionsOf(args: readonly string[], nodes: number): Options {
   const { values } = parseArgs({
     args: [...args],
-    options: { nodes: { type: 'string' }, url: { type: 'string' }, token: { type: 'string' } },
+    options: { nodes: { type: 'string' }, url: { type: 'string' }, token: { type: 'string' }, ironic: { type: 'string', default: 'mariadb' } }, // prettier-ignore
   })
   const count = Number(values.nodes ?? nodes)
   if (!Number.isInteger(count) || count < 1) throw new Error('--nodes is a whole number')
+  const { ironic } = values
+  if (ironic !== 'mariadb' && ironic !== 'sqlite') throw new Error('--ironic is mariadb or sqlite')
   const token = values.token ?? process.env['FERRULE_TOKEN'] ?? ''
-  return { nodes: count, token, ...(values.url === undefined ? {} : { url: values.url.replace(/\/+$/, '') }) }
+  return { nodes: count, token, ironic, ...(values.url === undefined ? {} : { url: values.url.replace(/\/+$/, '') }) }
 }
 
 export const elsewhere = (url: string, token: string): Target => ({ name: url, url, token, pids: [], stop: async () => undefined }) // prettier-ignore

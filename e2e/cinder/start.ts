@@ -1,56 +1,30 @@
-// A real Cinder out of Debian's packages, in one process on loopback: no authentication, SQLite, no message broker (one_process.py). Everything is in one folder,
-// which goes at the end.
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+// A real Cinder out of Debian's packages, in one process on loopback: no authentication, SQLite, no message broker (one_process.py).
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type DebianService, startDebianService } from '../debian-service.ts'
 
-export interface Cinder {
-  /** With /v3 at its end. */
-  readonly url: string
-  stop(): Promise<void>
-}
-
-const START_TRIES = 600
+const VOLUME_TRIES = 600
 const PROJECT = 'ferrule'
 
-export async function startCinder(): Promise<Cinder> {
-  const folder = mkdtempSync(join(tmpdir(), 'ferrule-cinder-'))
-  const port = await freePort()
-  const config = join(folder, 'cinder.conf')
-  writeFileSync(config, configOf(folder, port))
-  writeFileSync(join(folder, 'paste.ini'), PASTE)
-  writeFileSync(join(folder, 'filters.json'), '{}')
-  const made = spawnSync('cinder-manage', ['--config-file', config, 'db', 'sync'], { encoding: 'utf8' })
-  if (made.status !== 0) throw new Error(`cinder-manage: ${made.error ?? made.stderr.slice(-2000)}`)
-  const log = openSync(join(folder, 'log'), 'a')
-  const script = join(import.meta.dirname, 'one_process.py')
-  // Debian's own Python, which has Debian's packages.
-  const child = spawn('/usr/bin/python3', [script, '--config-file', config], {
-    stdio: ['ignore', log, log],
-    detached: true,
-    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+export async function startCinder(): Promise<DebianService> {
+  const { url, stop } = await startDebianService({
+    name: 'Cinder',
+    prepare(folder, port) {
+      const config = join(folder, 'cinder.conf')
+      writeFileSync(config, configOf(folder, port))
+      writeFileSync(join(folder, 'paste.ini'), PASTE)
+      writeFileSync(join(folder, 'filters.json'), '{}')
+      return {
+        database: ['cinder-manage', '--config-file', config, 'db', 'sync'],
+        // Debian's own Python, which has Debian's packages.
+        server: ['/usr/bin/python3', join(import.meta.dirname, 'one_process.py'), '--config-file', config],
+        env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+      }
+    },
+    isUp: (at) => makesVolumes(`${at}/v3`),
   })
-  closeSync(log)
-  const stop = async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, 'exit')
-      process.kill(-child.pid!, 'SIGKILL')
-      await ended
-    }
-    rmSync(folder, { recursive: true, force: true })
-  }
-  const url = `http://127.0.0.1:${port}/v3`
-  for (let i = 0; i < START_TRIES && child.exitCode === null; i++) {
-    if (await makesVolumes(url)) return { url, stop }
-    await sleep(100)
-  }
-  const said = readFileSync(join(folder, 'log'), 'utf8').slice(-3000)
-  await stop()
-  throw new Error(`Cinder did not start: ${said}`)
+  return { url: `${url}/v3`, stop }
 }
 
 /** Says to Cinder without authentication who asks. */
@@ -62,7 +36,7 @@ export async function newVolume(url: string): Promise<string> {
   const headers = { ...NOBODY, 'content-type': 'application/json' }
   const made = await fetch(`${url}/volumes`, { method: 'POST', headers, body })
   const { volume } = (await made.json()) as { volume: { id: string } }
-  for (let i = 0; i < START_TRIES; i++) {
+  for (let i = 0; i < VOLUME_TRIES; i++) {
     const { status } = (
       (await (await fetch(`${url}/volumes/${volume.id}`, { headers })).json()) as { volume: { status: string } }
     ).volume
@@ -81,14 +55,6 @@ async function makesVolumes(url: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
 }
 
 function configOf(folder: string, port: number): string {

@@ -14,7 +14,8 @@ const LEASE_MS = 3_000
 
 async function start(context: TestContext) {
   const drivers = ['fake-hardware', 'manual-management']
-  const story = await startStory(context, { machines: 0, leaseMs: LEASE_MS, conductorConfig: { boot: false, drivers } })
+  const conductorConfig = { boot: false, drivers }
+  const story = await startStory(context, { machines: 0, leaseMs: LEASE_MS, lockWaitMs: 0, conductorConfig })
   const to = { endpoint: `${story.cloud.url}/v1`, user: 'admin', password: story.cloud.token }
   const gopher = await startGopher(compiled, { ...to, microversion: '1.80' })
   const stop = async () => {

@@ -16,8 +16,9 @@ const FAKE = { boot: 'fake', deploy: 'fake', inspect: 'fake', management: 'fake'
 const UID = '0d5b6a3c-5d57-4f0c-8f43-0f6f4c1f7a11'
 const MAC = '52:54:00:00:00:01'
 
-async function start(context: TestContext, more: Partial<Host> = {}) {
-  const story = await startStory(context, { machines: 0, conductorConfig: { boot: false, drivers: ['fake-hardware'] } })
+async function start(context: TestContext, more: Partial<Host> = {}, options: { lockWaitMs?: number } = {}) {
+  const conductorConfig = { boot: false, drivers: ['fake-hardware'] }
+  const story = await startStory(context, { machines: 0, conductorConfig, ...options })
   const gopher = await startGopher(compiled, { endpoint: `${story.cloud.url}/v1`, user: 'bmo', password: story.cloud.token }) // prettier-ignore
   const host: Host = {
     Namespace: 'metal3',
@@ -215,7 +216,7 @@ it('a machine that does not listen is switched off hard where somebody insists',
 })
 
 it('what is refused while a host is busy is tried again', async (context) => {
-  await using site = await start(context, { DriverInfo: { fake_delays: { deploy: 400 } } })
+  await using site = await start(context, { DriverInfo: { fake_delays: { deploy: 400 } } }, { lockWaitMs: 0 })
   const { metal3, host, story, gopher } = site
   await metal3.done('register')
   await metal3.turn('provision', { Image: IMAGE })

@@ -8,28 +8,39 @@ export interface Seen {
   readonly body: unknown
   /** Location without the server's address. */
   readonly location: string | null
+  /** The microversion that it is told to be of. */
+  readonly version: string | null
+  /** The media type of the body; null: there is none. */
+  readonly type: string | null
 }
 
 export interface Difference {
-  /** `status`, `location`, or the path of a field such as `.nodes[].name`. */
+  /** `status`, `location`, `version`, `type`, `fault`, or the path of a field such as `.nodes[].name`. */
   readonly at: string
   readonly theirs: unknown
   readonly ours: unknown
 }
 
-const LOCKED_TRIES = 20
+const BUSY_TRIES = 20
 
-/** Ironic's SQLite may be busy with another of its processes, and then nothing was done. Ours has no such excuse. */
-export async function askIronic(url: string, sent: Sent): Promise<Seen> {
+/** A node whose lock is held by what was asked before is asked for again, as clients do; how long a server tries by itself is its own affair. */
+export const askFerrule = (url: string, sent: Sent): Promise<Seen> => askPatiently(url, sent, /is locked by host/)
+/** Ironic's SQLite may be busy with another of its processes, too, and then nothing was done. Ours has no such excuse. */
+export const askIronic = (url: string, sent: Sent): Promise<Seen> =>
+  askPatiently(url, sent, /database is locked|is locked by host/)
+
+async function askPatiently(url: string, sent: Sent, busy: RegExp): Promise<Seen> {
   for (let attempt = 1; ; attempt++) {
     const seen = await ask(url, sent)
-    if (attempt === LOCKED_TRIES || !faultOf(seen.body).includes('database is locked')) return seen
+    if (attempt === BUSY_TRIES || !busy.test(faultOf(seen.body))) return seen
     await sleep(100)
   }
 }
 
-export async function ask(url: string, { method, path, body, raw, version }: Sent): Promise<Seen> {
-  const headers = { 'X-OpenStack-Ironic-API-Version': `1.${version}`, 'Content-Type': 'application/json' }
+const VERSION = 'X-OpenStack-Ironic-API-Version'
+
+async function ask(url: string, { method, path, body, raw, version, header }: Sent): Promise<Seen> {
+  const headers = { [VERSION]: header ?? `1.${version}`, 'Content-Type': 'application/json' }
   const text = raw ?? (body === undefined ? undefined : JSON.stringify(body))
   const response = await fetch(`${url}${path}`, { method, headers, ...(text === undefined ? {} : { body: text }) })
   const answer = (await response.text()).replaceAll(url, '')
@@ -40,17 +51,21 @@ export async function ask(url: string, { method, path, body, raw, version }: Sen
     parsed = `no JSON: ${answer.slice(0, 100)}`
   }
   const location = response.headers.get('location')?.replace(url, '') ?? null
-  return { status: response.status, body: parsed, location }
+  const type = answer === '' ? null : (response.headers.get('content-type')?.split(';')[0] ?? null)
+  return { status: response.status, body: parsed, location, version: response.headers.get(VERSION), type }
 }
 
 export function differences(theirs: Seen, ours: Seen): Difference[] {
   if (theirs.status !== ours.status) return [{ at: 'status', theirs: theirs.status, ours: ours.status }]
-  if (theirs.status >= 400) {
-    const [a, b] = [faultOf(theirs.body), faultOf(ours.body)]
-    return a !== '' && b === '' ? [{ at: 'fault', theirs: a, ours: b }] : []
-  }
-  const places = theirs.location === ours.location ? [] : [{ at: 'location', theirs: theirs.location, ours: ours.location }] // prettier-ignore
-  return [...places, ...inside('', theirs.body, ours.body)]
+  // Where its routing fails, upstream says no version.
+  const heads = (['location', 'version', 'type'] as const).flatMap((head) =>
+    theirs[head] === ours[head] || (head === 'version' && theirs.version === null)
+      ? []
+      : [{ at: head, theirs: theirs[head], ours: ours[head] }],
+  )
+  if (theirs.status < 400) return [...heads, ...inside('', theirs.body, ours.body)]
+  const [a, b] = [faultOf(theirs.body), faultOf(ours.body)]
+  return a !== '' && b === '' ? [...heads, { at: 'fault', theirs: a, ours: b }] : heads
 }
 
 /** What Ironic's clients show of a refusal. */

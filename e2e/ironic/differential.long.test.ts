@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startDevServer, type Server } from '../dev-server.ts'
 import { faultOf } from './compare.ts'
+import { Coverage } from './coverage.ts'
 import {
   afterwards,
   clear,
@@ -49,6 +50,7 @@ it(`answers as Ironic does (seed ${SEED})`, { timeout: (MINUTES + 2) * 60_000 },
   const ends = performance.now() + MINUTES * 60_000
   const unexplained: string[] = []
   const met = new Map<string, number>()
+  const coverage = new Coverage()
   let [compared, episode] = [0, ONLY === undefined ? 0 : Number(ONLY)]
   for (; episode < MAX_EPISODES && performance.now() < ends; episode++) {
     const things = thingsOf(episode)
@@ -56,6 +58,7 @@ it(`answers as Ironic does (seed ${SEED})`, { timeout: (MINUTES + 2) * 60_000 },
     /** Answers whether later requests are still about the same on both. */
     const look = (judged: Judged): boolean => {
       compared++
+      coverage.count(judged)
       const all = judged.found.map((difference) => ({ difference, wanted: explained(judged, difference, WANTED) }))
       for (const { difference, wanted } of all) {
         if (wanted) met.set(wanted.name, (met.get(wanted.name) ?? 0) + 1)
@@ -72,7 +75,8 @@ it(`answers as Ironic does (seed ${SEED})`, { timeout: (MINUTES + 2) * 60_000 },
     if (ONLY !== undefined) break
   }
   const some = [...met].toSorted(([, a], [, b]) => b - a).map(([name, count]) => `${name} (${count})`)
-  console.log(`seed ${SEED}: ${compared} answers in ${episode} episodes; wanted differences: ${some.join(', ')}`)
+  console.log(`seed ${SEED}: ${compared} answers in ${episode} episodes; wanted differences: ${some.join(', ')}
+${coverage}`)
   if (unexplained.length > 0)
     throw new Error(`seed ${SEED}: ${unexplained.length} differences:\n${[...new Set(unexplained)].join('\n')}`)
 })

@@ -2,7 +2,7 @@
 // Where one server did what the other refused, the episode ends: from there on the two would be asked about different things.
 import fc from 'fast-check'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ask, askIronic, differences, faultOf, type Difference, type Seen } from './compare.ts'
+import { askFerrule, askIronic, differences, faultOf, type Difference, type Seen } from './compare.ts'
 import { nodeRequests } from './requests/nodes.ts'
 import { otherRequests } from './requests/others.ts'
 import { at, type Sent, type Things } from './requests/sent.ts'
@@ -19,6 +19,20 @@ export interface Judged {
   readonly theirs: Seen
   readonly ours: Seen
   readonly found: readonly Difference[]
+  /** Where one did what the other did not: what there is afterwards. */
+  readonly around?: Around
+}
+
+export interface Pair<T> {
+  readonly theirs: T
+  readonly ours: T
+}
+export type NodeShown = Readonly<Record<'uuid' | 'provision_state' | 'power_state', string>> & { maintenance: boolean }
+export interface Around {
+  /** Those that both have. */
+  readonly nodes: readonly Pair<NodeShown>[]
+  /** What the path of a PATCH names. */
+  readonly item?: Pair<Readonly<Record<string, unknown>>>
 }
 
 const verb = (target: string, more: object = {}) => ({ target, ...more })
@@ -39,12 +53,32 @@ export const RESTS: Readonly<Record<string, readonly { target: string }[]>> = {
 }
 
 /** The same request to both; how the answers differ. */
-export async function judge({ ironic, ferrule, aliases }: Servers, sent: Sent): Promise<Judged> {
-  const [theirs, own] = await Promise.all([askIronic(ironic, sent), ask(ferrule, sent)])
+export async function judge(servers: Servers, sent: Sent): Promise<Judged> {
+  const { theirs, ours: own } = await asked(servers, sent)
   const [a, b] = [theirs, own].map(({ body }) => (body as { uuid?: unknown } | undefined)?.uuid)
-  if (sent.method === 'POST' && typeof a === 'string' && typeof b === 'string' && a !== b) aliases.set(b, a)
-  const ours = renamed(own, aliases)
-  return { sent, theirs, ours, found: differences(theirs, ours) }
+  if (sent.method === 'POST' && typeof a === 'string' && typeof b === 'string' && a !== b) servers.aliases.set(b, a)
+  const ours = renamed(own, servers.aliases)
+  const found = differences(theirs, ours)
+  const isOneSided = sent.method !== 'GET' && found.some((each) => each.at === 'status')
+  return { sent, theirs, ours, found, ...(isOneSided && { around: await around(servers, sent) }) }
+}
+
+async function asked({ ironic, ferrule }: Servers, sent: Sent): Promise<Pair<Seen>> {
+  const [theirs, ours] = await Promise.all([askIronic(ironic, sent), askFerrule(ferrule, sent)])
+  return { theirs, ours }
+}
+
+async function around(servers: Servers, sent: Sent): Promise<Around> {
+  const all = await asked(servers, at('GET', '/nodes/detail'))
+  const [theirs, ours] = [all.theirs, all.ours].map(({ body }) => (body as { nodes: NodeShown[] }).nodes)
+  const nodes = ours!.flatMap((node) => {
+    const same = theirs!.find(({ uuid }) => uuid === (servers.aliases.get(node.uuid) ?? node.uuid))
+    return same ? [{ theirs: same, ours: node }] : []
+  })
+  if (sent.method !== 'PATCH') return { nodes }
+  const one = await asked(servers, { ...at('GET', ''), path: sent.path.split('?')[0]! })
+  const shown = [one.theirs, one.ours].map(({ body }) => body as Record<string, unknown>)
+  return { nodes, item: { theirs: shown[0]!, ours: shown[1]! } }
 }
 
 function renamed(seen: Seen, aliases: ReadonlyMap<string, string>): Seen {
@@ -127,11 +161,11 @@ export const LISTS = ['/nodes/detail', '/ports/detail', '/portgroups/detail', '/
 export async function settle({ ironic, ferrule }: Servers, ...nodes: string[]): Promise<void> {
   for (const node of nodes) {
     await rested(ironic, askIronic, node)
-    await rested(ferrule, ask, node)
+    await rested(ferrule, askFerrule, node)
   }
 }
 
-async function rested(url: string, asked: typeof ask, node: string): Promise<void> {
+async function rested(url: string, asked: typeof askIronic, node: string): Promise<void> {
   let seen = ''
   for (let i = 0; i < 400; i++) {
     const { status, body } = await asked(url, at('GET', `/nodes/${node}?fields=provision_state,reservation,target_power_state`)) // prettier-ignore
@@ -148,7 +182,7 @@ async function rested(url: string, asked: typeof ask, node: string): Promise<voi
 export async function clear({ ironic, ferrule }: Servers): Promise<void> {
   for (const [url, asked] of [
     [ironic, askIronic],
-    [ferrule, ask],
+    [ferrule, askFerrule],
   ] as const) {
     const list = async (path: string, key: string) =>
       ((await asked(url, at('GET', path))).body as Record<string, { uuid: string }[]>)[key]!.map(({ uuid }) => uuid)

@@ -1,12 +1,8 @@
 // A real neutron-server out of Debian's packages: on loopback, without authentication, SQLite, a message bus inside the process. Its mechanism driver is the
-// tests' own (testdata): it binds ports of vnic type baremetal as drivers of switches do, and wires nothing. Everything is in one folder, which goes at the end.
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+// tests' own (testdata): it binds ports of vnic type baremetal as drivers of switches do, and wires nothing.
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { startDebianService } from '../debian-service.ts'
 
 /** Of what an administrator makes, and what Neutron takes it for where nobody logs in. */
 export const PROJECT = 'operators'
@@ -39,35 +35,26 @@ export interface RealNeutron {
   stop(): Promise<void>
 }
 
-const START_TRIES = 600
 const TESTDATA = join(import.meta.dirname, 'testdata')
 
 export async function startNeutron(): Promise<RealNeutron> {
-  const folder = mkdtempSync(join(tmpdir(), 'ferrule-neutron-'))
-  const port = await freePort()
-  const config = join(folder, 'neutron.conf')
-  writeFileSync(config, configOf(folder, port))
-  const env = { PATH: process.env['PATH'], HOME: folder, PYTHONPATH: TESTDATA, PYTHONDONTWRITEBYTECODE: '1' }
-  const database = join(folder, 'neutron.sqlite')
-  const made = spawnSync('/usr/bin/python3', [join(TESTDATA, 'make_schema.py'), database], { env, encoding: 'utf8' })
-  if (made.status !== 0) throw new Error(`Neutron's tables: ${made.error ?? made.stderr.slice(-2000)}`)
-  const log = openSync(join(folder, 'log'), 'a')
-  const child = spawn('/usr/bin/neutron-server', ['--config-file', config], {
-    env,
-    stdio: ['ignore', log, log],
-    detached: true,
+  const { url, stop } = await startDebianService({
+    name: 'Neutron',
+    prepare(folder, port) {
+      const config = join(folder, 'neutron.conf')
+      writeFileSync(config, configOf(folder, port))
+      return {
+        database: ['/usr/bin/python3', join(TESTDATA, 'make_schema.py'), join(folder, 'neutron.sqlite')],
+        server: ['/usr/bin/neutron-server', '--config-file', config],
+        env: { PATH: process.env['PATH'], HOME: folder, PYTHONPATH: TESTDATA, PYTHONDONTWRITEBYTECODE: '1' },
+      }
+    },
+    isUp: async (at) =>
+      await fetch(`${at}/v2.0/networks`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
   })
-  closeSync(log)
-  const stop = async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, 'exit')
-      // Its workers are children of its own.
-      process.kill(-child.pid!, 'SIGKILL')
-      await ended
-    }
-    rmSync(folder, { recursive: true, force: true })
-  }
-  const url = `http://127.0.0.1:${port}`
   const ask: RealNeutron['ask'] = async (method, path, body) => {
     const headers = { 'content-type': 'application/json' }
     const response = await fetch(`${url}/v2.0${path}`, {
@@ -79,34 +66,18 @@ export async function startNeutron(): Promise<RealNeutron> {
     if (!response.ok) throw new Error(`Neutron: ${method} ${path}: ${response.status} ${text}`)
     return JSON.parse(text || '{}') as Answer
   }
-  for (let i = 0; i < START_TRIES; i++) {
-    if (await ask('GET', '/networks').catch(() => undefined)) {
-      return {
-        url,
-        ask,
-        stop,
-        async network(name, cidr, physical = 'physnet1') {
-          const kind = { 'provider:network_type': 'vlan', 'provider:physical_network': physical }
-          const { network } = await ask('POST', '/networks', { network: { name, project_id: PROJECT, ...kind } })
-          const subnet = { network_id: network.id, project_id: PROJECT, ip_version: 4, cidr }
-          await ask('POST', '/subnets', { subnet: { ...subnet, dns_nameservers: ['10.9.9.9'] } })
-          return network
-        },
-      }
-    }
-    await sleep(100)
+  return {
+    url,
+    ask,
+    stop,
+    async network(name, cidr, physical = 'physnet1') {
+      const kind = { 'provider:network_type': 'vlan', 'provider:physical_network': physical }
+      const { network } = await ask('POST', '/networks', { network: { name, project_id: PROJECT, ...kind } })
+      const subnet = { network_id: network.id, project_id: PROJECT, ip_version: 4, cidr }
+      await ask('POST', '/subnets', { subnet: { ...subnet, dns_nameservers: ['10.9.9.9'] } })
+      return network
+    },
   }
-  const said = readFileSync(join(folder, 'log'), 'utf8').slice(-2000)
-  await stop()
-  throw new Error(`Neutron did not start: ${said}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
 }
 
 function configOf(folder: string, port: number): string {

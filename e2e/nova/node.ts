@@ -20,10 +20,10 @@ export const callOf =
     return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
   }
 
-/** An available node, each of whose steps takes `delayMs`. */
-export async function availableNode(call: Call, delayMs: number): Promise<NovaNode> {
+/** An available node, each of whose steps takes `delayMs`, and a change of its power `powerMs`. */
+export async function availableNode(call: Call, delayMs: number, powerMs = delayMs): Promise<NovaNode> {
   const properties = { cpus: 8, memory_mb: 1024, local_gb: 10, cpu_arch: 'x86_64' }
-  const made = await call('POST', '/v1/nodes', { driver: 'fake-hardware', resource_class: 'gold', properties, driver_info: { fake_delay_ms: delayMs } }) // prettier-ignore
+  const made = await call('POST', '/v1/nodes', { driver: 'fake-hardware', resource_class: 'gold', properties, driver_info: { fake_delay_ms: delayMs, fake_delays: { power: powerMs } } }) // prettier-ignore
   const { uuid } = made.body as { uuid: string }
   const mac = '52:54:00:0a:00:01'
   await call('POST', '/v1/ports', { node_uuid: uuid, address: mac })

@@ -5,7 +5,7 @@ import type { Sdk, Sdks } from './sdk.ts'
 
 export async function refusals({ api, reach }: Story, { baremetal }: Sdk, sdks: Sdks): Promise<void> {
   const [name, other] = ['refused', 'other']
-  const slow = { fake_delays: { power: 1000 } }
+  const slow = { fake_delays: { power: 5000 } }
   await baremetal('create_node', [], { name, driver: 'fake-hardware', provision_state: 'enroll', driver_info: slow })
   await baremetal('create_node', [], { name: other, driver: 'fake-hardware', provision_state: 'enroll' })
   const { uuid } = await api.node(name)

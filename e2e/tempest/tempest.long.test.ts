@@ -9,9 +9,8 @@ import { startKeystone } from './keystone.ts'
 
 /** What is not asked, and why. */
 const LEFT_OUT = {
-  // Its lock is waited for up to three seconds in Ironic, and refused at once here.
-  'test_set_node_power_state|test_volume_.*\\.(test_delete|test_update|test_create)':
-    'asks for the next thing while the power is being switched',
+  'test_delete_volume_(connector|target)_error':
+    'wants volumes kept while the machine is on; in "enroll" the node may be deleted, and its volumes with it',
   test_get_console: 'asks /v1/nodes/states/console/{id}, a path that no document has',
   'TestNodesTraitsOldApi.test_(list|add|set)':
     'wants 406 and 405 for a path that is newer than its microversion, which is 404',
@@ -71,7 +70,7 @@ test('the API tests of Ironic pass', { timeout: 900_000 }, async (context) => {
     const ran = Number(lines.pop())
     const others = lines.map((line) => JSON.parse(line) as [name: string, outcome: string, why: string])
     expect([ran, others.filter(([, outcome]) => outcome !== 'skipped')], error.slice(-2000)).toEqual([expect.any(Number), []]) // prettier-ignore
-    expect(ran).toBeGreaterThan(190)
+    expect(ran).toBeGreaterThan(215)
   } finally {
     await keystone.close()
   }

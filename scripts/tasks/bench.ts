@@ -24,13 +24,13 @@ const BENCHES: Record<
   { about: string; needs?: Purpose; load: () => Promise<{ run: (args: readonly string[]) => Promise<BenchResult> }> }
 > = {
   api: {
-    about: 'API requests per CPU second beside a real Ironic (P1); --nodes N, --url URL --token TOKEN for any endpoint',
-    needs: 'long',
+    about: 'API requests per CPU second beside a real Ironic (P1); --nodes N, --ironic sqlite, --url URL --token TOKEN for any endpoint', // prettier-ignore
+    needs: 'ironic',
     load: () => import('../../e2e/bench/api.ts'),
   },
   lifecycle: {
-    about: '100 fake nodes from enroll to active, beside a real Ironic (P2); --nodes N, --url URL --token TOKEN',
-    needs: 'long',
+    about: '100 fake nodes from enroll to active, beside a real Ironic (P2); --nodes N, --ironic sqlite, --url URL --token TOKEN', // prettier-ignore
+    needs: 'ironic',
     load: () => import('../../e2e/bench/lifecycle.ts'),
   },
   page: {

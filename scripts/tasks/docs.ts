@@ -8,9 +8,10 @@ import { FAULTS } from '../../shared/faults.ts'
 import { AGENT_CORE } from '../../shared/core-steps.ts'
 import { CORE_DEPLOY, INSPECT_BY_AGENT, PLANS, POWER_PLANS } from '../../cloud/plans.ts'
 import { RESERVED } from '../../cloud/step-selection.ts'
+import { differencesPage } from '../../e2e/ironic/wanted/page.ts'
 import { STATE_NAMES, STATES, TRANSITIONS, VERBS, type State, type Verb } from '../../shared/states.ts'
 
-import { driverFacts } from '../../site-conductor/driver.ts'
+import { driverFacts } from '../../site-conductor/driver-facts.ts'
 import { NOT_TAKEN } from '../../site-conductor/drivers/common-info.ts'
 import fakeHardware from '../../site-conductor/drivers/fake-hardware.ts'
 import ipmi from '../../site-conductor/drivers/ipmi.ts'
@@ -22,6 +23,7 @@ import {
   type NotOffered,
 } from '../../site-conductor/drivers/not-offered.ts'
 import redfish from '../../site-conductor/drivers/redfish.ts'
+import { inspectionPage } from './inspection-page.ts'
 import { NeutronSettings, OpenStackConfig } from '../../site-conductor/openstack/config.ts'
 
 const GENERATED = '<!-- Written by `npm run docs`. Change the table in the code instead. -->\n'
@@ -35,6 +37,8 @@ const pages: Record<string, string> = {
   'steps.md': steps(),
   'drivers.md': drivers(),
   'openstack.md': openstack(),
+  'ironic-differences.md': differencesPage(GENERATED),
+  'inspection.md': inspectionPage(GENERATED),
 }
 
 const check = process.argv.includes('--check')

@@ -6,7 +6,7 @@
 // A router advertiser (which saves iPXE about 13 s where IPv6 is silent) would be started in start(), off by default.
 import { randomBytes } from 'node:crypto'
 import { SCRIPT_NAME, decide } from './decide.ts'
-import { describe, reached } from './dhcp-words.ts'
+import { tellDhcp } from './dhcp-events.ts'
 import { httpFiles } from './http-files.ts'
 import { readLoaders } from './loaders.ts'
 import { LOCAL } from './residents.ts'
@@ -26,7 +26,6 @@ import type { BootTicket, InstanceBoot } from './ticket.ts'
 import type { Stage, StageEvent, TimelineClock } from './timeline.ts'
 import type { ClientKind } from '../dhcp/client-kind.ts'
 import type { DhcpAnswer } from '../dhcp/reply.ts'
-import type { DhcpEvent } from '../dhcp/server.ts'
 import type { DhcpRequest } from '../dhcp/request.ts'
 import type { Content } from '../http-boot/content.ts'
 import type { TftpContent } from '../tftp/window.ts'
@@ -140,7 +139,7 @@ export class BootServices {
         relay: ports.dhcpRelay ?? 67,
       },
       decide: (request) => this.#decide(request),
-      onEvent: (event) => this.#onDhcp(event),
+      onEvent: (event) => tellDhcp(event, { tickets: this.#tickets, timeline: this.#timeline, log: this.#log }),
     })
     try {
       await http.start()
@@ -249,41 +248,6 @@ export class BootServices {
 
   #stageOf(path: string): { node: string; stage: Stage } | undefined {
     return this.#stages.get(path) ?? this.#residentFile(path)
-  }
-
-  #onDhcp(event: DhcpEvent): void {
-    switch (event.kind) {
-      case 'sent': {
-        const { request, reply, answer } = event
-        const ticket = this.#tickets.of(request)
-        const { type } = reply
-        if (ticket?.token === LOCAL || !ticket) {
-          const node = ticket?.node
-          // Firmware without iPXE takes no offer that names no file, so that nothing follows it.
-          const isLast = type === 'ack' || answer.bootFile === undefined || answer.address === undefined
-          const detail = 'boots over the network without need, and is sent to its disk'
-          if (node !== undefined && isLast) this.#timeline.tell({ node, mac: request.mac, stage: 'local-boot', detail })
-          return
-        }
-        this.#timeline.dhcp(ticket.node, request.mac, type, describe(request.client, answer), reached(event))
-        return
-      }
-      case 'declined': {
-        const { mac, wantedAddress = '' } = event.request
-        const node = this.#tickets.admittedAt(mac)?.node
-        const detail = `the machine found its address ${wantedAddress} in use by another`
-        if (node !== undefined) this.#timeline.tell({ node, mac, stage: 'dhcp-declined', warning: true, detail })
-        return
-      }
-      case 'malformed':
-        this.#log.debug('malformed DHCP packet', { from: event.from, why: event.why })
-        return
-      case 'failed':
-        this.#log.warn('DHCP reply not sent', { why: event.why })
-        return
-      default:
-        this.#log.debug(`DHCP: ${event.kind}`, { mac: event.request.mac, type: event.request.type })
-    }
   }
 
   /** Only below the token of a boot in progress. */

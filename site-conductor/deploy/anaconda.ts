@@ -8,6 +8,8 @@ import { forced } from './boot-device.ts'
 import { directDeploy } from './direct.ts'
 import { callbackMs, within } from './first-call.ts'
 import { inBandSteps } from './in-band.ts'
+import { installerInfoOf } from './installer-info.ts'
+import { rootDiskOf } from './kickstart/kickstart.ts'
 import { noCall } from './no-call.ts'
 import type { AgentOptions } from './perform.ts'
 import { refuseProperties } from './properties.ts'
@@ -35,7 +37,10 @@ export function anacondaDeploy<Info>(options: AgentOptions<Info>): Implementatio
           `boot interface ${context.node.interfaces['boot']} cannot boot an installer`,
           { hint: 'choose another boot interface, such as ipxe, or another deploy interface' },
         )
-      if (instanceInfo !== undefined) boot.validateInstaller?.(instanceInfo)
+      if (instanceInfo === undefined) return
+      boot.validateInstaller?.(instanceInfo)
+      const hints = instanceInfo['root_device'] ?? context.node.properties['root_device']
+      rootDiskOf(hints, installerInfoOf(instanceInfo).template !== undefined)
     },
     offers: inBand.offers,
     resume: resume!,

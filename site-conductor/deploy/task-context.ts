@@ -54,6 +54,8 @@ const DeployContext = z.looseObject({
   reset_begun: z.boolean().default(false),
   /** All this is of an agent that an earlier task has left, and nobody has asked it since. */
   fast_track: z.boolean().default(false),
+  /** Serial numbers of the disks that the inspection before found; absent where there was none that kept them. */
+  inspected_disks: z.array(z.string()).optional(),
   /** The agent may have been told to let a person in, and to answer nobody any more. */
   rescue_begun: z.boolean().default(false),
 })

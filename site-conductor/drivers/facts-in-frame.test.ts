@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { packed } from '../../shared/packed-drivers.ts'
 import { decodeFromConductor, encode, type FromConductor, MAX_FRAME_BYTES } from '../../shared/protocol.ts'
-import { driverFacts } from '../driver.ts'
+import { driverFacts } from '../driver-facts.ts'
 import { loadDrivers } from './load-drivers.ts'
 
 const DRIVERS = ['fake-hardware', 'ipmi', 'redfish', 'manual-management']

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { PLANS, POWER_PLANS } from '../../cloud/plans.ts'
 import { toFault } from '../../shared/faults.ts'
-import { type Driver, driverFacts, implementationOf, INTERFACES } from '../driver.ts'
+import { type Driver, implementationOf, INTERFACES } from '../driver.ts'
+import { driverFacts } from '../driver-facts.ts'
 import { describeDriver } from '../driver-contract.ts'
 import { fakeContext } from '../testing/fake-context.ts'
 import { fakeGrant } from '../testing/fake-hub.ts'
@@ -107,4 +108,23 @@ test.each(agents)('%s by an agent says what the node lacks for it', async (kind)
     message: expect.stringContaining('set deploy_interface'),
   })
   expect(await answer(kind, { boot: 'ipxe', deploy: 'direct' })).toBeUndefined()
+})
+
+test('the health of a machine is as driver_info says, told when it is verified and with its power; of one that is switched by hand nobody knows it', async () => {
+  const tellsOf = async (more: Partial<Parameters<typeof fakeGrant>[1]>) => {
+    const node = fakeGrant('healthy', more)
+    const told: Record<string, unknown>[] = []
+    const context = {
+      ...(await fakeContext(driver, { node })),
+      tell: (facts: Record<string, unknown>) => void told.push(facts),
+    }
+    const { steps, methods } = implementationOf(driver, node, 'power')!
+    await methods!['get_power_state']!(context, {})
+    const { facts } = (await steps!['verify']!(context)) as { facts: Record<string, unknown> }
+    return [told, facts['health']]
+  }
+  expect(await tellsOf({})).toEqual([[{ health: 'OK' }], 'OK'])
+  expect(await tellsOf({ driverInfo: { fake_health: 'Warning' } })).toEqual([[{ health: 'Warning' }], 'Warning'])
+  const byHand = { power: 'fake', management: 'fake', boot: 'ipxe', deploy: 'direct' }
+  expect(await tellsOf({ interfaces: byHand })).toEqual([[{ health: null }], null])
 })

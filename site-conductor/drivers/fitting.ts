@@ -1,7 +1,7 @@
 // A step's facts travel in one message: a list that is too long for that loses what matters less first.
 
 /** A message has 64 KiB, for these and the rest of an event. */
-export const ROOM = { bios: 28 * 1024, firmware: 16 * 1024, disks: 16 * 1024, cards: 16 * 1024 } as const
+export const ROOM = { bios: 28 * 1024, firmware: 16 * 1024 } as const
 
 /** The list, or with each entry as `brief` makes it, or as much of that as fits into `maxBytes`; `dropped`: so many entries. */
 export function fitting<T extends object>(

@@ -1,55 +1,29 @@
 // The IPMI driver against a simulated BMC: the contract, what the BMC's log saw, and each failure as a fault that says what to do.
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { PLANS, POWER_PLANS } from '../../cloud/plans.ts'
-import { memoryChassis } from '../../sim/bmc/chassis.ts'
-import { type RunningBmc, startBmc } from '../../sim/bmc/start.ts'
 import { toFault } from '../../shared/faults.ts'
 import { implementationOf } from '../driver.ts'
 import { describeDriver } from '../driver-contract.ts'
-import { type FakeContext, fakeContext } from '../testing/fake-context.ts'
-import { fakeGrant } from '../testing/fake-hub.ts'
 import { nodeEnv } from '../ipmi/env.ts'
 import { openPool } from '../ipmi/pool.ts'
+import { Rig } from './ipmi/testdata/rig.ts'
 import driver from './ipmi.ts'
 
-let bmc: RunningBmc
-let contexts: FakeContext[]
+const rig = new Rig({ logReads: false })
 
-beforeEach(async () => {
-  bmc = await startBmc({ chassis: memoryChassis(), logReads: false })
-  contexts = []
-})
-afterEach(async () => {
-  await Promise.all(contexts.map((context) => context.close()))
-  await bmc.close()
-})
-
-const login = () => ({
-  ipmi_address: bmc.address,
-  ipmi_port: bmc.port,
-  ipmi_username: 'admin',
-  ipmi_password: 'secret',
-})
-
-async function context(
+const context = (
   info: Record<string, unknown> = {},
-  more: { args?: Record<string, unknown>; properties?: Record<string, unknown> } = {},
-) {
-  const { args = {}, properties = {} } = more
-  const node = fakeGrant('n', { driver: 'ipmi', driverInfo: { ...login(), ...info }, properties })
-  const made = await fakeContext(driver, { node, args })
-  contexts.push(made)
-  return made
-}
+  { args = {}, properties = {} }: { args?: Record<string, unknown>; properties?: Record<string, unknown> } = {},
+) => rig.made(args, { info, properties })
 
 const power = driver.interfaces.power['ipmitool']!
 const management = driver.interfaces.management['ipmitool']!
-const mutations = () => bmc.log.of('Chassis Control').map((entry) => entry.detail)
+const mutations = () => rig.bmc.log.of('Chassis Control').map((entry) => entry.detail)
 
 describeDriver(driver, {
-  driverInfo: login,
+  driverInfo: () => rig.login(),
   powerChanges: mutations,
   wrongInfo: { ipmi_address: '', ipmi_password: 'a password of more than twenty bytes' },
   test,
@@ -88,8 +62,8 @@ test.each([
 })
 
 test('a BMC that does not offer suites 17 and 3 is a cipher fault', async () => {
-  await bmc.close()
-  bmc = await startBmc({ suites: [3] })
+  await rig.stop()
+  await rig.start({ suites: [3] })
   expect((await verify({ ipmi_cipher_suite: 17 })).code).toBe('bmc.cipher')
 })
 
@@ -113,7 +87,7 @@ test.each([
   async (device, persistent, properties, expected) => {
     const args = { boot_device: device, persistent }
     await management.steps!['set_boot_device']!(await context({}, { args, properties }))
-    expect(bmc.chassis.boot()).toMatchObject({ valid: true, ...expected })
+    expect(rig.bmc.chassis.boot()).toMatchObject({ valid: true, ...expected })
     expect(await management.methods!['get_boot_device']!(await context({}, { properties }), {})).toEqual({
       boot_device: device,
       persistent,
@@ -126,13 +100,13 @@ test.each([
   [[0x7c, 0x2a, 0x00], 'supermicro'],
   [[0xff, 0xff, 0x00], null],
 ])('a BMC of manufacturer %j is one of %s', async (manufacturer, vendor) => {
-  bmc.firmware.manufacturer = manufacturer
+  rig.bmc.firmware.manufacturer = manufacturer
   expect(await management.methods!['detect_vendor']!(await context(), {})).toBe(vendor)
 })
 
 test('the BMC is told not to forget the boot device before it is told the device', async () => {
   await management.steps!['set_boot_device']!(await context({}, { args: { boot_device: 'pxe', persistent: false } }))
-  const settings = bmc.log.of('Set System Boot Options').map((entry) => entry.detail)
+  const settings = rig.bmc.log.of('Set System Boot Options').map((entry) => entry.detail)
   expect(settings).toHaveLength(2)
   expect(settings[0]).toMatch(/parameter 3|clear/i)
 })
@@ -144,7 +118,7 @@ test('HTTP boot is a network boot to IPMI, and is asked for as such by plans alo
     ...made,
     task: { ...made.task, context: { ramdisk_device: 'uefihttp' } },
   })
-  expect(bmc.chassis.boot()).toMatchObject({ valid: true, device: 1 })
+  expect(rig.bmc.chassis.boot()).toMatchObject({ valid: true, device: 1 })
   await expect(
     management.methods!['set_boot_device']!(await context(), { boot_device: 'uefihttp' }),
   ).rejects.toMatchObject({
@@ -161,7 +135,7 @@ test('an unknown boot device is refused before anything is sent', async () => {
 })
 
 test('a BMC that falls silent is unreachable', async () => {
-  bmc.network.silent = true
+  rig.bmc.network.silent = true
   const made = await context()
   const { setTimer, ...env } = nodeEnv()
   const hasty = openPool({ env: { ...env, setTimer: (run, delayMs) => setTimer(run, delayMs / 100) } })
@@ -178,16 +152,16 @@ const all = [
 test.each(all)(
   '%s: the BMC is told on, off and soft, never to cycle or reset, and only by steps that are fenced',
   async (_, steps) => {
-    bmc.chassis.control('on')
+    rig.bmc.chassis.control('on')
     for (const { interface: kind, step, args } of steps) {
       if (kind !== 'power' && kind !== 'management') continue
       const name = `${kind}.${step}`
       const made = await context({}, { args })
-      const before = bmc.log.entries.length
+      const before = rig.bmc.log.entries.length
       const isFenced = driver.fencing!.steps.includes(name)
       const fence = isFenced ? await driver.fencing!.open(made, undefined) : undefined
       await implementationOf(driver, made.node, kind)!.steps![step]!({ ...made, before: made.before, fence })
-      const told = bmc.log.entries.slice(before).filter(({ command }) => /Control|Boot Options/.test(command))
+      const told = rig.bmc.log.entries.slice(before).filter(({ command }) => /Control|Boot Options/.test(command))
       for (const { privilege } of told) expect([isFenced, privilege], name).toEqual([true, 4])
       await fence?.close()
     }

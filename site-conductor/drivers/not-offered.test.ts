@@ -1,7 +1,7 @@
 // Ironic's hardware types, as its documentation has them in August 2026, beside what drivers here offer: whatever is not offered is said, with a
 // reason, and nothing is said to be missing that is there.
 import { expect, test } from 'vitest'
-import { driverFacts } from '../driver.ts'
+import { driverFacts } from '../driver-facts.ts'
 import fakeHardware from './fake-hardware.ts'
 import ipmi from './ipmi.ts'
 import manualManagement from './manual-management.ts'

@@ -1,48 +1,29 @@
 // The Redfish driver against a simulated BMC: the contract, what the BMC's log saw, and each failure as a fault that says what to do.
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { PLANS, POWER_PLANS } from '../../cloud/plans.ts'
-import { type RunningRedfish, startRedfishBmc } from '../../sim/bmc/redfish/start.ts'
+import { startRedfishBmc } from '../../sim/bmc/redfish/start.ts'
 import { toFault } from '../../shared/faults.ts'
 import { implementationOf } from '../driver.ts'
 import { describeDriver } from '../driver-contract.ts'
-import { type FakeContext, fakeContext } from '../testing/fake-context.ts'
-import { fakeGrant } from '../testing/fake-hub.ts'
 import { issueServer, newSiteCa } from '../site/site-ca.ts'
+import { Rig } from './redfish/testdata/rig.ts'
 import driver from './redfish.ts'
 
-let bmc: RunningRedfish
-let contexts: FakeContext[]
+const rig = new Rig()
 
-beforeEach(async () => {
-  bmc = await startRedfishBmc()
-  contexts = []
-})
-afterEach(async () => {
-  await Promise.all(contexts.map((context) => context.close()))
-  await bmc.close()
-})
-
-const login = () => ({ redfish_address: bmc.url, redfish_username: 'admin', redfish_password: 'secret' })
-
-async function context(
+const context = (
   info: Record<string, unknown> = {},
-  more: { args?: Record<string, unknown>; properties?: Record<string, unknown> } = {},
-) {
-  const { args = {}, properties = {} } = more
-  const node = fakeGrant('n', { driver: 'redfish', driverInfo: { ...login(), ...info }, properties })
-  const made = await fakeContext(driver, { node, args })
-  contexts.push(made)
-  return made
-}
+  { args = {}, properties = {} }: { args?: Record<string, unknown>; properties?: Record<string, unknown> } = {},
+) => rig.made(args, {}, { info, properties })
 
 const power = driver.interfaces.power['redfish']!
 const management = driver.interfaces.management['redfish']!
-const resets = () => bmc.log.of('ComputerSystem.Reset').map(({ detail }) => detail)
+const resets = () => rig.bmc.log.of('ComputerSystem.Reset').map(({ detail }) => detail)
 
 describeDriver(driver, {
-  driverInfo: login,
+  driverInfo: () => rig.login(),
   powerChanges: resets,
   wrongInfo: { redfish_address: 'ftp://bmc', redfish_password: 'hunter2' },
   test,
@@ -59,12 +40,12 @@ test('the health of the machine comes with its power: the worst of its parts, wh
     return told
   }
   expect(await read()).toEqual([{ health: 'OK' }])
-  bmc.machine.health = { Health: 'OK', HealthRollup: 'Critical' }
+  rig.bmc.machine.health = { Health: 'OK', HealthRollup: 'Critical' }
   expect(await read()).toEqual([{ health: 'Critical' }])
-  bmc.machine.health = { Health: 'Warning' }
+  rig.bmc.machine.health = { Health: 'Warning' }
   expect(await read()).toEqual([{ health: 'Warning' }])
   for (const unknown of [{}, { Health: 'Fine' }, { Health: null }]) {
-    bmc.machine.health = unknown
+    rig.bmc.machine.health = unknown
     expect(await read()).toEqual([{ health: null }])
   }
 })
@@ -155,13 +136,13 @@ test('a user who may only look is a fault with the next action', async () => {
   const made = await context({ redfish_username: 'viewer', redfish_password: 'view' })
   const fault = toFault(await power.steps!['power_on']!(made).catch((error: unknown) => error))
   expect(fault).toMatchObject({ code: 'bmc.privilege', hint: expect.stringContaining('privilege') })
-  expect(bmc.machine.chassis.power()).toBe('off')
+  expect(rig.bmc.machine.chassis.power()).toBe('off')
 })
 
 test('soft power off is one graceful shutdown, and waits until the machine is off', async () => {
   const made = await context()
   await power.steps!['power_on']!(made)
-  bmc.quirks.powerMs = 50
+  rig.bmc.quirks.powerMs = 50
   await power.steps!['soft_power_off']!(made)
   expect(resets()).toEqual(['On', 'GracefulShutdown'])
   expect(await power.methods!['get_power_state']!(made, {})).toBe('power off')
@@ -177,12 +158,12 @@ test.each([
   async (device, persistent, properties, expected) => {
     const args = { boot_device: device, persistent }
     for (let i = 0; i < 2; i++) await management.steps!['set_boot_device']!(await context({}, { args, properties }))
-    expect(bmc.machine.chassis.boot()).toMatchObject({ valid: true, ...expected })
+    expect(rig.bmc.machine.chassis.boot()).toMatchObject({ valid: true, ...expected })
     expect(await management.methods!['get_boot_device']!(await context(), {})).toEqual({
       boot_device: device,
       persistent,
     })
-    expect(bmc.log.of('PATCH ComputerSystem')).toHaveLength(1)
+    expect(rig.bmc.log.of('PATCH ComputerSystem')).toHaveLength(1)
   },
 )
 
@@ -195,10 +176,10 @@ test('an unknown boot device is refused before anything is sent', async () => {
 })
 
 test('a BMC without an override that stays gets one for the next start, and the timeline says so', async () => {
-  bmc.quirks.knowsContinuous = false
+  rig.bmc.quirks.knowsContinuous = false
   const made = await context({}, { args: { boot_device: 'disk', persistent: true } })
   await management.steps!['set_boot_device']!(made)
-  expect(bmc.machine.chassis.boot()).toMatchObject({ valid: true, device: 2, persistent: false })
+  expect(rig.bmc.machine.chassis.boot()).toMatchObject({ valid: true, device: 2, persistent: false })
   expect(made.notes.map(({ stage }) => stage)).toEqual(['boot_device.once'])
 })
 
@@ -210,23 +191,23 @@ const all = [
 test.each(all)(
   '%s: the BMC is told On, ForceOff and GracefulShutdown, never to restart, and only by steps that are fenced',
   async (_, steps) => {
-    bmc.machine.chassis.control('on')
+    rig.bmc.machine.chassis.control('on')
     for (const { interface: kind, step, args } of steps) {
       if (kind !== 'power' && kind !== 'management') continue
       const name = `${kind}.${step}`
       const made = await context({}, { args })
       const isFenced = driver.fencing!.steps.includes(name)
       const fence = isFenced ? await driver.fencing!.open(made, undefined) : undefined
-      const before = bmc.log.entries.length
+      const before = rig.bmc.log.entries.length
       await implementationOf(driver, made.node, kind)!.steps![step]!({ ...made, before: made.before, fence })
-      const told = bmc.log.entries.slice(before).filter(({ what }) => !/Session/.test(what))
+      const told = rig.bmc.log.entries.slice(before).filter(({ what }) => !/Session/.test(what))
       for (const { session } of told)
         expect([isFenced, `${session}@`], name).toEqual([true, fence!.session!.slice(0, -8)])
       await fence?.close()
     }
     for (const detail of resets()) expect(['On', 'ForceOff', 'GracefulShutdown']).toContain(detail)
-    await Promise.all(contexts.map((made) => made.close()))
-    expect(bmc.activeSessions()).toBe(0)
+    await rig.closeAll()
+    expect(rig.bmc.activeSessions()).toBe(0)
   },
 )
 

@@ -31,6 +31,7 @@ export const ServiceRoot = z.object({
   Product: z.string().nullish(),
   Systems: Link.nullish(),
   UpdateService: Link.nullish(),
+  Tasks: Link.nullish(),
   Registries: Link.nullish(),
   SessionService: Link.nullish(),
   Links: z.object({ Sessions: Link.nullish() }).nullish(),

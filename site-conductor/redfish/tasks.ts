@@ -1,10 +1,11 @@
 // Work that a BMC accepts with 202 and does afterwards: its task monitor is asked until it has ended (DSP0266 §12.2, DSP2046 Task).
 import { z } from 'zod'
+import { memberPaths } from './collection.ts'
 import { pause } from './env.ts'
 import { RedfishError } from './errors.ts'
 import { line, Message, parseJson, sayings, shaped } from './json.ts'
 import { accepted, type Reading, retryAfterMs } from './requests.ts'
-import type { Session } from './session.ts'
+import { Link, type Session } from './session.ts'
 import type { Answer } from './wire.ts'
 
 const POLL_MS = 2_000
@@ -26,6 +27,18 @@ export interface Waiting extends Reading {
   readonly timeoutMs: number
   /** Asked with each state that is not the last. */
   readonly onProgress?: (percent: number | undefined) => void
+}
+
+const TaskService = z.object({ Tasks: Link.nullish() })
+/** Of those that are there and of those that end themselves meanwhile. */
+const MOST_TASKS = 200
+
+/** Those that the BMC lists, the last ones where there are very many; none where it keeps no list. */
+export async function taskPaths(session: Session, options: Reading): Promise<string[]> {
+  const { Tasks: service } = await session.root(options)
+  if (!service) return []
+  const { Tasks: list } = (await session.get(session.path(service['@odata.id']), TaskService, options)).value
+  return list ? (await memberPaths(session, list['@odata.id'], options)).slice(-MOST_TASKS) : []
 }
 
 /** Where to ask about an answer's work; undefined: it is done. */

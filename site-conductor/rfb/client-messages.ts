@@ -67,7 +67,11 @@ function pixelFormat(bytes: Buffer): PixelFormat {
   if (bits !== 8 && bits !== 16 && bits !== 32) throw new RfbError(`${bits} bits per pixel are none of 8, 16 and 32`)
   if (bytes[3] === 0) throw new RfbError('a colour map is not to be had: true colour only')
   const channels = [0, 1, 2].map((i) => ({ max: bytes.readUInt16BE(4 + 2 * i), shift: bytes[10 + i]! }))
-  if (channels.some(({ max, shift }) => max === 0 || shift + Math.ceil(Math.log2(max + 1)) > bits))
-    throw new RfbError('a colour lies outside of its pixel')
+  const spans = channels.map(({ max, shift }) => ({ from: shift, to: shift + Math.ceil(Math.log2(max + 1)) }))
+  if (spans.some(({ from, to }) => from === to || to > bits)) throw new RfbError('a colour lies outside of its pixel')
+  // Their sum would be more than a pixel holds.
+  const inOrder = spans.toSorted((a, b) => a.from - b.from)
+  if (inOrder.some(({ from }, i) => i > 0 && from < inOrder[i - 1]!.to))
+    throw new RfbError('a colour lies over another')
   return { bytesPerPixel: (bits / 8) as 1 | 2 | 4, isBigEndian: bytes[2] !== 0, channels }
 }

@@ -24,13 +24,14 @@ export async function serveDesktop(stream: RfbStream, desktop: Desktop, env: Env
   let wanted: Area | undefined
   let changed: Area | undefined
   let stopTimer = () => {}
+  let failure: { readonly error: unknown } | undefined
 
   const send = (area: Area) => {
     const inside = clip(picture, area)
     wanted = undefined
     if (inside !== undefined) stream.write(encodeUpdate(picture, inside, format))
   }
-  const frame = () => {
+  const draw = () => {
     changed = union(changed, desktop.draw())
     // A client that does not read is sent nothing.
     if (wanted !== undefined && changed !== undefined && !stream.duplex.writableNeedDrain) {
@@ -40,10 +41,20 @@ export async function serveDesktop(stream: RfbStream, desktop: Desktop, env: Env
         if (due.width === changed.width && due.height === changed.height) changed = undefined
       }
     }
-    stopTimer = env.setTimer(FRAME_MS, frame)
+  }
+  const frame = () => {
+    try {
+      draw()
+      stopTimer = env.setTimer(FRAME_MS, frame)
+    } catch (error) {
+      // Nobody else would catch it: this is a timer's turn.
+      failure = { error }
+      end()
+    }
   }
   const end = () => stream.duplex.destroy()
   signal.addEventListener('abort', end, { once: true })
+  if (signal.aborted) end()
   try {
     // Whether it would share the screen does not matter: it is alone.
     await stream.takeU8()
@@ -60,6 +71,7 @@ export async function serveDesktop(stream: RfbStream, desktop: Desktop, env: Env
     }
   } catch (error) {
     if (signal.aborted) throw signal.reason
+    if (failure !== undefined) throw failure.error
     if (!stream.duplex.readableEnded && !stream.duplex.destroyed) throw error
   } finally {
     stopTimer()

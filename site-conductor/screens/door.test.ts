@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { systemEnv } from '../../shared/env.ts'
 import { silent } from '../log.ts'
 import { Screens, type ScreensOptions } from './door.ts'
@@ -57,4 +58,17 @@ test('a port that somebody else has fails the start, and not the next one when i
   await new Promise((resolve) => taken.close(resolve))
   await screens.start('n')
   expect(screens.tell('n')).toBeDefined()
+})
+
+test('a browser that has a token and then says nothing is not waited for', async () => {
+  const timers: { ms: number; run: () => void }[] = []
+  const env = { ...systemEnv, setTimer: (ms: number, run: () => void) => (timers.push({ ms, run }), () => {}) }
+  const screens = made({ env })
+  await screens.start('n')
+  const page = new URL(screens.tell('n')!.url)
+  const socket = new WebSocket(new URL(page.searchParams.get('path')!, page.href.replace('http', 'ws')))
+  await once(socket, 'message')
+  const closed = once(socket, 'close')
+  for (const { ms, run } of timers) if (ms <= 10_000) run()
+  await closed
 })

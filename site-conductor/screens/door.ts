@@ -42,6 +42,9 @@ export interface ScreensOptions {
   readonly ticketMs: number
 }
 
+/** Of a browser, which has shown its token; what comes to a node's own port has as long (consoles.ts). */
+const HANDSHAKE_MS = 10_000
+
 export class Screens implements ScreenDoor {
   readonly #options: ScreensOptions
   readonly #tickets: Tickets
@@ -96,12 +99,15 @@ export class Screens implements ScreenDoor {
   }
 
   async #enter(node: string, socket: Socket, client: Duplex): Promise<void> {
-    const { consoles, log } = this.#options
+    const { consoles, env, log } = this.#options
+    const stopTimer = env.setTimer(HANDSHAKE_MS, () => socket.destroy())
     try {
       await consoles.enter(node, socket, { stream: client, ...(await welcome(new RfbStream(client))) })
     } catch (error) {
       log.info('a browser was not let in', { node, error })
       socket.destroy()
+    } finally {
+      stopTimer()
     }
   }
 

@@ -21,7 +21,10 @@ export const SCRIPT = `import RFB from './novnc/core/rfb.js'
 const state = document.getElementById('state')
 const reset = document.getElementById('reset')
 const path = new URLSearchParams(location.search).get('path') ?? ''
-const url = new URL(path, location.href)
+// Whoever made this address up leads nobody to a screen of his own.
+const url = new URL(location.href)
+;({ pathname: url.pathname, search: url.search } = new URL(path, location.href))
+url.hash = ''
 url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
 let why = 'the console has ended: ask for it again'
 

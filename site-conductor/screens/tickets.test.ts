@@ -44,3 +44,15 @@ test('after many wrong passwords the right one is not taken, until a while has p
   clock.ms = 60_001
   expect(tickets.takePassword('a', is(tickets.issue('a').password))).toBe(true)
 })
+
+test('nothing is kept of nodes for which no ticket was made, whoever asks', () => {
+  const { clock, tickets } = made()
+  const { token } = tickets.issue('a')
+  for (let i = 0; i < 100; i++) tickets.takeToken(`stranger ${i}`, 'x')
+  expect(tickets.nodes).toBe(1)
+  tickets.takeToken('a', token)
+  tickets.issue('b')
+  clock.ms = 60_000
+  tickets.takeToken('b', 'x')
+  expect(tickets.nodes).toBe(0)
+})

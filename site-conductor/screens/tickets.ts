@@ -56,6 +56,11 @@ export class Tickets {
     return isRight
   }
 
+  /** Of how many nodes there are tickets. */
+  get nodes(): number {
+    return this.#kept.size
+  }
+
   forget(node: string): void {
     this.#kept.delete(node)
     this.#wrong.delete(node)
@@ -64,10 +69,10 @@ export class Tickets {
   #take(node: string, isIt: (ticket: Kept) => boolean): boolean {
     const valid = this.#valid(node)
     const found = valid.find(isIt)
-    this.#kept.set(
-      node,
-      valid.filter((each) => each !== found),
-    )
+    const left = valid.filter((each) => each !== found)
+    // Strangers ask for any node.
+    if (left.length > 0) this.#kept.set(node, left)
+    else this.#kept.delete(node)
     return found !== undefined
   }
 

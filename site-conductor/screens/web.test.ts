@@ -86,6 +86,26 @@ test.each([[['binary']], [[]]])('one with a token is taken, with the protocols %
   socket.terminate()
 })
 
+test.each(['/websockify?node=n&token=wrong', '/elsewhere'])('who is refused at %s is not kept', async (path) => {
+  const socket = connect({ port: Number(new URL(web.url).port), host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => {})
+  const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()))
+  socket.resume()
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`)
+  // It keeps its half open, and goes on typing.
+  await once(socket, 'end')
+  const typing = setInterval(() => socket.write('x'), 10)
+  await closed.finally(() => clearInterval(typing))
+})
+
+test('strangers do not use up what the conductor may have open', async () => {
+  const { port } = new URL(web.url)
+  const sockets = Array.from({ length: 140 }, () => connect(Number(port), '127.0.0.1').on('error', () => {}))
+  const closed = sockets.map((socket) => once(socket, 'close'))
+  await Promise.race(closed)
+  for (const socket of sockets) socket.destroy()
+})
+
 test('a port that is taken is said', async () => {
   const port = Number(new URL(web.url).port)
   const other = startWeb({ address: '127.0.0.1', port, log: silent, take: () => false, enter() {} })

@@ -28,6 +28,9 @@ const NOVNC = new URL('../', import.meta.resolve('@novnc/novnc'))
 const MODULE = /^\/novnc\/((?:core|vendor)(?:\/[a-z0-9][\w-]*)*\/[a-z0-9][\w-]*\.js)$/
 /** What a viewer sends is short, but for a text that was cut. */
 const MAX_MESSAGE_BYTES = 1 << 20
+/** Connections that have shown no token: each may take its time, and the conductor has no more than so many open for them. */
+const MOST_STRANGERS = 128
+const LIMITS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 }
 const HEADERS = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
@@ -40,7 +43,8 @@ const HEADERS = {
 export async function startWeb(options: WebOptions): Promise<Web> {
   const { address, port, log } = options
   const sockets = new Set<Duplex>()
-  const server = createServer((request, response) => void serve(request, response))
+  const strangers = new Set<Duplex>()
+  const server = createServer(LIMITS, (request, response) => void serve(request, response))
   const webSockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_MESSAGE_BYTES,
@@ -49,15 +53,22 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     handleProtocols: (offered) => (offered.has('binary') ? 'binary' : false),
   })
   server.on('connection', (socket) => {
-    sockets.add(socket)
     socket.on('error', (error) => log.debug('a browser is gone', { error }))
-    socket.on('close', () => sockets.delete(socket))
+    if (strangers.size >= MOST_STRANGERS) return void socket.destroy()
+    for (const all of [sockets, strangers]) {
+      all.add(socket)
+      socket.on('close', () => all.delete(socket))
+    }
   })
   server.on('upgrade', (request, socket, head) => {
     const { pathname, query } = targetOf(request)
     const [node, token] = [query.get('node') ?? '', query.get('token') ?? '']
-    if (pathname !== '/websockify') return void socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n')
-    if (!options.take(node, token)) return void socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n')
+    // The server minds a socket no more that asks for another protocol: it would stay as long as its other end likes.
+    const refuse = (status: string) =>
+      socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`, () => socket.destroy())
+    if (pathname !== '/websockify') return void refuse('404 Not Found')
+    if (!options.take(node, token)) return void refuse('403 Forbidden')
+    strangers.delete(socket)
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       options.enter(node, socket as Socket, createWebSocketStream(webSocket))
     })

@@ -4,11 +4,13 @@ import type { Env } from '../../shared/env.ts'
 import type { Agents } from '../agents/agents.ts'
 import type { Config } from '../config.ts'
 import type { Consoles } from './consoles.ts'
+import { runsIn } from '../deploy/ansible/run-folder.ts'
 import { DeployLogs } from '../deploy/deploy-logs.ts'
 import { FetchNetworks } from '../deploy/fetch-networks.ts'
 import { ImageCache } from '../deploy/image-cache.ts'
 import { Turns } from '../deploy/turns.ts'
 import { type Identity, siteKeyOf, type StoredSite } from '../identity.ts'
+import { inspectionSettings } from '../inspection/settings.ts'
 import type { KeptBlobs } from './kept-blobs.ts'
 import { OpenStack } from '../openstack/client.ts'
 import { readOpenStackConfig } from '../openstack/config.ts'
@@ -60,9 +62,10 @@ export async function makeSite(parts: SiteParts): Promise<{ readonly site: Site;
       maxBytes: config.deployLogsMiB * 2 ** 20,
       maxFiles: config.deployLogsFiles,
     }),
+    inspection: inspectionSettings(config),
     ansible: {
       playbooks: config.ansiblePlaybooks,
-      runs: join(config.dataDir, 'ansible'),
+      runs: runsIn(config.dataDir),
       path: process.env['PATH'] ?? '',
     },
     consoles: {

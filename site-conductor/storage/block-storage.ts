@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { OpenStack, ServiceName } from '../openstack/client.ts'
 import { isStatus, OpenStackError } from '../openstack/errors.ts'
+import { pathOf } from '../openstack/path-of.ts'
 
 export const CINDER: ServiceName = { name: 'Cinder', types: ['block-storage', 'volumev3', 'volume'] }
 
@@ -52,13 +53,13 @@ export function blockStorage(
   { signal, before }: { readonly signal: AbortSignal; readonly before: () => void },
 ): BlockStorage {
   const { ask } = openstack.service(CINDER)
-  const pathOf = (volume: string) => `/volumes/${encodeURIComponent(volume)}`
-  const act = (volume: string, action: string, body: object = {}) =>
-    ask('POST', `${pathOf(volume)}/action`, { body: { [`os-${action}`]: body }, signal, before })
+  const at = (volume: string) => pathOf('volumes', volume)
+  const act = async (volume: string, action: string, body: object = {}) =>
+    await ask('POST', `${at(volume)}/action`, { body: { [`os-${action}`]: body }, signal, before })
   return {
     async find(volume) {
       try {
-        return readAs(Volume, 'volume', await ask('GET', pathOf(volume), { signal }))
+        return readAs(Volume, 'volume', await ask('GET', at(volume), { signal }))
       } catch (error) {
         if (isStatus(error, 404)) return undefined
         throw error
@@ -74,7 +75,7 @@ export function blockStorage(
     terminate: async (volume, connector) => void (await act(volume, 'terminate_connection', { connector })),
     detach: async (volume, attachment) => void (await act(volume, 'detach', { attachment_id: attachment })),
     describe: async (volume, metadata) =>
-      void (await ask('POST', `${pathOf(volume)}/metadata`, { body: { metadata }, signal, before })),
+      void (await ask('POST', `${at(volume)}/metadata`, { body: { metadata }, signal, before })),
   }
 }
 

@@ -8,7 +8,7 @@ import { FaultError } from '../../shared/faults.ts'
 import type { Grant } from '../../shared/protocol.ts'
 import { FakeCinder } from './fake-cinder.ts'
 import ipmi from '../drivers/ipmi.ts'
-import { driverFacts } from '../driver.ts'
+import { driverFacts } from '../driver-facts.ts'
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts'
 import { fakeGrant } from '../testing/fake-hub.ts'
 import { OpenStack } from '../openstack/client.ts'
@@ -179,6 +179,21 @@ test('a volume that cannot be had gives back those that could, and says why', as
   expect(volume('a')).toMatchObject({ status: 'available', attachments: [] })
   expect(volume('b')).toMatchObject({ status: 'in-use', attachments: [] })
 })
+
+test.for(['..', '.', 'a/../b', '', 'a%2fb'])(
+  'a volume_id %j, which Cinder has not given, is asked for nowhere',
+  async (id) => {
+    const asked: string[] = []
+    fake.answerWith = (action) => void asked.push(action)
+    const context = await contextOf([id], {}, {}, false)
+    expect(await failure(attach(context))).toMatchObject({
+      code: 'openstack.refused',
+      message: expect.stringContaining(`Cinder has no volume ${id}`) as string,
+    })
+    await detach(context)
+    expect(asked).toEqual([])
+  },
+)
 
 test('a volume that somebody else is attaching is not taken', async () => {
   const context = await contextOf(['a'])

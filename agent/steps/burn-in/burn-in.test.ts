@@ -194,6 +194,16 @@ it('a disk that fails its own test fails the step, with its words', async () => 
   })
 })
 
+it.each(['', 'smartctl: out of memory', '{"ata_smart_data": {', '[null]'])(
+  'a disk of which smartctl says %j has no test of its own, and the others have',
+  async (stdout) => {
+    const { all } = programs((_, args) => ({ stdout: args.at(-1) === '/dev/sda' ? stdout : nvme(0, 0) }))
+    expect(await selfTest(fakeContext(fakeMachine()), all, ['/dev/sda', '/dev/nvme0n1'], 1)).toBe(
+      'passed their own test: /dev/nvme0n1; no test of their own: /dev/sda',
+    )
+  },
+)
+
 it('GPUs are counted and burnt in by the program of the operator’s ramdisk', async () => {
   await using folder = await temporaryFolder()
   const program = join(folder.path, 'gpu_burn')

@@ -21,7 +21,7 @@ type State = 'running' | 'passed' | { readonly failed: string }
 
 /** Undefined where the disk tells nothing about tests of its own. */
 function stateIn(text: string): State | undefined {
-  const answer = smartAnswer.safeParse(JSON.parse(text || '{}'))
+  const answer = smartAnswer.safeParse(jsonIn(text))
   if (!answer.success) return undefined
   const { ata_smart_data: ata, nvme_self_test_log: nvme } = answer.data
   if (ata) {
@@ -34,6 +34,15 @@ function stateIn(text: string): State | undefined {
   const last = nvme.table?.[0]?.self_test_result
   if (last === undefined) return undefined
   return last.value === 0 ? 'passed' : { failed: last.string }
+}
+
+/** Undefined where smartctl said something else, such as why it could not ask. */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** Throws BurnInError with the disks that have failed; one that cannot test itself is said, and is no failure. */

@@ -88,9 +88,9 @@ it('a console that is on can be switched off, also where the machine has none', 
   const node = await newNode(site)
   withoutConsole.add(node)
   await setNode(site, node, 'console_enabled = 1')
-  const turn = async (enabled: boolean) =>
+  const turn = async (enabled: boolean | null) =>
     (await site.api('PUT', `/v1/nodes/${node}/states/console`, { enabled })).status
-  expect([await turn(true), await turn(false), await turn(false)]).toEqual([400, 202, 400])
+  expect([await turn(true), await turn(null), await turn(false), await turn(false)]).toEqual([400, 400, 202, 400])
   expect((await site.api('GET', `/v1/nodes/${node}`)).body.console_enabled).toBe(false)
 })
 
@@ -99,6 +99,12 @@ it('what can be no name is 400, also before there were names', async () => {
     expect((await site.api('GET', `/v1/nodes/bad%20name${below}`, undefined, at(3))).status).toBe(400)
   const verb = await site.api('PUT', '/v1/nodes/bad%20name/states/provision', { target: 'manage' }, at(3))
   expect([verb.status, verb.body.detail]).toEqual([400, expect.stringContaining('bad name')])
+})
+
+it('what logical disks of a driver may have is newer than 1.11: 406', async () => {
+  const asked = (minor: number) =>
+    site.api('GET', '/v1/drivers/absent/raid/logical_disk_properties', undefined, at(minor))
+  expect([(await asked(11)).status, (await asked(12)).status]).toEqual([406, 404])
 })
 
 it('a name to validate is newer than 1.4: 406', async () => {

@@ -1,9 +1,10 @@
 // From what a client calls a node (UUID or name) to its row, and from there to the one who may change it: the hub of its site.
 import { FaultError } from '../../../shared/faults.ts'
 import { isUuid } from '../../../shared/ids.ts'
-import type { HubCommand } from '../../site-hub/commands.ts'
+import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
 import { ifMatch } from '../conditions.ts'
 import { empty, type Answer, type Call } from '../call.ts'
+import { unlocked } from './lock.ts'
 
 /** RFC 3986's unreserved characters; not like a UUID. */
 export const NODE_NAME = /^[A-Za-z0-9._~-]{1,255}$/
@@ -61,14 +62,24 @@ export async function command(call: Call, site: string, wanted: Wanted): Promise
   return order(call, site, stamps === undefined ? wanted : { ...wanted, ifMatch: stamps })
 }
 
-/** Sends a command to the hub of `site`; answers its value or throws its fault. */
-export async function order(
-  call: Call,
-  site: string,
-  wanted: Wanted & { ifMatch?: readonly string[] },
-): Promise<unknown> {
+type Ordered = Wanted & { ifMatch?: readonly string[] }
+
+/** Sends a command to the hub of `site`, where the node is locked again when it is not; answers its value or throws its fault. */
+export async function order(call: Call, site: string, wanted: Ordered): Promise<unknown> {
+  return valueOf(await unlocked(call, site, wanted, () => sent(call, site, wanted)))
+}
+
+/** The same of what finds another node, or comes back by itself, when one is locked. */
+export async function orderOnce(call: Call, site: string, wanted: Ordered): Promise<unknown> {
+  return valueOf(await sent(call, site, wanted))
+}
+
+function sent(call: Call, site: string, wanted: Ordered): Promise<CommandResult> {
   const { organisation, actor } = call.principal
-  const result = await call.ports.hub.command({ organisation, site }, { ...wanted, actor, requestId: call.requestId })
+  return call.ports.hub.command({ organisation, site }, { ...wanted, actor, requestId: call.requestId })
+}
+
+function valueOf(result: CommandResult): unknown {
   if (!result.ok) throw FaultError.of(result.fault)
   return result.value
 }

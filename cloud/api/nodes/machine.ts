@@ -2,13 +2,14 @@
 // media. What takes a while is a task of one step (202); the rest is a call to the node's conductor.
 import { z } from 'zod'
 import { check, readBody } from '../body.ts'
-import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
+import { empty, json, jsonOf, links, type Answer, type Call, type Route } from '../call.ts'
 import { invalid, names, readQuery } from '../query.ts'
 import { Flag } from '../shapes.ts'
-import { ask, change } from './ask.ts'
+import { ask, change, shaped } from './ask.ts'
 import { command, findNode, underWay } from './find.ts'
 
 const BootModeBody = z.strictObject({ target: z.enum(['uefi', 'bios']) })
+const BootModes = z.object({ supported_boot_modes: z.array(z.string()) })
 const SecureBootBody = z.strictObject({ target: Flag })
 const ConsoleBody = z.strictObject({ enabled: Flag })
 const Empty = z.strictObject({})
@@ -41,14 +42,8 @@ async function begin(
 async function setBootMode(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { target } = await readBody(call.request, BootModeBody)
-  const { supported_boot_modes: modes } = (await change(
-    call,
-    identOf(call),
-    'management',
-    'get_supported_boot_modes',
-  )) as {
-    supported_boot_modes: string[]
-  }
+  const supported = await change(call, identOf(call), 'management', 'get_supported_boot_modes')
+  const { supported_boot_modes: modes } = shaped(BootModes, supported, 'a list of boot modes')
   if (!modes.includes(target)) throw invalid(`The boot mode "${target}" is not possible with this node`)
   return begin(call, 'management', 'set_boot_mode', { mode: target })
 }
@@ -89,17 +84,13 @@ async function injectNmi(call: Call): Promise<Answer> {
   return empty(204)
 }
 
-interface Indicator {
-  readonly name: string
-  readonly readonly: boolean
-  readonly states: readonly string[]
-}
+const Indicators = z.array(z.object({ name: z.string(), readonly: z.boolean(), states: z.array(z.string()) }))
 
 async function listIndicators(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const ident = identOf(call)
-  const found = (await ask(call, ident, 'management', 'get_supported_indicators')) as Indicator[]
-  const indicators = found.map(({ name, readonly, states }) => ({
+  const found = await ask(call, ident, 'management', 'get_supported_indicators')
+  const indicators = shaped(Indicators, found, 'a list of indicators').map(({ name, readonly, states }) => ({
     name,
     component: name.split('@')[1],
     readonly,
@@ -126,7 +117,7 @@ async function setIndicator(call: Call): Promise<Answer> {
 
 async function getMedia(call: Call): Promise<Answer> {
   readQuery(call.search, [])
-  return json(await ask(call, identOf(call), 'management', 'get_virtual_media'))
+  return jsonOf(await ask(call, identOf(call), 'management', 'get_virtual_media'))
 }
 
 async function attachMedia(call: Call): Promise<Answer> {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { isUuid } from '../../../shared/ids.ts'
 import { POWER_PLANS, type PowerTarget } from '../../plans.ts'
 import { check, readBody } from '../body.ts'
-import { empty, json, type Answer, type Call, type Route } from '../call.ts'
+import { empty, json, jsonOf, type Answer, type Call, type Route } from '../call.ts'
 import { need } from '../microversion.ts'
 import { IDENT, invalid, readQuery } from '../query.ts'
 import { ask, change } from './ask.ts'
@@ -50,7 +50,7 @@ function maintenance(on: boolean) {
 
 async function bootDevice(call: Call): Promise<Answer> {
   readQuery(call.search, [])
-  return json(await ask(call, call.params['ident']!, 'management', 'get_boot_device'))
+  return jsonOf(await ask(call, call.params['ident']!, 'management', 'get_boot_device'))
 }
 
 async function setBootDevice(call: Call): Promise<Answer> {
@@ -67,7 +67,7 @@ async function setBootDevice(call: Call): Promise<Answer> {
 
 async function bootDevices(call: Call): Promise<Answer> {
   readQuery(call.search, [])
-  return json(await ask(call, call.params['ident']!, 'management', 'get_supported_boot_devices'))
+  return jsonOf(await ask(call, call.params['ident']!, 'management', 'get_supported_boot_devices'))
 }
 
 async function validate(call: Call): Promise<Answer> {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { FaultError } from '../../../shared/faults.ts'
 import { check, readBody } from '../body.ts'
 import { empty, json, links, type Answer, type Call, type Route } from '../call.ts'
-import { MAX_VERSION, need } from '../microversion.ts'
+import { need } from '../microversion.ts'
 import { boolean, invalid, names, readQuery } from '../query.ts'
 import { command, findNode } from './find.ts'
 import { RaidConfig } from './raid.ts'
@@ -52,7 +52,7 @@ async function getBios(call: Call): Promise<Answer> {
 async function getSetting(call: Call): Promise<Answer> {
   readQuery(call.search, [])
   const { uuid } = await findNode(call, call.params['ident']!)
-  const name = decodeURIComponent(call.params['setting']!)
+  const name = call.params['setting']!
   const setting = (await settingsOf(call, uuid)).find((each) => each['name'] === name)
   if (!setting) throw new FaultError('not_found', `Node ${uuid} doesn't have a BIOS setting '${name}'`)
   return json({ [name]: call.version < 74 ? pick(setting, [...BIOS_BRIEF, 'links']) : setting })
@@ -68,11 +68,12 @@ const FIRMWARE_LATER = ['vendor', 'model', 'serial_number']
 
 async function getFirmware(call: Call): Promise<Answer> {
   const fields = readQuery(call.search, ['fields']).get('fields')
-  const known = call.version < 114 ? FIRMWARE : [...FIRMWARE, ...FIRMWARE_LATER]
+  const all = [...FIRMWARE, ...FIRMWARE_LATER]
   const asked = names(fields ?? '')
-  const shown = asked.length === 0 ? known : asked
-  const unknown = shown.filter((name) => !known.includes(name))
+  const unknown = asked.filter((name) => !all.includes(name))
   if (unknown.length > 0) throw invalid(`Unknown fields: ${unknown.join(', ')}`)
+  for (const name of asked) if (FIRMWARE_LATER.includes(name)) need(call.version, 114, `The field ${name}`)
+  const shown = asked.length > 0 ? asked : call.version < 114 ? FIRMWARE : all
   const { uuid } = await findNode(call, call.params['ident']!)
   const sql = `SELECT ${shown.join(', ')} FROM firmware_components WHERE node = ? ORDER BY component`
   const rows = await call.sql.all(sql, [uuid])
@@ -126,7 +127,7 @@ export const partRoutes: readonly Route[] = [
     path: `${NODE}/firmware`,
     since: 86,
     about: 'Firmware of the node’s components',
-    query: { fields: fieldsIn(MAX_VERSION < 114 ? FIRMWARE : [...FIRMWARE, ...FIRMWARE_LATER]) },
+    query: { fields: fieldsIn([...FIRMWARE, ...FIRMWARE_LATER]) },
     run: getFirmware,
   },
   { method: 'GET', path: `${NODE}/inventory`, since: 81, about: 'What inspection found', run: getInventory },

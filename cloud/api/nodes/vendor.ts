@@ -3,21 +3,24 @@
 // the node may be locked.
 import { z } from 'zod'
 import { readBody } from '../body.ts'
-import { empty, json, type Answer, type Call, type Method, type QueryArgument, type Route } from '../call.ts'
+import { empty, json, jsonOf, type Answer, type Call, type Method, type QueryArgument, type Route } from '../call.ts'
 import { invalid, readQuery } from '../query.ts'
-import { ask, change } from './ask.ts'
+import { ask, change, shaped } from './ask.ts'
 import { command, findNode } from './find.ts'
 
 const Body = z.record(z.string(), z.unknown())
 
-interface Described {
-  readonly http_methods: readonly string[]
-  readonly async: boolean
-  readonly require_exclusive_lock: boolean
-}
+const Methods = z.record(
+  z.string(),
+  z.looseObject({
+    http_methods: z.array(z.string()),
+    async: z.boolean(),
+    require_exclusive_lock: z.boolean().optional(),
+  }),
+)
 
-async function methodsOf(call: Call): Promise<Record<string, Described>> {
-  return (await ask(call, call.params['ident']!, 'vendor', 'get_methods')) as Record<string, Described>
+async function methodsOf(call: Call): Promise<z.infer<typeof Methods>> {
+  return shaped(Methods, await ask(call, call.params['ident']!, 'vendor', 'get_methods'), 'a list of methods')
 }
 
 async function listMethods(call: Call): Promise<Answer> {
@@ -41,7 +44,7 @@ async function passThrough(call: Call): Promise<Answer> {
   if (!method.async || !method.require_exclusive_lock) {
     const relay = method.require_exclusive_lock ? change : ask
     const answer = await relay(call, ident, 'vendor', name, args)
-    return method.async ? empty(202) : json(answer ?? null)
+    return method.async ? empty(202) : jsonOf(answer)
   }
   await ask(call, ident, 'vendor', 'validate', { method: name, args })
   const node = await findNode(call, ident)

@@ -11,15 +11,12 @@ export async function findSite(sql: Sql, ident: string): Promise<SiteRow> {
   return site
 }
 
-/** The site of a new node: its conductor group, else the only site, else the one called `default`. Throws 400. */
+/** The site of a new node: its conductor group, else the one called `default`, else the only one. Throws 400. */
 export async function siteForNode(sql: Sql, group: string | undefined): Promise<string> {
-  const all = await sql.all('SELECT id, name FROM sites ORDER BY name')
-  const named = group
-    ? all.find(([, name]) => name === group)
-    : all.length === 1
-      ? all[0]
-      : all.find(([, name]) => name === 'default')
+  const [named] = await sql.all('SELECT id FROM sites WHERE name = ? LIMIT 1', [group || 'default'])
   if (named) return String(named[0])
+  const all = await sql.all('SELECT id, name FROM sites ORDER BY name')
+  if (!group && all.length === 1) return String(all[0]![0])
   const known = all.map(([, name]) => name).join(', ')
   throw new FaultError(
     'request.invalid',

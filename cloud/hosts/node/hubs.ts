@@ -6,6 +6,7 @@ import { WebSocketServer, type WebSocket } from 'ws'
 import { MAX_FRAME_BYTES } from '../../../shared/protocol.ts'
 import { SUBPROTOCOL, type UpgradeIdentity } from '../../../shared/upgrade.ts'
 import { FaultError } from '../../../shared/faults.ts'
+import { MAX_WATCHERS } from '../../ports.ts'
 import type { Alarm, Blobs, HubPort, Peer, Ports, SiteRef, Store, Watch, Watcher } from '../../ports.ts'
 import { SiteHub } from '../../site-hub/hub.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
@@ -23,9 +24,6 @@ interface Site {
   readonly alarm: TimerAlarm
   readonly watchers: Set<Watcher>
 }
-
-/** Streams and waiting requests at once. */
-const MAX_WATCHERS = 1000
 
 /** The answer to an upgrade request that was taken: its socket is a WebSocket now, nothing more is to be written as HTTP. */
 export const UPGRADED = 'ferrule-upgraded'

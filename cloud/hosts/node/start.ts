@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { systemEnv, type Env } from '../../../shared/env.ts'
 import { createApp, type App } from '../../app.ts'
-import type { Ports } from '../../ports.ts'
+import { LOCK_WAIT_MS, type Ports } from '../../ports.ts'
 import { prepare } from '../../store/first-start.ts'
 import { FolderBlobs } from './blobs.ts'
 import { FileStore } from './database.ts'
@@ -25,6 +25,8 @@ export interface CloudOptions {
   readonly host?: string
   /** Requests need no token; refused unless `host` is a loopback address. */
   readonly noAuth?: boolean
+  /** How long a change of a locked node waits before it is refused with 409; default 2000. */
+  readonly lockWaitMs?: number
   readonly log?: Ports['log']
   readonly env?: Env
 }
@@ -44,6 +46,7 @@ const MAX_HEADER_BYTES = 16 * 1024
 /** Starts the server; it listens when the promise resolves. Throws when it may not, or cannot, listen there. */
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const { dataDir, port = DEFAULT_PORT, host = '127.0.0.1', noAuth = false, env = systemEnv } = options
+  const { lockWaitMs = LOCK_WAIT_MS } = options
   if (noAuth && !isLoopback(host))
     throw new Error(`without authentication the server listens on loopback only, not on ${host}`)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -57,7 +60,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     working.add(work)
     void work.finally(() => working.delete(work))
   }
-  const ports: Ports = { env, store, hub: hubs, blobs, noAuth, background, log }
+  const ports: Ports = { env, store, hub: hubs, blobs, noAuth, lockWaitMs, background, log }
   const app = createApp(ports)
 
   const listener = getRequestListener((request, { incoming }) => {

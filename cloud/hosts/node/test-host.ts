@@ -14,9 +14,10 @@ export interface TestHost extends SuiteHost {
   readonly dataDir: string
 }
 
+/** A change of a locked node is refused at once, unless a suite says otherwise. */
 export async function startTestHost(options: Partial<CloudOptions> = {}): Promise<TestHost> {
   const dataDir = mkdtempSync(join(tmpdir(), 'ferrule-cloud-'))
-  const cloud = await startCloud({ dataDir, port: 0, ...options })
+  const cloud = await startCloud({ dataDir, port: 0, lockWaitMs: 0, ...options })
   const { url } = cloud
   return {
     url,

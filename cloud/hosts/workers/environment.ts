@@ -11,6 +11,8 @@ export interface WorkerEnv {
   /** `{organisation}` in it becomes the id, where each organisation has a host name of its own. */
   readonly ORGANISATION_URL: string
   readonly ORGANISATION_TOKEN?: string
+  /** How long a change of a locked node waits before it is refused with 409; without it 2000. */
+  readonly LOCK_WAIT_MS?: string
 }
 
 export function storeOf(env: WorkerEnv): HttpStore {

@@ -3,7 +3,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { systemEnv } from '../../../shared/env.ts'
 import { SUBPROTOCOL, type UpgradeIdentity } from '../../../shared/upgrade.ts'
-import type { Alarm, Peer, SiteRef } from '../../ports.ts'
+import { MAX_WATCHERS, type Alarm, type Peer, type SiteRef } from '../../ports.ts'
 import type { CommandResult, HubCommand } from '../../site-hub/commands.ts'
 import { SiteHub } from '../../site-hub/hub.ts'
 import { BucketBlobs } from './blobs.ts'
@@ -21,6 +21,8 @@ export const UPGRADE_HEADER = 'ferrule-verified-upgrade'
 
 /** Likewise, that it only wants to be told of commits. */
 export const WATCH_HEADER = 'ferrule-watch'
+/** Status of the answer when MAX_WATCHERS do already. */
+export const WATCH_FULL = 429
 /** Tag and attachment of such a socket. */
 const WATCH = 'watch'
 
@@ -77,7 +79,8 @@ export class SiteHubObject extends DurableObject<WorkerEnv> {
       peers: () => ctx.getWebSockets().flatMap((socket) => (isWatcher(socket) ? [] : [this.#peer(socket)])),
       log,
       changed: (nodes) => {
-        for (const socket of ctx.getWebSockets(WATCH)) socket.send(JSON.stringify(nodes))
+        const news = JSON.stringify(nodes)
+        for (const socket of this.#watchers()) socket.send(news)
       },
     })
   }
@@ -88,8 +91,10 @@ export class SiteHubObject extends DurableObject<WorkerEnv> {
 
   /** Takes the upgrade of a conductor, or of the Worker when it watches for somebody. */
   override async fetch(request: Request): Promise<Response> {
+    const watches = request.headers.has(WATCH_HEADER)
+    if (watches && this.#watchers().length >= MAX_WATCHERS) return new Response(null, { status: WATCH_FULL })
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
-    if (request.headers.has(WATCH_HEADER)) {
+    if (watches) {
       this.ctx.acceptWebSocket(server, [WATCH])
       server.serializeAttachment(WATCH)
       return new Response(null, { status: 101, webSocket: client })
@@ -121,6 +126,11 @@ export class SiteHubObject extends DurableObject<WorkerEnv> {
 
   override async alarm(): Promise<void> {
     return this.#hub.onAlarm()
+  }
+
+  /** Without those that are being closed: to send to one throws, and those behind it would not be told. */
+  #watchers(): WebSocket[] {
+    return this.ctx.getWebSockets(WATCH).filter(({ readyState }) => readyState === WebSocket.OPEN)
   }
 
   #peer(socket: WebSocket): SocketPeer {

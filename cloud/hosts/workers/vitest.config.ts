@@ -27,6 +27,8 @@ export default defineConfig({
       miniflare: {
         bindings: {
           ...fuzz,
+          // As on Node's test host: suites that want to wait say so.
+          LOCK_WAIT_MS: '0',
           DIRECTORY_URL: inject('database').replace('{organisation}', DIRECTORY),
           ORGANISATION_URL: inject('database'),
         },

@@ -1,9 +1,9 @@
 // Requests about nodes and what is below them.
 import fc from 'fast-check'
-import { ABSENT, dict, identOf, lists, nodeOf, of, patchOf, queryOf, rawBodies, value, version, type Sent, type Things } from './sent.ts' // prettier-ignore
+import { ABSENT, dict, fieldsOf, identOf, lists, nodeOf, of, patchOf, queryOf, rawBodies, value, version, type Sent, type Things } from './sent.ts' // prettier-ignore
 
-const FIELDS = ['uuid', 'name', 'driver', 'extra', 'owner', 'lessee', 'description', 'retired', 'traits', 'fault', 'power_interface', 'provision_state', 'properties', 'instance_info', 'resource_class', 'protected', 'shard', 'network_data', 'conductor_group', 'allocation_uuid', 'chassis_uuid', 'links'] // prettier-ignore
-const SORT = ['uuid', 'name', 'id', 'extra', 'zzz', 'driver', 'provision_state', 'owner', 'description', 'retired', 'resource_class', 'properties', 'traits', 'shard', 'instance_uuid'] // prettier-ignore
+const FIELDS = fieldsOf('nodes')
+const SORT = ['uuid', 'name', 'id', 'extra', 'zzz', 'driver', 'provision_state', 'owner', 'description', 'retired', 'resource_class', 'properties', 'traits', 'shard', 'instance_uuid', 'lessee', 'protected', 'automated_clean', 'network_data', 'raid_config', 'clean_step', 'deploy_step', 'chassis_uuid', 'links', 'conductor', 'created_at'] // prettier-ignore
 
 const filters = (things: Things) => ({
   limit: ['1', '2', '0', '-1', 'x', '5000'],
@@ -26,13 +26,14 @@ const filters = (things: Things) => ({
   instance_uuid: [things.instance, 'zzz'],
   chassis_uuid: [things.chassis, ABSENT, 'zzz'],
   conductor_group: ['', 'zzz'],
+  conductor: ['zzz'],
   shard: ['x', 'a,x'],
   sharded: ['true', 'false'],
   zzz: ['1'],
 })
 
 const NAMES = ['detail', 'validate', 'bad name', 'x'.repeat(256), '', 'a~b.c-d_e', ABSENT, 'é']
-const interfaces = ['deploy', 'power', 'network', 'bios', 'rescue', 'storage', 'raid', 'vendor']
+const interfaces = fieldsOf('nodes').filter((name) => name.endsWith('_interface'))
 
 function newNode(things: Things): fc.Arbitrary<unknown> {
   const optional = {
@@ -57,7 +58,10 @@ function newNode(things: Things): fc.Arbitrary<unknown> {
     zzz: value,
     provision_state: value,
     protected: value,
-    ...Object.fromEntries(interfaces.map((name) => [`${name}_interface`, fc.constantFrom<unknown>('zzz', 'fake', 'noop', null, 7)])), // prettier-ignore
+    boot_mode: fc.constantFrom<unknown>('uefi', 'bios', 'zzz', null, 7),
+    secure_boot: value,
+    console_enabled: value,
+    ...Object.fromEntries(interfaces.map((name) => [name, fc.constantFrom<unknown>('zzz', 'fake', 'noop', null, 7)])), // prettier-ignore
   }
   const some = fc
     .subarray(Object.entries(optional), { maxLength: 3 })
@@ -67,7 +71,7 @@ function newNode(things: Things): fc.Arbitrary<unknown> {
   return fc.tuple(some, driver, uuid).map(([more, driver, uuid]) => ({ driver, uuid, ...more }))
 }
 
-const PATHS = ['/extra/a', '/extra/zzz', '/extra', '/properties', '/properties/x', '/driver_info/a', '/instance_info', '/instance_info/x', '/owner', '/lessee', '/description', '/maintenance', '/resource_class', '/retired', '/retired_reason', '/protected', '/protected_reason', '/automated_clean', '/network_data', '/shard', '/name', '/driver', '/uuid', '/power_state', '/provision_state', '/deploy_interface', '/network_interface', '/chassis_uuid', '/conductor_group', '/instance_uuid', '/extra/a/b', '/traits', '/reservation', '/console_enabled', '/boot_mode', '/raid_config', '/last_error'] // prettier-ignore
+const PATHS = ['/extra/a', '/extra/zzz', '/extra', '/properties', '/properties/x', '/driver_info/a', '/instance_info', '/instance_info/x', '/owner', '/lessee', '/description', '/maintenance', '/resource_class', '/retired', '/retired_reason', '/protected', '/protected_reason', '/automated_clean', '/network_data', '/shard', '/name', '/driver', '/uuid', '/power_state', '/provision_state', ...interfaces.map((name) => `/${name}`), '/chassis_uuid', '/conductor_group', '/instance_uuid', '/extra/a/b', '/traits', '/reservation', '/console_enabled', '/boot_mode', '/secure_boot', '/raid_config', '/last_error', '/driver_internal_info', '/maintenance_reason'] // prettier-ignore
 
 function patches(things: Things): fc.Arbitrary<unknown> {
   const fitting = fc.constantFrom<{ op: string; path: string; value?: unknown }>(
@@ -85,6 +89,12 @@ function patches(things: Things): fc.Arbitrary<unknown> {
     { op: 'add', path: '/protected', value: true },
     { op: 'add', path: '/retired', value: true },
     { op: 'remove', path: '/driver' },
+    { op: 'replace', path: '/bios_interface', value: 'fake' },
+    { op: 'replace', path: '/network_interface', value: 'noop' },
+    { op: 'replace', path: '/storage_interface', value: 'fake' },
+    { op: 'add', path: '/network_data', value: { links: [], networks: [], services: [] } },
+    { op: 'add', path: '/instance_info/display_name', value: 'web' },
+    { op: 'add', path: '/automated_clean', value: false },
   )
   return fc.oneof(
     { weight: 4, arbitrary: patchOf(PATHS) },
@@ -93,7 +103,7 @@ function patches(things: Things): fc.Arbitrary<unknown> {
   )
 }
 
-const steps = fc.constantFrom<unknown>([], [{ interface: 'power', step: 'zzz' }], [{ interface: 'zzz', step: 'a' }], [{ step: 'a' }], 7, null, [{ interface: 'deploy', step: 'erase_devices', args: {}, zzz: 1 }]) // prettier-ignore
+const steps = fc.constantFrom<unknown>([], [{ interface: 'power', step: 'zzz' }], [{ interface: 'zzz', step: 'a' }], [{ step: 'a' }], 7, null, [{ interface: 'deploy', step: 'erase_devices', args: {}, zzz: 1 }], [{ interface: 'bios', step: 'zzz', args: {}, priority: 10 }], [{ interface: 'bios', step: 'zzz', args: {}, priority: '10' }], [{ interface: 'bios', step: 'zzz', args: {}, priority: -1 }], [{ interface: 'bios', step: 'zzz', args: 7, priority: 10 }], [{ interface: 'bios', step: '', args: {}, priority: 10 }]) // prettier-ignore
 const VERBS = ['active', 'deploy', 'rebuild', 'deleted', 'undeploy', 'manage', 'provide', 'inspect', 'abort', 'clean', 'adopt', 'rescue', 'unrescue'] // prettier-ignore
 
 const provision = fc.oneof(
@@ -103,7 +113,7 @@ const provision = fc.oneof(
     arbitrary: fc.record(
       {
         target: fc.constantFrom<unknown>(...VERBS, 'zzz', 7, null),
-        configdrive: fc.constantFrom<unknown>('QUJD', 'http://x/y', 'not base64!', { meta_data: {} }, { zzz: 1 }, {}, 7, null), // prettier-ignore
+        configdrive: fc.constantFrom<unknown>('QUJD', 'http://x/y', '', 'not base64!', { meta_data: {} }, { zzz: 1 }, {}, 7, null), // prettier-ignore
         clean_steps: steps,
         deploy_steps: steps,
         rescue_password: fc.constantFrom<unknown>('p', '', 7, null),
@@ -140,6 +150,17 @@ const passThrough = (node: fc.Arbitrary<string>): fc.Arbitrary<Sent> => {
   )
 }
 
+/** Without /v1, at the root, or with a version that is none. */
+function oddly({ names }: Things): fc.Arbitrary<Sent> {
+  const get = { method: fc.constant('GET'), version }
+  const paths = ['/', '/nodes', `/nodes/${names[0]}/states`, '/zzz', '/chassis']
+  const headers = ['', 'x', '1', '1.0', '0.9', '2.1', '1.999', '1.5.1', '-1.5', '1.x']
+  return fc.oneof(
+    fc.record({ ...get, path: fc.constantFrom(...paths) }),
+    fc.record({ ...get, path: fc.constantFrom('/v1/volume', `/v1/nodes/${names[0]}`, '/v1/zzz'), header: fc.constantFrom(...headers) }), // prettier-ignore
+  )
+}
+
 export function nodeRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
   const node = nodeOf(things)
   const below = (path: string) => node.map((text) => `/nodes/${text}${path}`)
@@ -150,7 +171,7 @@ export function nodeRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
     { weight: 8, arbitrary: of('GET', queryOf(filters(things)).map((text) => `/nodes${text}`)) }, // prettier-ignore
     { weight: 2, arbitrary: of('GET', queryOf(filters(things)).map((text) => `/nodes/detail${text}`)) }, // prettier-ignore
     { weight: 4, arbitrary: of('GET', fc.tuple(below(''), queryOf({ fields: lists(FIELDS), zzz: ['1'] }, 1)).map(([a, b]) => a + b)) }, // prettier-ignore
-    { weight: 3, arbitrary: of('GET', belowAny('/states', '/validate', '/states/console', '/management/boot_device', '/management/boot_device/supported', '/management/indicators', '/vifs', '/traits', '/bios', '/bios/zzz', '/allocation', '/history', '/inventory', '/vendor_passthru/methods', '/firmware', '/zzz', '/volume', '/vmedia')) }, // prettier-ignore
+    { weight: 3, arbitrary: of('GET', belowAny('/states', '/validate', '/states/console', '/management/boot_device', '/management/boot_device/supported', '/management/indicators', '/vifs', '/traits', '/bios', '/bios/zzz', '/allocation', '/history', '/history/detail', '/inventory', '/vendor_passthru/methods', '/firmware', '/zzz', '/volume', '/vmedia')) }, // prettier-ignore
     { weight: 2, arbitrary: of('GET', fc.tuple(belowAny('/ports', '/ports/detail', '/portgroups', '/portgroups/detail', '/volume/connectors', '/volume/targets'), pages).map(([a, b]) => a + b)) }, // prettier-ignore
     { weight: 1, arbitrary: of('GET', node.map((text) => `/nodes/validate?node=${text}`)) }, // prettier-ignore
     { weight: 2, arbitrary: of('GET', fc.tuple(below('/bios'), queryOf({ detail: ['True', 'maybe'], fields: lists(['name', 'value', 'read_only']), zzz: ['1'] })).map(([a, b]) => a + b)) }, // prettier-ignore
@@ -164,9 +185,9 @@ export function nodeRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
     { weight: 7, arbitrary: of('PUT', below('/states/provision'), provision) },
     { weight: 3, arbitrary: of('PUT', below('/states/power'), power) },
     { weight: 1, arbitrary: of('PUT', below('/states/raid'), raid) },
-    { weight: 1, arbitrary: of('PUT', below('/states/console'), fc.constantFrom<unknown>({ enabled: true }, { enabled: false }, { enabled: 'x' }, {}, [])) }, // prettier-ignore
-    { weight: 1, arbitrary: of('PUT', below('/states/boot_mode'), fc.constantFrom<unknown>({ target: 'uefi' }, { target: 'zzz' }, {})) }, // prettier-ignore
-    { weight: 1, arbitrary: of('PUT', below('/states/secure_boot'), fc.constantFrom<unknown>({ target: true }, { target: 'zzz' }, {})) }, // prettier-ignore
+    { weight: 1, arbitrary: of('PUT', below('/states/console'), fc.constantFrom<unknown>({ enabled: true }, { enabled: false }, { enabled: 'x' }, { enabled: 'off' }, { enabled: null }, {}, [])) }, // prettier-ignore
+    { weight: 1, arbitrary: of('PUT', below('/states/boot_mode'), fc.constantFrom<unknown>({ target: 'uefi' }, { target: 'bios' }, { target: 'UEFI' }, { target: null }, { target: 'zzz' }, {}, { target: 'uefi', zzz: 1 })) }, // prettier-ignore
+    { weight: 1, arbitrary: of('PUT', below('/states/secure_boot'), fc.constantFrom<unknown>({ target: true }, { target: false }, { target: 'on' }, { target: null }, { target: 7 }, { target: 'zzz' }, {})) }, // prettier-ignore
     { weight: 2, arbitrary: of('PUT', below('/maintenance'), fc.constantFrom<unknown>({}, { reason: 'x' }, { reason: null }, { reason: 7 }, { zzz: 1 }, undefined)) }, // prettier-ignore
     { weight: 2, arbitrary: of('DELETE', below('/maintenance')) },
     { weight: 2, arbitrary: of('PUT', below('/management/boot_device'), fc.constantFrom<unknown>({ boot_device: 'pxe' }, { boot_device: 'zzz' }, {}, { boot_device: 'pxe', persistent: true }, { boot_device: 'pxe', persistent: 'x' }, { boot_device: 7 })) }, // prettier-ignore
@@ -198,6 +219,7 @@ export function nodeRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
         ),
       ),
     },
+    { weight: 1, arbitrary: oddly(things) },
     {
       weight: 1,
       arbitrary: fc.record({

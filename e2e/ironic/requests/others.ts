@@ -1,6 +1,6 @@
 // Requests about everything beside nodes: ports, portgroups, volumes, chassis, allocations, deploy templates, drivers, conductors, events.
 import fc from 'fast-check'
-import { ABSENT, dict, identOf, lists, of, patchOf, queryOf, value, type Sent, type Things } from './sent.ts'
+import { ABSENT, dict, fieldsOf, identOf, lists, of, patchOf, queryOf, value, type Sent, type Things } from './sent.ts'
 
 const PAGE = {
   limit: ['1', '2', '0', 'x'],
@@ -31,7 +31,6 @@ const nodeIn = ({ nodes }: Things) =>
 interface Kind {
   readonly path: string
   readonly idents: readonly string[]
-  readonly fields: readonly string[]
   readonly filters: Readonly<Record<string, readonly string[]>>
   readonly body: fc.Arbitrary<unknown>
   readonly patch: fc.Arbitrary<unknown>
@@ -39,7 +38,7 @@ interface Kind {
   readonly below?: readonly string[]
 }
 
-const connection = fc.constantFrom<unknown>({}, { switch_id: 'aa:bb:cc:00:11:22', port_id: 'Eth1' }, { switch_id: 'zz', port_id: 'x' }, { port_id: 'x' }, { network_type: 'unmanaged' }, { network_type: 'zzz' }, { zzz: 1 }, [], 7, null) // prettier-ignore
+const connection = fc.constantFrom<unknown>({}, { switch_id: 'aa:bb:cc:00:11:22', port_id: 'Eth1' }, { switch_id: 'zz', port_id: 'x' }, { port_id: 'x' }, { port_id: 'x', hostname: 'h' }, { network_type: 'unmanaged' }, { network_type: 'zzz' }, { zzz: 1 }, [], 7, null) // prettier-ignore
 
 function kinds(things: Things): readonly Kind[] {
   const [uuid, node] = [uuidsOf(things), nodeIn(things)]
@@ -48,9 +47,8 @@ function kinds(things: Things): readonly Kind[] {
     {
       path: '/ports',
       idents: things.ports,
-      fields: ['uuid', 'extra', 'address', 'pxe_enabled', 'physical_network', 'is_smartnic', 'portgroup_uuid', 'internal_info', 'node_uuid'], // prettier-ignore
-      filters: { address: [things.macs[0], 'zz'], node: [things.names[0], things.nodes[1], ABSENT, 'zzz'], node_uuid: [things.nodes[0], 'zzz'], portgroup: [things.portgroup, 'zzz'] }, // prettier-ignore
-      body: body({ address, node_uuid: node, uuid }, { extra: fc.oneof(dict, value), pxe_enabled: value, local_link_connection: connection, physical_network: value, portgroup_uuid: fc.constantFrom<unknown>(things.portgroup, ABSENT, 'zzz'), is_smartnic: fc.constantFrom<unknown>(false, 'x'), zzz: value }), // prettier-ignore
+      filters: { address: [things.macs[0], 'zz'], node: [things.names[0], things.nodes[1], ABSENT, 'zzz'], node_uuid: [things.nodes[0], 'zzz'], portgroup: [things.portgroup, 'zzz'], shard: ['x', 'a,x'] }, // prettier-ignore
+      body: body({ address, node_uuid: node, uuid }, { extra: fc.oneof(dict, value), pxe_enabled: value, local_link_connection: connection, physical_network: value, portgroup_uuid: fc.constantFrom<unknown>(things.portgroup, ABSENT, 'zzz'), is_smartnic: fc.constantFrom<unknown>(false, true, null, 'x'), zzz: value }), // prettier-ignore
       patch: fc.oneof(
         patchOf(['/extra', '/extra/a', '/pxe_enabled', '/physical_network', '/is_smartnic', '/node_uuid', '/uuid', '/internal_info', '/local_link_connection/port_id', '/portgroup_uuid', '/address']), // prettier-ignore
         patchOf(['/address'], fc.constantFrom(...things.macs)),
@@ -61,7 +59,6 @@ function kinds(things: Things): readonly Kind[] {
     {
       path: '/portgroups',
       idents: [things.portgroup, `g-${things.names[0]}`],
-      fields: ['uuid', 'name', 'address', 'mode', 'properties', 'extra', 'standalone_ports_supported', 'node_uuid'],
       filters: { address: [things.macs[1], 'zz'], node: [things.names[0], ABSENT, 'zzz'] },
       body: body({ node_uuid: node, uuid }, { address, name: fc.constantFrom<unknown>('g-new', `g-${things.names[0]}`, 'bad name', '', 7, 'detail'), extra: fc.oneof(dict, value), mode: value, properties: fc.oneof(dict, value), standalone_ports_supported: value, zzz: value }), // prettier-ignore
       patch: patchOf(['/extra', '/extra/a', '/mode', '/properties', '/name', '/standalone_ports_supported', '/address', '/node_uuid', '/uuid', '/internal_info']), // prettier-ignore
@@ -70,7 +67,6 @@ function kinds(things: Things): readonly Kind[] {
     {
       path: '/volume/connectors',
       idents: [things.connector],
-      fields: ['uuid', 'type', 'connector_id', 'extra', 'node_uuid'],
       filters: { node: [things.names[0], ABSENT, 'zzz'] },
       body: body({ node_uuid: node, type: fc.constantFrom<unknown>('iqn', 'ip', 'mac', 'wwnn', 'wwpn', 'zzz', 7), connector_id: fc.constantFrom<unknown>('c-1', `c-${things.names[0]}`, '', 7), uuid }, { extra: fc.oneof(dict, value), zzz: value }), // prettier-ignore
       patch: patchOf(['/extra', '/extra/a', '/type', '/connector_id', '/node_uuid', '/uuid']),
@@ -78,7 +74,6 @@ function kinds(things: Things): readonly Kind[] {
     {
       path: '/volume/targets',
       idents: [things.target],
-      fields: ['uuid', 'volume_type', 'volume_id', 'boot_index', 'extra', 'properties', 'node_uuid'],
       filters: { node: [things.names[0], ABSENT, 'zzz'] },
       body: body({ node_uuid: node, volume_type: fc.constantFrom<unknown>('iscsi', 'fibre_channel', 'zzz', '', 7), volume_id: fc.constantFrom<unknown>('v-1', '', 7), boot_index: fc.constantFrom<unknown>(0, 1, 2, -1, '3', 'x', 1.5), uuid }, { properties: fc.constantFrom<unknown>({ target_iqn: 'x', auth_password: 'p' }, {}, 7, null), extra: fc.oneof(dict, value), zzz: value }), // prettier-ignore
       patch: patchOf(['/extra', '/extra/a', '/volume_type', '/volume_id', '/boot_index', '/properties', '/properties/a', '/node_uuid', '/uuid']), // prettier-ignore
@@ -86,7 +81,6 @@ function kinds(things: Things): readonly Kind[] {
     {
       path: '/chassis',
       idents: [things.chassis],
-      fields: ['uuid', 'description', 'extra'],
       filters: {},
       body: body({ uuid }, { description: value, extra: fc.oneof(dict, value), zzz: value }),
       patch: patchOf(['/extra', '/extra/a', '/description', '/uuid', '/nodes']),
@@ -95,7 +89,6 @@ function kinds(things: Things): readonly Kind[] {
     {
       path: '/deploy_templates',
       idents: [things.template, things.trait],
-      fields: ['uuid', 'name', 'steps', 'extra'],
       filters: {},
       body: body(
         { name: fc.constantFrom<unknown>(`${things.trait}_2`, things.trait, 'bad', 'HW_CPU_X86_VMX', 7, ''), steps: templateSteps, uuid }, // prettier-ignore
@@ -110,7 +103,8 @@ const step = (more: object) => ({ interface: 'bios', step: 'a', args: {}, priori
 const templateSteps = fc.constantFrom<unknown>([step({})], [step({ args: { a: 1 } }), step({ step: 'b' })], [], [step({ priority: -1 })], [step({ priority: 'x' })], [step({ interface: 'zzz' })], [step({ zzz: 1 })], [step({}), step({})], 7, null, [{}], [step({ priority: '5' })], [step({ priority: 1.5 })]) // prettier-ignore
 
 export function otherRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
-  const each = kinds(things).flatMap(({ path, idents, fields, filters, body, patch, below }) => {
+  const each = kinds(things).flatMap(({ path, idents, filters, body, patch, below }) => {
+    const fields = fieldsOf(path.slice(1))
     const ident = identOf(...idents)
     const one = ident.map((text) => `${path}/${text}`)
     const query = queryOf({ ...PAGE, ...filters, fields: lists(fields), marker: [idents[0]!, ABSENT, 'nope'] })
@@ -144,7 +138,7 @@ export function otherRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
   const backfill = fc.record({ node: fc.constantFrom<unknown>(...things.nodes, ...things.names, ABSENT), uuid: uuidsOf(things), resource_class: fc.constantFrom<unknown>('x', 'nobody'), candidate_nodes: fc.constantFrom<unknown>([things.names[0]], [things.nodes[1]]), traits: fc.constantFrom<unknown>([], ['CUSTOM_A']) }, { requiredKeys: ['node', 'uuid'] }) // prettier-ignore
   const chosen = fc.record({ resource_class: fc.constant('x'), uuid: uuidsOf(things), candidate_nodes: fc.constantFrom<unknown>([things.names[0]], [...things.nodes], [things.names[1]], [ABSENT]), traits: fc.constantFrom<unknown>([], ['CUSTOM_A'], [things.trait]), name: fc.constantFrom('al-1', 'al-2') }, { requiredKeys: ['resource_class', 'uuid'] }) // prettier-ignore
   const allocations = identOf(things.allocation, 'al-1', ...things.fresh).map((text) => `/allocations/${text}`)
-  const query = queryOf({ ...PAGE, fields: lists(['uuid', 'name', 'state', 'owner', 'extra']), node: [things.names[0], 'absent'], resource_class: ['x'], state: ['active', 'error', 'zzz'], owner: ['x'], marker: [ABSENT, 'nope'] }) // prettier-ignore
+  const query = queryOf({ ...PAGE, fields: lists(fieldsOf('allocations')), node: [things.names[0], 'absent'], resource_class: ['x'], state: ['active', 'error', 'zzz'], owner: ['x'], marker: [ABSENT, 'nope'] }) // prettier-ignore
   return [
     ...each,
     { weight: 2, arbitrary: of('POST', '/allocations', fc.oneof(allocation, backfill, chosen)) },
@@ -155,10 +149,11 @@ export function otherRequests(things: Things): fc.WeightedArbitrary<Sent>[] {
         query.map((text) => `/allocations${text}`),
       ),
     },
-    { weight: 1, arbitrary: of('GET', fc.tuple(allocations, queryOf({ fields: lists(['uuid', 'name', 'state', 'node_uuid', 'candidate_nodes', 'traits']), zzz: ['1'] })).map(([a, b]) => a + b)) }, // prettier-ignore
+    { weight: 1, arbitrary: of('GET', fc.tuple(allocations, queryOf({ fields: lists(fieldsOf('allocations')), zzz: ['1'] })).map(([a, b]) => a + b)) }, // prettier-ignore
     { weight: 1, arbitrary: of('PATCH', allocations, patchOf(['/extra', '/extra/a', '/name', '/state', '/uuid'])) },
     { weight: 1, arbitrary: of('DELETE', allocations) },
     { weight: 2, arbitrary: of('GET', fc.constantFrom('/drivers', '/drivers?type=classic', '/drivers?type=dynamic', '/drivers?type=zzz', '/drivers/zzz', '/drivers/fake-hardware', '/drivers?detail=maybe', '/drivers?detail=true', '/drivers?zzz=1', '/drivers?fields=name', '/drivers?fields=nope', '/drivers/fake-hardware?fields=name,hosts', '/drivers/fake-hardware/properties', '/drivers/zzz/properties', '/drivers/fake-hardware/raid/logical_disk_properties', '/drivers/fake-hardware/vendor_passthru/methods', '/drivers/fake-hardware/zzz', '/drivers/fake-hardware/vendor_passthru/zzz', '/drivers/zzz/vendor_passthru/methods', '/drivers/zzz/raid/logical_disk_properties', '/drivers/fake-hardware/properties?zzz=1')) }, // prettier-ignore
+    { weight: 1, arbitrary: fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE').chain((method) => of(method, fc.constantFrom('/drivers/fake-hardware/vendor_passthru/zzz', '/drivers/fake-hardware/vendor_passthru?method=zzz', '/drivers/fake-hardware/vendor_passthru', '/drivers/zzz/vendor_passthru/zzz'), fc.constantFrom<unknown>(method === 'GET' || method === 'DELETE' ? undefined : {}))) }, // prettier-ignore
     { weight: 1, arbitrary: of('GET', fc.constantFrom('/conductors', '/conductors?detail=true', '/conductors/zzz', '/conductors?zzz=1', '/conductors?fields=hostname', '/conductors?fields=nope', '/conductors?limit=1', '/conductors?marker=zzz', '/conductors?sort_key=hostname', '/conductors?sort_key=zzz')) }, // prettier-ignore
     { weight: 1, arbitrary: of('GET', fc.constantFrom('/shards', '/shards?zzz=1', '/volume', '/lookup', `/lookup?addresses=${things.macs[0]}`, '/lookup?addresses=zz', `/lookup?node_uuid=${things.nodes[0]}`, '/heartbeat')) }, // prettier-ignore
     { weight: 1, arbitrary: of('POST', fc.constantFrom(`/heartbeat/${things.nodes[0]}`, `/heartbeat/${ABSENT}`), fc.constantFrom<unknown>({ callback_url: 'http://x' }, { callback_url: 'http://x', agent_token: 'zzz', agent_version: '1' }, {}, { callback_url: 7 })) }, // prettier-ignore

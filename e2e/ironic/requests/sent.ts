@@ -1,5 +1,6 @@
 // A request to send to two servers, and the things of one episode that requests are about.
 import fc from 'fast-check'
+import { RESOURCES } from '../../../cloud/api/routes.ts'
 
 export interface Sent {
   readonly method: string
@@ -10,6 +11,8 @@ export interface Sent {
   readonly raw?: string
   /** The N of 1.N. */
   readonly version: number
+  /** The version header, where it is another. */
+  readonly header?: string
 }
 
 /** The newest microversion that both have. */
@@ -99,6 +102,10 @@ export function queryOf(parts: Readonly<Record<string, readonly string[]>>, most
             .map((texts) => `?${texts.join('&')}`),
     )
 }
+
+/** Every field of a resource that both have. */
+export const fieldsOf = (path: string): readonly string[] =>
+  RESOURCES.find((resource) => resource.path === path)!.fields.flatMap(({ name, since }) => (since <= NEWEST ? [name] : [])) // prettier-ignore
 
 /** A comma list for `fields`. */
 export const lists = (names: readonly string[]) => [

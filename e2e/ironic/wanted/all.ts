@@ -1,4 +1,4 @@
-// Every wanted difference.
+// Every wanted difference, by kind.
 import type { Wanted } from '../wanted.ts'
 import { UPSTREAM_FAILS } from './defects.ts'
 import { FAKE_MACHINE } from './fake-machine.ts'
@@ -8,12 +8,13 @@ import { OTHER_STATUSES } from './other.ts'
 import { STRICTER } from './stricter.ts'
 import { VERSION_FIRST } from './versions.ts'
 
-export const WANTED: readonly Wanted[] = [
-  ...FIELDS_DIFFER,
-  ...FAKE_MACHINE,
-  ...UPSTREAM_FAILS,
-  ...STRICTER,
-  ...OTHER_STATUSES,
-  ...VERSION_FIRST,
-  ...BOTH_REFUSE,
-]
+export const KINDS: Readonly<Record<string, readonly Wanted[]>> = {
+  'Fields of answers': FIELDS_DIFFER,
+  'Fake hardware': FAKE_MACHINE,
+  'What Ironic fails at': UPSTREAM_FAILS,
+  'What Ironic takes and Ferrule refuses': STRICTER,
+  'Other statuses': OTHER_STATUSES,
+  'What a microversion does not have': VERSION_FIRST,
+  'Both refuse, for another of two faults': BOTH_REFUSE,
+}
+export const WANTED: readonly Wanted[] = Object.values(KINDS).flat()

@@ -1,7 +1,7 @@
 // Fields of answers that are wanted to differ.
 import type { Wanted } from '../wanted.ts'
 import { at } from '../requests/sent.ts'
-import { field, NODES, onlyTheyHave, onlyWeHave } from './said.ts'
+import { field, keepsAll, NODES, onlyTheyHave, onlyWeHave } from './said.ts'
 
 export const FIELDS_DIFFER: readonly Wanted[] = [
   {
@@ -10,15 +10,17 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     method: /GET/,
     path: /^\/v1\/.*limit=/,
     at: /^\.(nodes|ports|portgroups|connectors|targets|chassis|deploy_templates|allocations|conductors|history)_links$/,
+    when: (_, { theirs }) => theirs === 'missing',
     harmless: true,
     example: () => [at('GET', '/nodes?limit=1')],
   },
   {
     name: 'filters are kept in next',
-    why: 'upstream loses them, and page 2 has what was not asked for',
+    why: 'as is the node or portgroup whose list it is; upstream loses them, and page 2 has what was not asked for',
     method: /GET/,
     path: /^\/v1\/.*limit=/,
     at: /^\.next$/,
+    when: keepsAll,
     harmless: true,
     example: () => [at('GET', '/nodes?limit=1&driver=fake-hardware')],
   },
@@ -27,6 +29,7 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     why: 'every node is at a site; the first one is called default',
     path: NODES,
     at: field('conductor_group'),
+    method: /./,
     harmless: true,
     when: (_, { theirs, ours }) => theirs === '' && ours === 'default',
     example: ({ names }) => [at('GET', `/nodes/${names[0]}`)],
@@ -46,8 +49,10 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     why: 'upstream counts its own locking as a change of a node, and here each PATCH of a row that was accepted is one',
     path: /^\/v1\//,
     at: /\.updated_at$/,
+    method: /./,
     harmless: true,
-    when: (judged, difference) => onlyWeHave(judged, difference) || onlyTheyHave(judged, difference),
+    when: (judged, difference) =>
+      onlyWeHave(judged, difference) || (NODES.test(judged.sent.path) && onlyTheyHave(judged, difference)),
     example: ({ ports, macs }) => [at('PATCH', `/ports/${ports[0]}`, [{ op: 'replace', path: '/address', value: macs[0] }])], // prettier-ignore
   },
   {
@@ -55,6 +60,8 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     why: 'it goes to the site sealed, and no row ever has it; upstream keeps it in instance_info',
     path: NODES,
     at: /\.instance_info\.(hashed_)?rescue_password$/,
+    method: /./,
+    when: (_, { ours }) => ours === 'missing' || ours === '******',
     harmless: true,
     rest: 'rescue',
     example: ({ names }) => [at('GET', `/nodes/${names[0]}`)],
@@ -64,9 +71,20 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     why: 'newer ones are served',
     method: /GET/,
     path: /^\/v1\/?$/,
-    at: /version/,
+    at: /^\.version\.version$/,
+    when: (_, { theirs, ours }) => theirs === '1.82' && /^1\.\d{3}$/.test(String(ours)),
     harmless: true,
     example: () => [at('GET', '')],
+  },
+  {
+    name: 'the root documents: names',
+    why: 'it is another server, of more versions; which one answers is told below /v1',
+    method: /GET/,
+    path: /^\/$/,
+    at: /^\.(name|description|(default_version|versions\[\])\.version)$/,
+    when: (_, { theirs, ours }) => typeof theirs === 'string' && typeof ours === 'string',
+    harmless: true,
+    example: () => [{ method: 'GET', path: '/', version: 82 }],
   },
   {
     name: 'the root documents: links',
@@ -74,6 +92,7 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     method: /GET/,
     path: /^\/v1\/?$/,
     at: /^\.(sites|tasks|links\[\]\.href)$/,
+    when: (_, { theirs }) => theirs === 'missing' || String(theirs).startsWith('https://docs.'),
     harmless: true,
     example: () => [at('GET', '')],
   },
@@ -82,7 +101,11 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     why: 'host names, groups and drivers are those of the installation',
     method: /GET/,
     path: /^\/v1\/conductors/,
-    at: /^\.conductors\[\]\.(conductor_group|drivers\.length|links\[\]\.href)$/,
+    at: /^\.(next|conductors\[\]\.(conductor_group|drivers\.length|links\[\]\.href))$/,
+    when: (_, { theirs, ours }) =>
+      (theirs === '' && ours === 'default') ||
+      (theirs === 1 && ours === 4) ||
+      [theirs, ours].every((text) => /^\/(v1\/)?conductors[/?]/.test(String(text))),
     harmless: true,
     example: () => [at('GET', '/conductors?detail=true')],
   },
@@ -97,15 +120,6 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     example: () => [at('GET', '/conductors?detail=true')],
   },
   {
-    name: 'identifiers in a path are escaped',
-    why: '@ is, in a segment of a path, either way',
-    method: /GET/,
-    path: /management\/indicators$/,
-    at: /^\.indicators\[\]\.links\[\]\.href$/,
-    harmless: true,
-    example: ({ names }) => [at('GET', `/nodes/${names[0]}/management/indicators`)],
-  },
-  {
     name: 'an empty list of fields',
     why: 'is as if there were none; upstream then shows no field',
     method: /GET/,
@@ -116,19 +130,12 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     example: ({ ports }) => [at('GET', `/ports/${ports[0]}?fields=`)],
   },
   {
-    name: 'links of volumes',
-    why: 'name the node by its UUID, as all links do',
-    method: /GET/,
-    path: /\/volume$/,
-    at: /\.href$/,
-    harmless: true,
-    example: ({ names }) => [at('GET', `/nodes/${names[0]}/volume`)],
-  },
-  {
     name: 'VIFs are known by their ports',
     why: 'upstream’s noop network forgets them',
     path: /^\/v1\/(ports|portgroups|nodes\/.*\/(ports|portgroups|vifs))/,
     at: /(tenant_vif_port_id|^\.vifs\.length)$/,
+    method: /./,
+    when: (judged, difference) => onlyWeHave(judged, difference) || difference.theirs === 0,
     harmless: true,
     example: ({ names }) => [
       at('POST', `/nodes/${names[0]}/vifs`, { id: 'v-1' }),
@@ -142,7 +149,7 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     path: /^\/v1\/(nodes|chassis)/,
     at: /\.instance_info\.traits$/,
     harmless: true,
-    when: onlyTheyHave,
+    when: (_, { theirs, ours }) => JSON.stringify(theirs) === '[]' && ours === 'missing',
     rest: 'active',
     example: ({ names, fresh }) => [
       at('POST', '/allocations', { node: names[0], resource_class: 'x', uuid: fresh[0] }),
@@ -164,6 +171,7 @@ export const FIELDS_DIFFER: readonly Wanted[] = [
     why: 'a version does not show what it does not have; upstream shows them in every answer',
     path: /^\/v1\/(portgroups|nodes\/[^/]+\/portgroups)/,
     at: /^(\.portgroups\[\])?\.(ports|mode|properties)$/,
+    method: /./,
     harmless: true,
     when: ({ sent }, { ours }) => sent.version < 26 && ours === 'missing',
     example: ({ portgroup }) => [at('GET', `/portgroups/${portgroup}`, undefined, 25)],

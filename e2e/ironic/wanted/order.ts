@@ -1,10 +1,7 @@
 // Both refuse, each for another of the faults of a request.
-import { faultOf } from '../compare.ts'
 import { theySaid, weSaid, type Wanted } from '../wanted.ts'
 import { ABSENT, at } from '../requests/sent.ts'
-import { all, attributeSaid, theyDislikeQuery, theyMiss, weDislikeBody, weDislikeQuery, weMiss } from './said.ts'
-
-const status = /^status$/
+import { all, any, attributeSaid, theyDislikeQuery, theyMiss, weDislikeBody, weDislikeQuery, weMiss } from './said.ts'
 
 export const BOTH_REFUSE: readonly Wanted[] = [
   {
@@ -12,7 +9,6 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'what is wrong with the request itself is told before anything is looked for',
     method: /PATCH|PUT|POST/,
     path: /^\/v1\/[a-z_]+\/[^?]+$/,
-    at: status,
     status: [404, 400],
     harmless: true,
     when: all(theyMiss, weDislikeBody),
@@ -23,7 +19,6 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'as with bodies',
     method: /GET/,
     path: /^\/v1\/[^?]+\?/,
-    at: status,
     status: [404, 400],
     harmless: true,
     when: all(theyMiss, weDislikeQuery),
@@ -34,7 +29,6 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'it has no name: what is no UUID is none; upstream looks for it in a patch',
     method: /PATCH/,
     path: /^\/v1\/chassis\//,
-    at: status,
     status: [404, 400],
     harmless: true,
     when: all(theyMiss, weSaid(/^Expected a UUID/)),
@@ -45,10 +39,9 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'the shape of a body is looked at before the state, or the other thing, that forbids it',
     method: /PATCH|POST/,
     path: /^\/v1\/[a-z_]+/,
-    at: status,
     status: [409, 400],
     harmless: true,
-    when: weDislikeBody,
+    when: any(weDislikeBody, weSaid(/^Driver \S+ has no \w+ interface /)),
     rest: 'active',
     example: ({ names }) => [
       at('PATCH', `/nodes/${names[0]}`, [{ op: 'add', path: '/network_interface', value: 'x'.repeat(256) }]),
@@ -59,7 +52,6 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'what the path, a filter or the marker names is looked for before the rest of the query is read',
     method: /GET/,
     path: /^\/v1\/[^?]+\?/,
-    at: status,
     status: [400, 404],
     harmless: true,
     when: all(theyDislikeQuery, weMiss),
@@ -70,7 +62,6 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'what cannot be done at a path is 405 whatever is sent; upstream reads the body first',
     method: /POST|PATCH|PUT/,
     path: /^\/v1\/(nodes|ports)(\/[^/]+)?$/,
-    at: status,
     status: [400, 405],
     harmless: true,
     when: weSaid(/^Possible here: /),
@@ -81,11 +72,11 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'each operation is checked, not only what comes out in the end',
     method: /PATCH/,
     path: /^\/v1\/[a-z_]+/,
-    at: status,
     status: [200, 400],
     when: (judged) => {
-      const body = judged.sent.body as { path?: unknown }[]
-      return body.length > 1 && body.at(-1)!.path === `/${attributeSaid(judged)}`
+      const paths = (judged.sent.body as { path?: unknown }[]).map(({ path }) => String(path))
+      const root = attributeSaid(judged)
+      return paths.at(-1) === `/${root}` && paths.slice(0, -1).some((path) => path.split('/')[1] === root)
     },
     example: ({ names }) => [
       at('PATCH', `/nodes/${names[0]}`, [
@@ -99,7 +90,6 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'a portgroup that is not there is not looked for where the state forbids the change anyway',
     method: /PATCH/,
     path: /^\/v1\/ports\//,
-    at: status,
     status: [400, 409],
     harmless: true,
     when: all(theySaid(/^Portgroup \S+ could not be found/), weSaid(/ can not change portgroup while /)),
@@ -113,7 +103,6 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'an attribute that was removed has its default, and whether it may be replaced is asked first',
     method: /PATCH/,
     path: /^\/v1\/ports\//,
-    at: status,
     status: [400, 409],
     harmless: true,
     when: all(theySaid(/can't replace a non-existent object/), weSaid(/ can not change \w+ while /)),
@@ -130,9 +119,9 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'both refuse',
     method: /PATCH/,
     path: /^\/v1\/nodes\/[^/]+\?reset_interfaces=/,
-    at: status,
+    status: [[400, 406], 404],
     harmless: true,
-    when: all(({ theirs }) => theirs.status === 406 || theirs.status === 400, weMiss),
+    when: weMiss,
     example: () => [
       at('PATCH', '/nodes/absent?reset_interfaces=True', [{ op: 'add', path: '/extra/a', value: 1 }], 16),
     ],
@@ -142,9 +131,9 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     why: 'both refuse; here before their values are looked at',
     method: /GET/,
     path: /^\/v1\/(ports|portgroups)/,
-    at: status,
+    status: [[400, 404, 406], 403],
     harmless: true,
-    when: ({ theirs, ours }) => theirs.status >= 400 && /cannot be used together/.test(faultOf(ours.body)),
+    when: weSaid(/cannot be used together/),
     example: () => [at('GET', '/portgroups?address=zz&node=zzz')],
   },
 ]

@@ -2,8 +2,7 @@
 import { faultOf } from '../compare.ts'
 import { weSaid, type Wanted } from '../wanted.ts'
 import { ABSENT, at } from '../requests/sent.ts'
-
-const status = /^status$/
+import { all, isOnHereAlone, ofNode, says, weMiss } from './said.ts'
 
 export const STRICTER: readonly Wanted[] = [
   {
@@ -11,27 +10,18 @@ export const STRICTER: readonly Wanted[] = [
     why: 'upstream’s noop network takes any and forgets it; here a VIF belongs to a port, and an unknown one cannot be detached',
     method: /POST|DELETE/,
     path: /^\/v1\/nodes\/[^/]+\/vifs/,
-    at: status,
     status: [204, 400],
+    when: weSaid(
+      /^(VIF .+ is not attached to |Node .+ has no (free port for VIF|port(group)?) |(port|portgroup)_uuid: Invalid |Either port_uuid or portgroup_uuid|Port(group)? .+ could not be found)/,
+    ),
     harmless: true,
     example: ({ names }) => [at('DELETE', `/nodes/${names[0]}/vifs/vif-1`)],
-  },
-  {
-    name: 'network data of no links, at creation',
-    why: 'is none, as both say of a patch; null says that there is none',
-    method: /POST/,
-    path: /^\/v1\/nodes$/,
-    at: status,
-    status: [201, 400],
-    when: weSaid(/^network_data\.links: are needed/),
-    example: ({ fresh }) => [at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[0], network_data: {} })],
   },
   {
     name: 'VIFs: each is attached once',
     why: 'upstream’s noop network takes it again and again; its others refuse it, as we do',
     method: /POST/,
     path: /^\/v1\/nodes\/[^/]+\/vifs$/,
-    at: status,
     status: [204, 409],
     when: weSaid(/^VIF .+ is attached to port(group)? .+ already/),
     harmless: true,
@@ -45,19 +35,36 @@ export const STRICTER: readonly Wanted[] = [
     why: 'it is 404 as everything below an absent node',
     method: /GET/,
     path: /^\/v1\/nodes\/[^/]+\/volume$/,
-    at: status,
     status: [200, 404],
+    when: weMiss,
     harmless: true,
     example: () => [at('GET', `/nodes/${ABSENT}/volume`)],
   },
   {
+    name: 'a console is on or off',
+    why: 'null is neither; upstream takes it, and fails afterwards',
+    method: /PUT/,
+    path: /^\/v1\/nodes\/[^/]+\/states\/console$/,
+    status: [202, 400],
+    when: all(weSaid(/^enabled: /), ({ sent }) => says(sent, 'enabled', null)),
+    example: ({ names }) => [at('PUT', `/nodes/${names[0]}/states/console`, { enabled: null })],
+  },
+  {
+    name: 'boot modes are uefi and bios',
+    why: 'as where they are changed; upstream takes any at creation',
+    method: /POST/,
+    path: /^\/v1\/nodes$/,
+    status: [201, 400],
+    when: weSaid(/^boot_mode: Invalid option/),
+    example: ({ fresh }) => [at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[0], boot_mode: 'zzz' })],
+  },
+  {
     name: 'an empty connector_id',
     why: 'nothing can be connected to it',
-    method: /POST/,
+    method: /POST|PATCH/,
     path: /^\/v1\/volume\/connectors/,
-    at: status,
-    status: [201, 400],
-    when: weSaid(/connector_id/),
+    status: [[200, 201], 400],
+    when: all(weSaid(/^connector_id: a text is needed/), ({ sent }) => says(sent, 'connector_id', '')),
     example: ({ nodes, fresh }) => [at('POST', '/volume/connectors', { node_uuid: nodes[0], type: 'ip', connector_id: '', uuid: fresh[0] })], // prettier-ignore
   },
   {
@@ -65,9 +72,8 @@ export const STRICTER: readonly Wanted[] = [
     why: 'a volume without a type or an identifier is none, and upstream’s own database holds 64 characters of the type',
     method: /POST|PATCH/,
     path: /^\/v1\/volume\/targets/,
-    at: status,
-    when: ({ ours, theirs }) =>
-      (theirs.status === 201 || theirs.status === 200) && /volume_type|volume_id/.test(faultOf(ours.body)),
+    when: weSaid(/^volume_(type|id): (a text is needed|at most \d+ characters)/),
+    status: [[200, 201], 400],
     example: ({ nodes, fresh }) => [
       at('POST', '/volume/targets', {
         node_uuid: nodes[0],
@@ -83,9 +89,8 @@ export const STRICTER: readonly Wanted[] = [
     why: 'upstream’s SQLite takes what its MySQL refuses: 255 characters of a mode, 255 of a name',
     method: /POST|PATCH/,
     path: /^\/v1\//,
-    at: status,
-    when: ({ ours, theirs }) =>
-      theirs.status < 300 && ours.status === 400 && /at most \d+ characters/.test(faultOf(ours.body)),
+    when: weSaid(/^(mode|name|description|owner|lessee|shard|(retired|protected)_reason): at most \d+ characters/),
+    status: [[200, 201], 400],
     example: ({ portgroup }) => [
       at('PATCH', `/portgroups/${portgroup}`, [{ op: 'replace', path: '/mode', value: 'x'.repeat(300) }]),
     ],
@@ -95,8 +100,11 @@ export const STRICTER: readonly Wanted[] = [
     why: 'they are named, as everywhere; upstream leaves them out',
     method: /GET/,
     path: /^\/v1\/(allocations|deploy_templates|ports|portgroups|volume|chassis|nodes\/[^/]+\/bios).*fields=/,
-    at: status,
     status: [200, 400],
+    when: ({ theirs, ours }) => {
+      const field = /^Field "(.+)" does not exist/.exec(faultOf(ours.body))?.[1]
+      return field !== undefined && !JSON.stringify(theirs.body).includes(`"${field}":`)
+    },
     harmless: true,
     example: () => [at('GET', '/allocations?fields=nope')],
   },
@@ -105,9 +113,8 @@ export const STRICTER: readonly Wanted[] = [
     why: 'those that drivers know, as the API reference of upstream lists them',
     method: /POST|PATCH/,
     path: /^\/v1\/volume\/connectors/,
-    at: status,
-    when: ({ ours, theirs }) =>
-      theirs.status < 300 && ours.status === 400 && /type: Invalid option/.test(faultOf(ours.body)),
+    when: weSaid(/^type: Invalid option/),
+    status: [[200, 201], 400],
     example: ({ nodes, fresh }) => [
       at('POST', '/volume/connectors', { node_uuid: nodes[0], type: 'zzz', connector_id: 'c-z', uuid: fresh[0] }),
     ],
@@ -117,7 +124,6 @@ export const STRICTER: readonly Wanted[] = [
     why: 'is not deleted; upstream’s noop network forgot it',
     method: /DELETE/,
     path: /^\/v1\/(ports|portgroups)\//,
-    at: status,
     status: [204, 409],
     when: weSaid(/has VIF/),
     example: ({ names, ports }) => [
@@ -130,8 +136,8 @@ export const STRICTER: readonly Wanted[] = [
     why: 'there is no such place in the order',
     method: /POST|PATCH/,
     path: /^\/v1\/volume\/targets/,
-    at: status,
-    when: ({ ours, theirs }) => theirs.status < 300 && /boot_index/.test(faultOf(ours.body)),
+    when: weSaid(/^boot_index: Too small/),
+    status: [[200, 201], 400],
     example: ({ nodes, fresh }) => [
       at('POST', '/volume/targets', {
         node_uuid: nodes[0],
@@ -143,57 +149,28 @@ export const STRICTER: readonly Wanted[] = [
     ],
   },
   {
-    name: 'priorities are numbers',
-    why: 'a text of digits is none; the API reference of upstream says so, too',
-    method: /POST|PATCH/,
-    path: /^\/v1\/deploy_templates/,
-    at: status,
-    when: ({ ours, theirs }) => theirs.status < 300 && ours.status === 400 && /priority/.test(faultOf(ours.body)),
-    example: ({ trait, fresh }) => [
-      at('POST', '/deploy_templates', {
-        name: `${trait}_2`,
-        steps: [{ interface: 'bios', step: 'a', args: {}, priority: '5' }],
-        uuid: fresh[0],
-      }),
-    ],
-  },
-  {
     name: 'seconds are whole',
     why: 'a timeout of 1.5 s is none',
     method: /PUT/,
     path: /states\/power$/,
-    at: status,
     status: [202, 400],
-    when: weSaid(/timeout/),
+    when: all(weSaid(/^timeout: /), ({ sent }) => !Number.isInteger((sent.body as { timeout?: unknown }).timeout)),
     example: ({ names }) => [at('PUT', `/nodes/${names[0]}/states/power`, { target: 'power off', timeout: 1.5 })],
   },
   {
     name: 'an empty name, a mode of null',
-    why: 'are none; what is left out has its default',
+    why: 'are none; what is left out has its default. A name is no word of a path',
     method: /POST|PATCH/,
     path: /^\/v1\/portgroups/,
-    at: status,
-    when: ({ ours, theirs }) => theirs.status < 300 && ours.status === 400 && /^(name|mode):/.test(faultOf(ours.body)),
+    when: weSaid(/^(name: (this name is reserved|a name has 1 to)|mode: a text is needed)/),
+    status: [[200, 201], 400],
     example: ({ nodes, fresh }) => [at('POST', '/portgroups', { node_uuid: nodes[0], uuid: fresh[0], name: '' })],
-  },
-  {
-    name: 'an empty connector_id in a patch',
-    why: 'as at creation',
-    method: /PATCH/,
-    path: /^\/v1\/volume\/connectors/,
-    at: status,
-    status: [200, 400],
-    when: weSaid(/connector_id/),
-    example: ({ connector }) => [
-      at('PATCH', `/volume/connectors/${connector}`, [{ op: 'add', path: '/connector_id', value: '' }]),
-    ],
   },
   {
     name: 'filters that exclude each other',
     why: 'two ways to name a node are one too many; portgroups are those of a node or of an address, of which upstream drops the latter',
     method: /GET/,
     path: /^\/v1\/(ports\b.*[?&](node|node_uuid)=.*&(node|node_uuid)=|portgroups\b.*[?&](node|address)=.*&(node|address)=)/,
-    at: status,
     status: [200, 403],
     harmless: true,
     when: weSaid(/cannot be used together/),
@@ -204,9 +181,11 @@ export const STRICTER: readonly Wanted[] = [
     why: 'is connectivity, and changes in some states only; upstream asks its network service, and noop has none',
     method: /PATCH/,
     path: /^\/v1\/portgroups\//,
-    at: status,
     status: [200, 409],
-    when: weSaid(/standalone_ports_supported|which would be standalone/),
+    when: all(
+      weSaid(/standalone_ports_supported|which would be standalone/),
+      ofNode(({ ours }) => !ours.maintenance),
+    ),
     rest: 'active',
     example: ({ portgroup }) => [
       at('PATCH', `/portgroups/${portgroup}`, [{ op: 'replace', path: '/standalone_ports_supported', value: false }]),
@@ -217,9 +196,9 @@ export const STRICTER: readonly Wanted[] = [
     why: 'it is on (see there), and volumes change while it is off',
     method: /PATCH/,
     path: /^\/v1\/volume\//,
-    at: status,
-    when: ({ ours, theirs }) => theirs.status < 300 && /powered off only/.test(faultOf(ours.body)),
+    when: all(weSaid(/volume (connector|target) update/), ofNode(isOnHereAlone)),
     rest: 'active',
+    status: [200, 400],
     example: ({ names, target }) => [
       at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'rebuild' }),
       at('PATCH', `/volume/targets/${target}`, [{ op: 'add', path: '/extra/a', value: 1 }]),
@@ -227,12 +206,14 @@ export const STRICTER: readonly Wanted[] = [
   },
   {
     name: 'volumes of a deployed machine are not deleted',
-    why: 'as they are not changed: it is on, where upstream’s fake machine still says off. Where the machine is on both forbid it, unless the node itself may be deleted',
+    why: 'as they are not changed: it is on, where upstream’s fake machine still says off',
     method: /DELETE/,
     path: /^\/v1\/volume\//,
-    at: status,
     status: [204, 400],
-    when: weSaid(/can not be deleted in state "[\w -]+" while it is powered on/),
+    when: all(
+      weSaid(/^The requested action "volume (connector|target) deletion" can not be performed /),
+      ofNode(isOnHereAlone),
+    ),
     rest: 'rescue',
     example: ({ names, target }) => [
       at('PUT', `/nodes/${names[0]}/states/provision`, { target: 'rescue', rescue_password: 'p' }),
@@ -244,9 +225,8 @@ export const STRICTER: readonly Wanted[] = [
     why: 'is checked as at creation; upstream takes unknown keys there',
     method: /PATCH/,
     path: /^\/v1\/deploy_templates/,
-    at: status,
     status: [200, 400],
-    when: weSaid(/^steps/),
+    when: weSaid(/^steps\.\d+: Unrecognized key/),
     example: ({ template }) => [
       at('PATCH', `/deploy_templates/${template}`, [
         { op: 'replace', path: '/steps', value: [{ interface: 'bios', step: 'a', args: {}, priority: 10, zzz: 1 }] },

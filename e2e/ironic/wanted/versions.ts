@@ -1,5 +1,4 @@
 // What a request's microversion does not have: here it is asked first, and of everything.
-import { faultOf } from '../compare.ts'
 import { weSaid, type Wanted } from '../wanted.ts'
 import { ABSENT, at } from '../requests/sent.ts'
 import {
@@ -14,15 +13,12 @@ import {
   weMissVersion,
 } from './said.ts'
 
-const status = /^status$/
-
 export const VERSION_FIRST: readonly Wanted[] = [
   {
     name: 'sub-resources of a later version: another method',
     why: 'what the version does not have is not there: 404; upstream says 405 to PUT',
     method: /PUT/,
     path: /^\/v1\/nodes\/[^/]+\/traits/,
-    at: status,
     status: [405, 404],
     when: weMissVersion,
     harmless: true,
@@ -32,9 +28,9 @@ export const VERSION_FIRST: readonly Wanted[] = [
     name: 'a later endpoint: another method',
     why: 'the methods of a path are told whatever the version is',
     path: /^\/v1\/[a-z_]+/,
-    at: status,
     status: [404, 405],
     when: all(weSaid(/^Possible here: /), isOfLater),
+    method: /./,
     harmless: true,
     example: () => [at('DELETE', '/volume/connectors', undefined, 6)],
   },
@@ -42,17 +38,28 @@ export const VERSION_FIRST: readonly Wanted[] = [
     name: 'two faults of a request: the version first',
     why: 'an argument or field that the version does not have is 406 whatever else is wrong',
     path: /^\/v1\/[a-z_]+/,
-    at: status,
+    method: /./,
+    status: [[400, 404, 409], 406],
     harmless: true,
-    when: all(({ theirs, ours }) => [400, 404, 409].includes(theirs.status) && ours.status === 406, weMissVersion), // prettier-ignore
+    when: weMissVersion,
     example: () => [at('GET', `/nodes?marker=${ABSENT}&project=x`, undefined, 40)],
+  },
+  {
+    name: 'indicators came with 1.63',
+    why: 'to those who only look, too; upstream looks at the version of writers alone',
+    method: /GET/,
+    path: /^\/v1\/nodes\/[^/]+\/management\/indicators/,
+    status: [200, 404],
+    when: weMissVersion,
+    harmless: true,
+    example: ({ names }) => [at('GET', `/nodes/${names[0]}/management/indicators`, undefined, 62)],
   },
   {
     name: 'a later endpoint, whatever is sent',
     why: 'what the version does not have is not there',
     path: /^\/v1\/[a-z_]+/,
-    at: status,
     status: [400, 404],
+    method: /./,
     harmless: true,
     when: weMissVersion,
     example: ({ nodes }) => [at('POST', '/portgroups', { node_uuid: nodes[0], extra: 1.5 }, 3)],
@@ -62,7 +69,6 @@ export const VERSION_FIRST: readonly Wanted[] = [
     why: 'upstream looks at the version of a filter before its limits; both refuse',
     method: /GET/,
     path: /^\/v1\/[^?]+\?/,
-    at: status,
     status: [406, 400],
     harmless: true,
     when: all(asksNewer, weDislikeQuery),
@@ -73,7 +79,6 @@ export const VERSION_FIRST: readonly Wanted[] = [
     why: 'both refuse',
     method: /GET/,
     path: /^\/v1\/[^?]+\?/,
-    at: status,
     status: [406, 404],
     harmless: true,
     when: all(asksNewer, weMiss),
@@ -84,7 +89,6 @@ export const VERSION_FIRST: readonly Wanted[] = [
     why: 'the first attribute is told, whether its value or its version is wrong',
     method: /PATCH|POST/,
     path: /^\/v1\/[a-z_]+/,
-    at: status,
     status: [406, 400],
     harmless: true,
     when: all(setsNewer, weDislikeBody),
@@ -105,7 +109,6 @@ export const VERSION_FIRST: readonly Wanted[] = [
     why: 'a filter that the version does not have is 406; upstream lets these through',
     method: /GET/,
     path: /^\/v1\/nodes.*[?&](project|description_contains|retired|sharded)=/,
-    at: status,
     status: [200, 406],
     harmless: true,
     when: weSaid(/^The filter (project|description_contains|retired|sharded) needs/),
@@ -116,7 +119,6 @@ export const VERSION_FIRST: readonly Wanted[] = [
     why: 'a request that sets what its version does not have is 406',
     method: /POST/,
     path: /^\/v1\/nodes\/[^/]+\/vifs$/,
-    at: status,
     status: [204, 406],
     harmless: true,
     when: weSaid(/^Choosing the port of a VIF needs/),
@@ -127,8 +129,8 @@ export const VERSION_FIRST: readonly Wanted[] = [
     why: 'as deploy did; upstream looks at deploy alone',
     method: /PUT/,
     path: /states\/provision$/,
-    at: status,
-    when: ({ ours, sent }) => sent.version < 73 && ours.status === 406 && /"undeploy"/.test(faultOf(ours.body)),
+    when: all(({ sent }) => sent.version < 73, weSaid(/"undeploy"/)),
+    status: [[202, 400, 404, 409], 406],
     example: ({ nodes }) => [at('PUT', `/nodes/${nodes[0]}/states/provision`, { target: 'undeploy' }, 66)],
   },
   {
@@ -136,7 +138,6 @@ export const VERSION_FIRST: readonly Wanted[] = [
     why: 'a request that names what its version does not have is 406; upstream takes null, and the group without a name',
     method: /POST/,
     path: /^\/v1\/nodes$/,
-    at: status,
     status: [201, 406],
     when: (judged) => {
       const [name, body] = [attributeSaid(judged), judged.sent.body as Record<string, unknown>]
@@ -151,7 +152,6 @@ export const VERSION_FIRST: readonly Wanted[] = [
     why: 'a request that names what its version does not have is 406',
     method: /PATCH/,
     path: /^\/v1\/[a-z_]+/,
-    at: status,
     status: [200, 406],
     when: (judged) =>
       (judged.sent.body as { op?: unknown; path?: unknown }[]).some(

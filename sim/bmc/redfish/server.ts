@@ -37,6 +37,8 @@ export interface Quirks extends MediaQuirks {
   /** When volumes are made and deleted. */
   raidApplies: 'at once' | 'by a task' | 'at the next start'
   updatesFail: boolean
+  /** Its list of tasks is empty, as of a BMC that keeps none. */
+  hidesTasks: boolean
   /** What of its clock nobody may set: it has its time by NTP, or its offset from somewhere. */
   fixedClock: 'clock' | 'offset' | undefined
   /** What deleting another's session does: deletes it, is refused, deletes the one that asks, or only says so. */
@@ -108,6 +110,7 @@ export class RedfishServer {
       postChanges: 0,
       raidApplies: 'at once',
       updatesFail: false,
+      hidesTasks: false,
       fixedClock: undefined,
       closing: 'works',
       targets: BOOT_TARGETS,
@@ -243,7 +246,7 @@ export class RedfishServer {
         ...chassisResources(machine),
         ...updateResources({ machine, tasks: this.#tasks, fails: () => quirks.updatesFail }),
         ...(quirks.eventService !== 'none' && eventResources(machine, quirks.eventService === 'header')),
-        ...this.#tasks.resources(),
+        ...this.#tasks.resources(quirks.hidesTasks),
       } satisfies Record<string, Resource>),
     )
   }

@@ -58,8 +58,9 @@ export class Tasks {
     }
   }
 
-  resources(): Record<string, Resource> {
-    const paths = this.#all.map(({ id }) => `${TASKS}/${id}`)
+  /** `isHidden`: the list is empty. */
+  resources(isHidden: boolean): Record<string, Resource> {
+    const paths = (isHidden ? [] : this.#all).map(({ id }) => `${TASKS}/${id}`)
     return {
       '/redfish/v1/TaskService': {
         what: 'TaskService',
@@ -74,7 +75,7 @@ export class Tasks {
       },
       [TASKS]: { what: 'Tasks', get: () => collection(TASKS, 'Task', paths) },
       ...Object.fromEntries(
-        this.#all.map((task) => [`${TASKS}/${task.id}`, { what: 'Task', get: () => this.#show(task) }]),
+        this.#all.map((task) => [`${TASKS}/${task.id}`, { what: 'Task', get: () => this.#look(task).body! }]),
       ),
       ...Object.fromEntries(
         this.#all.map((task) => [

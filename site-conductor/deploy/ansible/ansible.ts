@@ -13,7 +13,8 @@ import { refuseProperties } from '../properties.ts'
 import { deployContext } from '../task-context.ts'
 import { type AnsibleInfo, ansibleInfoOf } from './info.ts'
 import { type Opened, openedAt } from './opened.ts'
-import { keyFor, runPlaybook, tagsOf } from './run.ts'
+import { runPlaybook, tagsOf } from './run.ts'
+import { type RunKey, withRunFolder } from './run-folder.ts'
 
 const CLEANUP_MS = 20_000
 /** Cleaning by a playbook, where the node has one; the others are the agent's. */
@@ -92,12 +93,23 @@ async function play<Info>(
   options: AgentOptions<Info>,
   info: AnsibleInfo,
   playbook: string,
+  asked: Play,
+): Promise<void> {
+  const folder = join(context.site.ansible!.runs, context.node.node)
+  await withRunFolder(folder, info.keyFile, (key) => playIn(folder, key, context, options, info, playbook, asked))
+}
+
+async function playIn<Info>(
+  folder: string,
+  key: RunKey,
+  context: StepContext<Info>,
+  options: AgentOptions<Info>,
+  info: AnsibleInfo,
+  playbook: string,
   { tags, image, written = false }: Play,
 ): Promise<void> {
   const { node, site, note, signal, before, env } = context
-  const { runs, path } = site.ansible!
-  const folder = join(runs, node.node)
-  const key = await keyFor(folder, info.keyFile)
+  const { path } = site.ansible!
   const agent = await agentOf(context, options)
   const attempt = Buffer.from(env.random(8)).toString('hex')
   const order = async (to: AgentConnection, name: string, params: object) =>

@@ -1,14 +1,22 @@
 // One real ansible-playbook against a real dropbear: who is let in, who is believed, and what is left of it. It is root who logs in.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SshServer, type Listening } from '../../../agent/ssh-server.ts'
-import { keyFor, type Run, runPlaybook } from './run.ts'
+import { type Run, runPlaybook } from './run.ts'
 
 const HOST = '127.0.0.1'
 const PORT = 22_223
+/** A key pair in a folder of its own. */
+async function keyIn(at: string): Promise<{ file: string; publicKey: string }> {
+  await mkdir(at, { recursive: true })
+  const file = join(at, 'key')
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', file])
+  return { file, publicKey: (await readFile(`${file}.pub`, 'utf8')).trim() }
+}
+
 let folder: string
 let server: SshServer
 let opened: Listening
@@ -20,7 +28,7 @@ beforeAll(async () => {
   const home = join(folder, 'home')
   const enter = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /root && exec "$@"', home]
   server = new SshServer({ folder: join(folder, 'server'), home, listen: HOST, port: PORT, enter })
-  key = await keyFor(join(folder, 'run'))
+  key = await keyIn(join(folder, 'run'))
   opened = await server.start(key.publicKey, new AbortController().signal)
 })
 afterAll(async () => {
@@ -71,7 +79,7 @@ test('a machine that shows the host key that its agent told is believed', async 
 })
 
 test('one that shows another is told nothing', async () => {
-  const other = await keyFor(join(folder, 'other'))
+  const other = await keyIn(join(folder, 'other-host'))
   const machine = { node: 'a-node', address: HOST, port: PORT, hostKey: other.publicKey }
   await expect(play(TRUE, { machine })).rejects.toMatchObject({
     fault: { code: 'agent.lost', message: expect.stringContaining('Host key verification failed') as string },
@@ -79,7 +87,7 @@ test('one that shows another is told nothing', async () => {
 })
 
 test('another key opens nothing, nor does a password', async () => {
-  const { file } = await keyFor(join(folder, 'other'))
+  const { file } = await keyIn(join(folder, 'other'))
   await expect(play(TRUE, { keyFile: file })).rejects.toMatchObject({
     fault: { message: expect.stringContaining('Permission denied (publickey)') as string },
   })

@@ -3,7 +3,7 @@
 // the kernel ends with it.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
@@ -34,19 +34,6 @@ const MAX_LINE_CHARACTERS = 64 * 1024
 /** Of a reason, which is kept with the node. */
 const MAX_REASON_CHARACTERS = 500
 const READ_TIMEOUT_MS = 10_000
-
-/** A key for one run; answers the private one's file and the public one's text. `given`: a private key of the operator's instead. */
-export async function keyFor(folder: string, given?: string): Promise<{ file: string; publicKey: string }> {
-  await rm(folder, { recursive: true, force: true })
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const keygen = (args: readonly string[]) => promisify(execFile)('ssh-keygen', args)
-  const file = given ?? join(folder, 'key')
-  if (given === undefined) await keygen(['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', file])
-  const { stdout } = await keygen(['-y', '-P', '', '-f', file]).catch((cause: Error) => {
-    throw new FaultError('driver.invalid_info', 'ansible_key_file is no private key without a passphrase', { cause })
-  })
-  return { file, publicKey: stdout.trim().split(' ').slice(0, 2).join(' ') }
-}
 
 /** Rejects with a FaultError that says which task failed, and why; with the signal's reason when that came first. */
 export async function runPlaybook(run: Run): Promise<void> {

@@ -26,6 +26,8 @@ export interface Kickstart {
 
 /** An installer reads it into memory, several times. */
 const MOST_BYTES = 8 * 2 ** 20
+/** Of what a fault repeats. */
+const MOST_QUOTED = 200
 
 /** Throws a FaultError that says what to change. */
 export function kickstartOf(of: KickstartOf): Kickstart {
@@ -81,8 +83,8 @@ function hostnameOf({ uuid, name }: KickstartOf['node']): string {
   return name !== null && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i.test(name) ? name : uuid
 }
 
-/** As kickstart names disks: by name, or a link below /dev/disk. Undefined: the installer chooses, of all. */
-function rootDiskOf(hints: unknown, isOwnTemplate: boolean): string | undefined {
+/** As kickstart names disks: by name, or a link below /dev/disk. Undefined: the installer chooses, of all. Throws for hints that it cannot be told. */
+export function rootDiskOf(hints: unknown, isOwnTemplate: boolean): string | undefined {
   const given = Object.entries((hints ?? {}) as Record<string, unknown>)
   const said = given.map(([name, value]) => {
     const [, word = ''] = /^(?:s==|==|=)?\s*([A-Za-z0-9_./:-]+)$/.exec(String(value)) ?? []
@@ -97,7 +99,7 @@ function rootDiskOf(hints: unknown, isOwnTemplate: boolean): string | undefined 
   if (isOwnTemplate) return undefined
   throw new FaultError(
     'request.invalid',
-    `root_device ${JSON.stringify(hints)} cannot be said in a kickstart file, which would replace all disks`,
+    `root_device ${JSON.stringify(hints).slice(0, MOST_QUOTED)} cannot be said in a kickstart file, which would replace all disks`,
     {
       hint: 'give root_device as one of name, wwn, serial and by_path, or a ks_template of your own that says which disk it takes',
     },

@@ -29,6 +29,15 @@ test.each([
   ['{% if ks_options.url %}', 'an if without endif'],
 ])('%j is refused', (template, why) => expect(() => render(template, VALUES)).toThrow(why))
 
+test.each(['{{ X }}', '{% X %}', '{% if ks_options.X %}', '{{ ks_options.X }}'])(
+  'what is refused in %j is repeated in short',
+  (tag) => {
+    const refused = () => render(tag.replace('X', 'x'.repeat(200_000)), VALUES)
+    if (tag.includes('if')) expect(refused).toThrow('an if without endif')
+    else expect(refused).toThrow(expect.toSatisfy(({ message }: Error) => message.length < 300))
+  },
+)
+
 // A conductor does nothing else meanwhile, and would lose its lease.
 test.each(['{{', '{%', '{##}', '{##}\n', '{%if ks_options.url%}', '{%if ks_options.repo%}', '{##}   '])(
   'a template of nothing but %j is rendered as soon as any other',

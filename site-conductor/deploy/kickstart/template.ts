@@ -88,6 +88,9 @@ export function render(template: string, values: Values): string {
   return text
 }
 
+const MOST_QUOTED = 100
+const shortened = (text: string) => (text.length <= MOST_QUOTED ? text : `${text.slice(0, MOST_QUOTED)}…`)
+
 type Wrong = (why: string) => FaultError
 
 function valueOf(expression: string, values: Values, wrong: Wrong): string {
@@ -98,13 +101,13 @@ function valueOf(expression: string, values: Values, wrong: Wrong): string {
   throw wrong(
     Object.hasOwn(values, name)
       ? `this instance has no ${name}; ask for it with if`
-      : `there is no ${name}; there are ${known}`,
+      : `there is no ${shortened(name)}; there are ${known}`,
   )
 }
 
 function isTrue(statement: string, values: Values, wrong: Wrong): boolean {
   const [, not, expression, quoted, notIn] = CONDITION.exec(statement) ?? []
-  if (expression === undefined && quoted === undefined) throw wrong(`${statement} is not understood`)
+  if (expression === undefined && quoted === undefined) throw wrong(`${shortened(statement)} is not understood`)
   const name = quoted ?? nameOf(expression!, wrong)
   return (ownValue(values, name) !== undefined) !== ((not ?? notIn) !== undefined)
 }
@@ -112,7 +115,7 @@ function isTrue(statement: string, values: Values, wrong: Wrong): boolean {
 function nameOf(expression: string, wrong: Wrong): string {
   const [, dotted, single, double] = NAME.exec(expression) ?? []
   const name = dotted ?? single ?? double
-  if (name === undefined) throw wrong(`${expression} is not understood`)
+  if (name === undefined) throw wrong(`${shortened(expression)} is not understood`)
   return name
 }
 

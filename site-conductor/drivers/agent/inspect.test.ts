@@ -5,7 +5,9 @@ import type { InspectionData } from '../../../shared/agent-protocol.ts'
 import { bytesInFrame } from '../../../shared/protocol.ts'
 import { PAGE_BYTES } from '../../link/pages.ts'
 import ipmi from '../ipmi.ts'
-import { factsOf } from './inspect.ts'
+import { inspectionFacts } from '../../inspection/facts.ts'
+import { HOOKS, type HookName } from '../../inspection/hooks.ts'
+import { DEFAULT_INSPECTION, type InspectionSettings } from '../../inspection/settings.ts'
 import { agentRig } from './testdata/agent-rig.ts'
 
 const rig = agentRig(ipmi)
@@ -44,35 +46,61 @@ const found = (count: number, pxe: string | null = null): InspectionData => ({
   numa_topology: { ram: [], nics: [], cpus: Array.from({ length: count }, (_, i) => ({ cpu: i, numa_node: 0 })) },
 })
 
+const factsOf = ({ inventory, ...pluginData }: InspectionData, settings: Partial<InspectionSettings> = {}) =>
+  inspectionFacts({ inventory, pluginData, properties: {} }, { ...DEFAULT_INSPECTION, ...settings })
+
 test('the NIC that it booted from is the one that boots', () => {
   const { ports, properties } = factsOf(found(2, '01-52-54-00-00-00-01'))
-  expect(ports).toEqual([
-    { address: '52:54:00:00:00:00', pxe_enabled: false },
-    { address: '52:54:00:00:00:01', pxe_enabled: true },
-  ])
+  expect(ports).toEqual({
+    nics: [
+      { address: '52:54:00:00:00:00', pxe_enabled: false, add: false },
+      { address: '52:54:00:00:00:01', pxe_enabled: true, add: true },
+    ],
+    keep: 'all',
+    update_pxe_enabled: true,
+  })
   expect(properties).toEqual({ cpu_arch: 'x86_64', cpus: 8, memory_mb: 8192, local_gb: 3724 })
-  expect(factsOf(found(1)).ports).toEqual([{ address: '52:54:00:00:00:00', pxe_enabled: true }])
+  expect(factsOf(found(1))['ports'], 'nobody says which one it was').toEqual({
+    nics: [{ address: '52:54:00:00:00:00', pxe_enabled: true, add: true }],
+    keep: 'all',
+    update_pxe_enabled: false,
+  })
 })
 
 test('plugin data tells the NICs by name, as Ironic’s does, and which one boots', () => {
   const data = found(2, '01-52-54-00-00-00-01')
   const { interfaces } = data.inventory
-  const facts = factsOf({ ...data, inventory: { ...data.inventory, interfaces: [...interfaces, { ...nic(2), mac_address: null }] } }) // prettier-ignore
+  const inventory = { ...data.inventory, interfaces: [...interfaces, { ...nic(2), mac_address: null }] }
+  const facts = factsOf({ ...data, inventory })
   const [first, second] = [nic(0), nic(1)].map(({ name, mac_address }, i) => ({
     name,
     mac_address,
     pxe_enabled: i === 1,
   }))
   expect(facts['plugin_data']).toMatchObject({
-    all_interfaces: { eth0: first, eth1: second, eth2: { name: 'eth2', mac_address: null, pxe_enabled: false } },
-    macs: [first!.mac_address, second!.mac_address],
+    macs: [second!.mac_address],
   })
-  expect((facts['plugin_data'] as { valid_interfaces: object }).valid_interfaces).toEqual({ eth0: first, eth1: second })
+  const { all_interfaces: all, valid_interfaces: valid } = facts['plugin_data'] as Record<string, object>
+  expect(all).toEqual({ eth0: first, eth1: second })
+  expect(valid, 'add_ports pxe').toEqual({ eth1: second })
 })
 
 test('what a very large machine has fits into a message', () => {
-  const facts = factsOf(found(1000))
+  const { inventory, ...data } = found(1000, '01-52-54-00-00-00-01')
+  const lldp = [[4, '61'.repeat(500)]]
+  const interfaces = inventory.interfaces.map((each) => ({ ...each, lldp }))
+  const flags = Array.from({ length: 150 }, (_, i) => `flag_of_cpu_${i}`)
+  const large = {
+    ...data,
+    inventory: { ...inventory, interfaces, cpu: { ...inventory.cpu, flags } },
+    data: Array.from({ length: 1000 }, (_, i) => ['cpu', `${i}`, 'name', 'value']),
+    logs: 'x'.repeat(100_000),
+    lldp_raw: Object.fromEntries(interfaces.map(({ name }) => [name, lldp])),
+  }
+  const hooks = Object.keys(HOOKS) as HookName[]
+  const facts = factsOf(large, { hooks, addPorts: 'all', keepPorts: 'present' })
   expect(bytesInFrame(facts)).toBeLessThan(PAGE_BYTES)
+  expect((facts['ports'] as { keep: string }).keep, 'NICs that the hub is not told of are not gone').toBe('all')
   expect((facts['plugin_data'] as { pci_devices: unknown[] }).pci_devices.length).toBeGreaterThan(100)
 })
 

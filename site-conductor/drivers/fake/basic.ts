@@ -10,6 +10,11 @@ import { isInMemory, powerOf } from './by-boot.ts'
 import { type Args, fakeMachine, type Info, look, type Machine, method, type Power, refuse, step } from './machine.ts'
 import { biosFacts, firmwareFacts } from './parts.ts'
 
+/** Nobody asked a machine that is switched by hand. */
+function healthOf(context: Context<Info>): Info['fake_health'] | null {
+  return isInMemory(context) ? context.driverInfo.fake_health : null
+}
+
 function turn(machine: Machine, power: Power, context: Context<Info>): StepResult {
   if (powerOf(context) !== power) change(machine, power, context)
   machine.power = power
@@ -53,6 +58,7 @@ export const power: Implementation<Info> = {
     verify: step('power.verify', (machine, context) => ({
       facts: {
         ...(powerOf(context) !== null && { power_state: machine.power }),
+        health: healthOf(context),
         boot_mode: machine.bootMode,
         secure_boot: machine.secureBoot,
         ...biosFacts(machine),
@@ -70,7 +76,12 @@ export const power: Implementation<Info> = {
     ),
     soft_power_off: step('power.soft_power_off', (machine, context) => turn(machine, 'power off', context)),
   },
-  methods: { get_power_state: async (context) => powerOf(context) },
+  methods: {
+    async get_power_state(context) {
+      context.tell?.({ health: healthOf(context) })
+      return powerOf(context)
+    },
+  },
 }
 
 const BOOT_DEVICES = ['pxe', 'disk', 'cdrom', 'bios', 'safe']

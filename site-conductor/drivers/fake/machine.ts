@@ -23,6 +23,10 @@ export const info = z.looseObject({
     .array(z.string())
     .default([])
     .describe("Deploy steps that its ramdisk has beside the driver's, for deploy interface custom-agent"),
+  fake_health: z
+    .enum(['OK', 'Warning', 'Critical'])
+    .default('OK')
+    .describe('What is said of its health, which the node shows'),
   fake_password: z.string().optional().describe('A secret that nothing needs'),
 })
 export type Info = z.output<typeof info>

@@ -2,13 +2,14 @@
 // machine. Who knows the component asks for firmware.update, which looks whether it has another version afterwards.
 import type { StepContext, StepResult } from '../../driver.ts'
 import { checkedArguments } from '../checked-arguments.ts'
-import { monitorOf, settle } from '../../redfish/tasks.ts'
-import { getFirmware, simpleUpdate } from '../../redfish/update.ts'
+import { settle } from '../../redfish/tasks.ts'
+import { getFirmware } from '../../redfish/update.ts'
 import { sleep } from '../../timing.ts'
 import { mutate, read } from './bmc.ts'
 import { firmwareFacts } from './firmware.ts'
 import type { RedfishInfo } from './info.ts'
 import { until } from './poll.ts'
+import { tellUpdate } from './updates.ts'
 
 const UPDATE_TIMEOUT_MS = 50 * 60_000
 const BACK_TIMEOUT_MS = 30 * 60_000
@@ -41,25 +42,23 @@ export async function updateFirmware(context: StepContext<RedfishInfo>): Promise
     'management.update_firmware',
   )
   let told = toldIn(context) ?? { images: 0, before: await versions(context) }
-  const keep = async (next: Told) => {
-    told = next
-    await context.keep({ [TOLD]: next })
-  }
   const settled = async () => {
     const { monitor } = told
     if (monitor === undefined) return
     await mutate(context, (session) =>
       settle(session, monitor, { signal: context.signal, timeoutMs: UPDATE_TIMEOUT_MS }),
     )
-    await keep({ images: told.images, before: told.before })
+    told = { images: told.images, before: told.before }
+    await context.keep({ [TOLD]: told })
   }
   // What an earlier run of this step has begun.
+  await context.keep({ [TOLD]: told })
   await settled()
   for (const { url, wait = 0 } of images.slice(told.images)) {
     context.limitFromNow()
-    await mutate(context, async (session, options) => {
-      const answer = await simpleUpdate(session, { url, targets: [] }, options)
-      await keep({ images: told.images + 1, monitor: monitorOf(session, answer), before: told.before })
+    await tellUpdate(context, { url, targets: [] }, (monitor) => {
+      told = { images: told.images + 1, monitor, before: told.before }
+      return { [TOLD]: told }
     })
     context.note('firmware.told', { image: told.images, of: images.length })
     await settled()

@@ -1,18 +1,21 @@
 // Firmware by Redfish: components as the BMC's inventory has them, Ironic's names `bios` and `bmc` for those two, and updates that the BMC fetches itself.
 import { FaultError } from '../../../shared/faults.ts'
 import type { Implementation, StepContext, StepResult } from '../../driver.ts'
-import { monitorOf, settle } from '../../redfish/tasks.ts'
-import { type Firmware, getFirmware, simpleUpdate } from '../../redfish/update.ts'
+import { settle } from '../../redfish/tasks.ts'
+import { type Firmware, getFirmware } from '../../redfish/update.ts'
 import { mutate, read, type RedfishContext } from './bmc.ts'
 import { fitting, ROOM } from '../fitting.ts'
 import type { RedfishInfo } from './info.ts'
 import { until } from './poll.ts'
+import { tellUpdate } from './updates.ts'
 
 const UPDATE_TIMEOUT_MS = 50 * 60_000
 const BACK_TIMEOUT_MS = 30 * 60_000
 
 /** Key of task.context: component → its version before the update. A component is told of an update once. */
 const TOLD = 'redfish_firmware'
+/** The same of all that are to be updated, before the first of them is. */
+const BEFORE = 'redfish_firmware_before'
 
 interface Setting {
   readonly component: string
@@ -66,16 +69,21 @@ async function update(context: StepContext<RedfishInfo>): Promise<void> {
       )
     if (!found.isUpdateable) throw new FaultError('request.invalid', `the component ${component} cannot be updated`)
   }
+  const before = (context.task.context[BEFORE] ??
+    Object.fromEntries(settings.map(({ component }) => [component, components.get(component)!.version]))) as Told
+  await context.keep({ [BEFORE]: before })
   for (const { component, url } of settings) {
     const told = (context.task.context[TOLD] ?? {}) as Told
     if (told[component] !== undefined) continue
-    const { path, version } = components.get(component)!
-    await mutate(context, async (session, options) => {
-      const answer = await simpleUpdate(session, { url, targets: [path] }, options)
-      await context.keep({ [TOLD]: { ...told, [component]: version } })
-      context.note('firmware.told', { component, version })
-      await settle(session, monitorOf(session, answer), { signal: context.signal, timeoutMs: UPDATE_TIMEOUT_MS })
-    })
+    const { path } = components.get(component)!
+    const version = before[component]!
+    const monitor = await tellUpdate(context, { url, targets: [path] }, () => ({
+      [TOLD]: { ...told, [component]: version },
+    }))
+    context.note('firmware.told', { component, version })
+    await mutate(context, (session) =>
+      settle(session, monitor, { signal: context.signal, timeoutMs: UPDATE_TIMEOUT_MS }),
+    )
   }
 }
 
@@ -96,7 +104,7 @@ async function checkUpdate(context: StepContext<RedfishInfo>): Promise<StepResul
     look,
     () => `these components still have the version of before: ${same.join(', ')}`,
   )
-  return { facts: await firmwareFacts(context, told), context: { [TOLD]: null } }
+  return { facts: await firmwareFacts(context, told), context: { [TOLD]: null, [BEFORE]: null } }
 }
 
 export const redfishFirmware: Implementation<RedfishInfo> = {

@@ -3,9 +3,11 @@ import { FaultError } from '../../../shared/faults.ts'
 import type { Implementation } from '../../driver.ts'
 import { getNetworkCards, getProcessors, type Processor } from '../../redfish/inventory.ts'
 import { getControllers } from '../../redfish/storage.ts'
+import { deployContext } from '../../deploy/task-context.ts'
 import { getBootMode } from './boot-device.ts'
 import { read, systemOf } from './bmc.ts'
-import { fitting, ROOM } from '../fitting.ts'
+import { inspectionFacts } from '../../inspection/facts.ts'
+import { DEFAULT_INSPECTION } from '../../inspection/settings.ts'
 import type { RedfishInfo } from './info.ts'
 
 const GIB = 1024 ** 3
@@ -55,7 +57,7 @@ export const redfishInspect: Implementation<RedfishInfo> = {
               rotational: drive.media === 'HDD',
             })),
       )
-      const sizes = disks.map(({ size }) => size).filter((size) => size >= LEAST_DISK_BYTES)
+      const fit = disks.filter(({ size }) => size >= LEAST_DISK_BYTES)
       const memory_mb = Math.round(memoryGiB * 1024)
       const boot_mode = await getBootMode(context)
       const interfaces = cards.map(({ name, mac, hasLink, speedMbps }) => ({
@@ -73,8 +75,9 @@ export const redfishInspect: Implementation<RedfishInfo> = {
           frequency: processors[0]?.MaxSpeedMHz?.toString() ?? null,
         },
         memory: { physical_mb: memory_mb, total: memory_mb * MIB },
-        disks: fitting<object>(disks, ROOM.disks).list,
-        interfaces: fitting(interfaces, ROOM.cards).list,
+        disks,
+        // A BMC that tells no NIC does not say that there is none.
+        ...(interfaces.length > 0 && { interfaces }),
         system_vendor: {
           manufacturer: system.Manufacturer ?? null,
           product_name: system.Model ?? null,
@@ -84,9 +87,13 @@ export const redfishInspect: Implementation<RedfishInfo> = {
         },
         boot: { current_boot_mode: boot_mode },
       }
-      const local_gb = sizes.length === 0 ? 0 : Math.max(0, Math.floor(Math.min(...sizes) / GIB) - 1)
-      const properties = { cpu_arch: architecture, cpus: count, memory_mb, local_gb }
-      return { facts: { inventory, plugin_data: {}, properties, ...(boot_mode !== null && { boot_mode }) } }
+      const root_disk = fit.toSorted((a, b) => a.size - b.size)[0] ?? null
+      const { properties } = context.node
+      const facts = inspectionFacts(
+        { inventory, pluginData: { root_disk }, properties, earlierDisks: deployContext(context).inspected_disks },
+        context.site.inspection ?? DEFAULT_INSPECTION,
+      )
+      return { facts }
     },
   },
 }

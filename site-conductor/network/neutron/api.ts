@@ -2,6 +2,7 @@
 import { FaultError } from '../../../shared/faults.ts'
 import type { Context } from '../../driver.ts'
 import { isStatus } from '../../openstack/errors.ts'
+import { pathOf } from '../../openstack/path-of.ts'
 
 export const NEUTRON = { name: 'Neutron', types: ['network'], version: '/v2.0' }
 
@@ -76,11 +77,11 @@ export function neutronOf<Info>({ site, signal, before }: Pick<Context<Info>, 's
         hint: `set ${what} to the UUID of a network: "openstack network list" shows them`,
       })
     },
-    subnet: async (id) => (await read<{ subnet: NeutronSubnet }>(`/subnets/${id}`)).subnet,
+    subnet: async (id) => (await read<{ subnet: NeutronSubnet }>(pathOf('subnets', id))).subnet,
     ports: async (query) => (await read<{ ports: NeutronPort[] }>('/ports', query)).ports,
     async port(id) {
       try {
-        return (await read<{ port: NeutronPort }>(`/ports/${encodeURIComponent(id)}`)).port
+        return (await read<{ port: NeutronPort }>(pathOf('ports', id))).port
       } catch (error) {
         if (isStatus(error, 404)) return undefined
         throw error
@@ -88,10 +89,10 @@ export function neutronOf<Info>({ site, signal, before }: Pick<Context<Info>, 's
     },
     create: async (port) => (await ask<{ port: NeutronPort }>('POST', '/ports', { body: { port }, ...change })).port,
     update: async (id, port) =>
-      (await ask<{ port: NeutronPort }>('PUT', `/ports/${encodeURIComponent(id)}`, { body: { port }, ...change })).port,
+      (await ask<{ port: NeutronPort }>('PUT', pathOf('ports', id), { body: { port }, ...change })).port,
     async remove(id) {
       try {
-        await ask('DELETE', `/ports/${encodeURIComponent(id)}`, change)
+        await ask('DELETE', pathOf('ports', id), change)
       } catch (error) {
         if (!isStatus(error, 404)) throw error
       }

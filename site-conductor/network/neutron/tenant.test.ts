@@ -72,6 +72,17 @@ test('what a VIF is on decides which port may have it; what is none is refused',
   expect(await fails(ask('vif_facts', { vif: 'nothing' }))).toMatchObject({ code: 'request.invalid' })
 })
 
+test.for(['..', '.', 'a/b', 'x'.repeat(300)])(
+  'a VIF %j, which Neutron has not given, is asked for nowhere',
+  async (vif) => {
+    let asked = 0
+    on.neutron.instead = () => void asked++
+    expect((await fails(ask('vif_facts', { vif }))).message).toBe(`VIF ${vif} is no port of Neutron`)
+    await ask('vif_detach', { vif })
+    expect(asked).toBe(0)
+  },
+)
+
 test('a VIF gets the address of its NIC when it is attached, and is plugged in where its instance runs already', async () => {
   const vif = on.neutron.port({ network_id: 'n-tenant', mac_address: 'fa:16:3e:00:00:01' })
   await ask('vif_attach', { vif: vif.id, place: 'nic-1', active: false })

@@ -36,9 +36,12 @@ export class Browser implements AsyncDisposable {
     const child = spawn('chromium', flags, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
     const exited = once(child, 'exit')
     const end = async () => {
-      process.kill(-child.pid!, 'SIGKILL')
-      await exited
-      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+      try {
+        if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL')
+        await exited
+      } finally {
+        await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+      }
     }
     let address: string | undefined
     for await (const line of createInterface(child.stderr)) {
@@ -46,7 +49,10 @@ export class Browser implements AsyncDisposable {
       if (address !== undefined) break
     }
     child.stderr.resume()
-    if (address === undefined) throw new Error('Chromium has not started')
+    if (address === undefined) {
+      await end()
+      throw new Error('Chromium has not started')
+    }
     const socket = new WebSocket(address)
     await once(socket, 'open')
     const browser = new Browser(socket, end)

@@ -54,10 +54,15 @@ export class Rig {
     await this.bmc.close()
   }
 
+  /** driver_info of whoever may do everything. */
+  login(): Args {
+    const place = { ipmi_address: this.bmc.address, ipmi_port: this.bmc.port }
+    return { ...place, ipmi_username: 'admin', ipmi_password: 'secret' }
+  }
+
   /** Of a conductor of its own. */
   async made(args: Args = {}, { info = {}, properties = {}, kept = {}, bootMemory, hurries = false }: Asked = {}): Promise<FakeContext> {
-    const place = { ipmi_address: this.bmc.address, ipmi_port: this.bmc.port }
-    const driverInfo = { ...place, ipmi_username: 'admin', ipmi_password: 'secret', ...info }
+    const driverInfo = { ...this.login(), ...info }
     const node = fakeGrant('n', { driver: 'ipmi', driverInfo, properties, bootMemory })
     const context = await fakeContext(driver, { node, args, context: kept })
     if (hurries) hurry(context)

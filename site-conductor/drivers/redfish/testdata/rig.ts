@@ -12,6 +12,11 @@ type Args = Record<string, unknown>
 export const implementation = (kind: Kind) => driver.interfaces[kind]!['redfish']!
 export const refusal = (work: Promise<unknown>): Promise<Fault | undefined> => work.then(() => undefined, toFault)
 
+export interface Asked {
+  readonly info?: Args
+  readonly properties?: Args
+}
+
 export class Rig {
   bmc!: RunningRedfish
   #contexts: FakeContext[] = []
@@ -26,14 +31,23 @@ export class Rig {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#contexts.splice(0).map((context) => context.close()))
+    await this.closeAll()
     await this.bmc.close()
   }
 
+  /** All conductors are gone. */
+  async closeAll(): Promise<void> {
+    await Promise.all(this.#contexts.splice(0).map((context) => context.close()))
+  }
+
+  /** driver_info of whoever may do everything. */
+  login(): Args {
+    return { redfish_address: this.bmc.url, redfish_username: 'admin', redfish_password: 'secret' }
+  }
+
   /** Of a conductor of its own; `kept`: what an earlier step has left. */
-  async made(args: Args = {}, kept: Args = {}): Promise<FakeContext> {
-    const login = { redfish_address: this.bmc.url, redfish_username: 'admin', redfish_password: 'secret' }
-    const node = fakeGrant('n', { driver: 'redfish', driverInfo: login })
+  async made(args: Args = {}, kept: Args = {}, { info = {}, properties = {} }: Asked = {}): Promise<FakeContext> {
+    const node = fakeGrant('n', { driver: 'redfish', driverInfo: { ...this.login(), ...info }, properties })
     const context = await fakeContext(driver, { node, args, context: kept })
     this.#contexts.push(context)
     return context
