@@ -97,7 +97,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
 
   const caller = { conductor: identity.conductor, privateKey: identity.privateKey, incarnation: uuidv7(env) }
   const grants = new Grants(env)
-  const agents = new Agents()
+  const agents = new Agents(() => env.now())
   const kept = resources()
   opened.defer(() => kept.close())
   const realBoot: Services['boot'] = (all, onStage, resident) =>

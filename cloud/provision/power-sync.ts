@@ -8,6 +8,7 @@ import { isTrue } from './is-true.ts'
 import { isPowerWatched, POWER_FAILURE, withoutCount } from './power-watch.ts'
 import { powerTask } from './power.ts'
 import { withHint } from './sentences.ts'
+import { withoutAgent } from './without-agent.ts'
 
 /** Ironic's power_state_sync_max_retries, here for a machine that does not stay as it was put. */
 const MAX_FORCED = 3
@@ -23,7 +24,8 @@ export async function powerRead(turn: Turn, uuid: string, read: 'power on' | 'po
   if (node.maintenance) return recovered(turn, node, read)
   if (node.power_state === read) return
   if (node.power_state === null || !isForced(node)) {
-    turn.updateNode(uuid, { power_state: read })
+    const agent = read === 'power off' ? { driver_internal_info: withoutAgent(node) } : {}
+    turn.updateNode(uuid, { power_state: read, ...agent })
     // Ironic's power_state_corrected, where there was something to correct.
     const corrected = node.power_state !== null
     turn.event('node.power_state', { node: uuid, body: { from: node.power_state, to: read, corrected } })

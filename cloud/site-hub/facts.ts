@@ -6,6 +6,7 @@ import { withCapabilities } from '../../shared/capabilities.ts'
 import { Fault } from '../../shared/faults.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
 import { powerRead, powerUnreadable } from '../provision/power-sync.ts'
+import { withoutAgent } from '../provision/without-agent.ts'
 import type { Peer } from '../ports.ts'
 import type { NodeRow } from '../schema/rows.ts'
 import { epochOf, speakerOf, type ConductorState } from './state.ts'
@@ -107,9 +108,10 @@ export async function takeFacts(turn: Turn, uuid: string, changed: Record<string
     told.write()
     regrant(turn, node, changes)
   }
-  const { driver_internal_info: more } = changed
-  if (more !== undefined && more !== null && typeof more === 'object') {
-    const all = merged(node.driver_internal_info as Record<string, unknown>, more as Record<string, unknown>)
+  const { driver_internal_info: more = {} } = changed
+  if (more !== null && typeof more === 'object') {
+    const kept = changed['power_state'] === 'power off' ? withoutAgent(node) : node.driver_internal_info
+    const all = merged(kept as Record<string, unknown>, more as Record<string, unknown>)
     if (JSON.stringify(all) !== JSON.stringify(node.driver_internal_info)) {
       changes.driver_internal_info = all
       // What the conductor that has the node is to know next time.

@@ -59,8 +59,9 @@ interface Entry extends Expected {
   /** The one whose address and certificate count for this boot, and that it is on record. */
   first: AgentCall | undefined
   recorded: Promise<void> | undefined
-  /** Heartbeats so far. */
+  /** Heartbeats so far, and when the last one was. */
   calls: number
+  calledAt?: number
   /** Where the token went, as far as this process knows. */
   shownTo: string | undefined
   /**
@@ -77,6 +78,12 @@ export type Heard = 'unknown' | 'wrong token' | 'changed' | 'heard'
 
 export class Agents {
   readonly #byNode = new Map<string, Entry>()
+  readonly #now: () => number
+
+  /** `now`: ms since 1970. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now
+  }
 
   /** Expecting the same boot again changes nothing. */
   expect(expected: Expected): void {
@@ -195,6 +202,7 @@ export class Agents {
     await entry.recorded
     entry.call = call
     entry.calls++
+    entry.calledAt = this.#now()
     entry.cameAgain = false
     for (const tell of entry.listeners) tell(call)
     return 'heard'
@@ -221,6 +229,11 @@ export class Agents {
       over.abort(new Error('nobody waits for the first call any more'))
       heard.catch(() => {})
     }
+  }
+
+  /** When the agent of `node`'s boot called last, ms since 1970; undefined: none has called here. */
+  lastCallAt(node: string): number | undefined {
+    return this.#byNode.get(node)?.calledAt
   }
 
   /** Heartbeats of `node`'s boot so far: what `callAfter` counts from. */

@@ -11,6 +11,9 @@ const PHASES: Readonly<Record<string, 'clean' | 'deploy' | 'service'>> = {
   service: 'service',
 }
 
+/** As whose step the agent is asked to do what is part of that kind of work; undefined: it has none for that. */
+export const phaseOf = (kind: string): 'clean' | 'deploy' | 'service' | undefined => PHASES[kind]
+
 /** Runs `step` with the arguments of the task's step, and answers what the agent's own step answered. */
 export function agentStep<Info>(options: AgentOptions<Info>, iface: string, step: string) {
   const perform = performer(options)
@@ -18,7 +21,7 @@ export function agentStep<Info>(options: AgentOptions<Info>, iface: string, step
     context: StepContext<Info>,
     args: Readonly<Record<string, unknown>> = context.args,
   ): Promise<Record<string, unknown>> => {
-    const phase = PHASES[context.task.kind]
+    const phase = phaseOf(context.task.kind)
     if (phase === undefined)
       throw new FaultError('driver.unsupported', `${iface}.${step} is no step of the work ${context.task.kind}`)
     const { node, ports } = nodeParams(context)

@@ -58,6 +58,7 @@ export function anacondaDeploy<Info>(options: AgentOptions<Info>): Implementatio
             hint: "see the machine's console, and what its kickstart file asks for",
           })
         if (deployContext(context).installer?.after === 'off') await off(context, options)
+        return { facts: { driver_internal_info: { agent_status: last.status, agent_status_message: last.message } } }
       },
       prepare_instance_boot: async (context) =>
         await options.setBootDevice(context, forced(context, { boot_device: 'disk', persistent: true })),

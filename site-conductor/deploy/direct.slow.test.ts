@@ -52,6 +52,47 @@ test('an image and a config drive are on the disk, the machine boots from it, an
   expect(stages()).toEqual(expect.arrayContaining(['agent.lookup', 'agent.call']))
 })
 
+const told = (key: string) =>
+  hub.all('event').flatMap(({ events }) =>
+    events.flatMap(({ step, facts }) => {
+      const { [key]: value } = (facts?.['driver_internal_info'] ?? {}) as Record<string, unknown>
+      return value === undefined ? [] : [[step, value] as const]
+    }),
+  )
+
+test('the node is told of its agent with events: what it is, its steps, and when it called last', async () => {
+  give(instance())
+  await hub.next('result')
+  expect(told('agent_version')).toEqual([[4, expect.stringMatching(/\d/)]])
+  expect(told('agent_url')).toEqual([[4, expect.stringMatching(/^https:/)]])
+  expect(told('hardware_manager_version')).toEqual([[4, { ferrule_hardware_manager: '1' }]])
+  const [[, steps]] = told('agent_cached_deploy_steps') as [[number, Record<string, unknown[]>]]
+  expect(Object.keys(steps)).toEqual(['deploy', 'raid'])
+  expect(steps['deploy']).toContainEqual(
+    expect.objectContaining({ interface: 'deploy', step: 'write_image', priority: 0, requires_ramdisk: true }),
+  )
+  expect(told('agent_cached_deploy_steps_refreshed')).toEqual([[4, expect.stringMatching(/^\d{4}-.*T.*[^Z]$/)]])
+  // From its first call to the end of its ramdisk, each step that has ended.
+  expect(told('agent_last_heartbeat').map(([step]) => step)).toEqual([4, 5, 6, 7, 8, 9])
+})
+
+test('work that has no steps of an agent asks for none', async () => {
+  hub.give({ id: 't', node, steps: [...BOOT_RAMDISK], context: { instance_info: {} }, kind: 'rescue' })
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(told('agent_version')).toHaveLength(1)
+  expect(told('agent_cached_clean_steps')).toEqual([])
+})
+
+test('an agent that does not say which steps it has is no failure, and the timeline says so', async () => {
+  const steps = BOOT_RAMDISK.filter(({ step }) => step === 'wait_agent')
+  const known = { agent_url: 'https://127.0.0.1:1', agent_version: '9', agent_token: 't', agent_certificate: 'none' }
+  hub.give({ id: 't', node, steps, context: { instance_info: {}, ...known }, kind: 'clean' })
+  expect((await hub.next('result')).outcome).toEqual({ ok: true })
+  expect(told('agent_version')).toEqual([[0, '9']])
+  expect(told('agent_cached_clean_steps')).toEqual([])
+  await hub.until(() => stages().includes('agent.steps_unknown'))
+})
+
 /** A cleaning that leaves its agent; answers what the hub knows of it afterwards. */
 async function agentLeft(): Promise<Record<string, unknown>> {
   hub.give({ id: crypto.randomUUID(), node, steps: [...BOOT_RAMDISK], context: { instance_info: {} }, kind: 'clean' })

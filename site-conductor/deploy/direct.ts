@@ -5,6 +5,7 @@ import { runningCommand, startCommand, waitForCommand } from '../agents/agent-cl
 import { bootModeOf } from '../../shared/capabilities.ts'
 import type { Implementation, StepContext } from '../driver.ts'
 import { bootVolumeOf } from '../storage/boot-volume.ts'
+import { agentFacts } from './agent-facts.ts'
 import { forced } from './boot-device.ts'
 import { collectLogs } from './deploy-logs.ts'
 import { firstCall } from './first-call.ts'
@@ -46,7 +47,10 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
       async wait_agent(context) {
         const known = deployContext(context)
         // An earlier run of this step may have heard it already.
-        if (known.agent_url !== undefined && known.agent_certificate !== undefined) return {}
+        if (known.agent_url !== undefined && known.agent_certificate !== undefined) {
+          const heard = { url: known.agent_url, version: known.agent_version }
+          return { facts: { driver_internal_info: await agentFacts(context, options, heard) } }
+        }
         const call = await firstCall(context as StepContext<unknown>)
         if (call === undefined)
           throw new FaultError(
@@ -58,6 +62,7 @@ export function directDeploy<Info>(options: AgentOptions<Info>): Implementation<
         const { url, version, certificate } = call
         return {
           context: { agent_url: url, agent_version: version, agent_certificate: certificate, awaited_ms: null },
+          facts: { driver_internal_info: await agentFacts(context, options, call) },
         }
       },
       async write_image(context) {

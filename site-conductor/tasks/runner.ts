@@ -20,6 +20,7 @@ import type { Log } from '../log.ts'
 import type { Questions } from './questions.ts'
 import type { Reports } from './reports.ts'
 import type { Site } from '../site.ts'
+import { withHeartbeat } from '../deploy/agent-facts.ts'
 import { PAGE_BYTES } from '../link/pages.ts'
 import { reservedSteps } from './reserved-steps.ts'
 import { stepContext } from './step-context.ts'
@@ -238,7 +239,7 @@ export class Run {
       if (done.back !== undefined) return this.#goBack(step, done.back)
       if (done.value !== undefined) this.#value = done.value
       if (step.waits) await this.#report('resumed')
-      await this.#report('finished', done)
+      await this.#report('finished', withHeartbeat(done, this.#options.site, this.task.node))
     } finally {
       this.#endStep = undefined
     }

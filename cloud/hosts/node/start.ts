@@ -70,6 +70,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     return app.fetch(request)
   })
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 120_000 }, (message, response) => {
+    message.url = withoutWayUp(message.url!)
     void listener(message, response)
   })
   server.on('upgrade', (message, socket, head) => void upgrade(app, hubs, message, socket, head))
@@ -95,6 +96,16 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       await store.close()
     },
   }
+}
+
+/**
+ * Dots that a URL parser takes for the way up (WHATWG URL, "double-dot URL path segment") name what they say, which is nothing: DELETE of a trait
+ * called `..` is no DELETE of its node. In workerd a request comes parsed.
+ */
+function withoutWayUp(url: string): string {
+  return url.replace(/^[^?]+/, (path) =>
+    path.replace(/(?<=\/)(?:\.|%2e){1,2}(?=\/|$)/gi, (dots) => dots.replaceAll(/\.|%2e/gi, '%252E')),
+  )
 }
 
 function isLoopback(host: string): boolean {

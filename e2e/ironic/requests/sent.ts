@@ -103,9 +103,14 @@ export function queryOf(parts: Readonly<Record<string, readonly string[]>>, most
     )
 }
 
+/** Ours beside Ironic's. */
+const NATIVE_FIELDS = ['stale_since', 'expected_at', 'overdue']
+
 /** Every field of a resource that both have. */
 export const fieldsOf = (path: string): readonly string[] =>
-  RESOURCES.find((resource) => resource.path === path)!.fields.flatMap(({ name, since }) => (since <= NEWEST ? [name] : [])) // prettier-ignore
+  RESOURCES.find((resource) => resource.path === path)!.fields.flatMap(({ name, since }) =>
+    since <= NEWEST && !NATIVE_FIELDS.includes(name) ? [name] : [],
+  )
 
 /** A comma list for `fields`. */
 export const lists = (names: readonly string[]) => [

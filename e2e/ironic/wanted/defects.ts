@@ -119,6 +119,35 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     ],
   },
   {
+    name: 'what upstream fails at: a priority as digits, in a patch',
+    why: 'upstream takes it at creation, and 500 here',
+    method: /PATCH/,
+    path: /^\/v1\/deploy_templates\//,
+    status: [500, 200],
+    when: theySaid(/not supported between instances of 'int' and 'str'/),
+    example: ({ template }) => [
+      at('PATCH', `/deploy_templates/${template}`, [
+        { op: 'add', path: '/steps', value: [{ interface: 'bios', step: 'a', args: {}, priority: '5' }] },
+      ]),
+    ],
+  },
+  {
+    name: 'what upstream fails at: a priority as digits is shown as it was sent',
+    why: 'it is a number, which upstream shows the next time',
+    method: /POST/,
+    path: /^\/v1\/deploy_templates$/,
+    at: /^\.steps\[\]\.priority$/,
+    when: (_, { theirs, ours }) => typeof theirs === 'string' && Number(theirs) === ours,
+    harmless: true,
+    example: ({ trait, fresh }) => [
+      at('POST', '/deploy_templates', {
+        name: `${trait}_2`,
+        steps: [{ interface: 'bios', step: 'a', args: {}, priority: '5' }],
+        uuid: fresh[0],
+      }),
+    ],
+  },
+  {
     name: 'what upstream fails at: a flag of a portgroup removed',
     why: 'upstream 500; it has its default again',
     method: /PATCH/,

@@ -271,9 +271,11 @@ export const OTHER_STATUSES: readonly Wanted[] = [
     name: 'links and times among the fields',
     why: 'may be asked for as all fields may',
     method: /GET/,
-    path: /[?&]fields=.*(links|_at)/,
+    path: /[?&]fields=\w/,
     status: [400, 200],
-    when: theySaid(/^(Field (links|created_at|updated_at) is|Field\(s\) "(links|created_at|updated_at)" are) not /),
+    when: theySaid(
+      /^(Field (links|ports|portgroups|states|volume|nodes|created_at|updated_at) is|Field\(s\) "(links|ports|portgroups|states|volume|nodes|created_at|updated_at)" are) not /,
+    ),
     harmless: true,
     example: ({ nodes }) => [at('GET', `/nodes/${nodes[0]}?fields=links`)],
   },
