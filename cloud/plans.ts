@@ -31,7 +31,7 @@ const step = planStep
 
 const minute = 60_000
 
-/** Boots the deploy ramdisk and waits until its agent has called. */
+/** Boots the deploy ramdisk and waits until its agent has called: in the work of a node as long as its site says (callbacks.ts). */
 export const BOOT_RAMDISK: readonly Step[] = [
   step('power.power_off'),
   step('boot.prepare_ramdisk'),

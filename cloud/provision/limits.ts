@@ -1,7 +1,7 @@
 // How much of a kind may be under way at a site at once (Ironic's max_concurrent_deploy and max_concurrent_clean): what is beyond is refused with 503, before
-// anything changes. What follows from work that was let in, as the cleaning behind a tear-down, is not counted again.
+// anything changes. What follows from work that was let in, as the cleaning behind a tear-down, is not counted again; nor is `provide`, as in Ironic.
 import { FaultError } from '../../shared/faults.ts'
-import type { State } from '../../shared/states.ts'
+import type { State, Verb } from '../../shared/states.ts'
 import type { Turn } from '../site-hub/turn.ts'
 
 const LIMITS = [
@@ -10,9 +10,9 @@ const LIMITS = [
 ] as const satisfies readonly { of: string; what: string; states: readonly State[] }[]
 
 /** `to`: the state to which a person's verb leads. */
-export async function refuseBeyondLimit(turn: Turn, to: State): Promise<void> {
+export async function refuseBeyondLimit(turn: Turn, verb: Verb, to: State): Promise<void> {
   const limit = LIMITS.find(({ states }) => (states as readonly State[]).includes(to))
-  if (!limit) return
+  if (!limit || verb === 'provide') return
   const most = turn.state.site[limit.of]
   // Whoever is in one of these states has an open task, or a child that has one: it is seldom worth to count.
   if (turn.state.tasks.size < most || (await turn.countIn(limit.states)) < most) return

@@ -56,7 +56,7 @@ export async function provision(
 ): Promise<string | null> {
   const node = await turn.node(uuid)
   const to = permitted(turn, node, verb)
-  await refuseBeyondLimit(turn, to)
+  await refuseBeyondLimit(turn, verb, to)
   if (verb === 'abort') return abort(turn, node, caller)
   const kind = WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
@@ -76,7 +76,7 @@ export async function provision(
 export async function rehearse(turn: Turn, uuid: string, verb: Verb, args: ProvisionArgs): Promise<Rehearsal> {
   const node = await turn.node(uuid)
   const to = permitted(turn, node, verb)
-  await refuseBeyondLimit(turn, to)
+  await refuseBeyondLimit(turn, verb, to)
   const kind = verb === 'abort' || verb === 'unhold' ? undefined : WORK[to]
   if (verb === 'unhold' || kind) needsConductor(turn, uuid)
   const given = await forWork(turn, node, args, kind)
