@@ -196,8 +196,8 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     why: 'upstream 500 (its JSON-RPC does not know the fault)',
     method: /PATCH/,
     path: /^\/v1\/ports\//,
-    status: [500, 409],
-    when: all(theySaid(/raised by RPC/), weSaid(/ cannot go to another node while /)),
+    status: [500, [400, 409]],
+    when: all(theySaid(/raised by RPC/), any(weSaid(/ cannot go to another node while /), weDislikeBody)),
     harmless: true,
     rest: 'available',
     example: ({ nodes, ports }) => [
