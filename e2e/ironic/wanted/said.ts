@@ -70,7 +70,7 @@ export const asksNewer: Told = ({ sent }) => {
 }
 
 /** The attributes that a creation or a patch names. */
-function namedIn({ body }: Sent): string[] {
+export function namedIn({ body }: Sent): string[] {
   return Array.isArray(body) ? operationsOf(body).map(({ root }) => root) : Object.keys((body ?? {}) as object)
 }
 
