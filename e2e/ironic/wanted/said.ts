@@ -32,7 +32,7 @@ export const weDid: Told = ({ ours }) => ours.status < 300
 
 /** What the path or the query names does not exist. */
 const ABSENT =
-  /^(Node history record|Node|Port|Portgroup|Chassis|Allocation|Volume connector|Volume target|Deploy template) (.+) could not be found/
+  /^(Node history record|History entry|Node|Port|Portgroup|Chassis|Allocation|Volume connector|Volume target|Deploy template) (.+) could not be found/
 const namesAbsent = (words: string, { path }: Sent): boolean => {
   const named = ABSENT.exec(words)?.[2]
   return named !== undefined && decodeURIComponent(path).includes(named)
