@@ -104,7 +104,7 @@ export const STRICTER: readonly Wanted[] = [
     path: /^\/v1\/(allocations|deploy_templates|ports|portgroups|volume|chassis|nodes\/[^/]+\/bios).*fields=/,
     status: [200, 400],
     when: ({ theirs, ours }) => {
-      const field = /^Field "(.+)" does not exist/.exec(faultOf(ours.body))?.[1]
+      const field = /^(?:Field "(?=\w+" does not exist)|Unknown fields: )(\w+)/.exec(faultOf(ours.body))?.[1]
       return field !== undefined && !JSON.stringify(theirs.body).includes(`"${field}":`)
     },
     harmless: true,
