@@ -113,7 +113,7 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     method: /PATCH|POST/,
     path: /^\/v1\/deploy_templates/,
     status: [500, 400],
-    when: weSaid(/^steps(\.\d+(\.\w+)?)?: /),
+    when: all(weDislikeBody, ({ sent }) => namedIn(sent).includes('steps')),
     harmless: true,
     example: ({ template }) => [
       at('PATCH', `/deploy_templates/${template}`, [{ op: 'add', path: '/steps/0', value: true }]),

@@ -134,7 +134,7 @@ export const FAKE_MACHINE: readonly Wanted[] = [
     name: 'a deployed machine is on',
     why: 'upstream’s fake deployment leaves it as it was',
     method: /GET|PUT|PATCH|DELETE|POST/,
-    path: /^\/v1\/(nodes|chassis)/,
+    path: NODES,
     at: /power_state$/,
     harmless: true,
     when: (_, { theirs, ours }) => theirs === 'power off' && ours === 'power on',
@@ -215,13 +215,13 @@ export const FAKE_MACHINE: readonly Wanted[] = [
     example: ({ names }) => [at('PUT', `/nodes/${names[0]}/management/inject_nmi`, {})],
   },
   {
-    name: 'a deploy interface that does nothing',
+    name: 'a deploy or management interface that does nothing',
     why: 'our fake hardware can have it, as the real ones',
     method: /POST|PATCH/,
     path: /^\/v1\/nodes/,
     when: ({ sent, theirs }) =>
-      /deploy_interface.*noop/.test(JSON.stringify(sent.body)) &&
-      /'ironic\.hardware\.interfaces\.deploy' entrypoint: noop/.test(faultOf(theirs.body)),
+      /(deploy|management)_interface.*noop/.test(JSON.stringify(sent.body)) &&
+      /'ironic\.hardware\.interfaces\.(deploy|management)' entrypoint: noop/.test(faultOf(theirs.body)),
     status: [400, [200, 201]],
     example: ({ fresh }) => [
       at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[2], deploy_interface: 'noop' }),

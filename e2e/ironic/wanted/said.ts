@@ -32,7 +32,7 @@ export const weDid: Told = ({ ours }) => ours.status < 300
 
 /** What the path or the query names does not exist. */
 const ABSENT =
-  /^(Node history record|Node|Port|Portgroup|Chassis|Allocation|Volume connector|Volume target|Deploy template) (.+) could not be found/
+  /^(Node history record|History entry|Node|Port|Portgroup|Chassis|Allocation|Volume connector|Volume target|Deploy template) (.+) could not be found/
 const namesAbsent = (words: string, { path }: Sent): boolean => {
   const named = ABSENT.exec(words)?.[2]
   return named !== undefined && decodeURIComponent(path).includes(named)
@@ -45,7 +45,7 @@ export const weDislikeBody = weSaid(
   /^(Operation \d+: |(\d+\.)?[a-z_]+(\.\w+)*: |Either port_uuid or portgroup_uuid may)/,
 )
 /** The query is. */
-export const weDislikeQuery = weSaid(/^(Invalid value for |The sort_key |Unknown query argument |Field "|Fields and detail exclude |Either detail |Expected a UUID |Provision state )/) // prettier-ignore
+export const weDislikeQuery = weSaid(/^(Invalid value for |The sort_key |Unknown query argument |Unknown fields: |Field "|Fields and detail exclude |Either detail |Expected a UUID |Provision state )/) // prettier-ignore
 export const theyDislikeQuery = theySaid(/^(Unexpected arguments|Expected (UUID|an integer|a MAC)|The sort_key |Invalid |Unrecognized |Can't fetch |Limit must|Field)/) // prettier-ignore
 
 /** We say that something came with a version that is newer than the request's. */

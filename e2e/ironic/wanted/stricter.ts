@@ -89,7 +89,9 @@ export const STRICTER: readonly Wanted[] = [
     why: 'upstream’s SQLite takes what its MySQL refuses: 255 characters of a mode, 255 of a name',
     method: /POST|PATCH/,
     path: /^\/v1\//,
-    when: weSaid(/^(mode|name|description|owner|lessee|shard|(retired|protected)_reason): at most \d+ characters/),
+    when: weSaid(
+      /^(connector_id|mode|name|description|owner|lessee|shard|(retired|protected)_reason): at most \d+ characters/,
+    ),
     status: [[200, 201], 400],
     example: ({ portgroup }) => [
       at('PATCH', `/portgroups/${portgroup}`, [{ op: 'replace', path: '/mode', value: 'x'.repeat(300) }]),
@@ -102,7 +104,7 @@ export const STRICTER: readonly Wanted[] = [
     path: /^\/v1\/(allocations|deploy_templates|ports|portgroups|volume|chassis|nodes\/[^/]+\/bios).*fields=/,
     status: [200, 400],
     when: ({ theirs, ours }) => {
-      const field = /^Field "(.+)" does not exist/.exec(faultOf(ours.body))?.[1]
+      const field = /^(?:Field "(?=\w+" does not exist)|Unknown fields: )(\w+)/.exec(faultOf(ours.body))?.[1]
       return field !== undefined && !JSON.stringify(theirs.body).includes(`"${field}":`)
     },
     harmless: true,

@@ -105,6 +105,16 @@ export const VERSION_FIRST: readonly Wanted[] = [
     ],
   },
   {
+    name: 'two faults of a body: the version of a timeout later',
+    why: 'both refuse',
+    method: /PUT/,
+    path: /\/states\/power$/,
+    status: [406, 400],
+    when: all(({ sent }) => sent.version < 27, weSaid(/^timeout: /)),
+    harmless: true,
+    example: ({ names }) => [at('PUT', `/nodes/${names[1]}/states/power`, { target: 'zzz', timeout: 1.5 }, 22)],
+  },
+  {
     name: 'filters of a later version',
     why: 'a filter that the version does not have is 406; upstream lets these through',
     method: /GET/,
