@@ -206,4 +206,6 @@ it('before 1.25 a node may leave its chassis within a patch that puts it into on
   const patch = (operations: unknown) => site.api('PATCH', `/v1/nodes/${node}`, operations, at(24))
   expect((await patch([leave, { ...leave, op: 'add', value: chassis }])).status).toBe(200)
   expect((await patch([{ ...leave, op: 'add', value: chassis }, leave])).status).toBe(406)
+  const free = await newNode(site)
+  expect((await site.api('PATCH', `/v1/nodes/${free}`, [leave], at(24))).status).toBe(200)
 })

@@ -197,8 +197,10 @@ async function patchNode(
   query: ReadonlyMap<string, string>,
 ): Promise<void> {
   // What comes of the whole patch counts: a node that is put into a chassis again was not taken out.
-  if (operations.findLast(({ path }) => path === '/chassis_uuid')?.op === 'remove')
-    need(call.version, 25, 'Taking a node out of its chassis')
+  if (call.version < 25 && operations.findLast(({ path }) => path === '/chassis_uuid')?.op === 'remove') {
+    const [row] = await call.sql.all('SELECT chassis_uuid FROM nodes WHERE uuid = ?', [uuid])
+    if (row && row[0] !== null) need(call.version, 25, 'Taking a node out of its chassis')
+  }
   const patch: PatchOperation[] = []
   for (const operation of operations) {
     const { path, value, op } = operation

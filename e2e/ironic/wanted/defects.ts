@@ -291,6 +291,16 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     example: ({ nodes, macs }) => [at('GET', `/ports?address=${macs[0]}&node_uuid=${nodes[0]}`)],
   },
   {
+    name: 'what upstream fails at: the query beside an address of portgroups',
+    why: 'it is not looked at there, whatever it asks',
+    method: /GET/,
+    path: /^\/v1\/portgroups\b.*[?&]address=/,
+    status: [200, [400, 406]],
+    when: any(weDislikeQuery, weMissVersion),
+    harmless: true,
+    example: ({ macs }) => [at('GET', `/portgroups/detail?address=${macs[0]}&sort_key=zzz`)],
+  },
+  {
     name: 'what upstream fails at: a percent sign in a description',
     why: 'upstream finds every node that has a description: the sign is a pattern of its database',
     method: /GET/,

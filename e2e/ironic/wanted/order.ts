@@ -115,6 +115,22 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     ],
   },
   {
+    name: 'two faults of a patch: a console that is on before a driver that is none',
+    why: 'both refuse; here what the node is doing is looked at first',
+    method: /PATCH/,
+    path: /^\/v1\/nodes\//,
+    status: [400, 409],
+    when: all(
+      theySaid(/driver\(s\) or hardware type\(s\)/),
+      weSaid(/ can not change its driver while its console is on/),
+    ),
+    harmless: true,
+    example: ({ names }) => [
+      at('PUT', `/nodes/${names[0]}/states/console`, { enabled: true }),
+      at('PATCH', `/nodes/${names[0]}`, [{ op: 'replace', path: '/driver', value: 'zzz' }]),
+    ],
+  },
+  {
     name: 'two faults of a request: the node before the argument of a patch',
     why: 'both refuse',
     method: /PATCH/,

@@ -51,6 +51,16 @@ export const OTHER_STATUSES: readonly Wanted[] = [
     example: ({ names }) => [at('GET', `/nodes/${names[0]}/history/detail`)],
   },
   {
+    name: 'nodes sorted by their chassis',
+    why: 'what is shown can be sorted by; upstream keeps a number there',
+    method: /GET/,
+    path: /^\/v1\/(chassis\/[^/]+\/)?nodes\b.*sort_key=chassis_uuid\b/,
+    status: [400, 200],
+    when: theySaid(/sort_key/),
+    harmless: true,
+    example: () => [at('GET', '/nodes?sort_key=chassis_uuid')],
+  },
+  {
     name: 'a history is a list',
     why: 'it can be sorted, as newer releases can, and asked for some of its fields, as every other',
     method: /GET/,
