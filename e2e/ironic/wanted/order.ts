@@ -41,7 +41,7 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     path: /^\/v1\/[a-z_]+/,
     status: [409, 400],
     harmless: true,
-    when: any(weDislikeBody, weSaid(/^Driver \S+ has no \w+ interface /)),
+    when: any(weDislikeBody, weSaid(/^(Driver \S+ has no \w+ interface |local_link_connection of a smart NIC needs )/)),
     rest: 'active',
     example: ({ names }) => [
       at('PATCH', `/nodes/${names[0]}`, [{ op: 'add', path: '/network_interface', value: 'x'.repeat(256) }]),
@@ -120,15 +120,39 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     method: /PATCH/,
     path: /^\/v1\/nodes\//,
     status: [400, 409],
-    when: all(
-      theySaid(/driver\(s\) or hardware type\(s\)/),
-      weSaid(/ can not change its driver while its console is on/),
-    ),
+    when: all(theySaid(/which supports driver/), weSaid(/ can not change its driver while its console is on/)),
     harmless: true,
     example: ({ names }) => [
       at('PUT', `/nodes/${names[0]}/states/console`, { enabled: true }),
       at('PATCH', `/nodes/${names[0]}`, [{ op: 'replace', path: '/driver', value: 'zzz' }]),
     ],
+  },
+  {
+    name: 'two faults of a verb: what does not go with it before what is newer',
+    why: 'both refuse',
+    method: /PUT/,
+    path: /\/states\/provision$/,
+    status: [406, 400],
+    when: weSaid(/ is not possible with the target /),
+    harmless: true,
+    example: ({ names }) => [
+      at(
+        'PUT',
+        `/nodes/${names[0]}/states/provision`,
+        { target: 'adopt', clean_steps: [], deploy_steps: [{ interface: 'bios', step: 'a', args: {}, priority: 1 }] },
+        35,
+      ),
+    ],
+  },
+  {
+    name: 'two faults of a query: a field that cannot be sorted by, and is newer',
+    why: 'both refuse; it can be sorted by at no version',
+    method: /GET/,
+    path: /[?&]sort_key=/,
+    status: [406, 400],
+    when: weSaid(/^The sort_key "\w+" cannot be sorted by/),
+    harmless: true,
+    example: () => [at('GET', '/nodes?sort_key=raid_config', undefined, 1)],
   },
   {
     name: 'two faults of a request: the node before the argument of a patch',

@@ -2,7 +2,7 @@
 import { faultOf } from '../compare.ts'
 import { weSaid, type Wanted } from '../wanted.ts'
 import { ABSENT, at } from '../requests/sent.ts'
-import { all, isOnHereAlone, ofNode, says, weMiss } from './said.ts'
+import { all, any, isOnHereAlone, ofNode, says, weMiss } from './said.ts'
 
 export const STRICTER: readonly Wanted[] = [
   {
@@ -184,9 +184,12 @@ export const STRICTER: readonly Wanted[] = [
     method: /PATCH/,
     path: /^\/v1\/portgroups\//,
     status: [200, 409],
-    when: all(
-      weSaid(/standalone_ports_supported|which would be standalone/),
-      ofNode(({ ours }) => !ours.maintenance),
+    when: any(
+      all(
+        weSaid(/standalone_ports_supported/),
+        ofNode(({ ours }) => !ours.maintenance),
+      ),
+      weSaid(/which would be standalone/),
     ),
     rest: 'active',
     example: ({ portgroup }) => [
