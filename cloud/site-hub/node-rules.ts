@@ -17,6 +17,11 @@ const INTERFACES_CHANGE = ['enroll', 'inspecting', 'inspect wait', 'manageable',
 const PROTECTABLE = ['active', 'rescue']
 const DELETABLE = ['manageable', 'enroll', 'adopt failed', 'available']
 
+/** Its state allows it, and its volumes may go, too. */
+export function isDeletable({ provision_state: state }: NodeRow): boolean {
+  return DELETABLE.includes(state)
+}
+
 /** Somebody works on it. */
 export function refuseLocked(node: NodeRow): void {
   if (node.task) throw locked(node.uuid, `host ${node.reservation ?? 'none yet'}`)
@@ -181,7 +186,7 @@ export async function refuseDelete(turn: Turn, node: NodeRow): Promise<void> {
   refusePromised(turn, node)
   if (node.instance_uuid && !node.maintenance)
     throw new FaultError('node.associated', `Node ${node.uuid} is associated with instance ${node.instance_uuid}.`)
-  if (!DELETABLE.includes(node.provision_state) && !node.maintenance) {
+  if (!isDeletable(node) && !node.maintenance) {
     throw new FaultError(
       'conflict',
       `Can not delete node "${node.uuid}" while it is in provision state "${node.provision_state}".`,

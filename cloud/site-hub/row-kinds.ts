@@ -9,7 +9,7 @@ import type { NodeRow } from '../schema/rows.ts'
 import { type Belongings, targetColumn } from './belongings.ts'
 import type { NodeTable } from './commands.ts'
 import { linkConnection } from './link-connection.ts'
-import { isRewirable, refuseLocked } from './node-rules.ts'
+import { isDeletable, isRewirable, refuseLocked } from './node-rules.ts'
 import { rowsWith, vifOf, type NodeOwned } from './owned-rows.ts'
 import { sealSecrets } from './secrets.ts'
 import type { Turn } from './turn.ts'
@@ -200,11 +200,8 @@ function checkVolume(what: Volume, { node, before }: Change): void {
   if (before) refuseOn(node, `volume ${what} update`)
 }
 
-/** Ironic's states in which a node may be deleted, and its volumes with it. */
-const DELETABLE = ['manageable', 'enroll', 'adopt failed', 'available']
-
 function checkVolumeDelete(what: Volume, { node }: Change): void {
-  if (!DELETABLE.includes(node.provision_state)) refuseOn(node, `volume ${what} deletion`)
+  if (!isDeletable(node)) refuseOn(node, `volume ${what} deletion`)
 }
 
 /** In Ironic's words. */

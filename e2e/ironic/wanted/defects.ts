@@ -5,6 +5,7 @@ import {
   all,
   any,
   field,
+  hasLater,
   namedIn,
   NODES,
   removes,
@@ -309,6 +310,35 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     when: theySaid(/^Entity namespace for "nodes" has no property "(state|resource_class|owner)"/),
     harmless: true,
     example: ({ names }) => [at('GET', `/allocations?node=${names[0]}&state=error`)],
+  },
+  {
+    name: 'what upstream fails at: a portgroup in a later operation of a patch',
+    why: 'upstream looks at the first operation only, and leaves the port where it is',
+    method: /PATCH/,
+    path: /^\/v1\/ports\//,
+    at: /^\.portgroup_uuid$/,
+    when: hasLater('portgroup_uuid'),
+    example: ({ ports }) => [
+      at('PATCH', `/ports/${ports[0]}`, [
+        { op: 'add', path: '/extra/a', value: 1 },
+        { op: 'replace', path: '/portgroup_uuid', value: null },
+      ]),
+    ],
+  },
+  {
+    name: 'what upstream fails at: a portgroup that may not be, in a later operation of a patch',
+    why: 'upstream looks at the first operation only, and leaves the port where it is',
+    method: /PATCH/,
+    path: /^\/v1\/ports\//,
+    status: [200, [400, 409]],
+    when: all(hasLater('portgroup_uuid'), weSaid(/portgroup/i)),
+    rest: 'active',
+    example: ({ ports }) => [
+      at('PATCH', `/ports/${ports[0]}`, [
+        { op: 'add', path: '/extra/a', value: 1 },
+        { op: 'replace', path: '/portgroup_uuid', value: null },
+      ]),
+    ],
   },
   {
     name: 'what upstream fails at: a percent sign in a description',

@@ -98,6 +98,12 @@ export const removes =
   ({ sent }) =>
     operationsOf(sent.body).some(({ op, root, isBelow }) => op === 'remove' && !isBelow && names.includes(root))
 
+/** The patch is about an attribute, but does not begin with it. */
+export const hasLater =
+  (name: string): Told =>
+  ({ sent }) =>
+    operationsOf(sent.body).findIndex(({ root }) => root === name) > 0
+
 /** The patch takes an attribute as a whole, and then goes on below it. */
 export const emptiesAndGoesOn: Told = ({ sent }) => {
   const operations = operationsOf(sent.body)
