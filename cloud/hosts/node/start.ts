@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
+import { arrayBuffer } from 'node:stream/consumers'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { systemEnv, type Env } from '../../../shared/env.ts'
@@ -66,7 +66,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const listener = getRequestListener((request, { incoming }) => {
     // The standard's Request has no room for the body of a GET, which vendor methods may have: gophercloud's GetSubscription sends one.
     if (request.method === 'GET' && incoming.headers['content-length'] !== undefined)
-      Object.defineProperty(request, 'text', { value: () => text(incoming) })
+      Object.defineProperty(request, 'arrayBuffer', { value: () => arrayBuffer(incoming) })
     return app.fetch(request)
   })
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 120_000 }, (message, response) => {
