@@ -23,7 +23,11 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     method: /PATCH/,
     path: /^\/v1\/nodes\//,
     status: [500, [200, 400, 406]],
-    when: all(theySaid(/^'value'$/), removes('automated_clean'), any(weDid, weDislikeBody, weMissVersion)),
+    when: all(
+      theySaid(/^'value'$/),
+      removes('automated_clean'),
+      any(weDid, weDislikeBody, weMissVersion, weSaid(/^Couldn't apply patch/)),
+    ),
     example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'remove', path: '/automated_clean' }])],
   },
   {
@@ -282,10 +286,10 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     ],
   },
   {
-    name: 'what upstream fails at: ports of a node or shard with an address',
+    name: 'what upstream fails at: ports of a node, shard or portgroup with an address',
     why: 'both filters hold; of two upstream leaves one out',
     method: /GET/,
-    path: /^\/v1\/ports\b.*[?&](address|node_uuid|shard)=.*&(address|node_uuid|shard)=/,
+    path: /^\/v1\/ports\b.*[?&](address|node_uuid|shard|portgroup)=.*&(address|node_uuid|shard|portgroup)=/,
     at: /^\.ports\.length$/,
     when: weShowFewer,
     harmless: true,
@@ -319,7 +323,7 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     at: /^\.portgroup_uuid$/,
     when: hasLater('portgroup_uuid'),
     example: ({ ports }) => [
-      at('PATCH', `/ports/${ports[0]}`, [
+      at('PATCH', `/ports/${ports[1]}`, [
         { op: 'add', path: '/extra/a', value: 1 },
         { op: 'replace', path: '/portgroup_uuid', value: null },
       ]),
@@ -334,7 +338,7 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     when: all(hasLater('portgroup_uuid'), weSaid(/portgroup/i)),
     rest: 'active',
     example: ({ ports }) => [
-      at('PATCH', `/ports/${ports[0]}`, [
+      at('PATCH', `/ports/${ports[1]}`, [
         { op: 'add', path: '/extra/a', value: 1 },
         { op: 'replace', path: '/portgroup_uuid', value: null },
       ]),

@@ -48,6 +48,18 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     ],
   },
   {
+    name: 'two faults of a creation: a name that is taken before an interface that is none',
+    why: 'both refuse',
+    method: /POST/,
+    path: /^\/v1\/nodes$/,
+    status: [400, 409],
+    when: all(theySaid(/^Could not find the following interface /), weSaid(/ already exists\.$/)),
+    harmless: true,
+    example: ({ names, fresh }) => [
+      at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[0], name: names[0], deploy_interface: 'noop' }),
+    ],
+  },
+  {
     name: 'two faults of a query: what is not there first',
     why: 'what the path, a filter or the marker names is looked for before the rest of the query is read',
     method: /GET/,

@@ -197,6 +197,17 @@ export const STRICTER: readonly Wanted[] = [
     ],
   },
   {
+    name: 'a smart NIC that nobody finds',
+    why: 'a port of one needs port_id and hostname; upstream asks its network service, and noop has none',
+    method: /POST/,
+    path: /^\/v1\/ports$/,
+    status: [201, 400],
+    when: weSaid(/^local_link_connection of a smart NIC needs /),
+    example: ({ nodes, macs, fresh }) => [
+      at('POST', '/ports', { address: macs[2], node_uuid: nodes[1], uuid: fresh[0], is_smartnic: true }),
+    ],
+  },
+  {
     name: 'volumes of a deployed machine',
     why: 'it is on (see there), and volumes change while it is off',
     method: /PATCH/,
