@@ -2,10 +2,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../sim/free-port.ts'
 
 export interface DebianService {
   readonly url: string
@@ -62,12 +62,4 @@ export async function startDebianService({ name, prepare, isUp }: DebianServiceS
   const said = readFileSync(join(folder, 'log'), 'utf8').slice(-3000)
   await stop()
   throw new Error(`${name} did not start: ${said}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
 }

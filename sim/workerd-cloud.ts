@@ -2,7 +2,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
@@ -11,6 +10,7 @@ import { prepare } from '../cloud/store/first-start.ts'
 import { HttpStore } from '../cloud/store/http.ts'
 import { systemEnv } from '../shared/env.ts'
 import type { SimCloud, SimCloudOptions } from './cloud.ts'
+import { freePort } from './free-port.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const BIN = join(ROOT, 'node_modules/.bin')
@@ -128,14 +128,4 @@ async function answers(running: Running, url: string): Promise<void> {
     await sleep(50)
   }
   throw new Error(`${running.name} does not answer at ${url}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

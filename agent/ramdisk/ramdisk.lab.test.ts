@@ -5,8 +5,6 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import type http from 'node:http'
-import net from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
@@ -16,6 +14,7 @@ import { startFakeConductor } from '../fake-conductor.ts'
 import { lldpFrame, MIB, noise, serveBytes, serveHttp, sha256, temporaryFolder, testNode } from '../testing.ts'
 import { configDrive, partitions, readRange, tool } from '../testdata/host-tools.ts'
 import { buildRamdisk } from './build.ts'
+import { freePort } from '../../sim/free-port.ts'
 
 const MAC = '52:54:00:12:34:56'
 /** Of the NIC at a switch, which says so each second. */
@@ -39,14 +38,6 @@ async function startSwitch(): Promise<{ netdev: string; stop(): void }> {
       ours.close()
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 it('boots, is looked up, writes images, tells of it by heartbeat, powers off', { timeout: 360_000 }, async () => {

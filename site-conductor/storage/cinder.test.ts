@@ -181,7 +181,7 @@ test('a volume that cannot be had gives back those that could, and says why', as
 })
 
 test.for(['..', '.', 'a/../b', '', 'a%2fb'])(
-  'a volume_id %j, which Cinder has not given, is asked for nowhere',
+  'a volume_id %j, which is no id of Cinder, is asked for nowhere',
   async (id) => {
     const asked: string[] = []
     fake.answerWith = (action) => void asked.push(action)

@@ -16,6 +16,13 @@ import {
   weShowFewer,
 } from './said.ts'
 
+const LATER_PORTGROUP: Wanted['example'] = ({ ports }) => [
+  at('PATCH', `/ports/${ports[1]}`, [
+    { op: 'add', path: '/extra/a', value: 1 },
+    { op: 'replace', path: '/portgroup_uuid', value: null },
+  ]),
+]
+
 export const UPSTREAM_FAILS: readonly Wanted[] = [
   {
     name: 'what upstream fails at: automated_clean removed',
@@ -322,12 +329,7 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     path: /^\/v1\/ports\//,
     at: /^\.portgroup_uuid$/,
     when: hasLater('portgroup_uuid'),
-    example: ({ ports }) => [
-      at('PATCH', `/ports/${ports[1]}`, [
-        { op: 'add', path: '/extra/a', value: 1 },
-        { op: 'replace', path: '/portgroup_uuid', value: null },
-      ]),
-    ],
+    example: LATER_PORTGROUP,
   },
   {
     name: 'what upstream fails at: a portgroup that may not be, in a later operation of a patch',
@@ -337,12 +339,7 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     status: [200, [400, 409]],
     when: all(hasLater('portgroup_uuid'), weSaid(/portgroup/i)),
     rest: 'active',
-    example: ({ ports }) => [
-      at('PATCH', `/ports/${ports[1]}`, [
-        { op: 'add', path: '/extra/a', value: 1 },
-        { op: 'replace', path: '/portgroup_uuid', value: null },
-      ]),
-    ],
+    example: LATER_PORTGROUP,
   },
   {
     name: 'what upstream fails at: a percent sign in a description',

@@ -2,7 +2,6 @@
 // a test of it starts from, made anew for each; the exported variables are the present test's.
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach } from 'vitest'
 import { makeCertificate } from '../../../agent/certificate.ts'
@@ -31,6 +30,7 @@ import { FetchNetworks } from '../fetch-networks.ts'
 import { ImageCache } from '../image-cache.ts'
 import { iscsiDeploy } from '../iscsi.ts'
 import { Turns } from '../turns.ts'
+import { freePort } from '../../../sim/free-port.ts'
 
 export const DISK_BYTES = 96 * MIB
 const TOKEN = 'x'.repeat(43)
@@ -88,14 +88,6 @@ beforeEach(async () => {
   agentUrl = `https://127.0.0.1:${api.port}`
 })
 afterEach(() => stop.disposeAsync())
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 export const networks = new FetchNetworks(['127.0.0.0/8'])
 

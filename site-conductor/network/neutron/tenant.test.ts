@@ -73,7 +73,7 @@ test('what a VIF is on decides which port may have it; what is none is refused',
 })
 
 test.for(['..', '.', 'a/b', 'x'.repeat(300)])(
-  'a VIF %j, which Neutron has not given, is asked for nowhere',
+  'a VIF %j, which is no id of Neutron, is asked for nowhere',
   async (vif) => {
     let asked = 0
     on.neutron.instead = () => void asked++
