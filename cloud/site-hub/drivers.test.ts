@@ -1,6 +1,8 @@
 // Conductors of two versions at one site, during an upgrade, serve a driver of one name: what counts for a node is what its own conductor has.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DriverFacts } from '../../shared/protocol.ts'
+import { driverOf } from './drivers.ts'
+import type { HubState } from './state.ts'
 import { HubBench, type TestPeer } from './testdata/hub-bench.ts'
 import { driver as older } from './testdata/one-node.ts'
 
@@ -97,4 +99,22 @@ test('a node changes to a driver that its conductor does not have, and goes to o
   expect(await patch(nodes.older, '/driver', 'other-hardware')).toMatchObject({ ok: true })
   await bench.say(peers.older, { type: 'released', node: nodes.older, epoch })
   expect(peers.newer.grant(nodes.older)?.driver).toBe('other-hardware')
+})
+
+test('what conductors have in common is worked out once, not for each node', () => {
+  const conductor = (id: string, drivers: DriverFacts[]) => [id, { row: { id, drivers }, leaseUntil: 1 }] as const
+  const conductors = new Map([
+    conductor('a', [older]),
+    conductor('b', [newer]),
+    conductor('c', [structuredClone(older)]),
+  ])
+  const nodes = new Map([['moves', { owner: 'a', target: 'b' }]])
+  const state = { conductors, nodes } as unknown as HubState
+  for (const uuid of ['moves', 'new']) {
+    const found = driverOf(state, { uuid, driver: older.name })
+    expect(found?.interfaces['deploy']).toEqual(['fake'])
+    expect(driverOf(state, { uuid, driver: older.name })).toBe(found)
+  }
+  conductors.set(...conductor('c', [{ ...older, interfaces: { power: ['fake'] } }]))
+  expect(driverOf(state, { uuid: 'new', driver: older.name })?.interfaces).toEqual({ power: ['fake'] })
 })

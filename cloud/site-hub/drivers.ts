@@ -4,9 +4,21 @@ import type { DriverFacts, OfferedStep, StepKind } from '../../shared/protocol.t
 import { STEP_KINDS } from '../../shared/protocol.ts'
 import type { ConductorState, HubState } from './state.ts'
 
-/** By name, what the live conductors that serve a driver have in common. */
-export function commonDrivers(state: HubState): Map<string, DriverFacts> {
-  return commonOf([...state.conductors.values()])
+/** What the live conductors that serve a driver have in common. Undefined: none does. */
+export function commonDriver({ conductors }: HubState, name: string): DriverFacts | undefined {
+  return commonOf(conductors.values(), name)
+}
+
+/** Of the drivers that live conductors serve. */
+export function driverNames({ conductors }: HubState): string[] {
+  return [
+    ...new Set(
+      [...conductors.values()]
+        .filter(isLive)
+        .flatMap(served)
+        .map(({ name }) => name),
+    ),
+  ]
 }
 
 /**
@@ -19,7 +31,7 @@ export function driverOf(
 ): DriverFacts | undefined {
   const { owner = null, target = null } = state.nodes.get(uuid) ?? {}
   const holders = [owner, target].flatMap((id) => state.conductors.get(id ?? '') ?? [])
-  return commonOf(holders).get(name) ?? commonDrivers(state).get(name)
+  return commonOf(holders, name) ?? commonDriver(state, name)
 }
 
 /** Fields of driver_info that any live conductor calls secret: what one knows to be secret is so for all. */
@@ -31,17 +43,28 @@ export function secretFields(state: HubState, name: string): string[] {
 const isLive = ({ leaseUntil }: ConductorState): boolean => leaseUntil > 0
 const served = ({ row }: ConductorState): DriverFacts[] => row.drivers as DriverFacts[]
 
-function commonOf(conductors: readonly ConductorState[]): Map<string, DriverFacts> {
-  const drivers = new Map<string, DriverFacts>()
-  for (const driver of conductors.filter(isLive).flatMap(served)) {
-    const known = drivers.get(driver.name)
-    drivers.set(driver.name, known ? common(known, driver) : driver)
+function commonOf(conductors: Iterable<ConductorState>, name: string): DriverFacts | undefined {
+  let found: DriverFacts | undefined
+  for (const conductor of conductors) {
+    if (!isLive(conductor)) continue
+    for (const driver of served(conductor)) if (driver.name === name) found = found ? common(found, driver) : driver
   }
-  return drivers
+  return found
+}
+
+/** What a conductor has said stays the same object until it says hello again, and grants ask for every node. */
+const compared = new WeakMap<DriverFacts, WeakMap<DriverFacts, DriverFacts>>()
+
+function common(one: DriverFacts, other: DriverFacts): DriverFacts {
+  const others = compared.get(one) ?? new WeakMap<DriverFacts, DriverFacts>()
+  compared.set(one, others)
+  const both = others.get(other) ?? compare(one, other)
+  others.set(other, both)
+  return both
 }
 
 /** What is said of an implementation that both have is the first's. */
-function common(one: DriverFacts, other: DriverFacts): DriverFacts {
+function compare(one: DriverFacts, other: DriverFacts): DriverFacts {
   if (JSON.stringify(one) === JSON.stringify(other)) return one
   const interfaces = Object.entries(one.interfaces).map(([iface, names]): [string, string[]] => [
     iface,

@@ -24,7 +24,7 @@ import {
 } from './node-rules.ts'
 import { withoutKept } from '../provision/chosen-interface.ts'
 import { notDriven } from './outage.ts'
-import { commonDrivers, driverOf, secretFields } from './drivers.ts'
+import { commonDriver, driverNames, driverOf, secretFields } from './drivers.ts'
 import { droppedBlob } from './retention.ts'
 import { drop, place, rebalance, regrant } from './ownership.ts'
 import { dropDocuments } from './parts.ts'
@@ -45,7 +45,7 @@ const CREATE_ONLY = ['boot_mode', 'secure_boot', 'console_enabled'] as const
 
 export async function createNode(turn: Turn, command: Command<'node.create'>, site: SiteRef): Promise<string> {
   const { node } = command
-  const driver = commonDrivers(turn.state).get(node.driver) ?? refuseUnknown(turn, node.driver)
+  const driver = commonDriver(turn.state, node.driver) ?? refuseUnknown(turn, node.driver)
   const uuid = node.uuid ?? uuidv7(turn.env)
   const labels = askedLabels(node['driver_info'])
   const sealed = await sealColumns(turn, site, uuid, driver, node, driveOf(command))
@@ -239,7 +239,7 @@ async function sealColumns(
 
 function refuseUnknown(turn: Turn, name: string): never {
   if (turn.state.site.offline_since !== null) throw notDriven(turn.state, `nodes of driver ${name}`)
-  const names = [...commonDrivers(turn.state).keys()]
+  const names = driverNames(turn.state)
   const served = names.length > 0 ? `they serve: ${names.join(', ')}` : 'none is connected'
   throw new FaultError(
     'driver.unknown',
