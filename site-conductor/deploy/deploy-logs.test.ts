@@ -29,6 +29,14 @@ test('of more files than there may be the oldest go, and of more bytes', async (
   expect(await readdir(folder)).toHaveLength(2)
 })
 
+test('work that fails on many machines at once keeps no more files than there may be', async () => {
+  await using kept = await temporaryFolder()
+  const logs = new DeployLogs({ folder: kept.path, collect: 'on_failure', maxBytes: 1000, maxFiles: 3 })
+  const names = Array.from({ length: 30 }, (_, i) => `${String(i).padStart(2, '0')}.tar.gz`)
+  await Promise.all(names.map((name) => logs.keep(name, archive(10))))
+  expect(await readdir(kept.path)).toHaveLength(3)
+})
+
 test('they are named as Ironic names them', () => {
   const node = fakeGrant('1be26c0b-03f2-4d2e-ae87-c02d7f33c123', { name: 'rack7/../n1' })
   const env = { ...systemEnv, now: () => Date.UTC(2026, 10, 26, 9, 5, 7) }

@@ -7,6 +7,7 @@ import { startCommand, waitForCommand } from '../agents/agent-client.ts'
 import type { StepContext } from '../driver.ts'
 import { agentOf, type AgentOptions } from './perform.ts'
 import { deployContext } from './task-context.ts'
+import { Turns } from './turns.ts'
 
 /** Ironic's `deploy_logs_collect`. */
 export const COLLECT = ['on_failure', 'always', 'never'] as const
@@ -18,8 +19,12 @@ export interface DeployLogsOptions {
   readonly maxFiles: number
 }
 
+/** A write to the disk comes to its end. */
+const FOREVER = new AbortController().signal
+
 export class DeployLogs {
   readonly #options: DeployLogsOptions
+  readonly #turns = new Turns(1)
 
   constructor(options: DeployLogsOptions) {
     this.#options = options
@@ -33,8 +38,12 @@ export class DeployLogs {
     return this.#options.collect === 'always'
   }
 
-  /** Answers the path of the file. */
+  /** Answers the path of the file. One after another: what fails on many machines fails at the same time. */
   async keep(name: string, archive: Uint8Array): Promise<string> {
+    return await this.#turns.run(FOREVER, () => this.#keep(name, archive))
+  }
+
+  async #keep(name: string, archive: Uint8Array): Promise<string> {
     const { folder, maxBytes, maxFiles } = this.#options
     if (archive.length > maxBytes)
       throw new FaultError('request.too_large', `an archive of ${archive.length} bytes is more than may be kept`)
