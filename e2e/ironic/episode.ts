@@ -135,16 +135,15 @@ export async function play(
   servers: Servers,
   sent: Sent,
   things: Things,
-  told: (judged: Judged) => boolean,
+  told: (judged: Judged) => Promise<boolean>,
 ): Promise<boolean> {
   const judged = await judge(servers, sent)
-  const isFine = told(judged)
+  const isFine = await told(judged)
   if (sent.method === 'GET') return true
-  if (isDone(judged.theirs) !== isDone(judged.ours)) return isFine
-  if (!isDone(judged.theirs)) return true
+  if (!isDone(judged.theirs) || !isDone(judged.ours)) return isFine
   if (/\/states\/|\/allocations|\/vendor_passthru/.test(sent.path)) await settle(servers, ...things.nodes)
   const after = await afterwards(servers, sent)
-  return after === undefined || told(after)
+  return after === undefined || (await told(after))
 }
 
 /** What the node of a request is after it, which is told under that request. */

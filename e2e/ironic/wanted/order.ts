@@ -41,7 +41,7 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     path: /^\/v1\/[a-z_]+/,
     status: [409, 400],
     harmless: true,
-    when: any(weDislikeBody, weSaid(/^(Driver \S+ has no \w+ interface |local_link_connection of a smart NIC needs )/)),
+    when: weDislikeBody,
     rest: 'active',
     example: ({ names }) => [
       at('PATCH', `/nodes/${names[0]}`, [{ op: 'add', path: '/network_interface', value: 'x'.repeat(256) }]),
@@ -117,7 +117,7 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     path: /^\/v1\/ports\//,
     status: [400, 409],
     harmless: true,
-    when: all(theySaid(/can't replace a non-existent object/), weSaid(/ can not change \w+ while /)),
+    when: all(theySaid(/can't (replace|remove) a non-existent object/), weSaid(/ can not change \w+ while /)),
     rest: 'active',
     example: ({ ports }) => [
       at('PATCH', `/ports/${ports[0]}`, [

@@ -53,6 +53,9 @@ export function differencesPage(generated: string): string {
     'clients read and every field, and fails on any difference that is not listed here; and on one that is listed and shows no more. Statuses are told where they differ; where',
     'none are, the answers differ in fields. Newer microversions are not compared with a running Ironic.',
     '',
+    'A request with several faults may be refused for another one of them. That is not listed pair by pair: it counts as known where each of the two servers says the same of a request',
+    'with less in it, and of both of those it is known what the two answer.',
+    '',
     parts.join('\n\n'),
     '',
   ].join('\n')

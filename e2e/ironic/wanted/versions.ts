@@ -1,5 +1,5 @@
 // What a request's microversion does not have: here it is asked first, and of everything.
-import { weSaid, type Wanted } from '../wanted.ts'
+import { theySaid, weSaid, type Wanted } from '../wanted.ts'
 import { ABSENT, at } from '../requests/sent.ts'
 import {
   all,
@@ -33,6 +33,16 @@ export const VERSION_FIRST: readonly Wanted[] = [
     method: /./,
     harmless: true,
     example: () => [at('DELETE', '/volume/connectors', undefined, 6)],
+  },
+  {
+    name: 'a method of a later version: a patch that is none',
+    why: 'what the version cannot do is 405 whatever is sent; upstream looks at the shape of a patch first',
+    method: /PATCH/,
+    path: /^\/v1\/(allocations|deploy_templates)\//,
+    status: [400, 405],
+    when: all(theySaid(/^Schema error for patch: /), weMissVersion),
+    harmless: true,
+    example: () => [at('PATCH', `/allocations/${ABSENT}`, [{ op: 'add', path: '/name', value: 'x', from: 'y' }], 55)],
   },
   {
     name: 'two faults of a request: the version first',
