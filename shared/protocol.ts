@@ -308,8 +308,14 @@ export function bytesInFrame(value: unknown): number {
   return utf8Length(JSON.stringify(value) ?? '')
 }
 
+/** Each half of a surrogate pair counts two. */
 function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length
+  let bytes = text.length
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
+  }
+  return bytes
 }
 
 function decode<M>(schema: z.ZodType<M>, types: Set<string>, frame: string): Decoded<M> {

@@ -1,6 +1,6 @@
 // Rows and statements straight from the drizzle tables: one source for names, order and encoding of columns, without a query builder
 // in the hub's way. Reads answer whole rows; writes are guarded by the caller.
-import { getTableColumns, getTableName, type InferInsertModel, type InferSelectModel } from 'drizzle-orm'
+import { Column, getTableColumns, getTableName, type InferInsertModel, type InferSelectModel } from 'drizzle-orm'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Row, Sql, SqlValue, Statement } from '../ports.ts'
 import type { audit, conductors, events, nodes, notes, ports, sites, tasks } from './organisation.ts'
@@ -14,41 +14,57 @@ export type EventInsert = InferInsertModel<typeof events>
 export type NoteInsert = InferInsertModel<typeof notes>
 export type AuditInsert = InferInsertModel<typeof audit>
 
+interface LaidColumn {
+  readonly key: string
+  readonly name: string
+  /** What a row has of which nobody says it, as it is stored. */
+  readonly blank: SqlValue
+  from(value: unknown): unknown
+  to(value: unknown): SqlValue
+}
+
 interface Layout {
   readonly name: string
-  readonly columns: readonly {
-    key: string
-    name: string
-    /** What a row has of which nobody says it. */
-    blank: unknown
-    from(value: unknown): unknown
-    to(value: unknown): SqlValue
-  }[]
-  readonly byKey: ReadonlyMap<string, { name: string; to(value: unknown): SqlValue }>
+  readonly columns: readonly LaidColumn[]
+  readonly byKey: ReadonlyMap<string, LaidColumn>
   readonly list: string
+  readonly insert: string
+  /** A row of which nobody said anything; copies of it have one shape. */
+  readonly blankRow: Readonly<Record<string, unknown>>
+  /** Its objects and lists, which are empty: each row has its own. */
+  readonly blankObjects: readonly string[]
 }
 const layouts = new WeakMap<SQLiteTable, Layout>()
 
 function layoutOf(table: SQLiteTable): Layout {
   let layout = layouts.get(table)
   if (!layout) {
-    const columns = Object.entries(getTableColumns(table)).map(([key, column]) => ({
-      key,
-      name: column.name,
-      blank: column.default ?? null,
-      from: (value: unknown) => (value === null ? null : column.mapFromDriverValue(value as never)),
-      to: (value: unknown) =>
-        value === null || value === undefined ? null : (column.mapToDriverValue(value as never) as SqlValue),
-    }))
+    const all = Object.entries(getTableColumns(table))
+    const columns = all.map(([key, column]) => laidOut(key, column))
+    const list = columns.map((column) => column.name).join(', ')
+    const blankRow = Object.fromEntries(all.map(([key, column]) => [key, column.default ?? null]))
     layout = {
       name: getTableName(table),
       columns,
       byKey: new Map(columns.map((column) => [column.key, column])),
-      list: columns.map((column) => column.name).join(', '),
+      list,
+      insert: `INSERT INTO ${getTableName(table)} (${list}) VALUES (${marks(columns.length)})`,
+      blankRow,
+      blankObjects: Object.keys(blankRow).filter((key) => typeof blankRow[key] === 'object' && blankRow[key] !== null),
     }
     layouts.set(table, layout)
   }
   return layout
+}
+
+function laidOut(key: string, column: Column): LaidColumn {
+  // Most columns are stored as they are: drizzle need not be asked for each value.
+  const isPlain = column.mapToDriverValue === Column.prototype.mapToDriverValue && column.mapFromDriverValue === Column.prototype.mapFromDriverValue // prettier-ignore
+  const from = (value: unknown) => (value === null ? null : column.mapFromDriverValue(value))
+  const to = (value: unknown) =>
+    value === null || value === undefined ? null : (column.mapToDriverValue(value) as SqlValue)
+  const plain = { from: (value: unknown) => value, to: (value: unknown) => (value ?? null) as SqlValue }
+  return { key, name: column.name, blank: to(column.default), ...(isPlain ? plain : { from, to }) }
 }
 
 /** All rows for `where` (SQL after WHERE, with ? for `args`). */
@@ -63,14 +79,15 @@ export async function select<T extends SQLiteTable>(
   return rows.map((row) => decode(layout, row) as InferSelectModel<T>)
 }
 
+/** Of whole rows: what `values` does not say is blank. */
 export function insert<T extends SQLiteTable>(table: T, values: InferInsertModel<T>): Statement {
-  const layout = layoutOf(table)
-  const given = Object.entries(values).filter(([, value]) => value !== undefined)
-  const names = given.map(([key]) => layout.byKey.get(key)!.name)
-  return {
-    sql: `INSERT INTO ${layout.name} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
-    args: given.map(([key, value]) => layout.byKey.get(key)!.to(value)),
-  }
+  const { insert: sql, columns } = layoutOf(table)
+  const given = values as Readonly<Record<string, unknown>>
+  const args = columns.map(({ key, blank, to }) => {
+    const value = given[key]
+    return value === undefined ? blank : to(value)
+  })
+  return { sql, args }
 }
 
 /** UPDATE of the row whose `key` column equals `id`; with `stamp` also of its updated_at (see laterStamp). */
@@ -111,13 +128,10 @@ export function updateIf<T extends SQLiteTable>(
 
 /** A row of which nobody said anything: each column's default, else null. */
 export function blankRow<T extends SQLiteTable>(table: T): InferSelectModel<T> {
-  return Object.fromEntries(layoutOf(table).columns.map(({ key, blank }) => [key, own(blank)])) as InferSelectModel<T>
-}
-
-/** Defaults that are objects and lists are empty; each row has its own. */
-function own(blank: unknown): unknown {
-  if (Array.isArray(blank)) return [...(blank as unknown[])]
-  return typeof blank === 'object' && blank !== null ? { ...blank } : blank
+  const { blankRow: blank, blankObjects } = layoutOf(table)
+  const row: Record<string, unknown> = { ...blank }
+  for (const key of blankObjects) row[key] = Array.isArray(blank[key]) ? [] : {}
+  return row as InferSelectModel<T>
 }
 
 /** At the beginning of a sentence. */
@@ -167,6 +181,8 @@ export function isoTime(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '+00:00')
 }
 
-function decode(layout: Layout, row: Row): Record<string, unknown> {
-  return Object.fromEntries(layout.columns.map((column, i) => [column.key, column.from(row[i] ?? null)]))
+function decode({ columns, blankRow: blank }: Layout, stored: Row): Record<string, unknown> {
+  const row: Record<string, unknown> = { ...blank }
+  for (let i = 0; i < columns.length; i++) row[columns[i]!.key] = columns[i]!.from(stored[i] ?? null)
+  return row
 }

@@ -6,7 +6,9 @@ import type { ConductorState, HubState } from './state.ts'
 
 /** What the live conductors that serve a driver have in common. Undefined: none does. */
 export function commonDriver({ conductors }: HubState, name: string): DriverFacts | undefined {
-  return commonOf(conductors.values(), name)
+  let found: DriverFacts | undefined
+  for (const conductor of conductors.values()) found = withThatOf(found, conductor, name)
+  return found
 }
 
 /** Of the drivers that live conductors serve. */
@@ -29,9 +31,9 @@ export function driverOf(
   state: HubState,
   { uuid, driver: name }: { readonly uuid: string; readonly driver: string },
 ): DriverFacts | undefined {
-  const { owner = null, target = null } = state.nodes.get(uuid) ?? {}
-  const holders = [owner, target].flatMap((id) => state.conductors.get(id ?? '') ?? [])
-  return commonOf(holders, name) ?? commonDriver(state, name)
+  const node = state.nodes.get(uuid)
+  const owned = withThatOf(undefined, state.conductors.get(node?.owner ?? ''), name)
+  return withThatOf(owned, state.conductors.get(node?.target ?? ''), name) ?? commonDriver(state, name)
 }
 
 /** Fields of driver_info that any live conductor calls secret: what one knows to be secret is so for all. */
@@ -43,13 +45,14 @@ export function secretFields(state: HubState, name: string): string[] {
 const isLive = ({ leaseUntil }: ConductorState): boolean => leaseUntil > 0
 const served = ({ row }: ConductorState): DriverFacts[] => row.drivers as DriverFacts[]
 
-function commonOf(conductors: Iterable<ConductorState>, name: string): DriverFacts | undefined {
-  let found: DriverFacts | undefined
-  for (const conductor of conductors) {
-    if (!isLive(conductor)) continue
-    for (const driver of served(conductor)) if (driver.name === name) found = found ? common(found, driver) : driver
-  }
-  return found
+/** What `found` has in common with the driver as this conductor has it, if it is live and does. */
+function withThatOf(
+  found: DriverFacts | undefined,
+  conductor: ConductorState | undefined,
+  name: string,
+): DriverFacts | undefined {
+  const own = conductor && isLive(conductor) ? served(conductor).find((driver) => driver.name === name) : undefined
+  return found && own ? common(found, own) : (own ?? found)
 }
 
 /** What a conductor has said stays the same object until it says hello again, and grants ask for every node. */

@@ -41,7 +41,7 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof NodeRow)[] // prettier-ignore
 
 /** And those that creation alone takes. */
-const CREATE_ONLY = ['boot_mode', 'secure_boot', 'console_enabled'] as const
+const CREATED = [...COLUMNS, 'boot_mode', 'secure_boot', 'console_enabled'] as const
 
 export async function createNode(turn: Turn, command: Command<'node.create'>, site: SiteRef): Promise<string> {
   const { node } = command
@@ -55,11 +55,7 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
     // Clients from before `enroll` (1.10) know no such state: to them a new node is available.
     provision_state: command.available ? 'available' : 'enroll',
     created_at: turn.time,
-    ...Object.fromEntries(
-      [...COLUMNS, ...CREATE_ONLY]
-        .filter((column) => node[column] !== undefined)
-        .map((column) => [column, node[column]]),
-    ),
+    ...given(node),
     uuid,
     driver: driver.name,
     interfaces: interfacesOf(driver, interfaceFields(node)),
@@ -89,6 +85,13 @@ export async function createNode(turn: Turn, command: Command<'node.create'>, si
   turn.state.nodes.set(uuid, index)
   await place(turn, index)
   return uuid
+}
+
+/** The columns that a creation says. */
+function given(node: Command<'node.create'>['node']): Partial<NodeRow> {
+  const row: Record<string, unknown> = {}
+  for (const column of CREATED) if (node[column] !== undefined) row[column] = node[column]
+  return row
 }
 
 export async function patchNode(turn: Turn, command: Command<'node.patch'>, site: SiteRef): Promise<string> {

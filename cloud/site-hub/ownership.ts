@@ -1,14 +1,14 @@
 // Which conductor drives which node: carries the ring's moves out, and tells conductors what they are granted (ownership.md rules 3, 4).
 // 1. A node leaves a live owner only by that owner's release. 2. Its new owner gets it with a higher number than anyone had before.
 // 3. A task's tenure keeps its node where it is. 4. A node that is on its way (target) has no new task sent to its old owner.
-import type { FromConductor, Grant } from '../../shared/protocol.ts'
+import { bytesInFrame, type FromConductor } from '../../shared/protocol.ts'
 import { obstacle, placeOne, plan, type Member } from '../../shared/ring.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
 import { nodes } from '../schema/organisation.ts'
 import { update } from '../schema/rows.ts'
 import { isMember } from '../membership.ts'
 import type { Peer } from '../ports.ts'
-import { grantsMessage, grantsOf, pagesOf, tooLarge } from './grants.ts'
+import { grantsMessage, grantsOf, pagesOf, tooLarge, type SizedGrant } from './grants.ts'
 import { Loads } from './loads.ts'
 import {
   activeTask,
@@ -196,7 +196,7 @@ function setOwner(turn: Turn, node: NodeIndex, owner: string | null): void {
   node.dropping = false
   if (owner !== null) node.moved = nextNumber(turn.state)
   turn.state.promises.delete(node.id) // it was given back, or nobody can act by it
-  turn.write(update(nodes, 'uuid', node.id, { conductor: owner, moved: node.moved, promised_ms: null }))
+  turn.setOwner(node.id, { conductor: owner, moved: node.moved, promised_ms: null })
 }
 
 function askForRelease(turn: Turn, node: NodeIndex): void {
@@ -211,18 +211,19 @@ async function grant(turn: Turn, conductor: ConductorState, uuids: readonly stri
   if (!conductor.peer || isHeld(turn, conductor)) return
   // From here on it has to be asked for them.
   for (const uuid of uuids) turn.gained.get(conductor.row.id)?.delete(uuid)
-  const specs: Grant[] = []
+  const grants: SizedGrant[] = []
   for (const spec of await grantsOf(turn, uuids)) {
-    const why = tooLarge(spec)
-    if (why === null) specs.push(spec)
+    const bytes = bytesInFrame(spec)
+    const why = tooLarge(spec, bytes)
+    if (why === null) grants.push({ grant: spec, bytes })
     else withhold(turn, turn.state.nodes.get(spec.node)!, why, isNew)
   }
-  const pages = pagesOf(specs)
+  const pages = pagesOf(grants)
   for (const page of pages) turn.send(conductor.peer, grantsMessage(turn, conductor, page, [], page === pages.at(-1)))
   const untold = turn.gained.get(conductor.row.id)
-  for (const { node } of specs) {
-    untold?.delete(node)
-    if (activeTask(turn.state, node)) turn.assign.add(node)
+  for (const { grant: granted } of grants) {
+    untold?.delete(granted.node)
+    if (activeTask(turn.state, granted.node)) turn.assign.add(granted.node)
   }
 }
 

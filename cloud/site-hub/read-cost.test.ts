@@ -1,4 +1,4 @@
-// What a turn reads of its nodes costs by their number, not by that of the site's.
+// What a turn reads and writes of its nodes costs by their number, not by that of the site's, and nothing is stored twice.
 import { expect, test } from 'vitest'
 import type { Sql } from '../ports.ts'
 import { HubBench } from './testdata/hub-bench.ts'
@@ -72,6 +72,32 @@ test('a grant reads what belongs to its node by an index, and neither portgroups
     expect(await readFor(wired)).toEqual(['portgroups', 'ports'].map(by))
     for (const node of [keeping, asking])
       expect(await readFor(node)).toEqual(['ports', 'volume_connectors', 'volume_targets'].map(by))
+  } finally {
+    bench.close()
+  }
+})
+
+test('a new node is stored together with the conductor that gets it', async () => {
+  const bench = await HubBench.make()
+  try {
+    await bench.connect('a')
+    const stored: string[] = []
+    const listening: Sql = {
+      all: (sql, args) => bench.sql.all(sql, args),
+      batch(statements) {
+        stored.push(...statements.map(({ sql }) => /^(INSERT INTO|UPDATE) \w+/.exec(sql)![0]))
+        return bench.sql.batch(statements)
+      },
+    }
+    const hub = bench.anotherHub(listening)
+    const node = { driver: driver.name, uuid: '6b2a5f0e-0000-4a51-9f3d-000000000001' }
+    const made = await hub.command({ actor: 'test', requestId: 'r', kind: 'node.create', node })
+    await hub.close()
+    expect(made).toMatchObject({ ok: true })
+    expect(stored.filter((each) => each !== 'UPDATE sites')).toEqual(['INSERT INTO nodes', 'INSERT INTO events'])
+    expect(
+      await bench.sql.all('SELECT conductor IS NOT NULL, moved > 0 FROM nodes WHERE uuid = ?', [node.uuid]),
+    ).toEqual([[1, 1]])
   } finally {
     bench.close()
   }

@@ -75,9 +75,12 @@ export class Turn {
   readonly #noted = new Set<string>()
   #mustBePresent = false
   #rowChanges = new Map<SQLiteTable, Map<string, unknown>>()
-  #statements: Statement[] = []
+  /** Of some it is known only at the end what they say. */
+  #statements: (Statement | (() => Statement))[] = []
   #effects: (() => void)[] = []
   #rows = new Map<string, NodeRow | null>()
+  /** Rows of nodes made in this turn, as they will be stored. */
+  #inserted = new Map<string, NodeRow>()
   #nodeChanges = new Map<string, Partial<NodeRow>>()
   #taskChanges = new Map<string, Partial<TaskRow>>()
   #conductorChanges = new Map<string, Partial<ConductorRow>>()
@@ -131,10 +134,18 @@ export class Turn {
   }
 
   insertNode(row: NodeRow): void {
-    const { id: _, ...values } = row
     this.isNews = true
-    this.write(insert(nodes, values))
+    const inserted = { ...row }
+    this.write(() => insert(nodes, inserted))
+    this.#inserted.set(row.uuid, inserted)
     this.#rows.set(row.uuid, row)
+  }
+
+  /** Who has a node is nothing that its users changed: its version stays. A new node is stored with it. */
+  setOwner(uuid: string, owner: Pick<NodeRow, 'conductor' | 'moved' | 'promised_ms'>): void {
+    const inserted = this.#inserted.get(uuid)
+    if (inserted) Object.assign(inserted, owner)
+    else this.write(update(nodes, 'uuid', uuid, owner))
   }
 
   removeNode(uuid: string): void {
@@ -142,6 +153,7 @@ export class Turn {
     this.#dropBlob(this.#rows.get(uuid)?.secrets ?? {}, {})
     this.write(remove(nodes, 'uuid', uuid))
     this.#rows.set(uuid, null)
+    this.#inserted.delete(uuid)
     this.#nodeChanges.delete(uuid)
     this.state.nodes.delete(uuid)
     this.state.loads = null
@@ -184,7 +196,7 @@ export class Turn {
     this.#conductorChanges.set(row.id, { ...this.#conductorChanges.get(row.id), ...changes, updated_at: this.time })
   }
 
-  write(statement: Statement): void {
+  write(statement: Statement | (() => Statement)): void {
     this.drafts++
     this.#statements.push(statement)
   }
@@ -248,7 +260,7 @@ export class Turn {
   /** Stores the drafts. Throws when they were not stored, or when that is not known. */
   async commit(): Promise<void> {
     const statements = [
-      ...this.#statements,
+      ...this.#statements.map((statement) => (typeof statement === 'function' ? statement() : statement)),
       ...[...this.#nodeChanges].map(([uuid, changes]) => update(nodes, 'uuid', uuid, changes)),
       ...[...this.#taskChanges].map(([id, changes]) => update(tasks, 'id', id, changes)),
       ...[...this.#conductorChanges].map(([id, changes]) => update(conductors, 'id', id, changes)),

@@ -42,7 +42,7 @@ export const weMiss: Told = ({ ours, sent }) => namesAbsent(faultOf(ours.body), 
 
 /** The body is wrong in itself, whatever there is. */
 export const weDislikeBody = weSaid(
-  /^(Operation \d+: |(\d+\.)?[a-z_]+(\.\w+)*: |Either port_uuid or portgroup_uuid may|Driver \S+ has no \w+ interface |local_link_connection of a smart NIC needs )/, // prettier-ignore
+  /^(Operation \d+: |(\d+\.)?[a-z_]+(\.\w+)*: |Either port_uuid or portgroup_uuid may|"\w+" is not possible with the target |Driver \S+ has no \w+ interface |local_link_connection of a smart NIC needs )/, // prettier-ignore
 )
 /** The query is. */
 export const weDislikeQuery = weSaid(/^(Invalid value for |The sort_key |Unknown query argument |Unknown fields: |Field "|Fields and detail exclude |Either detail |Expected a UUID |Provision state )/) // prettier-ignore

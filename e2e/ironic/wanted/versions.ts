@@ -179,4 +179,15 @@ export const VERSION_FIRST: readonly Wanted[] = [
       ),
     example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'remove', path: '/lessee' }], 21)],
   },
+  {
+    name: 'network_type came with 1.64',
+    why: 'a request that sets what its version does not have is 406; upstream misses it in a local_link_connection that is patched as a whole',
+    method: /PATCH/,
+    path: /^\/v1\/ports\//,
+    status: [200, 406],
+    when: weSaid(/^local_link_connection\.network_type needs/),
+    example: ({ ports }) => [
+      at('PATCH', `/ports/${ports[0]}`, [{ op: 'add', path: '/local_link_connection', value: { network_type: 'unmanaged' } }], 63), // prettier-ignore
+    ],
+  },
 ]
