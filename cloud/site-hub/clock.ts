@@ -49,7 +49,7 @@ export function moveMoments(turn: Turn, byMs: number): void {
   const { id } = state.site
   for (const [table, columns, where] of MOMENTS) {
     const set = columns.map((column) => `${column} = ${column} + ?1`).join(', ')
-    turn.write({ sql: `UPDATE ${table} SET ${set} WHERE site = ?2${where}`, args: [byMs, id] })
+    turn.writeToAll({ sql: `UPDATE ${table} SET ${set} WHERE site = ?2${where}`, args: [byMs, id] })
   }
 }
 

@@ -26,7 +26,7 @@ import { changeTraits } from './traits.ts'
 import { isWired } from '../provision/used-interfaces.ts'
 import { released } from './ownership.ts'
 import { bye, closed, hello, opened, renew } from './sessions.ts'
-import { refreshSite } from './state.ts'
+import { refreshSite, type HubState } from './state.ts'
 import { accepted, intent, rejected, result, stepEvents } from './tasks.ts'
 import type { Turn } from './turn.ts'
 import { Turns } from './turns.ts'
@@ -42,6 +42,8 @@ export interface HubDeps {
   readonly log: Ports['log']
   /** After each commit that changed nodes or told events. */
   changed(nodes: readonly string[]): void
+  /** After each turn, for those who judge what the hub remembers. */
+  looked?(state: HubState): void
 }
 
 type Handler<T> = (turn: Turn, peer: Peer, message: T, hub: { calls: Calls; deps: HubDeps }) => Promise<void> | void
@@ -76,7 +78,10 @@ export class SiteHub {
   constructor(deps: HubDeps) {
     this.#deps = deps
     this.#calls = new Calls(deps.env)
-    this.#turns = new Turns(deps, (state) => this.#calls.look(state))
+    this.#turns = new Turns(deps, (state) => {
+      this.#calls.look(state)
+      deps.looked?.(state)
+    })
     this.#networks = new NetworkChanges(deps.site, this.#turns, this.#calls)
     this.#documents = new Documents(deps)
   }

@@ -34,7 +34,7 @@ export function endOutage(turn: Turn): void {
 function mark(turn: Turn, since: string | null): void {
   const { id } = turn.state.site
   turn.write(update(sites, 'id', id, { offline_since: since }))
-  turn.write({ sql: 'UPDATE nodes SET stale_since = ? WHERE site = ?', args: [since, id] })
+  turn.writeToAll({ sql: 'UPDATE nodes SET stale_since = ? WHERE site = ?', args: [since, id] })
 }
 
 /** The refusal of what needs a conductor while there is none for `what` ("node …"). */

@@ -4,8 +4,6 @@
 import { bytesInFrame, type FromConductor } from '../../shared/protocol.ts'
 import { obstacle, placeOne, plan, type Member } from '../../shared/ring.ts'
 import type { DriverFacts } from '../../shared/protocol.ts'
-import { nodes } from '../schema/organisation.ts'
-import { update } from '../schema/rows.ts'
 import { isMember } from '../membership.ts'
 import type { Peer } from '../ports.ts'
 import { grantsMessage, grantsOf, pagesOf, tooLarge, type SizedGrant } from './grants.ts'
@@ -196,7 +194,7 @@ function setOwner(turn: Turn, node: NodeIndex, owner: string | null): void {
   node.dropping = false
   if (owner !== null) node.moved = nextNumber(turn.state)
   turn.state.promises.delete(node.id) // it was given back, or nobody can act by it
-  turn.setOwner(node.id, { conductor: owner, moved: node.moved, promised_ms: null })
+  turn.setOwnership(node.id, { conductor: owner, moved: node.moved, promised_ms: null })
 }
 
 function askForRelease(turn: Turn, node: NodeIndex): void {
@@ -233,7 +231,7 @@ function withhold(turn: Turn, node: NodeIndex, why: string, isFree: boolean): vo
   if (node.withheld !== null) return
   node.withheld = why
   turn.state.loads = null
-  turn.write(update(nodes, 'uuid', node.id, { withheld: why }))
+  turn.setOwnership(node.id, { withheld: why })
   turn.event('node.withheld', { node: node.id, body: { why } })
 }
 
@@ -243,7 +241,7 @@ async function release(turn: Turn, node: NodeIndex): Promise<void> {
   if (tooLarge(spec!) !== null) return
   node.withheld = null
   turn.state.loads = null
-  turn.write(update(nodes, 'uuid', node.id, { withheld: null }))
+  turn.setOwnership(node.id, { withheld: null })
   await rebalance(turn)
 }
 

@@ -4,6 +4,7 @@ import { conductors, sites, tasks } from '../schema/organisation.ts'
 import { select, type ConductorRow, type SiteRow, type TaskRow } from '../schema/rows.ts'
 import type { Peer, Sql, Statement } from '../ports.ts'
 import type { FromConductor } from '../../shared/protocol.ts'
+import { KeptRows } from './kept-rows.ts'
 import type { Loads } from './loads.ts'
 import type { Turn } from './turn.ts'
 import { labelText } from '../../shared/ring.ts'
@@ -18,7 +19,7 @@ export interface ConductorState {
   stopped?: boolean
 }
 
-/** The part of a node that ownership needs; whole rows are read when a turn touches the node. */
+/** The part of a node that ownership needs; whole rows are read when a turn touches the node, and kept while it has a task. */
 export interface NodeIndex {
   readonly id: string
   driver: string
@@ -45,6 +46,7 @@ export interface HubState {
   readonly tasks: Map<string, TaskRow[]>
   /** Node → until when its owner may act by the tenure of a task that has ended (ms, wall clock). */
   readonly promises: Map<string, number>
+  readonly rows: KeptRows
   /** Null: to be counted. */
   loads: Loads | null
 }
@@ -73,6 +75,7 @@ export async function loadState(sql: Sql, siteId: string, peers: readonly Peer[]
     nodes: new Map(),
     tasks: new Map(),
     promises: new Map(),
+    rows: new KeptRows(),
     loads: null,
   }
 

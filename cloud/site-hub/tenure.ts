@@ -1,8 +1,7 @@
 // Tenures (ownership.md rule 10): the hub's promise to give a task's node to nobody else before some time, however silent its conductor is.
 // 1. A promise stays one: nothing shortens it but a newer run of its conductor, its goodbye, or a person who says that it is dead.
 // 2. It outlives its task when a deadline ended that: whether its conductor heard of it is not known.
-import { nodes } from '../schema/organisation.ts'
-import { update, type TaskRow } from '../schema/rows.ts'
+import type { TaskRow } from '../schema/rows.ts'
 import { CLOCK_SLACK_MS } from './clock.ts'
 import { MARGIN_MS } from './lease.ts'
 import { activeTask, isDriven, ownerOf, type ConductorState, type HubState, type NodeIndex } from './state.ts'
@@ -43,7 +42,7 @@ export function overdueAt(state: HubState, task: TaskRow): number {
 export function keepPromise(turn: Turn, { node, tenure_ms: promised }: TaskRow): void {
   if (promised === null || promised <= turn.now) return
   turn.state.promises.set(node, promised)
-  turn.write(update(nodes, 'uuid', node, { promised_ms: promised }))
+  turn.setOwnership(node, { promised_ms: promised })
 }
 
 /** What ended at the site meanwhile is about to be reported: open tasks of an outage, and those that only a tenure kept from being overdue. */
@@ -87,5 +86,5 @@ function end(turn: Turn, isMeant: (node: string) => boolean): number {
 
 function forgetPromise(turn: Turn, node: string): void {
   turn.state.promises.delete(node)
-  turn.write(update(nodes, 'uuid', node, { promised_ms: null }))
+  turn.setOwnership(node, { promised_ms: null })
 }

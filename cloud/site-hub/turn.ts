@@ -81,6 +81,9 @@ export class Turn {
   #rows = new Map<string, NodeRow | null>()
   /** Rows of nodes made in this turn, as they will be stored. */
   #inserted = new Map<string, NodeRow>()
+  /** What this turn writes of these it does not know of their rows. */
+  #unkept = new Set<string>()
+  #keepsNone = false
   #nodeChanges = new Map<string, Partial<NodeRow>>()
   #taskChanges = new Map<string, Partial<TaskRow>>()
   #conductorChanges = new Map<string, Partial<ConductorRow>>()
@@ -97,9 +100,14 @@ export class Turn {
 
   /** Reads rows ahead, in one statement. */
   async prefetch(uuids: Iterable<string>): Promise<void> {
-    const missing = [...new Set(uuids)].filter((uuid) => !this.#rows.has(uuid))
+    const missing: string[] = []
+    for (const uuid of uuids) {
+      if (this.#rows.has(uuid)) continue
+      const kept = this.state.rows.get(uuid) ?? null
+      this.#rows.set(uuid, kept)
+      if (kept === null) missing.push(uuid)
+    }
     if (missing.length === 0) return
-    for (const uuid of missing) this.#rows.set(uuid, null)
     // A single row is read faster, and by far the most turns have one node. +: for eight and more SQLite would look at all nodes of the site instead.
     const where =
       missing.length === 1 ? 'uuid = ? AND +site = ? LIMIT 1' : `uuid IN (${marks(missing.length)}) AND +site = ?`
@@ -138,14 +146,27 @@ export class Turn {
     const inserted = { ...row }
     this.write(() => insert(nodes, inserted))
     this.#inserted.set(row.uuid, inserted)
+    this.#unkept.add(row.uuid) // its id is the database's
     this.#rows.set(row.uuid, row)
   }
 
-  /** Who has a node is nothing that its users changed: its version stays. A new node is stored with it. */
-  setOwner(uuid: string, owner: Pick<NodeRow, 'conductor' | 'moved' | 'promised_ms'>): void {
+  /** Who has a node, or may act on it, is nothing that its users changed: its version stays. A new node is stored with it. */
+  setOwnership(
+    uuid: string,
+    changes: Partial<Pick<NodeRow, 'conductor' | 'moved' | 'promised_ms' | 'withheld'>>,
+  ): void {
     const inserted = this.#inserted.get(uuid)
-    if (inserted) Object.assign(inserted, owner)
-    else this.write(update(nodes, 'uuid', uuid, owner))
+    if (inserted) Object.assign(inserted, changes)
+    else this.write(update(nodes, 'uuid', uuid, changes))
+    const row = this.#rows.get(uuid) ?? this.state.rows.get(uuid)
+    if (row) this.#rows.set(uuid, { ...row, ...changes })
+    else this.#unkept.add(uuid)
+  }
+
+  /** Changes columns of many nodes that no turn asks for: what is remembered of their rows is read anew after it. */
+  writeToAll(statement: Statement): void {
+    this.write(statement)
+    this.#keepsNone = true
   }
 
   removeNode(uuid: string): void {
@@ -268,6 +289,8 @@ export class Turn {
     for (const [uuid, { version }] of this.#nodeChanges) statements.push(...prune(uuid, version!))
     for (const node of this.#noted) statements.push(pruneNotes(node))
     if (statements.length > 0 || this.#mustBePresent) await this.sql.batch([guard(this.state, this.id), ...statements])
+    if (this.#keepsNone) this.state.rows.clear()
+    else this.state.rows.keep(this.#rows, (uuid) => this.state.tasks.has(uuid) && !this.#unkept.has(uuid))
   }
 
   /** Runs the effects, once the drafts are durable. One that fails (a socket that just closed) stops no other. */

@@ -120,7 +120,7 @@ export class Turns {
     this.#clock.follow(setBy)
     if (turn!.isNews) turn!.after(() => this.#deps.changed(turn!.changedNodes))
     turn!.finish((error) => this.#deps.log('warn', 'hub.effect_failed', { error: String(error) }))
-    this.#stored(turn!.state)
+    this.#stored(this.#state!) // where its fate was looked up, that is another than the turn's
     for (const answer of answers) answer()
     return true
   }

@@ -24,6 +24,8 @@ export interface HubHostOptions {
   onWant(to: string, frame: string, socket: object): void
   /** Every frame that it sends, at the moment of sending. */
   onSend(to: string, frame: string, socket: object): void
+  /** What it remembers of a node is not what is stored. */
+  onStale(what: string): void
 }
 
 export class HubHost {
@@ -130,10 +132,10 @@ export class HubHost {
   }
 
   #object(): SiteHub {
-    const { world, site, data, faults } = this.#options
+    const { world, site, data, faults, onStale } = this.#options
     if (this.#hub !== undefined) return this.#hub
     const process = this.process
-    this.#hub = new SiteHub({
+    const hub = new SiteHub({
       site,
       sql: new SimDatabase(data, process, world, faults),
       env: process.env,
@@ -145,9 +147,13 @@ export class HubHost {
       },
       peers: () => [...this.#peers],
       changed: () => undefined,
+      looked: (state) => {
+        // One that was evicted in the middle of a turn may have a successor that has written since.
+        if (this.#hub === hub) void state.rows.stale(data).then((stale) => stale.forEach((what) => onStale(what)))
+      },
       log: (level, event, fields) => level !== 'info' && world.say('hub', `${event} ${JSON.stringify(fields ?? {})}`),
     })
-    return this.#hub
+    return (this.#hub = hub)
   }
 
   #setAlarm(at: number | null): void {

@@ -16,7 +16,8 @@ export const INVARIANTS = {
   'settles-once': 'a task settles exactly once',
   edges: 'every change of state is an edge of the table, and starts where the last one ended',
   journal: 'a journal that is replayed twice says the same',
-  durable: 'what was acknowledged is in the database, and so is its event',
+  durable:
+    'what was acknowledged is in the database, and so is its event; what the hub remembers of a node is what is stored',
   ring: 'no conductor has more than one node over its quota when all is quiet',
   truth: 'when all is quiet the database says of a machine what is so',
   secret: 'no secret is in any frame',

@@ -69,6 +69,7 @@ export async function runSeed(seed: number, print?: (line: string) => void, flav
       faults: database,
       onWant: (to, frame, socket) => judge.serves(to, frame, socket),
       onSend: (to, frame, socket) => judge.sent(to, frame, socket),
+      onStale: (what) => judge.complain('durable', what),
     })
     const lan = new Lan(world, { ...mix.lan })
     const lines = world.random.stream('lines')

@@ -78,6 +78,8 @@ export class HubBench {
   hub: SiteHub
   readonly #folder: string
   readonly #timers = new Map<number, () => void>()
+  /** Of what a hub remembered of rows, whatever was stored otherwise. */
+  readonly #stale: string[] = []
   #timer = 0
   #signed = 0
   /** The monotonic clock goes on when a test sets the other. */
@@ -129,6 +131,7 @@ export class HubBench {
       },
       peers: () => [...this.peers],
       changed: () => undefined,
+      looked: (state) => void state.rows.stale(this.sql).then((stale) => this.#stale.push(...stale), () => undefined),
       log: () => undefined,
     })
   }
@@ -241,5 +244,6 @@ export class HubBench {
   close(): void {
     this.sql.close()
     rmSync(this.#folder, { recursive: true, force: true })
+    if (this.#stale.length > 0) throw new Error(`${this.#stale.length} stale columns, first: ${this.#stale[0]}`)
   }
 }

@@ -1,0 +1,43 @@
+// Rows of nodes that a hub remembers from turn to turn: of those that a task works on, which each of its steps asks for again. They are exact, since
+// the hub alone writes them and forgets everything when it does not know what became of a commit.
+import { nodes } from '../schema/organisation.ts'
+import { select, type NodeRow } from '../schema/rows.ts'
+import type { Sql } from '../ports.ts'
+
+/** A few KiB each. */
+const MAX_ROWS = 1000
+
+export class KeptRows {
+  readonly #rows = new Map<string, NodeRow>()
+
+  get(uuid: string): NodeRow | undefined {
+    return this.#rows.get(uuid)
+  }
+
+  /** What a turn has come to, stored by now. The others of its rows are forgotten. */
+  keep(rows: ReadonlyMap<string, NodeRow | null>, isKept: (uuid: string) => boolean): void {
+    for (const [uuid, row] of rows) {
+      const hasRoom = this.#rows.has(uuid) || this.#rows.size < MAX_ROWS
+      if (row !== null && hasRoom && isKept(uuid)) this.#rows.set(uuid, row)
+      else this.#rows.delete(uuid)
+    }
+  }
+
+  clear(): void {
+    this.#rows.clear()
+  }
+
+  /** For tests: where they differ from what is stored, in words. To be asked between turns; it reads in the moment in which it is called. */
+  async stale(sql: Sql): Promise<string[]> {
+    const kept = structuredClone([...this.#rows])
+    const uuids = JSON.stringify(kept.map(([uuid]) => uuid))
+    const stored = await select(sql, nodes, 'uuid IN (SELECT value FROM json_each(?))', [uuids])
+    const byUuid = new Map(stored.map((row) => [row.uuid, row as Readonly<Record<string, unknown>>]))
+    return kept.flatMap(([uuid, row]) =>
+      Object.entries(row).flatMap(([column, value]) => {
+        const [a, b] = [JSON.stringify(value), JSON.stringify(byUuid.get(uuid)?.[column])]
+        return a === b ? [] : [`${column} of node ${uuid} is remembered as ${a} and stored as ${b}`]
+      }),
+    )
+  }
+}
