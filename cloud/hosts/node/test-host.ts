@@ -7,6 +7,7 @@ import { WebSocket } from 'ws'
 import { SUBPROTOCOL } from '../../../shared/upgrade.ts'
 import type { Socket, SocketHandler, TestConductorOptions } from '../test-conductor.ts'
 import { siteOn, type SuiteHost, type TestSite as SiteOn } from '../test-site.ts'
+import { writeFirstStart } from './test-data.ts'
 import { startCloud, type Cloud, type CloudOptions } from './start.ts'
 
 export interface TestHost extends SuiteHost {
@@ -17,13 +18,15 @@ export interface TestHost extends SuiteHost {
 /** A change of a locked node is refused at once, unless a suite says otherwise. */
 export async function startTestHost(options: Partial<CloudOptions> = {}): Promise<TestHost> {
   const dataDir = mkdtempSync(join(tmpdir(), 'ferrule-cloud-'))
+  // With a clock of its own everything is of that clock's time.
+  const token = options.env ? undefined : await writeFirstStart(dataDir)
   const cloud = await startCloud({ dataDir, port: 0, lockWaitMs: 0, ...options })
   const { url } = cloud
   return {
     url,
     cloud,
     dataDir,
-    token: cloud.token!,
+    token: token ?? cloud.token!,
     fetch: (path, init) => fetch(`${url}${path}`, init),
     connect: (path, headers, handler) => connectTo(url, path, headers, handler),
     store: cloud.ports.store,

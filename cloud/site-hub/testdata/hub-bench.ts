@@ -6,12 +6,11 @@ import type { Env } from '../../../shared/env.ts'
 import { toFault } from '../../../shared/faults.ts'
 import type { DriverFacts, FromConductor, Grant, Step, ToConductor } from '../../../shared/protocol.ts'
 import { newSiteKey } from '../../../shared/sealing.ts'
-import { FileDatabase } from '../../hosts/node/database.ts'
-import { readMigrations } from '../../hosts/node/migrations.ts'
+import type { FileDatabase } from '../../hosts/node/database.ts'
+import { newDatabase } from '../../hosts/node/test-data.ts'
 import type { Peer, Sql } from '../../ports.ts'
 import { conductors, sites } from '../../schema/organisation.ts'
 import { insert, isoTime } from '../../schema/rows.ts'
-import { migrate } from '../../store/migrate.ts'
 import type { CommandResult, HubCommand } from '../commands.ts'
 import { SiteHub } from '../hub.ts'
 
@@ -94,8 +93,7 @@ export class HubBench {
 
   static async make(): Promise<HubBench> {
     const folder = mkdtempSync(join(tmpdir(), 'ferrule-hub-'))
-    const sql = new FileDatabase(join(folder, 'organisation.db'))
-    await migrate(sql, 'migrations', readMigrations('organisation'))
+    const sql = await newDatabase(join(folder, 'organisation.db'))
     const siteKey = await newSiteKey()
     const created_at = isoTime(0)
     const pool = { cidr: '10.77.0.0/24', first: '10.77.0.50', last: '10.77.0.59', router: '10.77.0.1' }

@@ -1,7 +1,7 @@
 // Both refuse, each for another of the faults of a request.
 import { theySaid, weSaid, type Wanted } from '../wanted.ts'
 import { ABSENT, at } from '../requests/sent.ts'
-import { all, any, attributeSaid, theyDislikeQuery, theyMiss, weDislikeBody, weDislikeQuery, weMiss } from './said.ts'
+import { all, attributeSaid, theyDislikeQuery, theyMiss, weDislikeBody, weDislikeQuery, weMiss } from './said.ts'
 
 export const BOTH_REFUSE: readonly Wanted[] = [
   {
