@@ -83,8 +83,10 @@ function ofRequest(where: string, old: JsonSchema, now: JsonSchema): string[] {
 function ofChoices(where: string, old: JsonSchema, key: string, now: JsonSchema): string[] {
   const [was, is] = [old[key], now[key]] as (JsonSchema[] | undefined)[]
   if (!is) return []
+  const same = new Set(is.map((each) => JSON.stringify(each)))
   return (was ?? [old]).flatMap((choice, i) =>
     typeByType(choice).flatMap((one) => {
+      if (same.has(JSON.stringify(one))) return []
       const best = is.map((each) => ofRequest(was ? `${where}|${i}` : where, one, each))
       return best.some((each) => each.length === 0) ? [] : best.toSorted((a, b) => a.length - b.length)[0]!
     }),

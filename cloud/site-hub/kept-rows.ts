@@ -29,7 +29,8 @@ export class KeptRows {
 
   /** For tests: where they differ from what is stored, in words. To be asked between turns; it reads in the moment in which it is called. */
   async stale(sql: Sql): Promise<string[]> {
-    const kept = structuredClone([...this.#rows])
+    const kept = [...this.#rows] // no row is ever changed, only replaced
+    if (kept.length === 0) return []
     const uuids = JSON.stringify(kept.map(([uuid]) => uuid))
     const stored = await select(sql, nodes, 'uuid IN (SELECT value FROM json_each(?))', [uuids])
     const byUuid = new Map(stored.map((row) => [row.uuid, row as Readonly<Record<string, unknown>>]))
