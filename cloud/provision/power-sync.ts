@@ -7,7 +7,7 @@ import type { Turn } from '../site-hub/turn.ts'
 import { isTrue } from './is-true.ts'
 import { isPowerWatched, POWER_FAILURE, withoutCount } from './power-watch.ts'
 import { powerTask } from './power.ts'
-import { withHint } from './sentences.ts'
+import { shortened, withHint } from './sentences.ts'
 import { withoutAgent } from './without-agent.ts'
 
 /** Ironic's power_state_sync_max_retries, here for a machine that does not stay as it was put. */
@@ -73,7 +73,7 @@ function giveUp(turn: Turn, node: NodeRow, read: string | null, why?: Fault): vo
     `During sync_power_state, max retries exceeded for node ${node.uuid}, node state ${read ?? 'None'} does not match expected state ` +
     `'${node.power_state ?? 'None'}'. Updating DB state to '${read ?? 'None'}' Switching node to maintenance mode.` +
     (why ? ` Error: ${withHint(why)}` : '')
-  const text = reason.slice(0, 4096)
+  const text = shortened(reason)
   turn.updateNode(node.uuid, {
     power_state: read,
     maintenance: true,

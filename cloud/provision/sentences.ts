@@ -9,3 +9,10 @@ export function sentence(text: string): string {
 export function withHint({ message, hint }: Pick<Fault, 'message' | 'hint'>): string {
   return `${sentence(message)} Next: ${hint}`
 }
+
+const MAX_TEXT = 4096
+
+/** As a row keeps it: of bounded length, without half a character at its end. */
+export function shortened(text: string): string {
+  return text.slice(0, MAX_TEXT).toWellFormed()
+}

@@ -18,7 +18,7 @@ import { stepsFor } from './offers.ts'
 import { onNetworks } from './on-networks.ts'
 import { callerOf, openTask } from './open-task.ts'
 import { endPowerTask } from './power.ts'
-import { sentence, withHint } from './sentences.ts'
+import { sentence, shortened, withHint } from './sentences.ts'
 import { staysOn } from './stays-on.ts'
 import {
   afterChild,
@@ -155,7 +155,7 @@ export async function complete(turn: Turn, uuid: string, kind: string, caller: C
 
 /** The work on the node has failed; with a `fault` it goes into maintenance. */
 function failed(turn: Turn, node: NodeRow, error: string, why: Fault, fault?: string): void {
-  const last_error = error.slice(0, 4096)
+  const last_error = shortened(error)
   const changes = { ...noSteps(node), ...withoutRescue(node), last_error, last_fault: why }
   const isAdoption = node.provision_state === 'adopting'
   const adopted = isAdoption ? { power_state: null, ...restored({ ...node, ...noSteps(node) }) } : {}
@@ -226,7 +226,7 @@ function onlyDriver(secrets: Record<string, string>): Record<string, string> {
 
 function endAside(turn: Turn, node: NodeRow, failure: Fault | null, step: string | undefined): void {
   const last_error = failure && `${step ?? 'the request'} failed: ${withHint(failure)}`
-  turn.updateNode(node.uuid, { last_error: last_error?.slice(0, 4096) ?? null, last_fault: failure })
+  turn.updateNode(node.uuid, { last_error: last_error && shortened(last_error), last_fault: failure })
 }
 
 /** The node keeps the error of what was undone; a machine that may still be on is worth a second one. Its networks come last, and nobody is hurt by them. */
@@ -235,7 +235,7 @@ function endUndo(turn: Turn, node: NodeRow, task: TaskRow, failure: Fault | null
   const isOff = at?.interface === 'network'
   const why = isOff ? 'its networks could not be put back' : 'the machine could not be switched off and set to its disk'
   const what = `${sentence(node.last_error ?? '')} Afterwards ${why}: ${failure.message}`
-  const last_error = what.trim().slice(0, 4096)
+  const last_error = shortened(what.trim())
   if (isOff) return turn.updateNode(node.uuid, { last_error })
   const fault = undoFault(task)
   if (fault === undefined) return turn.updateNode(node.uuid, { last_error })

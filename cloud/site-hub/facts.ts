@@ -59,16 +59,18 @@ function ownOf<T>(
   return all.filter((one) => owner(one) === row.id)
 }
 
-const FACTS: Record<string, keyof NodeRow> = {
-  power_state: 'power_state',
-  boot_mode: 'boot_mode',
-  secure_boot: 'secure_boot',
-  console_enabled: 'console_enabled',
-  raid_config: 'raid_config',
-  health: 'health',
-}
+/** As the row has it: half a surrogate pair is no character there. */
+const Text = z.string().overwrite((text) => text.toWellFormed())
 
-const Health = z.enum(['OK', 'Warning', 'Critical']).nullable()
+/** Columns that are facts as they are; what cannot be a value of one is left. */
+const FACTS = {
+  power_state: Text.nullable(),
+  boot_mode: Text.nullable(),
+  secure_boot: z.boolean().nullable(),
+  console_enabled: z.boolean(),
+  raid_config: z.record(z.string(), z.unknown()),
+  health: z.enum(['OK', 'Warning', 'Critical']).nullable(),
+} satisfies Partial<Record<keyof NodeRow, z.ZodType>>
 
 /** Of properties.capabilities: those that are not named stay. */
 const Capabilities = z.record(z.string().regex(/^[^:,]{1,255}$/), z.string().regex(/^[^:,]{1,255}$/))
@@ -95,10 +97,9 @@ async function fits(
 export async function takeFacts(turn: Turn, uuid: string, changed: Record<string, unknown>): Promise<void> {
   const node = await turn.node(uuid)
   const changes: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(changed)) {
-    const column = FACTS[key]
-    if (column === 'health' && !Health.safeParse(value).success) continue
-    if (column && JSON.stringify(node[column]) !== JSON.stringify(value)) changes[column] = value
+  for (const column of Object.keys(FACTS) as (keyof typeof FACTS)[]) {
+    const { success, data } = FACTS[column].safeParse(changed[column])
+    if (success && JSON.stringify(node[column]) !== JSON.stringify(data)) changes[column] = data
   }
   // Its conductor stops to listen, whoever said that it is off.
   if ('console_enabled' in changes) regrant(turn, node, changes)

@@ -4,8 +4,12 @@ import { nodes } from '../schema/organisation.ts'
 import { select, type NodeRow } from '../schema/rows.ts'
 import type { Sql } from '../ports.ts'
 
-/** A few KiB each. */
+/** Together some ten megabytes, at most. */
 const MAX_ROWS = 1000
+/** Of the JSON of a row, in characters: users may put a MiB into `extra`. */
+const MAX_LENGTH = 8192
+/** Columns that may be long. */
+const JSON_COLUMNS = ['extra', 'properties', 'driver_info', 'instance_info', 'network_data', 'driver_internal_info', 'raid_config', 'target_raid_config'] as const // prettier-ignore
 
 export class KeptRows {
   readonly #rows = new Map<string, NodeRow>()
@@ -17,8 +21,10 @@ export class KeptRows {
   /** What a turn has come to, stored by now. The others of its rows are forgotten. */
   keep(rows: ReadonlyMap<string, NodeRow | null>, isKept: (uuid: string) => boolean): void {
     for (const [uuid, row] of rows) {
-      const hasRoom = this.#rows.has(uuid) || this.#rows.size < MAX_ROWS
-      if (row !== null && hasRoom && isKept(uuid)) this.#rows.set(uuid, row)
+      const before = this.#rows.get(uuid)
+      if (row === before) continue
+      const hasRoom = before !== undefined || this.#rows.size < MAX_ROWS
+      if (row !== null && hasRoom && isKept(uuid) && isShort(row, before)) this.#rows.set(uuid, row)
       else this.#rows.delete(uuid)
     }
   }
@@ -41,4 +47,10 @@ export class KeptRows {
       }),
     )
   }
+}
+
+/** Most changes leave all of these columns as they were. */
+function isShort(row: NodeRow, before: NodeRow | undefined): boolean {
+  if (before && JSON_COLUMNS.every((column) => row[column] === before[column])) return true
+  return JSON.stringify(JSON_COLUMNS.map((column) => row[column])).length <= MAX_LENGTH
 }

@@ -84,6 +84,8 @@ export class Turn {
   /** What this turn writes of these it does not know of their rows. */
   #unkept = new Set<string>()
   #keepsNone = false
+  /** It begins with rows of an earlier turn. */
+  #usesKept = false
   #nodeChanges = new Map<string, Partial<NodeRow>>()
   #taskChanges = new Map<string, Partial<TaskRow>>()
   #conductorChanges = new Map<string, Partial<ConductorRow>>()
@@ -101,18 +103,20 @@ export class Turn {
   /** Reads rows ahead, in one statement. */
   async prefetch(uuids: Iterable<string>): Promise<void> {
     const missing: string[] = []
-    for (const uuid of uuids) {
+    for (const uuid of new Set(uuids)) {
       if (this.#rows.has(uuid)) continue
-      const kept = this.state.rows.get(uuid) ?? null
-      this.#rows.set(uuid, kept)
-      if (kept === null) missing.push(uuid)
+      const kept = this.state.rows.get(uuid)
+      if (kept) this.#rows.set(uuid, kept)
+      else missing.push(uuid)
+      this.#usesKept ||= kept !== undefined
     }
     if (missing.length === 0) return
     // A single row is read faster, and by far the most turns have one node. +: for eight and more SQLite would look at all nodes of the site instead.
     const where =
       missing.length === 1 ? 'uuid = ? AND +site = ? LIMIT 1' : `uuid IN (${marks(missing.length)}) AND +site = ?`
-    for (const row of await select(this.sql, nodes, where, [...missing, this.state.site.id]))
-      this.#rows.set(row.uuid, row)
+    const read = await select(this.sql, nodes, where, [...missing, this.state.site.id])
+    for (const row of read) if (!this.#rows.has(row.uuid)) this.#rows.set(row.uuid, row)
+    for (const uuid of missing) if (!this.#rows.has(uuid)) this.#rows.set(uuid, null)
   }
 
   /** A node as it is after the drafts so far. Throws not_found. */
@@ -156,6 +160,7 @@ export class Turn {
     changes: Partial<Pick<NodeRow, 'conductor' | 'moved' | 'promised_ms' | 'withheld'>>,
   ): void {
     const inserted = this.#inserted.get(uuid)
+    this.drafts++
     if (inserted) Object.assign(inserted, changes)
     else this.write(update(nodes, 'uuid', uuid, changes))
     const row = this.#rows.get(uuid) ?? this.state.rows.get(uuid)
@@ -288,7 +293,9 @@ export class Turn {
     ]
     for (const [uuid, { version }] of this.#nodeChanges) statements.push(...prune(uuid, version!))
     for (const node of this.#noted) statements.push(pruneNotes(node))
-    if (statements.length > 0 || this.#mustBePresent) await this.sql.batch([guard(this.state, this.id), ...statements])
+    // Who only looks at what is remembered has to be the present one, too.
+    if (statements.length > 0 || this.#mustBePresent || this.#usesKept)
+      await this.sql.batch([guard(this.state, this.id), ...statements])
     if (this.#keepsNone) this.state.rows.clear()
     else this.state.rows.keep(this.#rows, (uuid) => this.state.tasks.has(uuid) && !this.#unkept.has(uuid))
   }

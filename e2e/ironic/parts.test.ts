@@ -59,14 +59,25 @@ test('what one does and the other refuses has no two refusals', async () => {
   expect(await tried(patch('bad', 'x'), server(), server(BAD!))).toEqual({ areTwo: false, isChanged: false })
 })
 
-test('it is told when a part was carried out', async () => {
-  expect(await tried(patch('x', 'bad', 'gone'), server(BAD!, GONE!), server(GONE!, BAD!))).toMatchObject({ isChanged: true }) // prettier-ignore
-  expect(await tried(patch('bad', 'gone'), server(BAD!, GONE!), server(GONE!, BAD!))).toMatchObject({ isChanged: false }) // prettier-ignore
+test('nothing is shown once a part was carried out, since the rest is answered for another state', async () => {
+  const [ironic, ferrule] = [server(BAD!, GONE!), server(GONE!, BAD!)]
+  const sent = at('POST', '/nodes', { both: 'bad gone', a: 1 })
+  expect(await tried(sent, ironic, ferrule)).toEqual({ areTwo: false, isChanged: true })
+  expect(await tried(patch('bad', 'gone'), ironic, ferrule)).toEqual({ areTwo: true, isChanged: false })
+})
+
+test('the same refusal with another head has no two faults', async () => {
+  const sent = at('GET', '/nodes?a=bad&b=1')
+  const ours = (part: Sent): Seen => ({
+    ...server(BAD!)(part),
+    ...(part.path.includes('b=1') && { type: 'text/plain' }),
+  })
+  expect(await tried(sent, server(BAD!), ours)).toMatchObject({ areTwo: false })
 })
 
 test('parts have one thing less, and operations stand alone', () => {
   expect(partsOf(at('GET', '/nodes?a=1')).map(({ path }) => path)).toEqual(['/v1/nodes'])
   expect(partsOf(at('POST', '/nodes', { a: 1, b: 2 })).map(({ body }) => body)).toEqual([{ b: 2 }, { a: 1 }])
-  expect(partsOf(patch('a', 'b', 'c')).map(({ body }) => (body as unknown[]).length)).toEqual([1, 1, 1, 2, 2, 2])
+  expect(partsOf(patch('a', 'b', 'c')).map(({ body }) => (body as unknown[]).length)).toEqual([2, 2, 2, 1, 1, 1])
   expect(partsOf(patch('a'))).toEqual([])
 })

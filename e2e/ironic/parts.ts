@@ -4,7 +4,7 @@ import { faultOf } from './compare.ts'
 import type { Judged } from './episode.ts'
 import type { Sent } from './requests/sent.ts'
 
-/** The request with one thing left out, and each operation of a patch by itself. */
+/** The request with one thing left out; then each operation of a patch by itself, which is more likely to be carried out. */
 export function partsOf(sent: Sent): Sent[] {
   const [path = '', query] = sent.path.split('?')
   const args = query === undefined ? [] : query.split('&')
@@ -16,8 +16,8 @@ export function partsOf(sent: Sent): Sent[] {
 function lessOf(body: unknown): unknown[] {
   if (Array.isArray(body)) {
     if (body.length < 2) return []
-    const alone = body.map((each: unknown) => [each])
-    return body.length === 2 ? alone : [...alone, ...body.map((_, i) => body.toSpliced(i, 1))]
+    const fewer = body.map((_, i) => body.toSpliced(i, 1))
+    return body.length === 2 ? fewer : [...fewer, ...body.map((each: unknown) => [each])]
   }
   if (typeof body !== 'object' || body === null) return []
   return Object.keys(body).map((name) => Object.fromEntries(Object.entries(body).filter(([key]) => key !== name)))
@@ -26,27 +26,29 @@ function lessOf(body: unknown): unknown[] {
 export interface Parts {
   /** What Ironic said it says of a part, and what Ferrule said of a part, and of both parts it is known what the two answer. */
   readonly areTwo: boolean
-  /** Something was carried out on the way. */
+  /** A part was carried out: from there on nothing is shown about the request. */
   readonly isChanged: boolean
 }
 
-/** `judge` sends to both; `isKnown` says whether all that differs there is wanted. */
+/** Of two refusals with another status each. `judge` sends to both; `isKnown` says whether all that differs there is wanted. */
 export async function twoFaults(
-  { sent, theirs, ours }: Judged,
+  { sent, theirs, ours, found }: Judged,
   judge: (sent: Sent) => Promise<Judged>,
   isKnown: (judged: Judged) => boolean,
 ): Promise<Parts> {
-  let [isChanged, isTheirs, isOurs] = [false, false, false]
-  if (theirs.status < 400 || ours.status < 400) return { areTwo: false, isChanged }
+  let [isTheirs, isOurs] = [false, false]
+  const isAboutStatus = found.every(({ at }) => at === 'status')
+  if (theirs.status < 400 || ours.status < 400 || !isAboutStatus) return { areTwo: false, isChanged: false }
   for (const part of partsOf(sent)) {
     const judged = await judge(part)
-    isChanged ||= part.method !== 'GET' && Math.min(judged.theirs.status, judged.ours.status) < 400
+    if (part.method !== 'GET' && Math.min(judged.theirs.status, judged.ours.status) < 400)
+      return { areTwo: false, isChanged: true }
     if (!isKnown(judged)) continue
     isTheirs ||= isSame(judged.theirs, theirs)
     isOurs ||= isSame(judged.ours, ours)
-    if (isTheirs && isOurs) break
+    if (isTheirs && isOurs) return { areTwo: true, isChanged: false }
   }
-  return { areTwo: isTheirs && isOurs, isChanged }
+  return { areTwo: false, isChanged: false }
 }
 
 type Answer = Judged['ours']

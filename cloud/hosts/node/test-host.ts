@@ -16,7 +16,7 @@ export interface TestHost extends SuiteHost {
 }
 
 /** A change of a locked node is refused at once, unless a suite says otherwise. */
-export async function startTestHost(options: Partial<CloudOptions> = {}): Promise<TestHost> {
+export async function startTestHost(options: Omit<Partial<CloudOptions>, 'dataDir'> = {}): Promise<TestHost> {
   const dataDir = mkdtempSync(join(tmpdir(), 'ferrule-cloud-'))
   // With a clock of its own everything is of that clock's time.
   const token = options.env ? undefined : await writeFirstStart(dataDir)

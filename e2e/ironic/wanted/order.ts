@@ -70,6 +70,16 @@ export const BOTH_REFUSE: readonly Wanted[] = [
     example: () => [at('GET', '/ports?portgroup=zzz&marker=nope')],
   },
   {
+    name: 'two faults of a patch: a node that is not there before its network_data',
+    why: 'as with queries; upstream looks at this one value before it looks for the node',
+    method: /PATCH/,
+    path: /^\/v1\/nodes\//,
+    status: [400, 404],
+    harmless: true,
+    when: all(theySaid(/^Invalid network_data/), weMiss),
+    example: () => [at('PATCH', `/nodes/${ABSENT}`, [{ op: 'add', path: '/network_data', value: { a: 1 } }])],
+  },
+  {
     name: 'another method than the path has',
     why: 'what cannot be done at a path is 405 whatever is sent; upstream reads the body first',
     method: /POST|PATCH|PUT/,

@@ -185,7 +185,7 @@ export const VERSION_FIRST: readonly Wanted[] = [
     method: /PATCH/,
     path: /^\/v1\/ports\//,
     status: [200, 406],
-    when: weSaid(/^local_link_connection\.network_type needs/),
+    when: all(weMissVersion, weSaid(/^local_link_connection\.network_type needs/)),
     example: ({ ports }) => [
       at('PATCH', `/ports/${ports[0]}`, [{ op: 'add', path: '/local_link_connection', value: { network_type: 'unmanaged' } }], 63), // prettier-ignore
     ],
