@@ -28,12 +28,15 @@ export interface HubHostOptions {
   onStale(what: string): void
 }
 
+const TURNS_UNTIL_LOOKED_AT = 5
+
 export class HubHost {
   process: Process
   #hub: SiteHub | undefined
   readonly #options: HubHostOptions
   readonly #peers = new Set<SimPeer>()
   #run = 0
+  #turns = 0
   #alarm = { at: null as number | null, take: () => {} }
 
   constructor(options: HubHostOptions) {
@@ -148,8 +151,10 @@ export class HubHost {
       peers: () => [...this.#peers],
       changed: () => undefined,
       looked: (state) => {
-        // One that was evicted in the middle of a turn may have a successor that has written since.
-        if (this.#hub === hub) void state.rows.stale(data).then((stale) => stale.forEach((what) => onStale(what)))
+        // What is wrong stays so until the task ends, and to look costs as much as the turn. One that was evicted in the middle of it may have a successor that
+        // has written since.
+        if (++this.#turns % TURNS_UNTIL_LOOKED_AT === 0 && this.#hub === hub)
+          void state.rows.stale(data).then((stale) => stale.forEach((what) => onStale(what)))
       },
       log: (level, event, fields) => level !== 'info' && world.say('hub', `${event} ${JSON.stringify(fields ?? {})}`),
     })
