@@ -199,7 +199,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
     },
   })
 
-  /** Said when nothing of it is under way any more. After a new session the old epoch means nothing, and the hub asks again. */
+  /** Said when nothing of it is under way any more; not where it was given again meanwhile, by a new session: the hub asks for that again, if it still wants it. */
   async function giveBack(node: string, epoch: number): Promise<void> {
     const deaf = (await Promise.all([tasks.ended(node), calls.ended(node)])).flat()
     if (deaf.length > 0) {
@@ -207,7 +207,7 @@ export async function startConductor(options: ConductorOptions): Promise<Running
       notes.add({ node, stage: 'release.deaf', body: { acts: deaf } })
       notes.flush() // while the node is ours: the hub hears of it from nobody else
     }
-    send({ type: 'released', node, epoch })
+    if (grants.get(node) === undefined) send({ type: 'released', node, epoch })
   }
 
   async function dispatch(message: ToConductor): Promise<void> {

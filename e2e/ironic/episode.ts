@@ -141,7 +141,11 @@ export async function play(
   const isFine = await told(judged)
   if (sent.method === 'GET') return true
   if (!isDone(judged.theirs) || !isDone(judged.ours)) return isFine
-  if (/\/states\/|\/allocations|\/vendor_passthru/.test(sent.path)) await settle(servers, ...things.nodes)
+  if (/\/states\/|\/vendor_passthru/.test(sent.path)) await settle(servers, ...things.nodes)
+  if (/\/allocations/.test(sent.path)) {
+    await allocated(servers)
+    await settle(servers, ...things.nodes)
+  }
   const after = await afterwards(servers, sent)
   return after === undefined || (await told(after))
 }
@@ -162,6 +166,19 @@ export async function settle({ ironic, ferrule }: Servers, ...nodes: string[]): 
     await rested(ironic, askIronic, node)
     await rested(ferrule, askFerrule, node)
   }
+}
+
+/** Waits until no allocation is on its way: Ironic answers before it has one. */
+async function allocated({ ironic, ferrule }: Servers): Promise<void> {
+  for (const [url, asked] of [
+    [ironic, askIronic],
+    [ferrule, askFerrule],
+  ] as const)
+    for (let i = 0; i < 100; i++) {
+      const { body } = await asked(url, at('GET', '/allocations?state=allocating'))
+      if ((body as { allocations: unknown[] }).allocations.length === 0) break
+      await sleep(50)
+    }
 }
 
 async function rested(url: string, asked: typeof askIronic, node: string): Promise<void> {

@@ -258,14 +258,14 @@ export const UPSTREAM_FAILS: readonly Wanted[] = [
     example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'remove', path: '/maintenance' }])],
   },
   {
-    name: 'what upstream fails at: the group of a node removed',
+    name: 'what upstream fails at: the group of a node removed, or null',
     why: 'upstream 500; it stays at its site',
     method: /PATCH/,
     path: /^\/v1\/nodes\//,
     status: [500, [200, 400]],
     when: all(
-      theySaid(/^'conductor_group'$/),
-      removes('conductor_group'),
+      theySaid(/^('conductor_group'$|'NoneType' object has no attribute 'lower')/),
+      ({ sent }) => namedIn(sent).includes('conductor_group'),
       any(weDid, weDislikeBody, weSaid(/_reason needs /)),
     ),
     example: ({ names }) => [at('PATCH', `/nodes/${names[0]}`, [{ op: 'remove', path: '/conductor_group' }])],
