@@ -249,4 +249,13 @@ export const STRICTER: readonly Wanted[] = [
       ]),
     ],
   },
+  {
+    name: 'secure boot of a new node as a text that is no boolean',
+    why: 'it is refused, as in every other place; upstream takes any text for true',
+    method: /POST/,
+    path: /^\/v1\/nodes$/,
+    status: [201, 400],
+    when: weSaid(/^secure_boot: expected a boolean/),
+    example: ({ fresh }) => [at('POST', '/nodes', { driver: 'fake-hardware', uuid: fresh[1], secure_boot: 'zzz' })],
+  },
 ]
