@@ -3,6 +3,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { StepEvent } from '../../shared/protocol.ts'
 import type { Sql } from '../ports.ts'
+import { nodes } from '../schema/organisation.ts'
+import { blankRow } from '../schema/rows.ts'
+import { KeptRows } from './kept-rows.ts'
 import { HubBench, type TestPeer } from './testdata/hub-bench.ts'
 
 let bench: HubBench
@@ -71,6 +74,15 @@ test('a hub that does not know that it was replaced tells nobody what it remembe
     fault: { code: 'node.locked' },
   })
   expect(await old.command({ ...caller, ...refused })).toMatchObject({ ok: false, fault: { code: 'hub.superseded' } })
+})
+
+test('a row that has not changed is forgotten with its task, too', () => {
+  const rows = new Map([['n', blankRow(nodes)]])
+  const kept = new KeptRows()
+  kept.keep(rows, () => true)
+  expect(kept.get('n')).toBe(rows.get('n'))
+  kept.keep(rows, () => false)
+  expect(kept.get('n')).toBeUndefined()
 })
 
 test('facts that their columns cannot hold are left', async () => {

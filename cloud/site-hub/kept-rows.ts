@@ -22,9 +22,8 @@ export class KeptRows {
   keep(rows: ReadonlyMap<string, NodeRow | null>, isKept: (uuid: string) => boolean): void {
     for (const [uuid, row] of rows) {
       const before = this.#rows.get(uuid)
-      if (row === before) continue
       const hasRoom = before !== undefined || this.#rows.size < MAX_ROWS
-      if (row !== null && hasRoom && isKept(uuid) && isShort(row, before)) this.#rows.set(uuid, row)
+      if (row !== null && hasRoom && isKept(uuid) && (row === before || isShort(row, before))) this.#rows.set(uuid, row)
       else this.#rows.delete(uuid)
     }
   }

@@ -161,19 +161,19 @@ export async function afterwards(servers: Servers, sent: Sent): Promise<Judged |
 export const LISTS = ['/nodes/detail', '/ports/detail', '/portgroups/detail', '/volume/connectors?detail=True', '/volume/targets?detail=True', '/chassis/detail', '/deploy_templates?detail=True', '/allocations'] // prettier-ignore
 
 /** Waits until no node is worked on. */
-export async function settle({ ironic, ferrule }: Servers, ...nodes: string[]): Promise<void> {
-  for (const node of nodes) {
-    await rested(ironic, askIronic, node)
-    await rested(ferrule, askFerrule, node)
-  }
+export async function settle(servers: Servers, ...nodes: string[]): Promise<void> {
+  for (const node of nodes) for (const [url, asked] of eachOf(servers)) await rested(url, asked, node)
 }
 
-/** Waits until no allocation is on its way: Ironic answers before it has one. */
-async function allocated({ ironic, ferrule }: Servers): Promise<void> {
-  for (const [url, asked] of [
+const eachOf = ({ ironic, ferrule }: Servers) =>
+  [
     [ironic, askIronic],
     [ferrule, askFerrule],
-  ] as const)
+  ] as const
+
+/** Waits until no allocation is on its way: Ironic answers before it has one. */
+async function allocated(servers: Servers): Promise<void> {
+  for (const [url, asked] of eachOf(servers))
     for (let i = 0; i < 100; i++) {
       const { body } = await asked(url, at('GET', '/allocations?state=allocating'))
       if ((body as { allocations: unknown[] }).allocations.length === 0) break
@@ -195,11 +195,8 @@ async function rested(url: string, asked: typeof askIronic, node: string): Promi
 }
 
 /** Takes everything away, on each server what that has. */
-export async function clear({ ironic, ferrule }: Servers): Promise<void> {
-  for (const [url, asked] of [
-    [ironic, askIronic],
-    [ferrule, askFerrule],
-  ] as const) {
+export async function clear(servers: Servers): Promise<void> {
+  for (const [url, asked] of eachOf(servers)) {
     const list = async (path: string, key: string) =>
       ((await asked(url, at('GET', path))).body as Record<string, { uuid: string }[]>)[key]!.map(({ uuid }) => uuid)
     const gone = async (path: string) => {
